@@ -1,0 +1,98 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+/// One set of compiler settings for every target.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOHTTP1", package: "swift-nio"),
+    .product(name: "NIOSSL", package: "swift-nio-ssl"),
+]
+let hummingbird: [Target.Dependency] = [
+    .product(name: "Hummingbird", package: "hummingbird"),
+    .product(name: "HTTPTypes", package: "swift-http-types"),
+]
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let lifecycle: [Target.Dependency] = [
+    .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+    .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+]
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+let package = Package(
+    name: "GuardianSync",
+    platforms: [.macOS(.v15), .iOS(.v18)],
+    products: [
+        .library(name: "GuardianSync", targets: ["GuardianSync"]),
+        .library(name: "GuardianCore", targets: ["GuardianCore"]),
+        .library(name: "GuardianSQLite", targets: ["GuardianSQLite"]),
+        .library(name: "GuardianHTTP", targets: ["GuardianHTTP"]),
+        .library(name: "GuardianTesting", targets: ["GuardianTesting"]),
+        .executable(name: "guardian", targets: ["guardian"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        library("GuardianCore"),
+        library("GuardianSQLite", ["GuardianCore", grdb]),
+        library("GuardianHTTP", ["GuardianCore", httpClient] + nio),
+        library("GuardianServer", ["GuardianCore", logging] + hummingbird + nio),
+        library("GuardianBackend", [logging] + hummingbird + nio),
+        library("GuardianLoad", ["GuardianCore", .product(name: "Histogram", package: "hdrhistogram-swift")]),
+        library(
+            "GuardianRuntime",
+            [
+                "GuardianCore", "GuardianSQLite", "GuardianHTTP", "GuardianServer", logging,
+                .product(name: "Yams", package: "Yams"),
+            ] + lifecycle),
+        library("GuardianTesting", ["GuardianCore"]),
+        library("GuardianSync", ["GuardianCore", "GuardianSQLite", "GuardianHTTP"]),
+        .executableTarget(
+            name: "guardian",
+            dependencies: [
+                "GuardianRuntime", "GuardianBackend", "GuardianLoad",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"), httpClient,
+            ] + lifecycle,
+            swiftSettings: settings),
+        .executableTarget(
+            name: "guardian-bench",
+            dependencies: ["GuardianCore", "GuardianSQLite", "GuardianHTTP", "GuardianBackend", httpClient] + nio,
+            path: "Benchmarks/Swift", swiftSettings: settings),
+        tests("GuardianCoreTests", ["GuardianCore", "GuardianTesting"]),
+        tests("GuardianSQLiteTests", ["GuardianSQLite", "GuardianTesting", grdb]),
+        tests("GuardianHTTPTests", [
+            "GuardianHTTP", "GuardianBackend",
+            .product(name: "HummingbirdHTTP2", package: "hummingbird"),
+        ] + hummingbird + nio),
+        tests("SimulationTests", ["GuardianTesting", "GuardianSQLite"]),
+        tests("ProcessTests", ["GuardianLoad", "GuardianCore"]),
+        tests("TidyTests"),
+    ]
+)

@@ -1,0 +1,26 @@
+/// How long a failed operation waits: `min(max, base · 2^(n−1) · U[0.5, 1.5])`, n from 1 (spec section 4).
+public struct RetryPolicy: Sendable, Equatable {
+    /// Milliseconds; 1 s by default.
+    public var baseMs: Int64
+    /// Milliseconds; 30 s by default.
+    public var maxMs: Int64
+    /// Counted attempts before an operation is given up on; 5 by default.
+    public var maxAttempts: Int
+
+    public init(baseMs: Int64 = 1000, maxMs: Int64 = 30_000, maxAttempts: Int = 5) {
+        self.baseMs = baseMs
+        self.maxMs = maxMs
+        self.maxAttempts = maxAttempts
+    }
+
+    public static let standard = RetryPolicy()
+    public static let aggressive = RetryPolicy(baseMs: 500, maxMs: 10_000)
+    public static let conservative = RetryPolicy(baseMs: 2000, maxMs: 30_000)
+
+    /// The wait after failure number `n`; `unit` is a random number in `0..<1`.
+    public func delayMs(failure n: Int, unit: Double) -> Int64 {
+        let exponent = min(max(n, 1) - 1, 40)
+        let grown = Double(baseMs) * Double(UInt64(1) << UInt64(exponent)) * (0.5 + unit)
+        return Int64(min(Double(maxMs), grown))
+    }
+}

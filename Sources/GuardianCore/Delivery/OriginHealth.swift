@@ -1,0 +1,15 @@
+/// What is known of an upstream and outlives a restart.
+public struct OriginHealth: Sendable, Equatable {
+    /// The breaker is open until then; nil when it is closed.
+    public var openUntil: Timestamp?
+    /// `Retry-After` asked to wait until then.
+    public var holdUntil: Timestamp?
+    /// How often the breaker has opened, ever.
+    public var trips: Int64
+
+    public init(openUntil: Timestamp? = nil, holdUntil: Timestamp? = nil, trips: Int64 = 0) {
+        self.openUntil = openUntil
+        self.holdUntil = holdUntil
+        self.trips = trips
+    }
+}

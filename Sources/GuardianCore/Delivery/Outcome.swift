@@ -1,0 +1,53 @@
+/// What came of one attempt, as the transport tells it.
+public enum Outcome: Sendable, Equatable {
+    /// The upstream took it.
+    case accepted(Answer)
+    /// The upstream answered, and did not take it.
+    case refused(AnswerClass, Answer)
+    /// No answer of the upstream's came back.
+    case unanswered(NetworkFailure, detail: String)
+    /// Found wrong before anything was sent: no route, a missing parameter.
+    case unsendable(LastError)
+    /// Stopped by us (shutdown) with nothing known.
+    case interrupted
+}
+
+/// The upstream's answer, cut down to what decisions and people need.
+public struct Answer: Sendable, Equatable {
+    public var status: Int
+    /// The `error.code` of the body, if it is an envelope.
+    public var code: String?
+    /// The `error.message`, or the beginning of a body that is none.
+    public var message: String?
+    /// How long `Retry-After` asks to wait; nil when there is none or it makes no sense.
+    public var retryAfterMs: Int64?
+    public var etag: String?
+
+    public init(status: Int, code: String? = nil, message: String? = nil, retryAfterMs: Int64? = nil, etag: String? = nil) {
+        self.status = status
+        self.code = code
+        self.message = message
+        self.retryAfterMs = retryAfterMs
+        self.etag = etag
+    }
+}
+
+/// The classes of spec section 4 for answers that are no success.
+public enum AnswerClass: String, Sendable, CaseIterable {
+    case permanent, upgrade, auth, transient, conflict
+}
+
+/// Why there was no answer.
+public enum NetworkFailure: String, Sendable, CaseIterable {
+    case refused, unreachable, dns, timeout, reset, tls
+    /// Something answered that is not our server: a captive portal, a proxy's page.
+    case foreign
+
+    /// Whether the request can't have reached the upstream, so that it never counts as an attempt (spec 3.5).
+    public var neverArrived: Bool {
+        switch self {
+        case .refused, .unreachable, .dns, .tls, .foreign: true
+        case .timeout, .reset: false
+        }
+    }
+}

@@ -1,0 +1,96 @@
+/// What the engine accepts at most.
+public struct Limits: Sendable, Equatable {
+    /// Bytes of a payload, and of a base; 1 MiB by default.
+    public var payloadBytes: Int
+    /// Operations in one call of `enqueue`; 100 000 by default.
+    public var batch: Int
+
+    public init(payloadBytes: Int = 1 << 20, batch: Int = 100_000) {
+        self.payloadBytes = payloadBytes
+        self.batch = batch
+    }
+}
+
+/// Checks what callers hand in and stamps what the engine adds. Pure: time and chance are arguments.
+public struct Admission: Sendable {
+    public var limits: Limits
+
+    public init(limits: Limits = Limits()) { self.limits = limits }
+
+    /// The operation ready to be stored; throws ``SyncError/validation(field:constraint:)`` with the name of the first field that is wrong.
+    public func admit(_ new: NewOperation, at now: Timestamp, random: inout Xoshiro256) throws(SyncError) -> Operation {
+        let id: OperationID
+        if let given = new.id {
+            guard let read = OperationID(given) else {
+                throw .validation(field: "id", constraint: "must be 1–\(OperationID.maximumLength) printable ASCII characters")
+            }
+            id = read
+        } else {
+            id = .uuid(.v7(at: now, using: &random))
+        }
+        let key = try uuid(new.idempotencyKey, "idempotency_key") ?? .v4(using: &random)
+        let trace = try uuid(new.traceID, "trace_id") ?? .v4(using: &random)
+        try check(new.operationType, "operation_type", "[a-z0-9_-]{1,64}") { (97...122).contains($0) || Self.isWordByte($0) }
+        try check(new.entityType, "entity_type", "[A-Za-z0-9_-]{1,64}") {
+            (97...122).contains($0) || (65...90).contains($0) || Self.isWordByte($0)
+        }
+        try checkText(new.entityID, "entity_id", most: 256)
+        if let orderingKey = new.orderingKey { try checkText(orderingKey, "ordering_key", most: 256) }
+        if let token = new.txnToken { try checkText(token, "txn_token", most: 128) }
+        guard (-100...100).contains(new.priority) else { throw .validation(field: "priority", constraint: "must be between -100 and 100") }
+        guard new.schemaVersion >= 1, new.schemaVersion <= Int(Int32.max) else {
+            throw .validation(field: "schema_version", constraint: "must be 1 or more")
+        }
+        if let start = new.notBefore, let end = new.expiresAt, end <= start {
+            throw .validation(field: "expires_at", constraint: "must be after not_before")
+        }
+        guard new.principal == nil else {
+            throw .validation(field: "principal", constraint: "is not supported by this version; leave it out")
+        }
+        if let payload = new.payload {
+            try checkJSON(payload, "payload")
+        } else if new.operationType != "delete" {
+            throw .validation(field: "payload", constraint: "is required (only a delete may leave it out)")
+        }
+        if let base = new.base { try checkJSON(base, "base") }
+        return Operation(
+            id: id, idempotencyKey: key, traceID: trace, type: new.operationType,
+            entity: EntityKey(type: new.entityType, id: new.entityID), customOrderingKey: new.orderingKey, payload: new.payload,
+            base: new.base, txnToken: new.txnToken, priority: new.priority, notBefore: new.notBefore, expiresAt: new.expiresAt,
+            schemaVersion: new.schemaVersion, enqueuedAt: now)
+    }
+
+    private func uuid(_ text: String?, _ field: String) throws(SyncError) -> UniqueID? {
+        guard let text else { return nil }
+        guard let read = UniqueID(text.lowercased()), read.version == 4 else {
+            throw .validation(field: field, constraint: "must be a UUID of version 4")
+        }
+        return read
+    }
+
+    private static func isWordByte(_ byte: UInt8) -> Bool { (48...57).contains(byte) || byte == 45 || byte == 95 }
+
+    private func check(_ text: String, _ field: String, _ pattern: String, _ allowed: (UInt8) -> Bool) throws(SyncError) {
+        guard (1...64).contains(text.utf8.count), text.utf8.allSatisfy(allowed) else {
+            throw .validation(field: field, constraint: "must match \(pattern)")
+        }
+    }
+
+    private func checkText(_ text: String, _ field: String, most: Int) throws(SyncError) {
+        guard (1...most).contains(text.utf8.count) else { throw .validation(field: field, constraint: "must be 1–\(most) bytes long") }
+        guard text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+            throw .validation(field: field, constraint: "must not contain control characters")
+        }
+    }
+
+    private func checkJSON(_ text: String, _ field: String) throws(SyncError) {
+        guard text.utf8.count <= limits.payloadBytes else {
+            throw .validation(field: field, constraint: "is \(text.utf8.count) bytes long; at most \(limits.payloadBytes) are allowed")
+        }
+        do throws(JSONScanner.Defect) {
+            try JSONScanner.checkObject(text)
+        } catch {
+            throw .validation(field: field, constraint: "\(error.constraint) (at byte \(error.offset))")
+        }
+    }
+}

@@ -1,0 +1,154 @@
+import Synchronization
+
+/// Performs a ``Processor``'s actions against the real store, network and clocks, in one task tree.
+struct EngineLoop {
+    let engine: SyncEngine
+    let owner: String
+    var random: Xoshiro256
+
+    private var mailbox: Mailbox { engine.mailbox }
+
+    init(engine: SyncEngine, owner: String, random: Xoshiro256) {
+        self.engine = engine
+        self.owner = owner
+        self.random = random
+    }
+
+    mutating func run() async {
+        var processor = Processor(owner: owner, configuration: engine.configuration.processor)
+        let sends = SendTasks()
+        // Two inner groups: sends and store calls come and go; the alarm and the sweeper live as long as the loop.
+        await withDiscardingTaskGroup { group in
+            let alarm = Alarm()
+            group.addTask { [engine] in await alarm.run(clock: engine.clock, mailbox: engine.mailbox) }
+            group.addTask { [engine] in await LedgerSweep(engine: engine).run() }
+            var actions = processor.handle(.tick, now: engine.clock.now, random: &random)
+            while true {
+                for action in actions { perform(action, in: &group, sends: sends) }
+                engine.holdsLock.store(processor.lease != nil, ordering: .releasing)
+                if processor.isFinished { break }
+                alarm.set(processor.deadline(now: engine.clock.now))
+                actions = []
+                for input in await mailbox.take() {
+                    actions += processor.handle(input, now: engine.clock.now, random: &random)
+                }
+            }
+            sends.cancelAll()
+            group.cancelAll()
+        }
+    }
+
+    private func perform(_ action: Processor.Action, in group: inout DiscardingTaskGroup, sends: SendTasks) {
+        switch action {
+        case .emit(let event):
+            engine.hub.tell(event, at: engine.clock.now.wall)
+        case .send(let claim, let attempt, let token, let timeoutMs):
+            group.addTask { [engine] in
+                let outcome = await sends.run { await engine.transport.send(claim, token: token, timeoutMs: timeoutMs) }
+                engine.mailbox.put(.attempted(seq: claim.seq, attempt: attempt, outcome))
+            }
+        case .interruptAll: sends.cancelAll()
+        case .exchange(let exchange):
+            group.addTask { [engine] in
+                engine.mailbox.put(.exchanged(await attempt { () async throws(StoreError) in try await engine.store.exchange(exchange) }))
+            }
+        case .acquireLock(let owner, let staleAfterMs):
+            group.addTask { [engine] in await acquire(engine, owner: owner, staleAfterMs: staleAfterMs) }
+        case .renewLock(let fence):
+            group.addTask { [engine] in
+                let now = engine.clock.now
+                let result = await attempt { () async throws(StoreError) in try await engine.store.renewLock(fence, now: now.wall) }
+                engine.mailbox.put(.renewed(result, begunAt: now.steady))
+            }
+        case .releaseLock(let fence):
+            group.addTask { [engine] in
+                if case .failure(let error) = await attempt({ () async throws(StoreError) in try await engine.store.releaseLock(fence) }) {
+                    engine.hub.tell(.storeError(error), at: engine.clock.now.wall)
+                }
+                engine.mailbox.put(.lockReleased)
+            }
+        case .clampRetries:
+            group.addTask { [engine] in
+                let now = engine.clock.now.wall
+                if case .failure(let error) = await attempt({ () async throws(StoreError) in try await engine.store.clampRetries(now: now) }) {
+                    engine.hub.tell(.storeError(error), at: now)
+                }
+                engine.mailbox.put(.wake)
+            }
+        case .fetchToken(let refresh):
+            group.addTask { [engine] in
+                do {
+                    engine.mailbox.put(.tokenAnswered(.success(try await engine.tokens.token(refresh: refresh))))
+                } catch {
+                    engine.mailbox.put(.tokenAnswered(.failure(Processor.TokenFailure(String(describing: type(of: error))))))
+                }
+            }
+        case .finished: break
+        }
+    }
+}
+
+private func attempt<Value: Sendable>(_ call: () async throws(StoreError) -> Value) async -> Result<Value, StoreError> {
+    do throws(StoreError) { return .success(try await call()) } catch { return .failure(error) }
+}
+
+private func acquire(_ engine: SyncEngine, owner: String, staleAfterMs: Int64) async {
+    do throws(StoreError) {
+        let answer = try await engine.store.acquireLock(owner: owner, now: engine.clock.now.wall, staleAfterMs: staleAfterMs)
+        let control = try await engine.store.loadControl()
+        engine.mailbox.put(.lockAnswered(answer, control))
+    } catch {
+        engine.mailbox.put(.lockFailed(error))
+    }
+}
+
+/// The requests on the wire, so that a shutdown can cut them short while their results are still taken.
+private final class SendTasks: Sendable {
+    private struct State {
+        var tasks: [Int: Task<Outcome, Never>] = [:]
+        var next = 0
+    }
+
+    private let state = Mutex(State())
+
+    func run(_ send: @escaping @Sendable () async -> Outcome) async -> Outcome {
+        // Unstructured so that one signal can cancel all without ending their waiting parents; each is awaited right here.
+        let task = Task(operation: send)
+        let number = state.withLock { state in
+            state.next += 1
+            state.tasks[state.next] = task
+            return state.next
+        }
+        let outcome = await withTaskCancellationHandler { await task.value } onCancel: { task.cancel() }
+        state.withLock { $0.tasks[number] = nil }
+        return outcome
+    }
+
+    func cancelAll() {
+        let tasks = state.withLock { $0.tasks.values.map { $0 } }
+        for task in tasks { task.cancel() }
+    }
+}
+
+/// Forgets processed ids after the ledger's window, a little at a time.
+private struct LedgerSweep {
+    static let everyMs: Int64 = 60_000
+    static let batch = 2000
+
+    let engine: SyncEngine
+
+    func run() async {
+        while !Task.isCancelled {
+            let now = engine.clock.now
+            if engine.isActive {
+                do throws(StoreError) {
+                    let before = now.wall.adding(milliseconds: -engine.configuration.ledgerHours * 3_600_000)
+                    while try await engine.store.sweepLedger(before: before, limit: Self.batch) == Self.batch, !Task.isCancelled {}
+                } catch {
+                    engine.hub.tell(.storeError(error), at: now.wall)
+                }
+            }
+            do { try await engine.clock.wait(untilSteady: now.steady + Self.everyMs) } catch { return }
+        }
+    }
+}

@@ -1,0 +1,226 @@
+extension Processor {
+    /// Takes in what happened and returns what to do, in order. `random` is the only source of chance.
+    public mutating func handle(_ input: Input, now: Moment, random: inout Xoshiro256) -> [Action] {
+        guard !isFinished else { return [] }
+        var actions: [Action] = []
+        watchClock(now, &actions)
+        switch input {
+        case .tick: break
+        case .wake: mayHaveMore = true
+        case .drain: if drainDeadline == nil { drainDeadline = now.steady + configuration.drainMs }
+        case .lockAnswered(let answer, let control): lockAnswered(answer, control, now, &actions)
+        case .lockFailed(let error):
+            lockCallUnderWay = false
+            askForLockAt = now.steady + configuration.pollMs
+            actions.append(.emit(.storeError(error)))
+        case .renewed(let result, let begunAt): renewed(result, begunAt: begunAt, now, &actions)
+        case .lockReleased:
+            isFinished = true
+            actions += [.emit(.drained), .finished]
+            return actions
+        case .exchanged(let result): exchanged(result, now, &actions)
+        case .attempted(let seq, let attempt, let outcome): attempted(seq, attempt, outcome, now, &random, &actions)
+        case .tokenAnswered(let result): tokenAnswered(result, now, &actions)
+        }
+        advance(now, &actions)
+        return actions
+    }
+
+    /// Steady time at which ``handle(_:now:random:)`` wants a tick at the latest.
+    public func deadline(now: Moment) -> Int64 {
+        if isFinished { return .max }
+        var next = now.steady + configuration.pollMs
+        if let lease {
+            next = min(next, lease.heartbeatDue)
+            if !exchangeUnderWay { next = min(next, max(askStoreAt, now.steady + 1)) }
+            if let nextDue { next = min(next, now.steady + max(1, nextDue.milliseconds - now.wall.milliseconds)) }
+        } else if !lockCallUnderWay {
+            next = min(next, askForLockAt)
+        }
+        if holdUntil > now.steady { next = min(next, holdUntil) }
+        if case .open(let until) = breaker.state { next = min(next, until) }
+        if let drainDeadline, !interrupted { next = min(next, drainDeadline) }
+        return max(next, now.steady + 1)
+    }
+
+    /// A wall clock that goes back would leave retries waiting for a time that comes again much later.
+    private mutating func watchClock(_ now: Moment, _ actions: inout [Action]) {
+        if let lastSeen {
+            let step = (now.wall.milliseconds - lastSeen.wall.milliseconds) - (now.steady - lastSeen.steady)
+            if abs(step) >= 2000 {
+                actions.append(.emit(.clockStepped(milliseconds: step)))
+                mayHaveMore = true
+                nextDue = nil
+                if step < 0, lease != nil { actions.append(.clampRetries) }
+            }
+        }
+        lastSeen = now
+    }
+
+    private mutating func advance(_ now: Moment, _ actions: inout [Action]) {
+        if breaker.advance(now: now.steady) {
+            actions.append(.emit(.breakerProbing))
+            mayHaveMore = true
+        }
+        if holdUntil != .min, now.steady >= holdUntil {
+            holdUntil = .min
+            mayHaveMore = true
+        }
+        tendLock(now, &actions)
+        tendToken(now, &actions)
+        tendDrain(now, &actions)
+        giveBackUnsendable(now)
+        sendReady(now, &actions)
+        talkToStore(now, &actions)
+    }
+
+    /// How many more requests may start now.
+    private func openPlaces(_ now: Moment) -> Int {
+        guard let lease, lease.timeLeftMs(now: now.steady) != nil, drainDeadline == nil, pauses.isEmpty, holdUntil <= now.steady,
+            case .known = token
+        else { return 0 }
+        let onWire = flights.count + waitingForToken.count
+        let places = max(0, ramp.limit - onWire)
+        return min(places, breaker.allowance(inFlight: onWire) ?? places)
+    }
+
+    /// Whether claiming makes sense now, or soon enough.
+    private func mayClaim(_ now: Moment) -> Bool {
+        guard let lease, lease.timeLeftMs(now: now.steady) != nil, drainDeadline == nil, pauses.isEmpty, holdUntil <= now.steady,
+            case .known = token
+        else { return false }
+        return breaker.allowance(inFlight: flights.count + waitingForToken.count) != 0
+    }
+
+    /// Claims that can't be sent soon go back, so that they are not held from anyone, and can be cancelled or folded.
+    private mutating func giveBackUnsendable(_ now: Moment) {
+        guard !ready.isEmpty, !mayClaim(now) else { return }
+        // A probe under way leaves its turn to others only if it fails; a few claims may wait for it.
+        if case .halfOpen = breaker.state, drainDeadline == nil, pauses.isEmpty { return }
+        for claim in ready.takeAll() { outbox.append(Settlement(seq: claim.seq, id: claim.operation.id, result: .unsent)) }
+    }
+
+    private mutating func sendReady(_ now: Moment, _ actions: inout [Action]) {
+        while openPlaces(now) > 0 {
+            let normalIsFree = normalInFlight < workers.normalPlaces(limit: ramp.limit)
+            guard let claim = ready.takeUrgent() ?? (normalIsFree ? ready.takeNormal() : nil) else { return }
+            start(Flight(claim: claim, attempt: 0, startedAt: now.steady, generation: 0, isProbe: false, tokenIsFresh: false), now, &actions)
+        }
+    }
+
+    /// Puts an attempt on the wire; the lease bounds its time.
+    mutating func start(_ flight: Flight, _ now: Moment, _ actions: inout [Action]) {
+        guard let left = lease?.timeLeftMs(now: now.steady), case .known(let credential) = token else { return }
+        var flight = flight
+        flight.attempt = serial.begin()
+        flight.generation = breaker.generation
+        flight.isProbe = breaker.sent()
+        if flight.claim.operation.priority <= 0 { normalInFlight += 1 }
+        flights[flight.claim.seq] = flight
+        actions.append(.emit(.claimed(id: flight.claim.operation.id, attempt: flight.claim.operation.tries + 1)))
+        actions.append(
+            .send(flight.claim, attempt: flight.attempt, token: credential, timeoutMs: min(configuration.attemptTimeoutMs, left)))
+    }
+
+    private mutating func talkToStore(_ now: Moment, _ actions: inout [Action]) {
+        guard let lease, !exchangeUnderWay, storeFailures == 0 || now.steady >= askStoreAt else { return }
+        var urgent = 0
+        var normal = 0
+        if mayClaim(now) {
+            if case .halfOpen = breaker.state {
+                urgent = ready.isEmpty ? 1 : 0
+                normal = urgent
+            } else {
+                urgent = workers.urgentClaims(limit: ramp.limit, inFlight: flights.count, ready: ready)
+                normal = workers.normalClaims(limit: ramp.limit, normalInFlight: normalInFlight, ready: ready)
+            }
+        }
+        let isDue = nextDue.map { $0 <= now.wall } ?? false
+        let wantsClaims = urgent + normal > 0 && (mayHaveMore || isDue || !outbox.isEmpty)
+        let hasNews = !outbox.isEmpty || healthChanged || !pauseWrites.isEmpty
+        guard hasNews || wantsClaims || now.steady >= askStoreAt else { return }
+
+        let batch = outbox.prefix(configuration.settleBatch)
+        outboxSent = batch.count
+        healthSent = healthChanged
+        pauseWritesSent = pauseWrites
+        exchangeUnderWay = true
+        mayHaveMore = false
+        actions.append(
+            .exchange(
+                Exchange(
+                    fence: lease.fence, now: now.wall, settlements: Array(batch), health: healthChanged ? health(now) : nil,
+                    pauses: pauseWrites, urgent: urgent, normal: normal)))
+    }
+
+    private func health(_ now: Moment) -> OriginHealth {
+        var health = OriginHealth(trips: trips)
+        if case .open(let until) = breaker.state { health.openUntil = now.wall.adding(milliseconds: until - now.steady) }
+        if holdUntil > now.steady { health.holdUntil = now.wall.adding(milliseconds: holdUntil - now.steady) }
+        return health
+    }
+
+    private mutating func exchanged(_ result: Result<ExchangeResult, StoreError>, _ now: Moment, _ actions: inout [Action]) {
+        exchangeUnderWay = false
+        guard lease != nil else { return }
+        switch result {
+        case .failure(.stale): loseLease(now, &actions)
+        case .failure(let error):
+            storeFailures += 1
+            mayHaveMore = true
+            askStoreAt = now.steady + min(5000, 100 << Int64(min(storeFailures, 6)))
+            actions.append(.emit(.storeError(error)))
+        case .success(let result):
+            storeFailures = 0
+            askStoreAt = now.steady + configuration.pollMs
+            outbox.removeFirst(outboxSent)
+            if healthSent { healthChanged = false }
+            for (pause, active) in pauseWritesSent where pauseWrites[pause] == active { pauseWrites[pause] = nil }
+            nextDue = result.nextDue
+            for id in result.expired { actions.append(.emit(.expired(id: id))) }
+            for claim in result.claims { ready.add(claim) }
+            // A settled head may have freed the next of its line after the claim looked; more may wait than the claim took.
+            mayHaveMore = mayHaveMore || !result.claims.isEmpty || outboxSent > 0
+            adopt(result.pauses, &actions)
+        }
+        outboxSent = 0
+    }
+
+    /// Pauses set or lifted by others; our own unsaved ones stand.
+    private mutating func adopt(_ stored: Set<Pause>, _ actions: inout [Action]) {
+        var wanted = stored
+        for (pause, active) in pauseWrites { if active { wanted.insert(pause) } else { wanted.remove(pause) } }
+        for pause in pauses.subtracting(wanted) {
+            actions.append(.emit(.resumed(pause)))
+            if pause == .tls { tlsFailures = 0 }
+            ramp.restart()
+            mayHaveMore = true
+        }
+        for pause in wanted.subtracting(pauses) { actions.append(.emit(.paused(pause))) }
+        pauses = wanted
+    }
+
+    private mutating func tendDrain(_ now: Moment, _ actions: inout [Action]) {
+        guard let drainDeadline, !releasing else { return }
+        for flight in waitingForToken {
+            outbox.append(Settlement(seq: flight.claim.seq, id: flight.claim.operation.id, result: .returned))
+        }
+        waitingForToken = []
+        if now.steady >= drainDeadline, !interrupted {
+            interrupted = true
+            actions.append(.interruptAll)
+        }
+        let storeIsGone = storeFailures > 0 && now.steady >= drainDeadline
+        guard let lease else {
+            if !lockCallUnderWay {
+                isFinished = true
+                actions += [.emit(.drained), .finished]
+            }
+            return
+        }
+        guard flights.isEmpty, ready.isEmpty, !exchangeUnderWay, !lockCallUnderWay, outbox.isEmpty || storeIsGone else { return }
+        releasing = true
+        actions.append(.releaseLock(lease.fence))
+        self.lease = nil
+    }
+}

@@ -1,0 +1,69 @@
+extension Processor {
+    mutating func tendLock(_ now: Moment, _ actions: inout [Action]) {
+        guard !lockCallUnderWay, !releasing else { return }
+        if let lease {
+            guard now.steady >= lease.heartbeatDue else { return }
+            lockCallUnderWay = true
+            actions.append(.renewLock(lease.fence))
+        } else if drainDeadline == nil, now.steady >= askForLockAt {
+            lockCallUnderWay = true
+            actions.append(.acquireLock(owner: owner, staleAfterMs: configuration.lease.staleAfterMs))
+        }
+    }
+
+    mutating func lockAnswered(_ answer: LockAnswer, _ control: Control, _ now: Moment, _ actions: inout [Action]) {
+        lockCallUnderWay = false
+        guard case .acquired(let fence, let before, _) = answer else {
+            askForLockAt = now.steady + configuration.pollMs
+            return
+        }
+        lease = Lease(policy: configuration.lease, fence: fence, renewedAt: now.steady)
+        serial.restart(epoch: fence.epoch)
+        if let before { actions.append(.emit(.lockTakenOver(from: before.fence.owner, epoch: fence.epoch))) }
+        actions += [.emit(.lockAcquired(epoch: fence.epoch)), .clampRetries]
+        mayHaveMore = true
+        askStoreAt = now.steady
+        storeFailures = 0
+        pauses = control.pauses
+        for pause in Pause.allCases where pauses.contains(pause) { actions.append(.emit(.paused(pause))) }
+        adopt(control.health, now)
+    }
+
+    private mutating func adopt(_ health: OriginHealth?, _ now: Moment) {
+        trips = health?.trips ?? 0
+        breaker = CircuitBreaker(policy: configuration.breaker)
+        if let until = health?.openUntil, until > now.wall {
+            breaker = CircuitBreaker(
+                policy: configuration.breaker, openForMs: until.milliseconds - now.wall.milliseconds, now: now.steady)
+        }
+        if let until = health?.holdUntil, until > now.wall {
+            holdUntil = now.steady + min(until.milliseconds - now.wall.milliseconds, OutcomeDecider.longestHoldMs)
+        }
+    }
+
+    mutating func renewed(_ result: Result<Void, StoreError>, begunAt: Int64, _ now: Moment, _ actions: inout [Action]) {
+        lockCallUnderWay = false
+        switch result {
+        case .success: lease?.renewed(begunAt: begunAt)
+        case .failure(.stale): loseLease(now, &actions)
+        case .failure(let error): actions.append(.emit(.storeError(error)))
+        }
+    }
+
+    /// Somebody else delivers now. What we hold is no longer ours; answers still under way will change nothing.
+    mutating func loseLease(_ now: Moment, _ actions: inout [Action]) {
+        guard let lost = lease else { return }
+        actions.append(.emit(.lockLost(epoch: lost.fence.epoch)))
+        lease = nil
+        _ = ready.takeAll()
+        flights = [:]
+        normalInFlight = 0
+        waitingForToken = []
+        outbox = []
+        outboxSent = 0
+        healthChanged = false
+        pauseWrites = [:]
+        askForLockAt = now.steady + configuration.pollMs
+        actions.append(.interruptAll)
+    }
+}

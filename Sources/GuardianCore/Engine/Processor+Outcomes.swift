@@ -1,0 +1,91 @@
+extension Processor {
+    /// An attempt has ended. One that is no longer ours, or no longer the latest for its operation, changes nothing.
+    mutating func attempted(
+        _ seq: Int64, _ attempt: Int64, _ outcome: Outcome, _ now: Moment, _ random: inout Xoshiro256, _ actions: inout [Action]
+    ) {
+        guard let flight = flights[seq], flight.attempt == attempt else { return }
+        flights[seq] = nil
+        if flight.claim.operation.priority <= 0 { normalInFlight -= 1 }
+        let operation = flight.claim.operation
+        let othersSucceed = serial.othersSucceed(since: operation.failureMark, now: now.steady)
+        observe(outcome, flight, now, &random, &actions)
+
+        let situation = OutcomeDecider.Situation(
+            operation: operation, othersSucceed: othersSucceed, isProbe: flight.isProbe, tokenIsFresh: flight.tokenIsFresh,
+            tlsFailures: tlsFailures)
+        switch decider.decide(outcome, situation, random: &random) {
+        case .processed:
+            settle(operation, .processed)
+            actions.append(.emit(.processed(id: operation.id, latencyMs: now.steady - flight.startedAt, httpStatus: outcome.status)))
+        case .retry(let delayMs, let error, let charged, let holdMs):
+            if let holdMs { hold(holdMs, now, &actions) }
+            let due = now.wall.adding(milliseconds: delayMs)
+            settle(operation, .retry(due: due, backoffMs: delayMs, error: error, charged: charged, failureMark: serial.mark))
+            actions.append(.emit(.retryScheduled(id: operation.id, due: due, backoffMs: delayMs, error: error)))
+        case .failed(let error):
+            settle(operation, .failed(error))
+            actions.append(.emit(error.class == .conflict ? .conflict(id: operation.id, error: error) : .failed(id: operation.id, error: error)))
+        case .refreshToken: awaitToken(flight, now)
+        case .pause(let reason):
+            settle(operation, .returned)
+            pause(reason, &actions)
+        case .returned: settle(operation, .returned)
+        }
+    }
+
+    private mutating func settle(_ operation: Operation, _ result: Settlement.Result) {
+        outbox.append(Settlement(seq: operation.seq, id: operation.id, result: result))
+    }
+
+    private mutating func hold(_ holdMs: Int64, _ now: Moment, _ actions: inout [Action]) {
+        let until = now.steady + holdMs
+        guard until > holdUntil else { return }
+        if holdUntil <= now.steady { actions.append(.emit(.originHeld(milliseconds: holdMs))) }
+        holdUntil = until
+        healthChanged = true
+    }
+
+    /// What the outcome says about the upstream as a whole.
+    private mutating func observe(
+        _ outcome: Outcome, _ flight: Flight, _ now: Moment, _ random: inout Xoshiro256, _ actions: inout [Action]
+    ) {
+        let failed: Bool
+        switch outcome {
+        case .accepted:
+            failed = false
+            serial.succeeded(flight.attempt, now: now.steady)
+            ramp.succeeded()
+        case .refused(let kind, let answer):
+            failed = kind == .transient && answer.status != 409 && answer.status != 429
+            if answer.status == 429 || answer.status == 503 { ramp.pushedBack() }
+        case .unanswered: failed = true
+        case .unsendable, .interrupted:
+            breaker.probeVoid(generation: flight.generation)
+            return
+        }
+        if case .unanswered(.tls, _) = outcome { tlsFailures += 1 } else { tlsFailures = 0 }
+        switch breaker.record(failed: failed, generation: flight.generation, now: now.steady, unit: random.unit()) {
+        case .opened(let until):
+            trips += 1
+            healthChanged = true
+            ramp.restart()
+            actions.append(.emit(.breakerOpened(forMs: until - now.steady)))
+        case .closed:
+            healthChanged = true
+            mayHaveMore = true
+            ramp.restart()
+            actions.append(.emit(.breakerClosed))
+        case nil: break
+        }
+    }
+}
+
+extension Outcome {
+    /// The HTTP status, when there was an answer.
+    var status: Int? {
+        switch self {
+        case .accepted(let answer), .refused(_, let answer): answer.status
+        default: nil
+        }
+    }
+}

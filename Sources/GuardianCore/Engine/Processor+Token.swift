@@ -1,0 +1,66 @@
+extension Processor {
+    /// What is known of the credential.
+    enum Credential: Sendable, Equatable {
+        case unknown
+        /// In force; nil when the upstream wants none.
+        case known(String?)
+    }
+
+    /// How often a provider is asked again while delivery waits for a token.
+    static var tokenPollMs: Int64 { 2000 }
+
+    mutating func tendToken(_ now: Moment, _ actions: inout [Action]) {
+        guard lease != nil, drainDeadline == nil, !tokenCallUnderWay, now.steady >= askForTokenAt else { return }
+        let rejected = pauses.contains(.auth) || !waitingForToken.isEmpty
+        guard token == .unknown || rejected else { return }
+        tokenCallUnderWay = true
+        actions.append(.fetchToken(refresh: rejected))
+    }
+
+    /// A 401 came back: one refresh for all that wait.
+    mutating func awaitToken(_ flight: Flight, _ now: Moment) {
+        waitingForToken.append(flight)
+        if !tokenCallUnderWay { askForTokenAt = now.steady }
+    }
+
+    mutating func tokenAnswered(_ result: Result<String?, TokenFailure>, _ now: Moment, _ actions: inout [Action]) {
+        tokenCallUnderWay = false
+        askForTokenAt = now.steady + Self.tokenPollMs
+        let waiting = waitingForToken
+        waitingForToken = []
+        switch result {
+        case .failure:
+            actions.append(.emit(.tokenRefreshed(success: false)))
+            for flight in waiting { giveBack(flight) }
+            if token != .unknown || !waiting.isEmpty { pause(.auth, &actions) }
+        case .success(let fresh):
+            let isNew = token != .known(fresh)
+            let wasKnown = token != .unknown
+            token = .known(fresh)
+            if wasKnown, isNew || !waiting.isEmpty { actions.append(.emit(.tokenRefreshed(success: isNew))) }
+            if pauses.contains(.auth), isNew { resume(.auth, &actions) }
+            for var flight in waiting {
+                flight.tokenIsFresh = true
+                if drainDeadline == nil, pauses.isEmpty { start(flight, now, &actions) } else { giveBack(flight) }
+            }
+            mayHaveMore = true
+        }
+    }
+
+    private mutating func giveBack(_ flight: Flight) {
+        outbox.append(Settlement(seq: flight.claim.seq, id: flight.claim.operation.id, result: .returned))
+    }
+
+    mutating func pause(_ pause: Pause, _ actions: inout [Action]) {
+        guard pauses.insert(pause).inserted else { return }
+        pauseWrites[pause] = true
+        actions.append(.emit(.paused(pause)))
+    }
+
+    mutating func resume(_ pause: Pause, _ actions: inout [Action]) {
+        guard pauses.remove(pause) != nil else { return }
+        pauseWrites[pause] = false
+        ramp.restart()
+        actions.append(.emit(.resumed(pause)))
+    }
+}

@@ -1,0 +1,112 @@
+/// The whole of delivery as a value: what happened goes in, what to do comes out.
+///
+/// It knows no clock, no randomness of its own, no store and no network: ``SyncEngine`` performs its actions against the real ones, and
+/// the simulator against a world in virtual time. At most one exchange with the store, one lock call and one token call are under way at
+/// any time; requests run in parallel, each for another line.
+///
+/// States: *standby* (no lease: asks for the lock now and then) → *active* (claims, sends, settles) → standby again when a write comes
+/// back stale → *draining* (a graceful stop: nothing new is sent, unsent claims go back) → *finished* (the lock is released).
+public struct Processor: Sendable {
+    /// What happened.
+    public enum Input: Sendable {
+        /// Time has passed.
+        case tick
+        /// There may be something to claim.
+        case wake
+        case lockAnswered(LockAnswer, Control)
+        case lockFailed(StoreError)
+        case renewed(Result<Void, StoreError>, begunAt: Int64)
+        case exchanged(Result<ExchangeResult, StoreError>)
+        case attempted(seq: Int64, attempt: Int64, Outcome)
+        /// The provider's answer: a token (or none needed), or why there is none.
+        case tokenAnswered(Result<String?, TokenFailure>)
+        case lockReleased
+        case drain
+    }
+
+    /// What to do.
+    public enum Action: Sendable {
+        case acquireLock(owner: String, staleAfterMs: Int64)
+        case renewLock(Fence)
+        case releaseLock(Fence)
+        case exchange(Exchange)
+        case send(Claim, attempt: Int64, token: String?, timeoutMs: Int64)
+        case fetchToken(refresh: Bool)
+        /// Cancel what is on the wire: the drain's time is up.
+        case interruptAll
+        case clampRetries
+        case emit(Event)
+        case finished
+    }
+
+    /// Why a provider gave no token; the text never holds a secret.
+    public struct TokenFailure: Error, Sendable, Equatable {
+        public var reason: String
+        public init(_ reason: String) { self.reason = reason }
+    }
+
+    struct Flight: Sendable {
+        var claim: Claim
+        var attempt: Int64
+        var startedAt: Int64
+        var generation: Int
+        var isProbe: Bool
+        var tokenIsFresh: Bool
+    }
+
+    public let owner: String
+    public let configuration: ProcessorConfiguration
+    let decider: OutcomeDecider
+    let workers: Workers
+
+    // The lease.
+    public internal(set) var lease: Lease?
+    var lockCallUnderWay = false
+    var askForLockAt: Int64 = .min
+    // Delivery.
+    var ready = ReadyQueue()
+    var flights: [Int64: Flight] = [:]
+    var normalInFlight = 0
+    var serial = AttemptSerial()
+    // The store.
+    var outbox: [Settlement] = []
+    var outboxSent = 0
+    var exchangeUnderWay = false
+    var askStoreAt: Int64 = .min
+    var storeFailures = 0
+    var mayHaveMore = true
+    var nextDue: Timestamp?
+    var healthChanged = false
+    var healthSent = false
+    var pauseWrites: [Pause: Bool] = [:]
+    var pauseWritesSent: [Pause: Bool] = [:]
+    // The upstream.
+    public internal(set) var breaker: CircuitBreaker
+    public internal(set) var holdUntil: Int64 = .min
+    var trips: Int64 = 0
+    public internal(set) var ramp: Ramp
+    public internal(set) var pauses: Set<Pause> = []
+    var tlsFailures = 0
+    // The token.
+    var token: Credential = .unknown
+    var tokenCallUnderWay = false
+    var askForTokenAt: Int64 = .min
+    var waitingForToken: [Flight] = []
+    // The end.
+    public internal(set) var drainDeadline: Int64?
+    var interrupted = false
+    var releasing = false
+    public internal(set) var isFinished = false
+    // The clocks.
+    var lastSeen: Moment?
+
+    /// `owner` must be unique for each start of a processor.
+    public init(owner: String, configuration: ProcessorConfiguration) {
+        self.owner = owner
+        self.configuration = configuration
+        decider = OutcomeDecider(policy: configuration.retry)
+        workers = Workers(count: configuration.workers)
+        breaker = CircuitBreaker(policy: configuration.breaker)
+        ramp = Ramp(most: configuration.workers)
+    }
+}

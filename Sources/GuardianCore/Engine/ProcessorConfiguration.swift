@@ -1,0 +1,30 @@
+/// How one processor behaves; every value has a default and a unit.
+public struct ProcessorConfiguration: Sendable, Equatable {
+    /// Requests in flight at most; 4 by default, 1…1024.
+    public var workers: Int
+    public var retry: RetryPolicy
+    public var breaker: CircuitBreaker.Policy
+    public var lease: Lease.Policy
+    /// Milliseconds after which an attempt is given up as a timeout; 30 s by default.
+    public var attemptTimeoutMs: Int64
+    /// Milliseconds between looks at the store when nothing wakes the processor: other processes enqueue, pause and retry too.
+    public var pollMs: Int64
+    /// Milliseconds that a graceful stop waits for answers; 10 s by default.
+    public var drainMs: Int64
+    /// Settlements written in one transaction at most.
+    public var settleBatch: Int
+
+    public init(
+        workers: Int = 4, retry: RetryPolicy = .standard, breaker: CircuitBreaker.Policy = .init(), lease: Lease.Policy = .init(),
+        attemptTimeoutMs: Int64 = 30_000, pollMs: Int64 = 500, drainMs: Int64 = 10_000, settleBatch: Int = 256
+    ) {
+        self.workers = min(max(workers, 1), 1024)
+        self.retry = retry
+        self.breaker = breaker
+        self.lease = lease
+        self.attemptTimeoutMs = attemptTimeoutMs
+        self.pollMs = pollMs
+        self.drainMs = drainMs
+        self.settleBatch = settleBatch
+    }
+}

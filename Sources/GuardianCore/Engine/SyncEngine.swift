@@ -1,0 +1,148 @@
+import Synchronization
+
+/// The durable outbox: takes operations, keeps them on disk, and delivers them.
+///
+/// `enqueue` works at any time, also while nobody runs the engine. ``run()`` delivers until its task is cancelled (at once, giving claims
+/// back) or ``drain()`` is called (gracefully). Several engines may share one store; one of them delivers, the others stand by.
+public final class SyncEngine: Sendable {
+    public struct Configuration: Sendable {
+        public var processor: ProcessorConfiguration
+        public var limits: Limits
+        public var ordering: Ordering
+        /// Hours that ids of processed operations are remembered; 24 by default.
+        public var ledgerHours: Int64
+
+        public init(
+            processor: ProcessorConfiguration = .init(), limits: Limits = .init(), ordering: Ordering = .entity, ledgerHours: Int64 = 24
+        ) {
+            self.processor = processor
+            self.limits = limits
+            self.ordering = ordering
+            self.ledgerHours = ledgerHours
+        }
+    }
+
+    public let configuration: Configuration
+    let store: any Store
+    let transport: any Transport
+    let tokens: any TokenProvider
+    let clock: any TimeSource
+    let hub: EventHub
+    let mailbox = Mailbox()
+    private let admission: Admission
+    private let random: Mutex<Xoshiro256>
+    private let running = Atomic<Bool>(false)
+    /// Whether this engine holds the lock now.
+    let holdsLock = Atomic<Bool>(false)
+
+    public init(
+        store: any Store, transport: any Transport, tokens: any TokenProvider = NoToken(), clock: any TimeSource = SystemClock(),
+        sinks: [any EventSink] = [], configuration: Configuration = .init(), random: Xoshiro256 = .fromSystem()
+    ) {
+        self.store = store
+        self.transport = transport
+        self.tokens = tokens
+        self.clock = clock
+        self.configuration = configuration
+        self.random = Mutex(random)
+        hub = EventHub(sinks: sinks)
+        admission = Admission(limits: configuration.limits)
+    }
+
+    /// Whether this engine delivers now (and does not stand by for another).
+    public var isActive: Bool { holdsLock.load(ordering: .acquiring) }
+
+    /// What happens from now on, for one reader.
+    public var events: AsyncStream<Event> { hub.subscribe() }
+
+    /// Writes one operation to disk and returns its receipt. Throws ``SyncError``; nothing is stored then.
+    @discardableResult
+    public func enqueue(_ operation: NewOperation) async throws(SyncError) -> Receipt {
+        let stamped: Operation
+        do throws(SyncError) { stamped = try admit(operation) } catch { throw error }
+        return try await write([stamped])[0]
+    }
+
+    /// Writes all operations, or none, in one transaction. Receipts come in the same order.
+    @discardableResult
+    public func enqueue(_ operations: [NewOperation]) async throws(SyncError) -> [Receipt] {
+        guard operations.count <= configuration.limits.batch else {
+            throw .validation(field: "operations", constraint: "at most \(configuration.limits.batch) in one call")
+        }
+        guard !operations.isEmpty else { return [] }
+        return try await write(try admit(operations))
+    }
+
+    /// Checks and stamps without storing: what ``enqueue(_:)`` would store.
+    public func admit(_ operations: [NewOperation]) throws(SyncError) -> [Operation] {
+        var stamped: [Operation] = []
+        stamped.reserveCapacity(operations.count)
+        let now = clock.now.wall
+        var generator = fork()
+        for (index, operation) in operations.enumerated() {
+            do throws(SyncError) {
+                stamped.append(try admission.admit(operation, at: now, random: &generator))
+            } catch {
+                guard operations.count > 1, case .validation(let field, let constraint) = error else { throw error }
+                throw .validation(field: "operations[\(index)].\(field)", constraint: constraint)
+            }
+        }
+        return stamped
+    }
+
+    private func admit(_ operation: NewOperation) throws(SyncError) -> Operation {
+        var generator = fork()
+        return try admission.admit(operation, at: clock.now.wall, random: &generator)
+    }
+
+    /// A generator of its own for one call, so that callers don't wait for each other.
+    private func fork() -> Xoshiro256 { Xoshiro256(seed: random.withLock { $0.next() }) }
+
+    private func write(_ operations: [Operation]) async throws(SyncError) -> [Receipt] {
+        let receipts: [Receipt]
+        do { receipts = try await store.enqueue(operations) } catch { throw .store(error) }
+        if hub.isHeard {
+            let now = clock.now.wall
+            for receipt in receipts where receipt.outcome == .accepted { hub.tell(.enqueued(id: receipt.id, seq: receipt.seq), at: now) }
+        }
+        mailbox.wake()
+        return receipts
+    }
+
+    /// Stops delivery, durably and for every processor of the store, until ``resume()``. What is on the wire is finished.
+    public func pause() async throws(SyncError) {
+        do { try await store.setPause(.operator, to: true) } catch { throw .store(error) }
+        mailbox.wake()
+    }
+
+    /// Ends ``pause()``.
+    public func resume() async throws(SyncError) {
+        do { try await store.setPause(.operator, to: false) } catch { throw .store(error) }
+        mailbox.wake()
+    }
+
+    /// Says that the store has changed outside of ``enqueue(_:)``.
+    public func wake() { mailbox.wake() }
+
+    /// Finishes what is on the wire, gives the rest back, releases the lock; ``run()`` then returns.
+    public func drain() { mailbox.put(.drain) }
+
+    /// Delivers until drained or cancelled. One call at a time.
+    public func run() async throws {
+        guard running.exchange(true, ordering: .acquiringAndReleasing) == false else {
+            throw SyncError.refused(reason: "this engine runs already")
+        }
+        defer {
+            holdsLock.store(false, ordering: .releasing)
+            running.store(false, ordering: .releasing)
+        }
+        var generator = fork()
+        let owner = UniqueID.v4(using: &generator).description
+        await withTaskCancellationHandler {
+            var loop = EngineLoop(engine: self, owner: owner, random: generator)
+            await loop.run()
+        } onCancel: {
+            mailbox.put(.drain)
+        }
+    }
+}

@@ -1,0 +1,41 @@
+/// A processor's hold on the lock: hold, renew, distrust, give up (spec section 4).
+///
+/// States: *none* → *held* (acquired) → held again at each heartbeat → *distrusted* when no heartbeat got through for so long that
+/// another may be about to take over → none. A request is sent only if its answer, or its timeout, comes before distrust begins.
+public struct Lease: Sendable, Equatable {
+    public struct Policy: Sendable, Equatable {
+        /// Milliseconds; 10 s by default.
+        public var heartbeatMs: Int64
+        /// Milliseconds without a heartbeat after which another may take over; 2 min by default.
+        public var staleAfterMs: Int64
+
+        public init(heartbeatMs: Int64 = 10_000, staleAfterMs: Int64 = 120_000) {
+            self.heartbeatMs = heartbeatMs
+            self.staleAfterMs = staleAfterMs
+        }
+    }
+
+    public let policy: Policy
+    public let fence: Fence
+    /// Steady time at which the last heartbeat that got through was begun.
+    public private(set) var renewedAt: Int64
+
+    public init(policy: Policy, fence: Fence, renewedAt: Int64) {
+        self.policy = policy
+        self.fence = fence
+        self.renewedAt = renewedAt
+    }
+
+    public var heartbeatDue: Int64 { renewedAt + policy.heartbeatMs }
+
+    /// From here on another may hold the lock. A tenth earlier than it can, for clocks that drift.
+    public var trustedUntil: Int64 { renewedAt + policy.staleAfterMs * 9 / 10 }
+
+    public mutating func renewed(begunAt: Int64) { renewedAt = max(renewedAt, begunAt) }
+
+    /// How long a request may take that starts now; nil when none may start.
+    public func timeLeftMs(now: Int64) -> Int64? {
+        let left = trustedUntil - now
+        return left > 0 ? left : nil
+    }
+}

@@ -1,0 +1,170 @@
+/// Checks that bytes are one JSON value (RFC 8259) without building it: one pass, no recursion, constant memory.
+public enum JSONScanner {
+    /// How deep objects and arrays may nest.
+    public static let maximumDepth = 128
+
+    /// What is wrong, and at which byte.
+    public struct Defect: Error, Equatable, Sendable {
+        public var constraint: String
+        public var offset: Int
+    }
+
+    /// Throws unless `text` is exactly one JSON object.
+    public static func checkObject(_ text: String) throws(Defect) {
+        var text = text
+        var found: Defect?
+        text.withUTF8 { bytes in
+            var scan = Scan(bytes: bytes)
+            do throws(Defect) { try scan.object() } catch { found = error }
+        }
+        if let found { throw found }
+    }
+}
+
+private struct Scan {
+    let bytes: UnsafeBufferPointer<UInt8>
+    var at = 0
+    /// One bit for each open container: 1 is an object.
+    var kinds: (UInt64, UInt64) = (0, 0)
+    var depth = 0
+
+    init(bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
+
+    func defect(_ constraint: String) -> JSONScanner.Defect { JSONScanner.Defect(constraint: constraint, offset: at) }
+
+    var current: UInt8 { at < bytes.count ? bytes[at] : 0 }
+
+    mutating func skipSpace() {
+        while at < bytes.count {
+            let byte = bytes[at]
+            guard byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { return }
+            at += 1
+        }
+    }
+
+    mutating func push(object: Bool) throws(JSONScanner.Defect) {
+        guard depth < JSONScanner.maximumDepth else { throw defect("nests deeper than \(JSONScanner.maximumDepth) levels") }
+        let bit: UInt64 = 1 << UInt64(depth & 63)
+        if depth < 64 { kinds.0 = object ? kinds.0 | bit : kinds.0 & ~bit } else { kinds.1 = object ? kinds.1 | bit : kinds.1 & ~bit }
+        depth += 1
+    }
+
+    var inObject: Bool {
+        let index = depth - 1
+        return (index < 64 ? kinds.0 : kinds.1) >> UInt64(index & 63) & 1 == 1
+    }
+
+    mutating func object() throws(JSONScanner.Defect) {
+        skipSpace()
+        guard current == UInt8(ascii: "{") else { throw defect("must be a JSON object") }
+        try value()
+        while depth > 0 {
+            skipSpace()
+            let closer = inObject ? UInt8(ascii: "}") : UInt8(ascii: "]")
+            if current == closer {
+                at += 1
+                depth -= 1
+            } else if current == UInt8(ascii: ",") {
+                at += 1
+                try member()
+            } else {
+                throw defect(at >= bytes.count ? "ends before the JSON does" : "expected ',' or '\(Character(Unicode.Scalar(closer)))'")
+            }
+        }
+        skipSpace()
+        guard at == bytes.count else { throw defect("has text after the JSON object") }
+    }
+
+    /// One element of the open container: its key, when it is an object, and its value.
+    mutating func member() throws(JSONScanner.Defect) {
+        if inObject {
+            skipSpace()
+            guard current == UInt8(ascii: "\"") else { throw defect("expected a member name") }
+            try string()
+            skipSpace()
+            guard current == UInt8(ascii: ":") else { throw defect("expected ':'") }
+            at += 1
+        }
+        try value()
+    }
+
+    /// A scalar, or the opening of a container with its first member, iteratively.
+    mutating func value() throws(JSONScanner.Defect) {
+        while true {
+            skipSpace()
+            switch current {
+            case UInt8(ascii: "{"), UInt8(ascii: "["):
+                try push(object: current == UInt8(ascii: "{"))
+                at += 1
+                skipSpace()
+                if current == UInt8(ascii: "}") || current == UInt8(ascii: "]") { return }
+                if inObject {
+                    guard current == UInt8(ascii: "\"") else { throw defect("expected a member name") }
+                    try string()
+                    skipSpace()
+                    guard current == UInt8(ascii: ":") else { throw defect("expected ':'") }
+                    at += 1
+                }
+            case UInt8(ascii: "\""): return try string()
+            case UInt8(ascii: "t"): return try word("true")
+            case UInt8(ascii: "f"): return try word("false")
+            case UInt8(ascii: "n"): return try word("null")
+            default: return try number()
+            }
+        }
+    }
+
+    mutating func word(_ text: StaticString) throws(JSONScanner.Defect) {
+        for index in 0..<text.utf8CodeUnitCount {
+            guard current == text.utf8Start[index] else { throw defect("is not JSON") }
+            at += 1
+        }
+    }
+
+    mutating func digits() throws(JSONScanner.Defect) {
+        guard current >= 48, current <= 57 else { throw defect(at >= bytes.count ? "ends before the JSON does" : "is not JSON") }
+        while current >= 48, current <= 57 { at += 1 }
+    }
+
+    mutating func number() throws(JSONScanner.Defect) {
+        if current == UInt8(ascii: "-") { at += 1 }
+        if current == UInt8(ascii: "0") { at += 1 } else { try digits() }
+        if current == UInt8(ascii: ".") {
+            at += 1
+            try digits()
+        }
+        if current | 0x20 == UInt8(ascii: "e") {
+            at += 1
+            if current == UInt8(ascii: "+") || current == UInt8(ascii: "-") { at += 1 }
+            try digits()
+        }
+    }
+
+    mutating func string() throws(JSONScanner.Defect) {
+        at += 1
+        while at < bytes.count {
+            let byte = bytes[at]
+            at += 1
+            if byte == UInt8(ascii: "\"") { return }
+            if byte < 0x20 { throw defect("has a control character in a string") }
+            if byte == UInt8(ascii: "\\") {
+                let escape = current
+                at += 1
+                switch escape {
+                case UInt8(ascii: "u"):
+                    for _ in 0..<4 {
+                        switch current {
+                        case 48...57, 65...70, 97...102: at += 1
+                        default: throw defect("has a bad \\u escape")
+                        }
+                    }
+                case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"), UInt8(ascii: "n"),
+                    UInt8(ascii: "r"), UInt8(ascii: "t"):
+                    break
+                default: throw defect("has a bad escape in a string")
+                }
+            }
+        }
+        throw defect("ends before the JSON does")
+    }
+}

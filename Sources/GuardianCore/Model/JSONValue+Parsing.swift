@@ -1,0 +1,183 @@
+extension JSONValue {
+    /// Reads one JSON value. Nests at most ``JSONScanner/maximumDepth`` levels; throws a ``JSONScanner/Defect`` that names the byte.
+    public init(parsing text: String) throws(JSONScanner.Defect) {
+        var text = text
+        var result: Result<JSONValue, JSONScanner.Defect> = .success(.null)
+        text.withUTF8 { bytes in
+            var parser = Parser(bytes: bytes)
+            do throws(JSONScanner.Defect) {
+                let value = try parser.value(depth: 0)
+                parser.skipSpace()
+                guard parser.at == bytes.count else { throw parser.defect("has text after the JSON value") }
+                result = .success(value)
+            } catch {
+                result = .failure(error)
+            }
+        }
+        self = try result.get()
+    }
+}
+
+private struct Parser {
+    let bytes: UnsafeBufferPointer<UInt8>
+    var at = 0
+
+    init(bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
+
+    var current: UInt8 { at < bytes.count ? bytes[at] : 0 }
+
+    func defect(_ constraint: String) -> JSONScanner.Defect { JSONScanner.Defect(constraint: constraint, offset: at) }
+
+    func isNotJSON() -> JSONScanner.Defect { defect(at >= bytes.count ? "ends before the JSON does" : "is not JSON") }
+
+    mutating func skipSpace() {
+        while current == 0x20 || current == 0x0A || current == 0x0D || current == 0x09 { at += 1 }
+    }
+
+    mutating func value(depth: Int) throws(JSONScanner.Defect) -> JSONValue {
+        skipSpace()
+        switch current {
+        case UInt8(ascii: "{"), UInt8(ascii: "["):
+            guard depth < JSONScanner.maximumDepth else { throw defect("nests deeper than \(JSONScanner.maximumDepth) levels") }
+            return current == UInt8(ascii: "{") ? try object(depth: depth) : try array(depth: depth)
+        case UInt8(ascii: "\""): return .string(try string())
+        case UInt8(ascii: "t"): return try word("true", .bool(true))
+        case UInt8(ascii: "f"): return try word("false", .bool(false))
+        case UInt8(ascii: "n"): return try word("null", .null)
+        default: return try number()
+        }
+    }
+
+    mutating func word(_ text: StaticString, _ value: JSONValue) throws(JSONScanner.Defect) -> JSONValue {
+        for index in 0..<text.utf8CodeUnitCount {
+            guard current == text.utf8Start[index] else { throw isNotJSON() }
+            at += 1
+        }
+        return value
+    }
+
+    mutating func number() throws(JSONScanner.Defect) -> JSONValue {
+        let start = at
+        func isDigit(_ byte: UInt8) -> Bool { byte >= 48 && byte <= 57 }
+        if current == UInt8(ascii: "-") { at += 1 }
+        guard isDigit(current) else { throw isNotJSON() }
+        if current == UInt8(ascii: "0") { at += 1 } else { while isDigit(current) { at += 1 } }
+        if current == UInt8(ascii: ".") {
+            at += 1
+            guard isDigit(current) else { throw isNotJSON() }
+            while isDigit(current) { at += 1 }
+        }
+        if current | 0x20 == UInt8(ascii: "e") {
+            at += 1
+            if current == UInt8(ascii: "+") || current == UInt8(ascii: "-") { at += 1 }
+            guard isDigit(current) else { throw isNotJSON() }
+            while isDigit(current) { at += 1 }
+        }
+        return .number(String(decoding: bytes[start..<at], as: UTF8.self))
+    }
+
+    mutating func array(depth: Int) throws(JSONScanner.Defect) -> JSONValue {
+        at += 1
+        var elements: [JSONValue] = []
+        skipSpace()
+        if current == UInt8(ascii: "]") {
+            at += 1
+            return .array([])
+        }
+        while true {
+            elements.append(try value(depth: depth + 1))
+            skipSpace()
+            if current == UInt8(ascii: "]") {
+                at += 1
+                return .array(elements)
+            }
+            guard current == UInt8(ascii: ",") else { throw isNotJSON() }
+            at += 1
+        }
+    }
+
+    mutating func object(depth: Int) throws(JSONScanner.Defect) -> JSONValue {
+        at += 1
+        var members: [JSONValue.Member] = []
+        skipSpace()
+        if current == UInt8(ascii: "}") {
+            at += 1
+            return .object([])
+        }
+        while true {
+            skipSpace()
+            guard current == UInt8(ascii: "\"") else { throw isNotJSON() }
+            let name = try string()
+            skipSpace()
+            guard current == UInt8(ascii: ":") else { throw isNotJSON() }
+            at += 1
+            members.append(JSONValue.Member(name, try value(depth: depth + 1)))
+            skipSpace()
+            if current == UInt8(ascii: "}") {
+                at += 1
+                return .object(members)
+            }
+            guard current == UInt8(ascii: ",") else { throw isNotJSON() }
+            at += 1
+        }
+    }
+
+    mutating func string() throws(JSONScanner.Defect) -> String {
+        at += 1
+        let start = at
+        while at < bytes.count, bytes[at] != UInt8(ascii: "\""), bytes[at] != UInt8(ascii: "\\"), bytes[at] >= 0x20 { at += 1 }
+        if current == UInt8(ascii: "\"") {
+            at += 1
+            return String(decoding: bytes[start..<at - 1], as: UTF8.self)
+        }
+        var out = Array(bytes[start..<at])
+        while at < bytes.count {
+            let byte = bytes[at]
+            at += 1
+            switch byte {
+            case UInt8(ascii: "\""): return String(decoding: out, as: UTF8.self)
+            case 0..<0x20: throw defect("has a control character in a string")
+            case UInt8(ascii: "\\"): try escape(into: &out)
+            default: out.append(byte)
+            }
+        }
+        throw defect("ends before the JSON does")
+    }
+
+    mutating func escape(into out: inout [UInt8]) throws(JSONScanner.Defect) {
+        let byte = current
+        at += 1
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): out.append(byte)
+        case UInt8(ascii: "b"): out.append(0x08)
+        case UInt8(ascii: "f"): out.append(0x0C)
+        case UInt8(ascii: "n"): out.append(0x0A)
+        case UInt8(ascii: "r"): out.append(0x0D)
+        case UInt8(ascii: "t"): out.append(0x09)
+        case UInt8(ascii: "u"):
+            var code = try hex4()
+            if (0xD800..<0xDC00).contains(code), current == UInt8(ascii: "\\"), at + 1 < bytes.count, bytes[at + 1] == UInt8(ascii: "u") {
+                at += 2
+                let low = try hex4()
+                code = (0xDC00..<0xE000).contains(low) ? 0x10000 + (code - 0xD800) << 10 + (low - 0xDC00) : 0xFFFD
+            }
+            out.append(contentsOf: String(Unicode.Scalar(code) ?? "\u{FFFD}").utf8)
+        default: throw defect("has a bad escape in a string")
+        }
+    }
+
+    mutating func hex4() throws(JSONScanner.Defect) -> UInt32 {
+        var value: UInt32 = 0
+        for _ in 0..<4 {
+            let byte = current
+            switch byte {
+            case 48...57: value = value << 4 | UInt32(byte - 48)
+            case 65...70: value = value << 4 | UInt32(byte - 55)
+            case 97...102: value = value << 4 | UInt32(byte - 87)
+            default: throw defect("has a bad \\u escape")
+            }
+            at += 1
+        }
+        return value
+    }
+}

@@ -1,0 +1,119 @@
+/// One change to one entity, as it stands in the store (spec section 2).
+public struct Operation: Sendable, Equatable {
+    /// Where a stored operation stands. Processed operations leave the queue.
+    public enum Status: Int, Sendable, CaseIterable {
+        /// Waits for its turn, its time or its retry.
+        case pending = 0
+        /// Claimed by a processor, maybe on the wire.
+        case processing = 1
+        /// Given up on, with its reason in `lastError`; waits for a person.
+        case failed = 2
+
+        public var name: String {
+            switch self {
+            case .pending: "pending"
+            case .processing: "processing"
+            case .failed: "failed"
+            }
+        }
+
+        public init?(name: String) {
+            guard let found = Self.allCases.first(where: { $0.name == name }) else { return nil }
+            self = found
+        }
+    }
+
+    /// The store's running number: enqueue order. 0 until stored.
+    public var seq: Int64
+    public var id: OperationID
+    /// Sent as `Idempotency-Key` on every attempt.
+    public var idempotencyKey: UniqueID
+    public var traceID: UniqueID
+    /// `create`, `update`, `delete` or a custom word.
+    public var type: String
+    public var entity: EntityKey
+    /// Operations that share it are delivered one at a time, in order. nil stands for the entity's own key.
+    public var customOrderingKey: String?
+    /// A JSON object as text; nil for a delete without one.
+    public var payload: String?
+    /// The entity as it was when the user edited it, a JSON object as text.
+    public var base: String?
+    public var txnToken: String?
+    /// Greater goes first across lines; never reorders within one.
+    public var priority: Int
+    public var notBefore: Timestamp?
+    public var expiresAt: Timestamp?
+    /// A hash of who was signed in.
+    public var principal: String?
+    public var schemaVersion: Int
+    public var status: Status
+    public var enqueuedAt: Timestamp
+    public var updatedAt: Timestamp
+    /// Attempts that count towards `maxAttempts`: those that failed while others succeeded (spec 3.5).
+    public var attemptCount: Int
+    public var lastAttemptAt: Timestamp?
+    public var nextRetryAt: Timestamp?
+    public var backoffMs: Int64
+    public var lastError: LastError?
+    /// Every attempt that failed, counted or not: the exponent of the backoff.
+    public var tries: Int
+    /// Where the processor's count of attempts stood when this operation last failed (see `AttemptSerial`); nil when it never did.
+    public var failureMark: Int64?
+
+    public var orderingKey: String { customOrderingKey ?? entity.orderingKey }
+
+    public init(
+        seq: Int64 = 0, id: OperationID, idempotencyKey: UniqueID, traceID: UniqueID, type: String, entity: EntityKey,
+        customOrderingKey: String? = nil, payload: String?, base: String? = nil, txnToken: String? = nil, priority: Int = 0,
+        notBefore: Timestamp? = nil, expiresAt: Timestamp? = nil, principal: String? = nil, schemaVersion: Int = 1,
+        status: Status = .pending, enqueuedAt: Timestamp
+    ) {
+        self.seq = seq
+        self.id = id
+        self.idempotencyKey = idempotencyKey
+        self.traceID = traceID
+        self.type = type
+        self.entity = entity
+        self.customOrderingKey = customOrderingKey
+        self.payload = payload
+        self.base = base
+        self.txnToken = txnToken
+        self.priority = priority
+        self.notBefore = notBefore
+        self.expiresAt = expiresAt
+        self.principal = principal
+        self.schemaVersion = schemaVersion
+        self.status = status
+        self.enqueuedAt = enqueuedAt
+        self.updatedAt = enqueuedAt
+        self.attemptCount = 0
+        self.backoffMs = 0
+        self.tries = 0
+    }
+}
+
+/// Why the last attempt did not succeed, kept with the operation.
+public struct LastError: Sendable, Equatable {
+    /// A word of ``ErrorClass``.
+    public var `class`: ErrorClass
+    /// The upstream's code (`UPPER_SNAKE`) or the engine's own.
+    public var code: String
+    public var httpStatus: Int?
+    /// For people; cut at 1000 characters.
+    public var message: String
+
+    public static let maximumMessageLength = 1000
+
+    public init(class: ErrorClass, code: String, httpStatus: Int? = nil, message: String) {
+        self.class = `class`
+        self.code = code
+        self.httpStatus = httpStatus
+        self.message = String(message.prefix(Self.maximumMessageLength))
+    }
+}
+
+/// What kind of trouble an attempt met: the bounded label of metrics and logs.
+public enum ErrorClass: String, Sendable, CaseIterable {
+    case permanent, transient, network, tls, auth, conflict, upgrade, exhausted, expired
+    case crashSuspect = "crash_suspect"
+}

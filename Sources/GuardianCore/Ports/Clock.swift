@@ -1,0 +1,19 @@
+/// The two clocks at one instant: one for waiting, one for what is stored.
+public struct Moment: Sendable, Equatable {
+    /// Milliseconds of a clock that never goes back; its zero means nothing.
+    public var steady: Int64
+    /// Wall-clock time; may jump.
+    public var wall: Timestamp
+
+    public init(steady: Int64, wall: Timestamp) {
+        self.steady = steady
+        self.wall = wall
+    }
+}
+
+/// Tells the time and waits. Tests advance it by hand.
+public protocol TimeSource: Sendable {
+    var now: Moment { get }
+    /// Returns when `steady` has been reached, or throws `CancellationError`.
+    func wait(untilSteady steady: Int64) async throws
+}

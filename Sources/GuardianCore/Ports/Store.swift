@@ -1,0 +1,60 @@
+/// Where operations live. Five small ports, each for one caller; every store passes the same contract suite.
+public typealias Store = EnqueueStore & DeliveryStore & LockStore & InspectStore & RepairStore
+
+/// Takes operations in.
+public protocol EnqueueStore: Sendable {
+    /// Writes `operations` in one transaction and returns after they are on disk: one receipt each, in order.
+    /// An id that is in the queue, or was processed within the ledger's window, adds nothing and gets its first receipt.
+    func enqueue(_ operations: [Operation]) async throws(StoreError) -> [Receipt]
+}
+
+/// Hands operations out and takes results back. Every call names its fence and is refused when stale.
+public protocol DeliveryStore: Sendable {
+    /// In one durable transaction: settles, saves the upstream's state, then claims heads of idle lines.
+    func exchange(_ exchange: Exchange) async throws(StoreError) -> ExchangeResult
+    /// What the last processor knew of the upstream, and which pauses are in force.
+    func loadControl() async throws(StoreError) -> Control
+    /// A person pauses or resumes delivery. Durable.
+    func setPause(_ pause: Pause, to active: Bool) async throws(StoreError)
+}
+
+/// The processing lock: one row, owner, epoch, heartbeat (spec section 4).
+public protocol LockStore: Sendable {
+    /// Takes the lock when it is free, stale for `staleAfterMs`, or its holder's process is known to be dead; raises the epoch, and
+    /// gives claims of older epochs back.
+    func acquireLock(owner: String, now: Timestamp, staleAfterMs: Int64) async throws(StoreError) -> LockAnswer
+    /// Beats the heart; `stale` when the lock has gone to another.
+    func renewLock(_ fence: Fence, now: Timestamp) async throws(StoreError)
+    func releaseLock(_ fence: Fence) async throws(StoreError)
+    /// Takes the lock from whoever has it by raising the epoch. Returns the state before; nil when it was free.
+    func forceReleaseLock() async throws(StoreError) -> LockState?
+    func lockState() async throws(StoreError) -> LockState?
+}
+
+/// Looks, changes nothing.
+public protocol InspectStore: Sendable {
+    func books() async throws(StoreError) -> Books
+    func operation(_ id: OperationID) async throws(StoreError) -> Operation?
+    /// Stored operations after `filter.afterSeq` in `seq` order, at most `filter.limit`.
+    func list(_ filter: OperationFilter) async throws(StoreError) -> [Operation]
+    /// When the oldest pending operation was enqueued.
+    func oldestPending() async throws(StoreError) -> Timestamp?
+}
+
+/// What people and janitors do to stored operations.
+public protocol RepairStore: Sendable {
+    /// Puts failed operations back into their lines, at their old place. nil means all. Returns how many.
+    func retry(_ ids: [OperationID]?, now: Timestamp) async throws(StoreError) -> Int
+    /// Takes an operation out of the queue unless it is on the wire.
+    func cancel(_ id: OperationID, now: Timestamp) async throws(StoreError) -> CancelAnswer
+    /// Removes failed operations for good; they are counted as cleared. Returns how many.
+    func clearFailed() async throws(StoreError) -> Int
+    /// Drops ledger entries older than `before`, at most `limit`. Returns how many.
+    func sweepLedger(before: Timestamp, limit: Int) async throws(StoreError) -> Int
+    /// After the wall clock went back: no retry waits longer than its own backoff from `now`.
+    func clampRetries(now: Timestamp) async throws(StoreError) -> Int
+    /// Counts everything anew and looks for broken invariants. Reads all; changes nothing.
+    func check() async throws(StoreError) -> CheckReport
+    /// Computes lines and heads anew from the operations. Returns how many rows were wrong.
+    func rebuildIndex(ordering: Ordering) async throws(StoreError) -> Int
+}

@@ -1,0 +1,210 @@
+/// Who writes: every write after a claim carries it, and is refused unless it is the lock's.
+public struct Fence: Sendable, Hashable {
+    /// Unique for each start of a processor.
+    public var owner: String
+    /// Raised at each change of hands.
+    public var epoch: Int64
+
+    public init(owner: String, epoch: Int64) {
+        self.owner = owner
+        self.epoch = epoch
+    }
+}
+
+public struct LockState: Sendable, Equatable {
+    public var fence: Fence
+    public var heartbeatAt: Timestamp
+    public var acquiredAt: Timestamp
+
+    public init(fence: Fence, heartbeatAt: Timestamp, acquiredAt: Timestamp) {
+        self.fence = fence
+        self.heartbeatAt = heartbeatAt
+        self.acquiredAt = acquiredAt
+    }
+}
+
+public enum LockAnswer: Sendable, Equatable {
+    /// Held now. `takenOver` when somebody else's was stale or dead; `returned` claims were given back.
+    case acquired(Fence, takenOver: LockState?, returned: Int)
+    case heldBy(LockState)
+}
+
+/// One round trip of a processor to its store.
+public struct Exchange: Sendable {
+    public var fence: Fence
+    public var now: Timestamp
+    public var settlements: [Settlement]
+    /// Saved when it changed.
+    public var health: OriginHealth?
+    /// Pauses the processor itself has set or lifted.
+    public var pauses: [Pause: Bool]
+    /// How many heads of priority > 0 to claim at most.
+    public var urgent: Int
+    /// How many heads of any priority to claim at most, after the urgent ones.
+    public var normal: Int
+
+    public init(
+        fence: Fence, now: Timestamp, settlements: [Settlement] = [], health: OriginHealth? = nil, pauses: [Pause: Bool] = [:],
+        urgent: Int = 0, normal: Int = 0
+    ) {
+        self.fence = fence
+        self.now = now
+        self.settlements = settlements
+        self.health = health
+        self.pauses = pauses
+        self.urgent = urgent
+        self.normal = normal
+    }
+}
+
+public struct ExchangeResult: Sendable {
+    public var claims: [Claim]
+    /// Whether each settlement found its claim still in force, in order.
+    public var settled: [Bool]
+    /// Operations whose `expiresAt` had passed when their turn came; they have left the queue, counted.
+    public var expired: [OperationID]
+    /// When the next head that waits for a time becomes due.
+    public var nextDue: Timestamp?
+    /// Pauses in force, whoever set them.
+    public var pauses: Set<Pause>
+
+    public init(claims: [Claim] = [], settled: [Bool] = [], expired: [OperationID] = [], nextDue: Timestamp? = nil, pauses: Set<Pause> = []) {
+        self.claims = claims
+        self.settled = settled
+        self.expired = expired
+        self.nextDue = nextDue
+        self.pauses = pauses
+    }
+}
+
+/// The right to deliver one operation now.
+public struct Claim: Sendable, Equatable {
+    public var operation: Operation
+    public var fence: Fence
+
+    public init(operation: Operation, fence: Fence) {
+        self.operation = operation
+        self.fence = fence
+    }
+
+    public var seq: Int64 { operation.seq }
+}
+
+/// The result of one attempt, to be written.
+public struct Settlement: Sendable, Equatable {
+    public enum Result: Sendable, Equatable {
+        /// Leaves the queue; its id and key stay in the ledger.
+        case processed
+        /// Stays at the head of its line until `due`.
+        case retry(due: Timestamp, backoffMs: Int64, error: LastError, charged: Bool, failureMark: Int64)
+        /// Steps out of its line, with its reason.
+        case failed(LastError)
+        /// Claimed but not sent: as if it had not been claimed. Uses up nothing.
+        case unsent
+        /// Sent, and stopped by a shutdown or a pause before an answer counted: back to the head of its line, no attempt used up.
+        case returned
+    }
+
+    public var seq: Int64
+    public var id: OperationID
+    public var result: Result
+
+    public init(seq: Int64, id: OperationID, result: Result) {
+        self.seq = seq
+        self.id = id
+        self.result = result
+    }
+}
+
+/// Why delivery stands still although operations are due.
+public enum Pause: String, Sendable, CaseIterable, Codable {
+    case `operator` = "paused"
+    case auth = "auth_required"
+    case upgrade = "upgrade_required"
+    case tls = "tls_failure"
+}
+
+/// What outlives a restart beside the operations.
+public struct Control: Sendable, Equatable {
+    public var health: OriginHealth?
+    public var pauses: Set<Pause>
+    /// The durable count of processed operations.
+    public var processed: Int64
+
+    public init(health: OriginHealth? = nil, pauses: Set<Pause> = [], processed: Int64 = 0) {
+        self.health = health
+        self.pauses = pauses
+        self.processed = processed
+    }
+}
+
+/// The durable counters of spec 3.10: accepted = pending + processing + processed + failed + coalesced + cancelled + expired + cleared.
+public struct Books: Sendable, Equatable {
+    public var accepted: Int64 = 0
+    public var processed: Int64 = 0
+    public var coalesced: Int64 = 0
+    public var cancelled: Int64 = 0
+    public var expired: Int64 = 0
+    public var cleared: Int64 = 0
+    /// Operations in `failed` now.
+    public var failed: Int64 = 0
+    /// Operations in `processing` now.
+    public var processing: Int64 = 0
+
+    public init() {}
+
+    /// What must be waiting if the books balance.
+    public var pending: Int64 { accepted - processed - coalesced - cancelled - expired - cleared - failed - processing }
+}
+
+public struct OperationFilter: Sendable {
+    public var status: Operation.Status?
+    public var operationType: String?
+    public var entityType: String?
+    public var entityID: String?
+    public var traceID: UniqueID?
+    public var since: Timestamp?
+    public var until: Timestamp?
+    public var afterSeq: Int64
+    /// 1…1000.
+    public var limit: Int
+
+    public init(status: Operation.Status? = nil, afterSeq: Int64 = 0, limit: Int = 100) {
+        self.status = status
+        self.afterSeq = afterSeq
+        self.limit = min(max(limit, 1), 1000)
+    }
+}
+
+public enum CancelAnswer: String, Sendable {
+    /// No attempt was ever made: no effect, guaranteed.
+    case neverSent = "never_sent"
+    /// An attempt was made; its effect may stand.
+    case mayHaveApplied = "may_have_applied"
+    /// On the wire now: not cancelled.
+    case inFlight = "in_flight"
+    case notFound = "not_found"
+}
+
+public struct CheckReport: Sendable, Equatable {
+    /// Rows counted by status.
+    public var pending: Int64
+    public var processing: Int64
+    public var failed: Int64
+    public var books: Books
+    /// What is broken, in words; empty when nothing is.
+    public var problems: [String]
+
+    public init(pending: Int64, processing: Int64, failed: Int64, books: Books, problems: [String]) {
+        self.pending = pending
+        self.processing = processing
+        self.failed = failed
+        self.books = books
+        self.problems = problems
+    }
+
+    /// accepted minus everything that is accounted for, counted from the rows; must be 0.
+    public var gap: Int64 {
+        books.accepted - pending - processing - failed - books.processed - books.coalesced - books.cancelled - books.expired - books.cleared
+    }
+}
