@@ -61,7 +61,7 @@ let package = Package(
     ],
     targets: [
         library("GuardianCore"),
-        library("GuardianSQLite", ["GuardianCore", grdb]),
+        library("GuardianSQLite", ["GuardianCore", grdb, .product(name: "GRDBSQLite", package: "GRDB.swift")]),
         library("GuardianHTTP", ["GuardianCore", httpClient] + nio),
         library("GuardianServer", ["GuardianCore", logging] + hummingbird + nio),
         library("GuardianBackend", [logging] + hummingbird + nio),

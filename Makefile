@@ -1,0 +1,39 @@
+# Variables reach the commands through the environment: `make run DEMO_SECONDS=30`, `make accept ITEM=name FULL=1`.
+.PHONY: help setup build run test bench accept lint clean
+.DEFAULT_GOAL := help
+SWIFT_BUILD := swift build -c release
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install the system packages that are missing (apt-get)
+	@scripts/setup.sh
+
+build: setup ## build everything, release, into .build
+	$(SWIFT_BUILD)
+
+run: setup ## build guardian and run the demo on loopback; DEMO_SECONDS=30 ends it by itself
+	$(SWIFT_BUILD) --product guardian
+	.build/release/guardian demo
+
+test: setup ## build and run every test
+	$(SWIFT_BUILD) --build-tests
+	swift test -c release --skip-build
+
+bench: setup .build/baseline ## print each speed as a ratio to bare C over the same SQLite
+	$(SWIFT_BUILD) --product guardian-bench
+	.build/release/guardian-bench
+
+accept: build .build/baseline ## run what each issue must show; ITEM=name for one, FULL=1 for full size
+	@scripts/accept.sh
+
+lint: ## check the format of Swift and the syntax of the scripts
+	swift format lint --strict --recursive Sources Tests Benchmarks Package.swift
+	@set -e; for script in scripts/*.sh .ci/run; do bash -n $$script; done
+
+clean: ## remove what was built
+	rm -rf .build
+
+.build/baseline: Benchmarks/baseline.c
+	@mkdir -p .build
+	$(CC) -O2 -o $@ $< -lsqlite3 -lpthread

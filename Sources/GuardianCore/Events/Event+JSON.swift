@@ -1,0 +1,38 @@
+extension Event {
+    /// One flat object: `event`, then the facts.
+    public func json(at time: Timestamp) -> JSONValue {
+        .object([.init("at", .string(time.rfc3339)), .init("event", .string(name))] + facts.map { .init($0.0, $0.1) })
+    }
+
+    /// The operation that the event is about.
+    public var operationID: OperationID? {
+        switch self {
+        case .enqueued(let id, _), .claimed(let id, _), .retryScheduled(let id, _, _, _), .processed(let id, _, _), .failed(let id, _),
+            .conflict(let id, _), .expired(let id):
+            id
+        default: nil
+        }
+    }
+
+    /// The facts by name.
+    public var facts: [(String, JSONValue)] {
+        switch self {
+        case .enqueued(let id, let seq): [("id", .string(id.description)), ("seq", JSONValue(seq))]
+        case .claimed(let id, let attempt): [("id", .string(id.description)), ("attempt", JSONValue(attempt))]
+        case .retryScheduled(let id, let due, let backoffMs, let error):
+            [("id", .string(id.description)), ("due", .string(due.rfc3339)), ("backoff_ms", JSONValue(backoffMs)), ("error", error.json)]
+        case .processed(let id, let latencyMs, let status):
+            [("id", .string(id.description)), ("latency_ms", JSONValue(latencyMs)), ("http_status", status.map { JSONValue($0) } ?? .null)]
+        case .failed(let id, let error), .conflict(let id, let error): [("id", .string(id.description)), ("error", error.json)]
+        case .expired(let id): [("id", .string(id.description))]
+        case .breakerOpened(let forMs): [("for_ms", JSONValue(forMs))]
+        case .originHeld(let milliseconds), .clockStepped(let milliseconds): [("milliseconds", JSONValue(milliseconds))]
+        case .lockAcquired(let epoch), .lockLost(let epoch): [("epoch", JSONValue(epoch))]
+        case .lockTakenOver(let from, let epoch): [("from", .string(from)), ("epoch", JSONValue(epoch))]
+        case .paused(let pause), .resumed(let pause): [("reason", .string(pause.rawValue))]
+        case .tokenRefreshed(let success): [("success", .bool(success))]
+        case .storeError(let error): [("error", .string(error.description))]
+        case .breakerProbing, .breakerClosed, .drained: []
+        }
+    }
+}

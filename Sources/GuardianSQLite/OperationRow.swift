@@ -1,0 +1,35 @@
+internal import GRDB
+internal import GuardianCore
+
+/// An operation as columns: the one place that knows their order.
+enum OperationRow {
+    static let columns = """
+        seq, id, idempotency_key, trace_id, operation_type, entity_type, entity_id, ordering_key, payload, base, txn_token, priority, \
+        not_before, expires_at, principal, schema_version, status, enqueued_at, updated_at, attempt_count, last_attempt_at, \
+        next_retry_at, backoff_ms, tries, failure_mark, error_class, error_code, error_status, error_message, line
+        """
+
+    static func read(_ row: RawStatement) throws -> GuardianCore.Operation {
+        var operation = GuardianCore.Operation(
+            seq: row.int(0), id: try row.operationID(1), idempotencyKey: try row.uuid(2), traceID: try row.uuid(3), type: row.text(4) ?? "",
+            entity: EntityKey(type: row.text(5) ?? "", id: row.text(6) ?? ""), customOrderingKey: row.text(7), payload: row.text(8),
+            base: row.text(9), txnToken: row.text(10), priority: Int(row.int(11)), notBefore: row.time(12), expiresAt: row.time(13),
+            principal: row.text(14), schemaVersion: Int(row.int(15)), status: Operation.Status(rawValue: Int(row.int(16))) ?? .failed,
+            enqueuedAt: Timestamp(milliseconds: row.int(17)))
+        operation.updatedAt = Timestamp(milliseconds: row.int(18))
+        operation.attemptCount = Int(row.int(19))
+        operation.lastAttemptAt = row.time(20)
+        operation.nextRetryAt = row.time(21)
+        operation.backoffMs = row.int(22)
+        operation.tries = Int(row.int(23))
+        operation.failureMark = row.optionalInt(24)
+        if let name = row.text(25) {
+            operation.lastError = LastError(
+                class: ErrorClass(rawValue: name) ?? .permanent, code: row.text(26) ?? "", httpStatus: row.optionalInt(27).map { Int($0) },
+                message: row.text(28) ?? "")
+        }
+        return operation
+    }
+
+    static let lineColumn: Int32 = 29
+}

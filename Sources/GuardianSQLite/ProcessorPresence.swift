@@ -1,0 +1,47 @@
+internal import GuardianCore
+internal import Synchronization
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
+/// How a processor knows that another one is dead: each holds `flock` on a file named after its owner, and the kernel lets go of it when
+/// the process ends, however it ends. So a restarted process takes over at once, and only a frozen one is waited for (`staleAfter`).
+final class ProcessorPresence: Sendable {
+    private let directory: String
+    private let held = Mutex<[String: Int32]>([:])
+
+    init(storePath: String) { directory = storePath + "-processors" }
+
+    private func path(_ owner: String) -> String { directory + "/" + owner }
+
+    /// Shows `owner` as alive for as long as this process lives.
+    func announce(_ owner: String) throws(StoreError) {
+        guard held.withLock({ $0[owner] }) == nil else { return }
+        try Disk.makeDirectory(directory)
+        let file = open(path(owner), O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw .readOnly("\(path(owner)): \(Disk.errorText())") }
+        guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
+            close(file)
+            throw .unavailable("another processor runs under the name \(owner)")
+        }
+        held.withLock { $0[owner] = file }
+    }
+
+    /// Whether `owner` is certainly dead. False when it is alive or nothing is known.
+    func isDead(_ owner: String) -> Bool {
+        guard held.withLock({ $0[owner] }) == nil else { return false }
+        let file = open(path(owner), O_RDWR | O_CLOEXEC)
+        guard file >= 0 else { return false }
+        defer { close(file) }
+        return flock(file, LOCK_EX | LOCK_NB) == 0
+    }
+
+    /// Forgets a dead or departed owner.
+    func forget(_ owner: String) {
+        if let file = held.withLock({ $0.removeValue(forKey: owner) }) { close(file) }
+        unlink(path(owner))
+    }
+}

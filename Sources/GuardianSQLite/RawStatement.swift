@@ -1,0 +1,113 @@
+internal import GRDB
+internal import GRDBSQLite
+internal import GuardianCore
+
+/// A prepared statement of the hot path: binds and reads through SQLite's own functions, without boxes.
+///
+/// GRDB prepares and owns it; bypassing GRDB's values saves about a fifth of an insert.
+final class RawStatement {
+    private let owner: Statement
+    private let handle: OpaquePointer
+    private let connection: OpaquePointer
+    private static let transient = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+
+    init(_ db: Database, _ sql: String) throws {
+        owner = try db.makeStatement(sql: sql)
+        handle = owner.sqliteStatement
+        guard let connection = sqlite3_db_handle(handle) else { throw DatabaseError(resultCode: .SQLITE_MISUSE) }
+        self.connection = connection
+    }
+
+    // MARK: Binding
+
+    func bind(_ index: Int32, _ value: Int64) { sqlite3_bind_int64(handle, index, value) }
+
+    func bind(_ index: Int32, _ value: Int64?) {
+        if let value { sqlite3_bind_int64(handle, index, value) } else { sqlite3_bind_null(handle, index) }
+    }
+
+    func bind(_ index: Int32, _ value: Int) { sqlite3_bind_int64(handle, index, Int64(value)) }
+
+    func bind(_ index: Int32, _ value: Timestamp?) { bind(index, value?.milliseconds) }
+
+    func bind(_ index: Int32, _ value: String?) {
+        guard var value else {
+            sqlite3_bind_null(handle, index)
+            return
+        }
+        value.withUTF8 { bytes in
+            _ = bytes.withMemoryRebound(to: CChar.self) { text in
+                sqlite3_bind_text(handle, index, text.baseAddress, Int32(clamping: text.count), Self.transient)
+            }
+        }
+    }
+
+    func bind(_ index: Int32, _ value: UniqueID) {
+        withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 2) { words in
+            words[0] = value.high.bigEndian
+            words[1] = value.low.bigEndian
+            sqlite3_bind_blob(handle, index, words.baseAddress, 16, Self.transient)
+        }
+    }
+
+    func bind(_ index: Int32, _ value: OperationID) {
+        switch value {
+        case .uuid(let uuid): bind(index, uuid)
+        case .text(let text): bind(index, text as String?)
+        }
+    }
+
+    // MARK: Running
+
+    /// Whether there is a row. After `false` or an error the statement is ready to be bound again.
+    func step() throws -> Bool {
+        switch sqlite3_step(handle) {
+        case SQLITE_ROW: return true
+        case SQLITE_DONE:
+            sqlite3_reset(handle)
+            return false
+        case let code:
+            let message = String(cString: sqlite3_errmsg(connection))
+            sqlite3_reset(handle)
+            throw DatabaseError(resultCode: ResultCode(rawValue: code), message: message)
+        }
+    }
+
+    /// Runs to the end. Returns how many rows it changed.
+    @discardableResult
+    func run() throws -> Int {
+        while try step() {}
+        return Int(sqlite3_changes(connection))
+    }
+
+    func reset() { sqlite3_reset(handle) }
+
+    // MARK: Reading
+
+    func int(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
+
+    func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
+
+    func optionalInt(_ column: Int32) -> Int64? { isNull(column) ? nil : int(column) }
+
+    func time(_ column: Int32) -> Timestamp? { optionalInt(column).map { Timestamp(milliseconds: $0) } }
+
+    func text(_ column: Int32) -> String? {
+        guard let bytes = sqlite3_column_text(handle, column) else { return nil }
+        let count = Int(sqlite3_column_bytes(handle, column))
+        return String(decoding: UnsafeBufferPointer(start: bytes, count: count), as: UTF8.self)
+    }
+
+    func uuid(_ column: Int32) throws -> UniqueID {
+        guard let bytes = sqlite3_column_blob(handle, column),
+            let id = UniqueID(bytes: UnsafeRawBufferPointer(start: bytes, count: Int(sqlite3_column_bytes(handle, column))))
+        else { throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "a UUID column does not hold 16 bytes") }
+        return id
+    }
+
+    func operationID(_ column: Int32) throws -> OperationID {
+        if sqlite3_column_type(handle, column) == SQLITE_BLOB { return .uuid(try uuid(column)) }
+        guard let text = text(column) else { throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "an operation has no id") }
+        return .text(text)
+    }
+}

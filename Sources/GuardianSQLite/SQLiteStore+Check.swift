@@ -1,0 +1,94 @@
+internal import GRDB
+public import GuardianCore
+
+extension SQLiteStore {
+    public func check() async throws(StoreError) -> CheckReport {
+        try await read { db in
+            var problems = try String.fetchAll(db, sql: "PRAGMA integrity_check(20)").filter { $0 != "ok" }.map { "integrity: \($0)" }
+            func expect(_ what: String, _ sql: String) throws {
+                let count = try Int64.fetchOne(db, sql: sql) ?? 0
+                if count != 0 { problems.append("\(what): \(count)") }
+            }
+            try expect(
+                "lines without exactly one head",
+                "SELECT count(*) FROM (SELECT 1 FROM operation WHERE status < 2 GROUP BY line HAVING sum(head) <> 1)")
+            try expect("claimed operations that are not the head of their line", "SELECT count(*) FROM operation WHERE status = 1 AND head = 0")
+            try expect("failed operations that still stand in a line", "SELECT count(*) FROM operation WHERE status = 2 AND head = 1")
+            try expect(
+                "pending heads with an older operation behind them",
+                """
+                SELECT count(*) FROM (SELECT min(seq) AS first, max(CASE WHEN head = 1 THEN seq END) AS head,
+                    max(status) AS status FROM operation WHERE status < 2 GROUP BY line) WHERE status = 0 AND first <> head
+                """)
+            try expect("numbers given twice", "SELECT count(*) FROM operation WHERE seq >= (SELECT next_seq FROM books)")
+            var counts: [Int64: Int64] = [:]
+            for row in try Row.fetchAll(db, sql: "SELECT status, count(*) FROM operation GROUP BY status") { counts[row[0]] = row[1] }
+            let report = CheckReport(
+                pending: counts[0] ?? 0, processing: counts[1] ?? 0, failed: counts[2] ?? 0, books: try Self.books(db), problems: problems)
+            if report.gap != 0 {
+                problems.append("the books do not balance: accepted \(report.books.accepted), unaccounted for \(report.gap)")
+            }
+            if report.failed != report.books.failed {
+                problems.append("the books say \(report.books.failed) failed operations; there are \(report.failed)")
+            }
+            var complete = report
+            complete.problems = problems
+            return complete
+        }
+    }
+
+    public func rebuildIndex(ordering: Ordering) async throws(StoreError) -> Int {
+        let changed = try await queue.write { transaction in
+            try transaction.statement("REINDEX").run()
+            let changed = try Self.rebuild(transaction, ordering: ordering)
+            let save = try transaction.statement("INSERT OR REPLACE INTO setting VALUES ('ordering', ?1)")
+            save.bind(1, ordering.rawValue as String?)
+            try save.run()
+            return changed
+        }
+        adopt(ordering)
+        return changed
+    }
+
+    /// Computes `line` and `head` of every row anew, a thousand rows at a time. Returns how many were wrong.
+    static func rebuild(_ transaction: WriteTransaction, ordering: Ordering) throws -> Int {
+        var changed = 0
+        var after: Int64 = 0
+        let rows = try transaction.statement(
+            "SELECT seq, line, entity_type, entity_id, ordering_key FROM operation WHERE seq > ?1 ORDER BY seq LIMIT 1000")
+        let update = try transaction.statement("UPDATE operation SET line = ?2 WHERE seq = ?1")
+        while true {
+            rows.bind(1, after)
+            var wrong: [(seq: Int64, line: Int64)] = []
+            var count = 0
+            while try rows.step() {
+                count += 1
+                after = rows.int(0)
+                let key = rows.text(4) ?? EntityKey(type: rows.text(2) ?? "", id: rows.text(3) ?? "").orderingKey
+                let line = ordering.line(for: key)
+                if line != rows.int(1) { wrong.append((after, line)) }
+            }
+            for (seq, line) in wrong {
+                update.bind(1, seq)
+                update.bind(2, line)
+                try update.run()
+            }
+            changed += wrong.count
+            if count < 1000 { break }
+        }
+        changed += try transaction.statement("UPDATE operation SET head = 0 WHERE status = 2 AND head = 1").run()
+        // The claimed one leads its line; where none is claimed, the oldest does.
+        changed += try transaction.statement("UPDATE operation SET head = 1 WHERE status = 1 AND head = 0").run()
+        changed += try transaction.statement(
+            """
+            UPDATE operation SET head = 1 - head WHERE status = 0 AND head <> (
+                seq = (SELECT o.seq FROM operation o INDEXED BY operation_line WHERE o.line = operation.line AND o.status < 2
+                       ORDER BY o.seq LIMIT 1)
+                AND NOT EXISTS (SELECT 1 FROM operation o INDEXED BY operation_head
+                                WHERE o.head = 1 AND o.status = 1 AND o.line = operation.line))
+            """
+        ).run()
+        try transaction.statement("UPDATE books SET failed = (SELECT count(*) FROM operation WHERE status = 2)").run()
+        return changed
+    }
+}

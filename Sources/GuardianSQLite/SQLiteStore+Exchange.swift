@@ -1,0 +1,259 @@
+internal import GRDB
+public import GuardianCore
+
+extension SQLiteStore {
+    public func exchange(_ exchange: Exchange) async throws(StoreError) -> ExchangeResult {
+        try await queue.write { transaction in
+            try Self.checkFence(exchange.fence, transaction)
+            var result = ExchangeResult()
+            for settlement in exchange.settlements {
+                result.settled.append(try Self.settle(settlement, exchange, transaction))
+            }
+            if let health = exchange.health { try Self.save(health, transaction) }
+            for (pause, active) in exchange.pauses { try Self.save(pause, active, transaction) }
+            result.pauses = try Self.pauses(transaction)
+            if exchange.urgent + exchange.normal > 0, result.pauses.isEmpty { try Self.claim(exchange, transaction, &result) }
+            return result
+        }
+    }
+
+    static func checkFence(_ fence: Fence, _ transaction: WriteTransaction) throws {
+        let find = try transaction.statement("SELECT 1 FROM lock WHERE owner = ?1 AND epoch = ?2")
+        find.bind(1, fence.owner as String?)
+        find.bind(2, fence.epoch)
+        defer { find.reset() }
+        guard try find.step() else { throw StoreError.stale }
+    }
+
+    // MARK: Settle
+
+    /// Writes one result, if the claim it belongs to is still in force.
+    private static func settle(_ settlement: Settlement, _ exchange: Exchange, _ transaction: WriteTransaction) throws -> Bool {
+        let seq = settlement.seq
+        let epoch = exchange.fence.epoch
+        let now = exchange.now
+        switch settlement.result {
+        case .processed: return try settleProcessed(settlement, epoch, now, transaction)
+        case .retry(let due, let backoffMs, let error, let charged, let mark):
+            let update = try transaction.statement(
+                """
+                UPDATE operation SET status = 0, claim_epoch = NULL, due_at = ?4, next_retry_at = ?4, backoff_ms = ?5, tries = tries + 1,
+                    attempt_count = attempt_count + ?6, failure_mark = ?7, updated_at = ?3, error_class = ?8, error_code = ?9,
+                    error_status = ?10, error_message = ?11
+                WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2
+                """)
+            bind(update, seq, epoch, now)
+            update.bind(4, due)
+            update.bind(5, backoffMs)
+            update.bind(6, charged ? 1 : 0)
+            update.bind(7, mark)
+            bind(update, error, from: 8)
+            return try update.run() == 1
+        case .failed(let error):
+            let update = try transaction.statement(
+                """
+                UPDATE operation SET status = 2, head = 0, claim_epoch = NULL, due_at = 0, next_retry_at = NULL, tries = tries + 1,
+                    attempt_count = attempt_count + 1, updated_at = ?3, error_class = ?4, error_code = ?5, error_status = ?6,
+                    error_message = ?7
+                WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2
+                RETURNING line
+                """)
+            bind(update, seq, epoch, now)
+            bind(update, error, from: 4)
+            guard try update.step() else { return false }
+            let line = update.int(0)
+            try update.run()
+            transaction.count { $0.failed += 1 }
+            try transaction.promote(line: line)
+            return true
+        case .unsent, .returned:
+            let update = try transaction.statement(
+                """
+                UPDATE operation SET status = 0, claim_epoch = NULL, updated_at = ?3,
+                    last_attempt_at = CASE WHEN ?4 THEN attempted_before ELSE last_attempt_at END
+                WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2
+                """)
+            bind(update, seq, epoch, now)
+            update.bind(4, settlement.result == .unsent ? 1 : 0)
+            return try update.run() == 1
+        }
+    }
+
+    private static func settleProcessed(
+        _ settlement: Settlement, _ epoch: Int64, _ now: Timestamp, _ transaction: WriteTransaction
+    ) throws -> Bool {
+        let delete = try transaction.statement(
+            "DELETE FROM operation WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING line, idempotency_key")
+        delete.bind(1, settlement.seq)
+        delete.bind(2, epoch)
+        guard try delete.step() else { return false }
+        let line = delete.int(0)
+        let key = try delete.uuid(1)
+        try delete.run()
+        let remember = try transaction.statement(
+            "INSERT INTO ledger (id, seq, idempotency_key, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO NOTHING")
+        remember.bind(1, settlement.id)
+        remember.bind(2, settlement.seq)
+        remember.bind(3, key)
+        remember.bind(4, now)
+        try remember.run()
+        transaction.count { $0.processed += 1 }
+        try transaction.promote(line: line)
+        return true
+    }
+
+    private static func bind(_ update: RawStatement, _ seq: Int64, _ epoch: Int64, _ now: Timestamp) {
+        update.bind(1, seq)
+        update.bind(2, epoch)
+        update.bind(3, now)
+    }
+
+    private static func bind(_ update: RawStatement, _ error: LastError, from index: Int32) {
+        update.bind(index, error.class.rawValue as String?)
+        update.bind(index + 1, error.code as String?)
+        update.bind(index + 2, error.httpStatus.map { Int64($0) })
+        update.bind(index + 3, error.message as String?)
+    }
+
+    // MARK: Claim
+
+    /// Claims heads, the highest priority first; within one priority those whose time has come, then those that wait for none.
+    private static func claim(_ exchange: Exchange, _ transaction: WriteTransaction, _ result: inout ExchangeResult) throws {
+        var urgent = exchange.urgent
+        var normal = exchange.normal
+        let now = exchange.now.milliseconds
+        for priority in try priorities(transaction) {
+            var wanted = priority > 0 ? urgent : normal
+            if wanted > 0 { try claim(priority, dueAfter: 0, dueUntil: now, &wanted, exchange, transaction, &result) }
+            if wanted > 0 { try claim(priority, dueAfter: -1, dueUntil: 0, &wanted, exchange, transaction, &result) }
+            if priority > 0 { urgent = wanted } else { normal = wanted }
+            let next = try transaction.statement(
+                """
+                SELECT due_at FROM operation INDEXED BY operation_head
+                WHERE head = 1 AND status = 0 AND priority = ?1 AND due_at > ?2 ORDER BY due_at LIMIT 1
+                """)
+            next.bind(1, priority)
+            next.bind(2, max(now, 0))
+            defer { next.reset() }
+            if try next.step() {
+                let due = Timestamp(milliseconds: next.int(0))
+                result.nextDue = result.nextDue.map { min($0, due) } ?? due
+            }
+        }
+    }
+
+    /// The priorities of pending heads, highest first: one step of the index for each.
+    private static func priorities(_ transaction: WriteTransaction) throws -> [Int] {
+        let below = try transaction.statement(
+            """
+            SELECT priority FROM operation INDEXED BY operation_head
+            WHERE head = 1 AND status = 0 AND priority < ?1 ORDER BY priority DESC LIMIT 1
+            """)
+        var found: [Int] = []
+        var limit = Int(Int32.max)
+        while true {
+            below.bind(1, limit)
+            guard try below.step() else { return found }
+            limit = Int(below.int(0))
+            found.append(limit)
+            below.reset()
+        }
+    }
+
+    private static func claim(
+        _ priority: Int, dueAfter: Int64, dueUntil: Int64, _ wanted: inout Int, _ exchange: Exchange, _ transaction: WriteTransaction,
+        _ result: inout ExchangeResult
+    ) throws {
+        let heads = try transaction.statement(
+            """
+            SELECT \(OperationRow.columns) FROM operation INDEXED BY operation_head
+            WHERE head = 1 AND status = 0 AND priority = ?1 AND due_at > ?2 AND due_at <= ?3 ORDER BY due_at, seq LIMIT ?4
+            """)
+        while wanted > 0 {
+            heads.bind(1, priority)
+            heads.bind(2, dueAfter)
+            heads.bind(3, dueUntil)
+            heads.bind(4, wanted)
+            var found: [(operation: GuardianCore.Operation, line: Int64)] = []
+            while try heads.step() { found.append((try OperationRow.read(heads), heads.int(OperationRow.lineColumn))) }
+            var expired = 0
+            for (operation, line) in found {
+                if let end = operation.expiresAt, end <= exchange.now {
+                    try expire(operation, line, transaction)
+                    result.expired.append(operation.id)
+                    expired += 1
+                } else {
+                    result.claims.append(try take(operation, exchange, transaction))
+                    wanted -= 1
+                }
+            }
+            // Expired heads made room for the next of their lines.
+            if expired == 0 { return }
+        }
+    }
+
+    private static func take(_ operation: GuardianCore.Operation, _ exchange: Exchange, _ transaction: WriteTransaction) throws -> Claim {
+        let update = try transaction.statement(
+            """
+            UPDATE operation SET status = 1, claim_epoch = ?2, attempted_before = last_attempt_at, last_attempt_at = ?3, updated_at = ?3
+            WHERE seq = ?1
+            """)
+        bind(update, operation.seq, exchange.fence.epoch, exchange.now)
+        try update.run()
+        var claimed = operation
+        claimed.status = .processing
+        claimed.lastAttemptAt = exchange.now
+        claimed.updatedAt = exchange.now
+        return Claim(operation: claimed, fence: exchange.fence)
+    }
+
+    private static func expire(_ operation: GuardianCore.Operation, _ line: Int64, _ transaction: WriteTransaction) throws {
+        let delete = try transaction.statement("DELETE FROM operation WHERE seq = ?1")
+        delete.bind(1, operation.seq)
+        try delete.run()
+        transaction.count { $0.expired += 1 }
+        try transaction.promote(line: line)
+    }
+
+    // MARK: What outlives a restart
+
+    private static func save(_ health: OriginHealth, _ transaction: WriteTransaction) throws {
+        let upsert = try transaction.statement("INSERT OR REPLACE INTO upstream VALUES (1, ?1, ?2, ?3)")
+        upsert.bind(1, health.openUntil)
+        upsert.bind(2, health.holdUntil)
+        upsert.bind(3, health.trips)
+        try upsert.run()
+    }
+
+    private static func save(_ pause: Pause, _ active: Bool, _ transaction: WriteTransaction) throws {
+        let write = try transaction.statement(
+            active ? "INSERT OR IGNORE INTO pause VALUES (?1)" : "DELETE FROM pause WHERE reason = ?1")
+        write.bind(1, pause.rawValue as String?)
+        try write.run()
+    }
+
+    private static func pauses(_ transaction: WriteTransaction) throws -> Set<Pause> {
+        let find = try transaction.statement("SELECT reason FROM pause")
+        var found: Set<Pause> = []
+        while try find.step() { if let pause = find.text(0).flatMap(Pause.init(rawValue:)) { found.insert(pause) } }
+        return found
+    }
+
+    public func setPause(_ pause: Pause, to active: Bool) async throws(StoreError) {
+        try await queue.write { transaction in try Self.save(pause, active, transaction) }
+    }
+
+    public func loadControl() async throws(StoreError) -> Control {
+        try await read { db in
+            var control = Control()
+            if let row = try Row.fetchOne(db, sql: "SELECT open_until, hold_until, trips FROM upstream") {
+                control.health = OriginHealth(
+                    openUntil: (row[0] as Int64?).map { Timestamp(milliseconds: $0) },
+                    holdUntil: (row[1] as Int64?).map { Timestamp(milliseconds: $0) }, trips: row[2])
+            }
+            control.pauses = Set(try String.fetchAll(db, sql: "SELECT reason FROM pause").compactMap(Pause.init(rawValue:)))
+            control.processed = try Int64.fetchOne(db, sql: "SELECT processed FROM books") ?? 0
+            return control
+        }
+    }
+}

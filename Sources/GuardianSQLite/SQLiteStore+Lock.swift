@@ -1,0 +1,86 @@
+internal import GRDB
+public import GuardianCore
+
+extension SQLiteStore {
+    public func acquireLock(owner: String, now: Timestamp, staleAfterMs: Int64) async throws(StoreError) -> LockAnswer {
+        try presence.announce(owner)
+        let presence = presence
+        let answer: LockAnswer = try await queue.write { transaction in
+            let before = try Self.holder(transaction)
+            if let before, before.fence.owner != owner {
+                let silence = now.milliseconds - before.heartbeatAt.milliseconds
+                // A heartbeat from the far future is one of a clock that has been set back since.
+                let isStale = silence >= staleAfterMs || silence <= -staleAfterMs
+                guard isStale || presence.isDead(before.fence.owner) else { return .heldBy(before) }
+            }
+            let take = try transaction.statement(
+                "UPDATE lock SET epoch = epoch + 1, owner = ?1, heartbeat_at = ?2, acquired_at = ?2 RETURNING epoch")
+            take.bind(1, owner as String?)
+            take.bind(2, now)
+            guard try take.step() else { throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "the lock's row is missing") }
+            let fence = Fence(owner: owner, epoch: take.int(0))
+            try take.run()
+            return .acquired(fence, takenOver: before, returned: try Self.returnClaims(transaction, now))
+        }
+        if case .acquired(_, let before?, _) = answer, before.fence.owner != owner { presence.forget(before.fence.owner) }
+        return answer
+    }
+
+    public func renewLock(_ fence: Fence, now: Timestamp) async throws(StoreError) {
+        try await queue.write { transaction in
+            let beat = try transaction.statement("UPDATE lock SET heartbeat_at = ?3 WHERE owner = ?1 AND epoch = ?2")
+            beat.bind(1, fence.owner as String?)
+            beat.bind(2, fence.epoch)
+            beat.bind(3, now)
+            guard try beat.run() == 1 else { throw StoreError.stale }
+        }
+    }
+
+    public func releaseLock(_ fence: Fence) async throws(StoreError) {
+        try await queue.write { transaction in
+            try Self.checkFence(fence, transaction)
+            _ = try Self.returnClaims(transaction, nil)
+            try transaction.statement("UPDATE lock SET owner = NULL").run()
+        }
+        presence.forget(fence.owner)
+    }
+
+    public func forceReleaseLock() async throws(StoreError) -> LockState? {
+        try await queue.write { transaction in
+            let before = try Self.holder(transaction)
+            try transaction.statement("UPDATE lock SET epoch = epoch + 1, owner = NULL").run()
+            if before != nil { _ = try Self.returnClaims(transaction, nil) }
+            return before
+        }
+    }
+
+    public func lockState() async throws(StoreError) -> LockState? {
+        try await read { db in
+            try Row.fetchOne(db, sql: "SELECT owner, epoch, heartbeat_at, acquired_at FROM lock WHERE owner IS NOT NULL").map { row in
+                LockState(
+                    fence: Fence(owner: row[0], epoch: row[1]), heartbeatAt: Timestamp(milliseconds: row[2]),
+                    acquiredAt: Timestamp(milliseconds: row[3]))
+            }
+        }
+    }
+
+    private static func holder(_ transaction: WriteTransaction) throws -> LockState? {
+        let find = try transaction.statement("SELECT owner, epoch, heartbeat_at, acquired_at FROM lock WHERE owner IS NOT NULL")
+        defer { find.reset() }
+        guard try find.step() else { return nil }
+        return LockState(
+            fence: Fence(owner: find.text(0) ?? "", epoch: find.int(1)), heartbeatAt: Timestamp(milliseconds: find.int(2)),
+            acquiredAt: Timestamp(milliseconds: find.int(3)))
+    }
+
+    /// Claims of whoever had the lock go back to the heads of their lines. Walks the few claimed heads, not the queue.
+    private static func returnClaims(_ transaction: WriteTransaction, _ now: Timestamp?) throws -> Int {
+        let update = try transaction.statement(
+            """
+            UPDATE operation INDEXED BY operation_head SET status = 0, claim_epoch = NULL, updated_at = coalesce(?1, updated_at)
+            WHERE head = 1 AND status = 1
+            """)
+        update.bind(1, now)
+        return try update.run()
+    }
+}

@@ -1,0 +1,65 @@
+internal import GRDB
+internal import GuardianCore
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
+extension StoreError {
+    /// What an error of SQLite's means to a caller.
+    init(_ error: any Error, path: String) {
+        if let known = error as? StoreError {
+            self = known
+            return
+        }
+        guard let error = error as? DatabaseError else {
+            self = .unavailable(String(describing: error))
+            return
+        }
+        let text = error.message ?? error.resultCode.description
+        switch error.resultCode {
+        case .SQLITE_FULL: self = .full(free: Disk.freeBytes(at: path), needed: nil)
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB: self = .corrupt(text)
+        case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH: self = .readOnly(text)
+        case .SQLITE_CANTOPEN: self = .readOnly("\(text): \(path)")
+        case .SQLITE_IOERR where Disk.freeBytes(at: path).map({ $0 < 1 << 20 }) ?? false:
+            self = .full(free: Disk.freeBytes(at: path), needed: nil)
+        default: self = .unavailable(text)
+        }
+    }
+}
+
+/// Asks the file system.
+enum Disk {
+    /// Bytes that this user can still write on the volume of `path`; nil when it can't be asked.
+    static func freeBytes(at path: String) -> Int64? {
+        var info = statvfs()
+        guard statvfs(path, &info) == 0 else { return nil }
+        return Int64(clamping: UInt64(info.f_bavail) * UInt64(info.f_frsize))
+    }
+
+    static func errorText() -> String { String(cString: strerror(errno)) }
+
+    /// Makes the directory of the store (0700) and its file (0600), when they are not there.
+    static func prepare(path: String) throws(StoreError) {
+        let directory = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+        if !directory.isEmpty { try makeDirectory(directory) }
+        let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard file >= 0 else {
+            if errno == ENOSPC { throw .full(free: freeBytes(at: directory), needed: nil) }
+            throw .readOnly("\(path): \(errorText())")
+        }
+        close(file)
+    }
+
+    static func makeDirectory(_ path: String) throws(StoreError) {
+        var made = ""
+        for part in path.split(separator: "/", omittingEmptySubsequences: false) {
+            made += part.isEmpty && made.isEmpty ? "/" : (made.hasSuffix("/") || made.isEmpty ? String(part) : "/" + part)
+            if mkdir(made, 0o700) == 0 || errno == EEXIST || errno == EISDIR { continue }
+            throw .readOnly("\(made): \(errorText())")
+        }
+    }
+}

@@ -1,0 +1,4 @@
+/// One import for apps: the engine, its SQLite store and its HTTP transport.
+@_exported public import GuardianCore
+@_exported public import GuardianHTTP
+@_exported public import GuardianSQLite
