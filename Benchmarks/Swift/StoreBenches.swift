@@ -1,0 +1,161 @@
+import Foundation
+import GuardianCore
+import GuardianSQLite
+
+/// The embedded store against bare C over the same SQLite.
+struct StoreBenches {
+    let scale: Int
+
+    /// 200 bytes, like the baseline's.
+    static let payload = #"{"device_id":"watch-17","bpm":72,"at":"2026-01-31T09:05:00.250Z","note":""# + String(repeating: "x", count: 127) + #""}"#
+
+    static func operation(_ number: Int, key: String? = nil) -> NewOperation {
+        NewOperation("create", entityType: "heart_rate", entityID: key ?? "reading-\(number)", payload: payload)
+    }
+
+    func run(_ table: inout Table, only: String?) async throws {
+        if only == nil || only == "single" { try await single(&table) }
+        if only == nil || only == "group" { try await group(&table) }
+        if only == nil || only == "batch" { try await batch(&table) }
+        if only == nil || only == "settle" { try await settle(&table) }
+        if only == nil || only == "flat" { try await flat(&table) }
+    }
+
+    /// A fresh engine over a fresh store.
+    static func withEngine<Value>(_ body: (SyncEngine, SQLiteStore) async throws -> Value) async throws -> Value {
+        let scratch = try Scratch()
+        defer { scratch.remove() }
+        let store = try SQLiteStore.open(.init(path: scratch.path + "/guardian.sqlite"))
+        let value = try await body(SyncEngine(store: store, transport: Silent()), store)
+        try store.close()
+        return value
+    }
+
+    private static func singleRate(_ count: Int) async throws -> Double {
+        try await withEngine { engine, _ in
+            let took = try await seconds { for n in 0..<count { try await engine.enqueue(operation(n)) } }
+            return Double(count) / took
+        }
+    }
+
+    private static func groupRate(_ count: Int, callers: Int) async throws -> Double {
+        try await withEngine { engine, _ in
+            let took = try await seconds {
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for caller in 0..<callers {
+                        group.addTask { for n in 0..<count / callers { try await engine.enqueue(operation(caller * 1_000_000 + n)) } }
+                    }
+                    try await group.waitForAll()
+                }
+            }
+            return Double(count / callers * callers) / took
+        }
+    }
+
+    private func single(_ table: inout Table) async throws {
+        let count = 1000 * scale
+        try await table.measure("durable enqueue, one caller, 1/s", required: 0.8) {
+            try await Self.singleRate(count)
+        } baseline: {
+            try Baseline.rate(["single", "\(count)", "200"])
+        }
+    }
+
+    private func group(_ table: inout Table) async throws {
+        let count = 8000 * scale
+        try await table.measure("durable enqueue, 16 callers, 1/s", required: 0.8) {
+            try await Self.groupRate(count, callers: 16)
+        } baseline: {
+            try Baseline.rate(["group", "16", "\(count)", "200"])
+        }
+        try await table.measure("16 callers against one caller, both ours", required: 4) {
+            try await Self.groupRate(count, callers: 16)
+        } baseline: {
+            try await Self.singleRate(1000 * scale)
+        }
+    }
+
+    private func batch(_ table: inout Table) async throws {
+        try await table.measure("batch of 10 000, operations/s", required: 0.6) {
+            try await Self.withEngine { engine, _ in
+                let operations = (0..<10_000).map { Self.operation($0) }
+                return 10_000 / (try await seconds { try await engine.enqueue(operations) })
+            }
+        } baseline: {
+            try Baseline.rate(["batch", "10000", "200"])
+        }
+    }
+
+    /// Fills a store with `pending` operations.
+    static func fill(_ engine: SyncEngine, pending: Int, keys: Int) async throws {
+        var done = 0
+        while done < pending {
+            let size = min(10_000, pending - done)
+            let from = done
+            try await engine.enqueue((0..<size).map { operation(from + $0, key: "entity-\((from + $0) % keys)") })
+            done += size
+        }
+    }
+
+    /// Claims and settles `count` in batches of 100, one durable transaction each way. Returns operations per second.
+    static func drain(_ store: SQLiteStore, count: Int, fence: Fence) async throws -> Double {
+        var done = 0
+        let took = try await seconds {
+            while done < count {
+                let now = SystemClock().now.wall
+                let claimed = try await store.exchange(Exchange(fence: fence, now: now, normal: 100)).claims
+                let results = claimed.map { Settlement(seq: $0.seq, id: $0.operation.id, result: .processed) }
+                _ = try await store.exchange(Exchange(fence: fence, now: now, settlements: results))
+                done += claimed.count
+                if claimed.isEmpty { break }
+            }
+        }
+        return Double(done) / took
+    }
+
+    static func lock(_ store: SQLiteStore) async throws -> Fence {
+        let answer = try await store.acquireLock(owner: "bench", now: SystemClock().now.wall, staleAfterMs: 120_000)
+        guard case .acquired(let fence, _, _) = answer else { throw Baseline.Failed(output: "\(answer)") }
+        return fence
+    }
+
+    private static func drainRate(pending: Int, count: Int, keys: Int) async throws -> Double {
+        try await withEngine { engine, store in
+            try await fill(engine, pending: pending, keys: keys)
+            return try await drain(store, count: count, fence: try await lock(store))
+        }
+    }
+
+    private func settle(_ table: inout Table) async throws {
+        let count = 5000 * scale
+        try await table.measure("claim+settle in batches of 100, operations/s", required: 0.6) {
+            try await Self.drainRate(pending: count, count: count, keys: count)
+        } baseline: {
+            try Baseline.rate(["claimsettle", "\(count)", "\(count)", "100"])
+        }
+    }
+
+    /// With one key only its head can be claimed, so a batch is one operation; compared with the same at 1 000 pending.
+    private func flat(_ table: inout Table) async throws {
+        for (name, manyKeys) in [("a million keys", true), ("one key", false)] {
+            let big = try Scratch()
+            defer { big.remove() }
+            let store = try SQLiteStore.open(.init(path: big.path + "/guardian.sqlite"))
+            let pending = 1_000_000
+            try await Self.fill(SyncEngine(store: store, transport: Silent()), pending: pending, keys: manyKeys ? pending : 1)
+            let fence = try await Self.lock(store)
+            let count = manyKeys ? 1000 : 200
+            try await table.measure("cost of claim+settle at 1 000 000 pending, \(name), µs", required: 1.3, isCost: true) {
+                1e6 / (try await Self.drain(store, count: count, fence: fence))
+            } baseline: {
+                1e6 / (try await Self.drainRate(pending: 1000, count: count, keys: manyKeys ? 1000 : 1))
+            }
+            try store.close()
+        }
+    }
+}
+
+/// A transport for engines that only take operations in.
+struct Silent: Transport {
+    func send(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Outcome { .interrupted }
+}
