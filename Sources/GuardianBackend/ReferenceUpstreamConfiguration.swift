@@ -1,0 +1,56 @@
+/// How the reference upstream behaves.
+public struct ReferenceUpstreamConfiguration: Sendable {
+    /// 127.0.0.1 by default.
+    public var host: String
+    /// 8090 by default; 0 takes a free one.
+    public var port: Int
+    /// Added to every API request.
+    public var latency: Duration
+    /// Share of API requests that fail with a 5xx, `0…1`; of these a quarter lose the answer after the effect.
+    public var failureRate: Double
+    /// The same seed fails the same requests, if they come in the same order.
+    public var seed: UInt64
+    /// Where effects are kept (`effects.ndjson`), so that a restart still knows its keys; nil keeps them in memory.
+    public var dataDirectory: String?
+    /// How long a key is remembered; 24 h by default.
+    public var idempotencyWindow: Duration
+    /// Bytes of a request body at most; 2 MiB by default.
+    public var bodyLimit: Int
+
+    public init(
+        host: String = "127.0.0.1", port: Int = 8090, latency: Duration = .zero, failureRate: Double = 0, seed: UInt64 = 1,
+        dataDirectory: String? = nil, idempotencyWindow: Duration = .seconds(86_400), bodyLimit: Int = 2 << 20
+    ) {
+        self.host = host
+        self.port = port
+        self.latency = latency
+        self.failureRate = failureRate
+        self.seed = seed
+        self.dataDirectory = dataDirectory
+        self.idempotencyWindow = idempotencyWindow
+        self.bodyLimit = bodyLimit
+    }
+}
+
+/// What the upstream does with API requests until told otherwise.
+public enum UpstreamMode: Sendable, Equatable {
+    /// Works.
+    case up
+    /// Answers `status` without effect; `remaining` nil means until the mode changes.
+    case status(Int, remaining: Int?, retryAfter: String?, body: String?, contentType: String?)
+}
+
+/// One change that was applied.
+public struct Effect: Sendable, Equatable {
+    /// From 1, in the order in which effects were applied.
+    public var n: Int
+    public var idempotencyKey: String
+    public var method: String
+    public var path: String
+    public var entity: String
+    public var traceID: String
+    /// `payload.seq`, when the payload has one: lets a test check the order for an entity.
+    public var payloadSeq: Int?
+    /// RFC 3339 UTC.
+    public var at: String
+}
