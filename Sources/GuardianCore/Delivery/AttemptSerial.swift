@@ -11,9 +11,12 @@ struct AttemptSerial: Sendable {
     private var lastSuccess: Int64 = -1
     private var lastSuccessAt: Int64?
 
-    mutating func restart(epoch: Int64) { self = AttemptSerial(epoch: epoch) }
-
-    private init(epoch: Int64) { self.epoch = epoch }
+    /// A new lease: what is known of successes is void. Numbers go on, so that a late answer of an older lease is never taken for a new one.
+    mutating func restart(epoch: Int64) {
+        self.epoch = epoch
+        lastSuccess = -1
+        lastSuccessAt = nil
+    }
 
     init() {}
 

@@ -31,7 +31,7 @@ extension Processor {
         if isFinished { return .max }
         var next = now.steady + configuration.pollMs
         if let lease {
-            next = min(next, lease.heartbeatDue)
+            next = min(next, max(lease.heartbeatDue, askForLockAt))
             if !exchangeUnderWay { next = min(next, max(askStoreAt, now.steady + 1)) }
             if let nextDue { next = min(next, now.steady + max(1, nextDue.milliseconds - now.wall.milliseconds)) }
         } else if !lockCallUnderWay {
@@ -145,6 +145,7 @@ extension Processor {
         healthSent = healthChanged
         pauseWritesSent = pauseWrites
         exchangeUnderWay = true
+        exchangeFence = lease.fence
         mayHaveMore = false
         actions.append(
             .exchange(
@@ -162,7 +163,8 @@ extension Processor {
 
     private mutating func exchanged(_ result: Result<ExchangeResult, StoreError>, _ now: Moment, _ actions: inout [Action]) {
         exchangeUnderWay = false
-        guard lease != nil else { return }
+        // The answer to a lease that is over: its claims have been given back, maybe to ourselves under a new epoch.
+        guard let lease, lease.fence == exchangeFence else { return }
         switch result {
         case .failure(.stale): loseLease(now, &actions)
         case .failure(let error):

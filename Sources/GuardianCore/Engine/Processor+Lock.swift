@@ -2,11 +2,12 @@ extension Processor {
     mutating func tendLock(_ now: Moment, _ actions: inout [Action]) {
         guard !lockCallUnderWay, !releasing else { return }
         if let lease {
-            guard now.steady >= lease.heartbeatDue else { return }
+            guard now.steady >= lease.heartbeatDue, now.steady >= askForLockAt else { return }
             lockCallUnderWay = true
             actions.append(.renewLock(lease.fence))
         } else if drainDeadline == nil, now.steady >= askForLockAt {
             lockCallUnderWay = true
+            lockCallBegunAt = now.steady
             actions.append(.acquireLock(owner: owner, staleAfterMs: configuration.lease.staleAfterMs))
         }
     }
@@ -17,7 +18,7 @@ extension Processor {
             askForLockAt = now.steady + configuration.pollMs
             return
         }
-        lease = Lease(policy: configuration.lease, fence: fence, renewedAt: now.steady)
+        lease = Lease(policy: configuration.lease, fence: fence, renewedAt: lockCallBegunAt)
         serial.restart(epoch: fence.epoch)
         if let before { actions.append(.emit(.lockTakenOver(from: before.fence.owner, epoch: fence.epoch))) }
         actions += [.emit(.lockAcquired(epoch: fence.epoch)), .clampRetries]
@@ -46,7 +47,9 @@ extension Processor {
         switch result {
         case .success: lease?.renewed(begunAt: begunAt)
         case .failure(.stale): loseLease(now, &actions)
-        case .failure(let error): actions.append(.emit(.storeError(error)))
+        case .failure(let error):
+            askForLockAt = now.steady + configuration.pollMs
+            actions.append(.emit(.storeError(error)))
         }
     }
 

@@ -41,10 +41,16 @@ extension Processor {
             if pauses.contains(.auth), isNew { resume(.auth, &actions) }
             for var flight in waiting {
                 flight.tokenIsFresh = true
-                if drainDeadline == nil, pauses.isEmpty { start(flight, now, &actions) } else { giveBack(flight) }
+                if maySendAgain(now) { start(flight, now, &actions) } else { giveBack(flight) }
             }
             mayHaveMore = true
         }
+    }
+
+    /// Whether a request that waited for a token may go out now; if not, its claim goes back rather than being held by nobody.
+    private func maySendAgain(_ now: Moment) -> Bool {
+        lease?.timeLeftMs(now: now.steady) != nil && drainDeadline == nil && pauses.isEmpty && holdUntil <= now.steady
+            && breaker.allowance(inFlight: flights.count) != 0
     }
 
     private mutating func giveBack(_ flight: Flight) {

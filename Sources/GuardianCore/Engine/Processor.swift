@@ -63,6 +63,8 @@ public struct Processor: Sendable {
     public internal(set) var lease: Lease?
     var lockCallUnderWay = false
     var askForLockAt: Int64 = .min
+    /// When the lock call under way was begun: a lease counts from there, as the store's heartbeat does.
+    var lockCallBegunAt: Int64 = .min
     // Delivery.
     var ready = ReadyQueue()
     var flights: [Int64: Flight] = [:]
@@ -72,6 +74,8 @@ public struct Processor: Sendable {
     var outbox: [Settlement] = []
     var outboxSent = 0
     var exchangeUnderWay = false
+    /// Whose claims the exchange under way asks for; its answer is void once the lease is another.
+    var exchangeFence: Fence?
     var askStoreAt: Int64 = .min
     var storeFailures = 0
     var mayHaveMore = true
