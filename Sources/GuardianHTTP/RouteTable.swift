@@ -1,0 +1,106 @@
+public import GuardianCore
+
+/// Finds an operation's route and fills in its path. What can't be filled in is a permanent failure, found before any request.
+public struct RouteTable: Sendable {
+    private let exact: [String: Route]
+
+    /// Later routes win over earlier ones for the same pair.
+    public init(_ routes: [Route] = []) {
+        exact = Dictionary(routes.map { ($0.operation + " " + $0.entity, $0) }) { $1 }
+    }
+
+    /// The exact route, else one with a wildcard, else plain REST for create, update and delete.
+    public func route(for operation: Operation) -> Route? {
+        let (type, entity) = (operation.type, operation.entity.type)
+        if !exact.isEmpty, let found = exact["\(type) \(entity)"] ?? exact["* \(entity)"] ?? exact["\(type) *"] ?? exact["* *"] {
+            return found
+        }
+        let collection = "/api/v1/" + Self.plural(entity)
+        switch type {
+        case "create": return Route(operation: type, entity: entity, method: "POST", path: collection)
+        case "update": return Route(operation: type, entity: entity, method: "PUT", path: collection + "/{id}")
+        case "delete": return Route(operation: type, entity: entity, method: "DELETE", path: collection + "/{id}")
+        default: return nil
+        }
+    }
+
+    /// The path with its parameters filled in and percent-encoded.
+    public static func path(of route: Route, for operation: Operation) throws(Unroutable) -> String {
+        guard route.path.utf8.contains(UInt8(ascii: "{")) else { return route.path }
+        var path = ""
+        var rest = route.path[...]
+        var payload: JSONValue?
+        while let open = rest.firstIndex(of: "{") {
+            guard let close = rest[open...].firstIndex(of: "}") else { break }
+            path += rest[..<open]
+            let name = String(rest[rest.index(after: open)..<close])
+            rest = rest[rest.index(after: close)...]
+            path += try encode(value(name, operation, &payload), name)
+        }
+        return path + rest
+    }
+
+    private static func value(_ name: String, _ operation: Operation, _ payload: inout JSONValue?) throws(Unroutable) -> String {
+        if name == "id" || name == "entity_id" { return operation.entity.id }
+        if payload == nil { do { payload = try JSONValue(parsing: operation.payload ?? "{}") } catch { payload = .null } }
+        for spelling in [name, KeySpelling.camelCase(name), KeySpelling.snakeCase(name)] {
+            switch payload?[spelling] {
+            case .string(let text): return text
+            case .number(let text): return text
+            default: continue
+            }
+        }
+        throw Unroutable(code: "MISSING_PARAMETER", message: "the payload has no \"\(name)\", which the route's path asks for")
+    }
+
+    /// RFC 3986: everything but unreserved characters is encoded, so that a value can't leave its segment.
+    private static func encode(_ value: String, _ name: String) throws(Unroutable) -> String {
+        guard !value.isEmpty, value != ".", value != ".." else {
+            throw Unroutable(code: "BAD_PARAMETER", message: "\"\(name)\" is \"\(value)\", which can't be part of a path")
+        }
+        let hex = Array("0123456789ABCDEF".utf8)
+        var out: [UInt8] = []
+        for byte in value.utf8 {
+            switch byte {
+            case 48...57, 65...90, 97...122, UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"): out.append(byte)
+            default: out += [UInt8(ascii: "%"), hex[Int(byte >> 4)], hex[Int(byte & 15)]]
+            }
+        }
+        return String(decoding: out, as: UTF8.self)
+    }
+
+    /// English plurals as far as REST paths need them: `fall_event` → `fall_events`, `battery` → `batteries`, `box` → `boxes`.
+    static func plural(_ word: String) -> String {
+        if word.hasSuffix("y"), let before = word.dropLast().last, !"aeiou".contains(before) { return word.dropLast() + "ies" }
+        for end in ["s", "x", "ch", "sh"] where word.hasSuffix(end) { return word + "es" }
+        return word + "s"
+    }
+}
+
+/// Why an operation can't become a request.
+public struct Unroutable: Error, Sendable, Equatable {
+    public var code: String
+    public var message: String
+}
+
+/// camelCase and snake_case.
+enum KeySpelling {
+    static func snakeCase(_ name: String) -> String {
+        var out = ""
+        for character in name {
+            if character.isUppercase {
+                if !out.isEmpty { out += "_" }
+                out += character.lowercased()
+            } else {
+                out.append(character)
+            }
+        }
+        return out
+    }
+
+    static func camelCase(_ name: String) -> String {
+        let parts = name.split(separator: "_", omittingEmptySubsequences: true)
+        guard let first = parts.first else { return name }
+        return parts.dropFirst().reduce(String(first)) { $0 + $1.prefix(1).uppercased() + $1.dropFirst() }
+    }
+}
