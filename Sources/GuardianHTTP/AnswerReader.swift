@@ -1,0 +1,73 @@
+import GuardianCore
+import NIOCore
+import NIOHTTP1
+
+/// Reads an answer into an outcome: whose it is, what it means, what it says.
+struct AnswerReader {
+    let envelope: HTTPTransportConfiguration.Envelope
+    let origin: Origin
+
+    func outcome(
+        status: Int, headers: HTTPHeaders, body: ByteBuffer, operation: Operation, route: Route, now: Timestamp
+    ) -> Outcome {
+        let text = body.readableBytes == 0 ? "" : String(buffer: body)
+        if let stranger = stranger(status, headers, text) { return .unanswered(.foreign, detail: stranger) }
+        var answer = Answer(status: status, etag: headers.first(name: "etag"))
+        answer.retryAfterMs = headers.first(name: "retry-after").flatMap { RetryAfter.milliseconds($0, now: now) }
+        if (200..<300).contains(status), !text.isEmpty, isJSON(headers) || envelope == .standard {
+            do throws(JSONScanner.Defect) { try JSONScanner.checkObject(text) } catch {
+                if envelope == .standard || !isJSONValue(text) {
+                    answer.code = "UNPARSABLE_BODY"
+                    answer.message = "the answer \(error.constraint) (at byte \(error.offset))"
+                    return .refused(.transient, answer)
+                }
+            }
+        } else if status >= 300 {
+            describe(text, &answer)
+        }
+        let kind: AnswerClass?
+        if let override = route.overrides[status] {
+            kind = override
+        } else {
+            kind = AnswerTable.classify(status: status, operationType: operation.type, code: answer.code)
+        }
+        return kind.map { .refused($0, answer) } ?? .accepted(answer)
+    }
+
+    /// Why this can't be our server's answer: a captive portal's or proxy's page (spec section 4, last row).
+    private func stranger(_ status: Int, _ headers: HTTPHeaders, _ text: String) -> String? {
+        if status == 511 { return "511: the network asks for a login" }
+        if status == 301 || status == 302 || status == 303, let target = headers.first(name: "location"), origin.resolve(target) == nil {
+            return "\(status) to another origin"
+        }
+        guard (200..<300).contains(status), !text.isEmpty else { return nil }
+        let type = headers.first(name: "content-type")?.lowercased() ?? ""
+        if type.hasPrefix("text/html") || type.hasPrefix("application/xhtml") { return "\(status) with a page where JSON is due" }
+        return text.first { !$0.isWhitespace } == "<" ? "\(status) with markup where JSON is due" : nil
+    }
+
+    private func isJSON(_ headers: HTTPHeaders) -> Bool {
+        headers.first(name: "content-type")?.lowercased().contains("json") ?? false
+    }
+
+    private func isJSONValue(_ text: String) -> Bool {
+        do throws(JSONScanner.Defect) {
+            _ = try JSONValue(parsing: text)
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    private func describe(_ text: String, _ answer: inout Answer) {
+        guard !text.isEmpty else { return }
+        do throws(JSONScanner.Defect) {
+            let error = try JSONValue(parsing: text)["error"]
+            answer.code = error?["code"]?.string.map { String($0.prefix(64)) }
+            answer.message = error?["message"]?.string ?? text
+        } catch {
+            answer.message = text
+        }
+        answer.message = answer.message.map { String($0.prefix(LastError.maximumMessageLength)) }
+    }
+}

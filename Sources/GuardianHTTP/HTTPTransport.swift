@@ -1,0 +1,95 @@
+import AsyncHTTPClient
+public import GuardianCore
+import NIOCore
+import NIOHTTP1
+import NIOSSL
+
+/// Delivers attempts over HTTP/1.1 or HTTP/2 with AsyncHTTPClient, and reads answers into outcomes.
+public final class HTTPTransport: Transport, Sendable {
+    /// Redirects (307, 308 within the origin) that one attempt follows.
+    static let redirectLimit = 5
+
+    private let configuration: HTTPTransportConfiguration
+    private let origin: Origin
+    private let routes: RouteTable
+    private let client: HTTPClient
+    private let builder: RequestBuilder
+
+    /// Throws ``HTTPConfigurationError`` when the URL can't be used, or would send data in clear.
+    public init(configuration: HTTPTransportConfiguration) throws(HTTPConfigurationError) {
+        self.configuration = configuration
+        origin = try Origin(configuration.url, allowInsecure: configuration.allowInsecure)
+        routes = RouteTable(configuration.routes)
+        builder = RequestBuilder(configuration: configuration)
+        var settings = HTTPClient.Configuration(
+            redirectConfiguration: .disallow,
+            timeout: .init(connect: .milliseconds(configuration.connectTimeoutMs)), decompression: .enabled(limit: .size(configuration.responseBodyLimit)))
+        settings.httpVersion = .automatic
+        settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = configuration.poolSize
+        settings.connectionPool.retryConnectionEstablishment = false
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.minimumTLSVersion = .tlsv12
+        if let file = configuration.trustRootsFile { tls.trustRoots = .file(file) }
+        settings.tlsConfiguration = tls
+        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
+    }
+
+    /// Closes all connections. The transport can't be used after it.
+    public func shutdown() async {
+        do { try await client.shutdown() } catch {}
+    }
+
+    public func send(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Outcome {
+        let operation = claim.operation
+        let route: Route
+        let path: String
+        let body: ByteBuffer
+        do throws(Unroutable) {
+            guard let found = routes.route(for: operation) else {
+                throw Unroutable(
+                    code: "NO_ROUTE", message: "no route for (\(operation.type), \(operation.entity.type)); add one under upstream.routes")
+            }
+            route = found
+            path = try RouteTable.path(of: found, for: operation)
+            body = try builder.body(of: operation, route: found)
+        } catch {
+            return .unsendable(LastError(class: .permanent, code: error.code, message: error.message))
+        }
+        let deadline = NIODeadline.now() + .milliseconds(timeoutMs)
+        var url = origin.text + path
+        for _ in 0...Self.redirectLimit {
+            var request = HTTPClientRequest(url: url)
+            request.method = HTTPMethod(rawValue: route.method)
+            request.headers = builder.headers(of: operation, token: token)
+            request.body = .bytes(body)
+            do {
+                let response = try await client.execute(request, deadline: deadline)
+                if response.status == .temporaryRedirect || response.status == .permanentRedirect,
+                    let next = response.headers.first(name: "location").flatMap({ origin.resolve($0) })
+                {
+                    _ = try await response.body.collect(upTo: configuration.responseBodyLimit)
+                    url = next
+                    continue
+                }
+                return try await read(response, operation, route)
+            } catch {
+                return NetworkErrors.outcome(of: error)
+            }
+        }
+        return .refused(.permanent, Answer(status: 308, code: "TOO_MANY_REDIRECTS", message: "more than \(Self.redirectLimit) redirects"))
+    }
+
+    private func read(_ response: HTTPClientResponse, _ operation: Operation, _ route: Route) async throws -> Outcome {
+        let status = Int(response.status.code)
+        let body: ByteBuffer
+        do {
+            body = try await response.body.collect(upTo: configuration.responseBodyLimit)
+        } catch is NIOTooManyBytesError {
+            return .refused(
+                .transient, Answer(status: status, code: "ANSWER_TOO_LARGE", message: "the answer is larger than \(configuration.responseBodyLimit) bytes"))
+        }
+        let reader = AnswerReader(envelope: configuration.envelope, origin: origin)
+        return reader.outcome(
+            status: status, headers: response.headers, body: body, operation: operation, route: route, now: SystemClock().now.wall)
+    }
+}

@@ -1,0 +1,43 @@
+/// Scheme, host and port of the upstream, and the path prefix its URL has.
+struct Origin: Sendable {
+    /// Without a slash at the end.
+    let text: String
+    private let root: String
+
+    init(_ url: String, allowInsecure: Bool) throws(HTTPConfigurationError) {
+        func refuse(_ message: String) -> HTTPConfigurationError { HTTPConfigurationError(key: "upstream.url", message: message) }
+        let lower = url.lowercased()
+        guard lower.hasPrefix("https://") || lower.hasPrefix("http://") else { throw refuse("must begin with https:// (or http:// on loopback)") }
+        let isSecure = lower.hasPrefix("https://")
+        let rest = url.dropFirst(isSecure ? 8 : 7)
+        let authority = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+        guard !authority.isEmpty, !authority.contains(where: \.isWhitespace) else { throw refuse("has no host") }
+        guard !authority.contains("@") else { throw refuse("must not hold credentials; configure upstream.auth instead") }
+        guard !url.contains("?"), !url.contains("#") else { throw refuse("must not have a query or a fragment") }
+        if !isSecure, !allowInsecure, !Self.isLoopback(Self.host(authority)) {
+            throw refuse("is plain http off this machine; use https, or set upstream.allow_insecure if you accept that all of it can be read")
+        }
+        root = (isSecure ? "https://" : "http://") + authority.lowercased()
+        var path = rest.dropFirst(authority.count)
+        while path.hasSuffix("/") { path = path.dropLast() }
+        text = root + path
+    }
+
+    /// The URL that a `Location` names, if it lies within the origin.
+    func resolve(_ location: String) -> String? {
+        if location.hasPrefix("/"), !location.hasPrefix("//") { return root + location }
+        let lower = location.lowercased()
+        return lower == root || lower.hasPrefix(root + "/") ? root + location.dropFirst(root.count) : nil
+    }
+
+    private static func host(_ authority: Substring) -> Substring {
+        if authority.hasPrefix("[") { return authority.dropFirst().prefix { $0 != "]" } }
+        return authority.prefix { $0 != ":" }
+    }
+
+    private static func isLoopback(_ host: Substring) -> Bool {
+        if host == "localhost" || host == "::1" { return true }
+        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+    }
+}
