@@ -23,7 +23,7 @@ public final class HTTPTransport: Transport, Sendable {
         builder = RequestBuilder(configuration: configuration)
         var settings = HTTPClient.Configuration(
             redirectConfiguration: .disallow,
-            timeout: .init(connect: .milliseconds(configuration.connectTimeoutMs)), decompression: .enabled(limit: .size(configuration.responseBodyLimit)))
+            timeout: .init(connect: .milliseconds(configuration.connectTimeoutMs)))
         settings.httpVersion = .automatic
         settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = configuration.poolSize
         settings.connectionPool.retryConnectionEstablishment = false

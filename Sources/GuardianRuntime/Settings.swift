@@ -1,0 +1,151 @@
+public import GuardianCore
+import Yams
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// A configuration that can't be used: which key, and what to do.
+public struct SettingsError: Error, Sendable, CustomStringConvertible {
+    public var key: String
+    public var message: String
+    public var description: String { "\(key): \(message)" }
+
+    public init(_ key: String, _ message: String) {
+        self.key = key
+        self.message = message
+    }
+}
+
+/// Every setting of the binary with where it came from: flags over `GUARDIAN_*` over one YAML file over defaults (spec section 12).
+public struct Settings: Sendable {
+    public enum Source: String, Sendable {
+        case defaults = "default"
+        case file, environment, flag
+    }
+
+    public struct Value: Sendable {
+        public var text: String
+        public var source: Source
+    }
+
+    struct Key: Sendable {
+        var name: String
+        var fallback: String
+        var check: @Sendable (String) -> String?
+    }
+
+    /// The one list of keys.
+    static let keys: [Key] = [
+        Key(name: "data_dir", fallback: "./guardian-data", check: Check.any),
+        Key(name: "store", fallback: "sqlite", check: { $0 == "sqlite" ? nil : "must be sqlite (PostgreSQL is not available in this version)" }),
+        Key(name: "listen", fallback: "127.0.0.1:8080", check: Check.any),
+        Key(name: "token_file", fallback: "", check: Check.any),
+        Key(name: "workers", fallback: "4", check: Check.integer(1...1024)),
+        Key(name: "ordering", fallback: "entity", check: Check.oneOf(["entity", "strict"])),
+        Key(name: "upstream.url", fallback: "http://127.0.0.1:8090", check: Check.any),
+        Key(name: "upstream.envelope", fallback: "standard", check: Check.oneOf(["standard", "none"])),
+        Key(name: "upstream.timeout", fallback: "30s", check: Check.duration),
+        Key(name: "upstream.connect_timeout", fallback: "10s", check: Check.duration),
+        Key(name: "upstream.allow_insecure", fallback: "false", check: Check.oneOf(["true", "false"])),
+        Key(name: "upstream.auth.kind", fallback: "none", check: Check.oneOf(["none", "bearer_file"])),
+        Key(name: "upstream.auth.file", fallback: "", check: Check.any),
+        Key(name: "retry.base", fallback: "1s", check: Check.duration),
+        Key(name: "retry.max", fallback: "30s", check: Check.duration),
+        Key(name: "retry.max_attempts", fallback: "5", check: Check.integer(1...1000)),
+        Key(name: "breaker.failures", fallback: "10", check: Check.integer(1...10_000)),
+        Key(name: "breaker.window", fallback: "60s", check: Check.duration),
+        Key(name: "breaker.cool_down", fallback: "60s", check: Check.duration),
+        Key(name: "lock.heartbeat", fallback: "10s", check: Check.duration),
+        Key(name: "lock.stale_after", fallback: "2m", check: Check.duration),
+        Key(name: "log.level", fallback: "info", check: Check.oneOf(["debug", "info", "warning", "error", "fatal"])),
+    ]
+
+    public private(set) var values: [String: Value]
+    /// `(operation, entity, method, path)` of `upstream.routes`.
+    public private(set) var routes: [[String: String]] = []
+
+    /// `flags` has dotted keys. Throws a ``SettingsError`` for the first thing that is wrong.
+    public init(file: String? = nil, environment: [String: String] = [:], flags: [String: String] = [:]) throws {
+        values = Dictionary(uniqueKeysWithValues: Self.keys.map { ($0.name, Value(text: $0.fallback, source: .defaults)) })
+        if let file = file ?? environment["GUARDIAN_CONFIG"] { try read(file: file) }
+        let names = Dictionary(uniqueKeysWithValues: Self.keys.map { ("GUARDIAN_" + $0.name.uppercased().replacing(".", with: "_"), $0.name) })
+        for (name, text) in environment {
+            if let key = names[name] { values[key] = Value(text: text, source: .environment) }
+        }
+        for (key, text) in flags { values[key] = Value(text: text, source: .flag) }
+        for key in Self.keys {
+            guard let value = values[key.name], let wrong = key.check(value.text) else { continue }
+            throw SettingsError(key.name, "\(wrong) (it is \"\(value.text)\", from the \(value.source.rawValue))")
+        }
+    }
+
+    private mutating func read(file: String) throws {
+        let text: String
+        do { text = try String(contentsOfFile: file, encoding: .utf8) } catch { throw SettingsError("config", "\(file) can't be read") }
+        let tree: Any?
+        do { tree = try Yams.load(yaml: text) } catch { throw SettingsError("config", "\(file) is not YAML: \(error)") }
+        guard let tree else { return }
+        guard let map = tree as? [String: Any] else { throw SettingsError("config", "\(file) must be a map of keys") }
+        try flatten(map, "")
+    }
+
+    private mutating func flatten(_ map: [String: Any], _ prefix: String) throws {
+        for (name, value) in map {
+            let key = prefix + name
+            if key == "upstream.routes" {
+                guard let list = value as? [[String: Any]] else { throw SettingsError(key, "must be a list of maps") }
+                routes = list.map { $0.mapValues { "\($0)" } }
+            } else if let inner = value as? [String: Any] {
+                try flatten(inner, key + ".")
+            } else {
+                guard values[key] != nil else {
+                    let near = NearestName.of(key, in: Self.keys.map(\.name)).map { "; did you mean \($0)?" } ?? ""
+                    throw SettingsError(key, "is not a known key" + near)
+                }
+                values[key] = Value(text: "\(value)", source: .file)
+            }
+        }
+    }
+
+    public func text(_ key: String) -> String { values[key]?.text ?? "" }
+    public func integer(_ key: String) -> Int { Int(text(key)) ?? 0 }
+    public func milliseconds(_ key: String) -> Int64 { Check.milliseconds(text(key)) ?? 0 }
+
+    /// Key, value and source of each setting, in the order of the list.
+    public var lines: [(key: String, value: String, source: String)] {
+        Self.keys.map { ($0.name, text($0.name), values[$0.name]?.source.rawValue ?? "default") }
+    }
+}
+
+/// Rules for single values: nil when a text is fine, else what it must be.
+enum Check {
+    @Sendable static func any(_ text: String) -> String? { nil }
+
+    static func oneOf(_ words: [String]) -> @Sendable (String) -> String? {
+        { words.contains($0) ? nil : "must be one of \(words.joined(separator: ", "))" }
+    }
+
+    static func integer(_ range: ClosedRange<Int>) -> @Sendable (String) -> String? {
+        { Int($0).map(range.contains) == true ? nil : "must be a whole number from \(range.lowerBound) to \(range.upperBound)" }
+    }
+
+    @Sendable static func duration(_ text: String) -> String? {
+        milliseconds(text).map { $0 > 0 } == true ? nil : "must be a duration such as 500ms, 30s, 2m or 24h"
+    }
+
+    static func milliseconds(_ text: String) -> Int64? {
+        for (unit, factor) in [("ms", 1.0), ("s", 1000), ("m", 60_000), ("h", 3_600_000)] where text.hasSuffix(unit) {
+            guard let number = Double(text.dropLast(unit.count)), number >= 0, number <= 1e9 else { return nil }
+            return Int64(number * factor)
+        }
+        return nil
+    }
+}
+
+extension Settings {
+    /// Reads `50ms`, `30s`, `2m`, `24h`; nil for anything else.
+    public static func duration(_ text: String) -> Duration? { Check.milliseconds(text).map { .milliseconds($0) } }
+}
