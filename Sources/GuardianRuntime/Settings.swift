@@ -1,4 +1,4 @@
-public import GuardianCore
+import GuardianCore
 import Yams
 
 #if canImport(FoundationEssentials)
