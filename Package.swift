@@ -77,7 +77,7 @@ let package = Package(
         .executableTarget(
             name: "guardian",
             dependencies: [
-                "GuardianRuntime", "GuardianBackend", "GuardianLoad",
+                "GuardianRuntime", "GuardianServer", "GuardianBackend", "GuardianLoad", "GuardianCore", "GuardianSQLite", "GuardianHTTP",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"), httpClient,
             ] + lifecycle,
             swiftSettings: settings),

@@ -131,3 +131,7 @@ public struct APIServer: Sendable {
         return response
     }
 }
+
+extension APIServer {
+    public var host: String { configuration.host }
+}

@@ -1,0 +1,120 @@
+import ArgumentParser
+import Foundation
+import GuardianCore
+import GuardianRuntime
+import GuardianSQLite
+
+/// The binary: sidecar, operator's tool and reference upstream.
+@main
+struct Guardian: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "guardian", abstract: "A durable, offline-first outbox: keeps writes on disk and delivers them exactly once in effect.",
+        discussion: """
+            Example: guardian serve --data-dir ./guardian-data --upstream https://api.example.com
+            Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 store unavailable, 5 refused.
+            """,
+        version: BuildInfo.version,
+        subcommands: [
+            Serve.self, Demo.self, Enqueue.self, Status.self, List.self, Show.self, Retry.self, Cancel.self, ClearFailed.self, PauseDelivery.self,
+            ResumeDelivery.self, Lock.self, RebuildIndex.self, Check.self, Backend.self, Config.self, Generate.self,
+        ])
+
+    static func main() async {
+        do {
+            var command = try parseAsRoot(Array(CommandLine.arguments.dropFirst()))
+            if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
+        } catch let failure as Failure {
+            Terminal.complain(failure.message)
+            exit(failure.code.rawValue)
+        } catch {
+            let code = exitCode(for: error)
+            if code == .success || code == .validationFailure {
+                let text = fullMessage(for: error)
+                if code == .success { Terminal.say(text) } else { Terminal.complainRaw(text) }
+                exit(code == .success ? 0 : 2)
+            }
+            let failure = Failure(error)
+            Terminal.complain(failure.message)
+            exit(failure.code.rawValue)
+        }
+    }
+}
+
+/// The documented exit codes.
+enum ExitStatus: Int32 {
+    case failed = 1
+    case usage = 2
+    case notFound = 3
+    case storeUnavailable = 4
+    case refused = 5
+}
+
+/// What a command ends with when it does not end well.
+struct Failure: Error {
+    var code: ExitStatus
+    var message: String
+
+    init(_ code: ExitStatus, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    init(_ error: any Error) {
+        switch error {
+        case let error as Failure: self = error
+        case let error as StoreError: self.init(.storeUnavailable, error.description)
+        case SyncError.store(let error): self.init(.storeUnavailable, error.description)
+        case SyncError.notFound(let id): self.init(.notFound, SyncError.notFound(id: id).description)
+        case SyncError.refused(let reason): self.init(.refused, reason)
+        case let error as SettingsError: self.init(.usage, error.description)
+        default: self.init(.failed, String(describing: error))
+        }
+    }
+}
+
+enum Terminal {
+    static func say(_ text: String) { write(text + "\n", to: .standardOutput) }
+    static func complain(_ text: String) { write("guardian: \(text)\n", to: .standardError) }
+    static func complainRaw(_ text: String) { write(text + "\n", to: .standardError) }
+    static var errorIsTerminal: Bool { isatty(2) == 1 }
+
+    static func write(_ text: String, to file: FileHandle) {
+        // A reader that went away (a closed pipe) is not an error of ours.
+        do { try file.write(contentsOf: Data(text.utf8)) } catch {}
+    }
+
+    /// Asks before something that can't be undone; without a terminal only `--yes` will do.
+    static func confirm(_ question: String, yes: Bool) throws {
+        if yes { return }
+        guard isatty(0) == 1 else { throw Failure(.refused, "\(question) Add --yes to do it.") }
+        write("\(question) [y/N] ", to: .standardError)
+        guard readLine()?.lowercased() == "y" else { throw Failure(.refused, "not done") }
+    }
+}
+
+/// Flags of every command that works on the store.
+struct StoreOptions: ParsableArguments {
+    @Option(help: "The YAML configuration file.") var config: String?
+    @Option(help: "Where guardian.sqlite lives.") var dataDir: String?
+    @Flag(help: "Print JSON.") var json = false
+
+    func settings(_ more: [String: String] = [:]) throws -> Settings {
+        var flags = more
+        if let dataDir { flags["data_dir"] = dataDir }
+        return try Settings(file: config, environment: ProcessInfo.processInfo.environment, flags: flags)
+    }
+
+    /// The store that is there already; commands that look do not make one.
+    func existingStore() throws -> SQLiteStore {
+        let assembly = Assembly(try settings())
+        guard FileManager.default.fileExists(atPath: assembly.storePath) else {
+            throw Failure(.storeUnavailable, "there is no store at \(assembly.storePath); give --data-dir, or start `guardian serve` first")
+        }
+        return try assembly.openStore()
+    }
+}
+
+func operationID(_ text: String) throws -> OperationID {
+    guard let id = OperationID(text) else { throw Failure(.usage, "ID: must be 1–128 printable ASCII characters") }
+    return id
+}

@@ -1,0 +1,152 @@
+import ArgumentParser
+import GuardianCore
+import GuardianRuntime
+
+struct Retry: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Put failed operations back into the queue, at their old place.", discussion: "Example: guardian retry --all-failed")
+    @OptionGroup var options: StoreOptions
+    @Argument var id: String?
+    @Flag var allFailed = false
+
+    func run() async throws {
+        guard (id != nil) != allFailed else { throw Failure(.usage, "give an ID, or --all-failed") }
+        let ids = try id.map { [try operationID($0)] }
+        let count = try await options.existingStore().retry(ids, now: SystemClock().now.wall)
+        if let id, count == 0 { throw Failure(.notFound, "no failed operation \(id)") }
+        Terminal.say(options.json ? "{\"retried\":\(count)}" : "\(count) put back")
+    }
+}
+
+struct Cancel: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Take an operation out of the queue; says whether it may have been sent.", discussion: "Example: guardian cancel ID --yes")
+    @OptionGroup var options: StoreOptions
+    @Argument var id: String
+    @Flag var yes = false
+
+    func run() async throws {
+        let id = try operationID(id)
+        try Terminal.confirm("Cancel operation \(id)? It will not be delivered.", yes: yes)
+        let answer = try await options.existingStore().cancel(id, now: SystemClock().now.wall)
+        switch answer {
+        case .notFound: throw SyncError.notFound(id: id.description)
+        case .inFlight: throw Failure(.refused, "operation \(id) is on the wire now; ask again when it has settled")
+        case .neverSent, .mayHaveApplied: Terminal.say(options.json ? "{\"cancelled\":\"\(answer.rawValue)\"}" : answer.rawValue)
+        }
+    }
+}
+
+struct ClearFailed: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Remove all failed operations for good.", discussion: "Example: guardian clear-failed --yes")
+    @OptionGroup var options: StoreOptions
+    @Flag var yes = false
+
+    func run() async throws {
+        let store = try options.existingStore()
+        try Terminal.confirm("Remove \(try await store.books().failed) failed operations for good?", yes: yes)
+        let count = try await store.clearFailed()
+        Terminal.say(options.json ? "{\"cleared\":\(count)}" : "\(count) removed")
+    }
+}
+
+struct PauseDelivery: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pause", abstract: "Stop delivery, for every processor of the store, until resumed.", discussion: "Example: guardian pause")
+    @OptionGroup var options: StoreOptions
+
+    func run() async throws {
+        try await options.existingStore().setPause(.operator, to: true)
+        Terminal.say(options.json ? "{\"paused\":true}" : "paused")
+    }
+}
+
+struct ResumeDelivery: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "resume", abstract: "Go on after a pause, whatever its reason.", discussion: "Example: guardian resume")
+    @OptionGroup var options: StoreOptions
+
+    func run() async throws {
+        let store = try options.existingStore()
+        for pause in Pause.allCases { try await store.setPause(pause, to: false) }
+        Terminal.say(options.json ? "{\"paused\":false}" : "resumed")
+    }
+}
+
+struct Lock: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Look at the processing lock, or take it from its holder.", subcommands: [State.self, Release.self])
+
+    struct State: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "status", abstract: "Say who delivers.", discussion: "Example: guardian lock status")
+        @OptionGroup var options: StoreOptions
+
+        func run() async throws {
+            let lock = try await options.existingStore().lockState()
+            if options.json {
+                let answer: JSONValue =
+                    lock.map {
+                        [
+                            "held": true, "owner": .string($0.fence.owner), "epoch": JSONValue($0.fence.epoch),
+                            "heartbeat_at": .string($0.heartbeatAt.rfc3339),
+                        ]
+                    } ?? ["held": false]
+                return Terminal.say(answer.text)
+            }
+            Terminal.say(lock.map { "held by \($0.fence.owner), epoch \($0.fence.epoch), heartbeat \($0.heartbeatAt)" } ?? "free")
+        }
+    }
+
+    struct Release: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Raise the epoch, so that the holder's writes are refused from now on.", discussion: "Example: guardian lock release --yes")
+        @OptionGroup var options: StoreOptions
+        @Flag var yes = false
+
+        func run() async throws {
+            let store = try options.existingStore()
+            try Terminal.confirm("Take the lock from its holder? Requests it has on the wire may be repeated, with the same key.", yes: yes)
+            let before = try await store.forceReleaseLock()
+            Terminal.say(options.json ? "{\"released\":\(before != nil)}" : before.map { "taken from \($0.fence.owner)" } ?? "it was free")
+        }
+    }
+}
+
+struct RebuildIndex: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rebuild-index", abstract: "Compute lines and heads anew from the operations.", discussion: "Example: guardian rebuild-index")
+    @OptionGroup var options: StoreOptions
+
+    func run() async throws {
+        let ordering = Ordering(rawValue: try options.settings().text("ordering")) ?? .entity
+        let count = try await options.existingStore().rebuildIndex(ordering: ordering)
+        Terminal.say(options.json ? "{\"changed\":\(count)}" : "\(count) rows were wrong and are mended")
+    }
+}
+
+struct Config: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Check or print the configuration.", subcommands: [Print.self, Verify.self])
+
+    struct Print: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Every key, its value, and where it came from.", discussion: "Example: guardian config print --config guardian.yaml")
+        @OptionGroup var options: StoreOptions
+
+        func run() async throws {
+            for line in try options.settings().lines { Terminal.say("\(line.key) = \(line.value)  (\(line.source))") }
+        }
+    }
+
+    struct Verify: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "check", abstract: "Say whether the configuration can be used.", discussion: "Example: guardian config check --config guardian.yaml")
+        @OptionGroup var options: StoreOptions
+
+        func run() async throws {
+            _ = try Serve.api(try options.settings())
+            Terminal.say("the configuration can be used")
+        }
+    }
+}
