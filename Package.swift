@@ -78,7 +78,7 @@ let package = Package(
             name: "guardian",
             dependencies: [
                 "GuardianRuntime", "GuardianServer", "GuardianBackend", "GuardianLoad", "GuardianCore", "GuardianSQLite", "GuardianHTTP",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"), httpClient,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"), httpClient, nio[0], nio[1],
             ] + lifecycle,
             swiftSettings: settings),
         .executableTarget(

@@ -1,56 +1,25 @@
-/// How the reference upstream listens, keeps what it knows, and misbehaves.
+/// How the reference upstream behaves.
 public struct ReferenceUpstreamConfiguration: Sendable {
-    /// A mode that is set by itself for a while: faults on a timetable.
-    public struct TimedFault: Sendable, Equatable {
-        /// When it starts, counted from the moment the server listens.
-        public var after: Duration
-        /// How long it lasts; then the mode is `up` again.
-        public var lasting: Duration
-        /// What the upstream does meanwhile.
-        public var mode: UpstreamMode
-
-        /// A fault of `mode` from `after` until `after + lasting`.
-        public init(after: Duration, lasting: Duration, mode: UpstreamMode) {
-            self.after = after
-            self.lasting = lasting
-            self.mode = mode
-        }
-    }
-
-    /// The address to listen on. Default `127.0.0.1`.
+    /// 127.0.0.1 by default.
     public var host: String
-    /// The TCP port to listen on; 0 takes a free one, told by `run(onReady:)`. Default 8090.
+    /// 8090 by default; 0 takes a free one.
     public var port: Int
-    /// How long the work behind each API request takes. Default zero.
+    /// Added to every API request.
     public var latency: Duration
-    /// The share of API requests that fail, 0...1. Half of these fail before the effect (500, 502, 503), a quarter with 504, and
-    /// a quarter are lost answers: the effect is applied, and a 500 is sent. Default 0.
+    /// Share of API requests that fail with a 5xx, `0…1`; of these a quarter lose the answer after the effect.
     public var failureRate: Double
-    /// Where the dice of `failureRate` start: the same seed gives the same faults for the same order of requests. Default 1.
+    /// The same seed fails the same requests, if they come in the same order.
     public var seed: UInt64
-    /// The directory of the journal `effects.ndjson`; nil keeps everything in memory. Default nil.
+    /// Where effects are kept (`effects.ndjson`), so that a restart still knows its keys; nil keeps them in memory.
     public var dataDirectory: String?
-    /// How long an `Idempotency-Key` is remembered. Default 24 hours.
+    /// How long a key is remembered; 24 h by default.
     public var idempotencyWindow: Duration
-    /// The most bytes of a request body; more is answered 413. Default 2 MiB.
+    /// Bytes of a request body at most; 2 MiB by default.
     public var bodyLimit: Int
-    /// The bearer token asked of API requests, 401 without it; nil asks for none. Default nil.
-    public var requiredToken: String?
-    /// Faults on a timetable, in order of their start; they must not overlap. Default none.
-    public var script: [TimedFault]
 
-    /// A configuration with the defaults named at each property.
     public init(
-        host: String = "127.0.0.1",
-        port: Int = 8090,
-        latency: Duration = .zero,
-        failureRate: Double = 0,
-        seed: UInt64 = 1,
-        dataDirectory: String? = nil,
-        idempotencyWindow: Duration = .seconds(24 * 3600),
-        bodyLimit: Int = 2 * 1024 * 1024,
-        requiredToken: String? = nil,
-        script: [TimedFault] = []
+        host: String = "127.0.0.1", port: Int = 8090, latency: Duration = .zero, failureRate: Double = 0, seed: UInt64 = 1,
+        dataDirectory: String? = nil, idempotencyWindow: Duration = .seconds(86_400), bodyLimit: Int = 2 << 20
     ) {
         self.host = host
         self.port = port
@@ -60,24 +29,28 @@ public struct ReferenceUpstreamConfiguration: Sendable {
         self.dataDirectory = dataDirectory
         self.idempotencyWindow = idempotencyWindow
         self.bodyLimit = bodyLimit
-        self.requiredToken = requiredToken
-        self.script = script
     }
+}
 
-    /// Checks what a start would trip over.
-    func validate() throws(ReferenceUpstreamError) {
-        func require(_ holds: Bool, _ message: String) throws(ReferenceUpstreamError) {
-            if !holds { throw ReferenceUpstreamError(.invalidConfiguration, message) }
-        }
-        try require((0...65535).contains(port), "port must be 0 to 65535, not \(port)")
-        try require((0...1).contains(failureRate), "failureRate must be 0 to 1, not \(failureRate)")
-        try require(latency >= .zero, "latency must not be negative")
-        try require(idempotencyWindow > .zero, "idempotencyWindow must be more than zero")
-        try require(bodyLimit > 0, "bodyLimit must be more than zero")
-        var end = Duration.zero
-        for fault in script {
-            try require(fault.after >= end && fault.lasting > .zero, "script must be in order, without overlaps or empty faults")
-            end = fault.after + fault.lasting
-        }
-    }
+/// What the upstream does with API requests until told otherwise.
+public enum UpstreamMode: Sendable, Equatable {
+    /// Works.
+    case up
+    /// Answers `status` without effect; `remaining` nil means until the mode changes.
+    case status(Int, remaining: Int?, retryAfter: String?, body: String?, contentType: String?)
+}
+
+/// One change that was applied.
+public struct Effect: Sendable, Equatable {
+    /// From 1, in the order in which effects were applied.
+    public var n: Int
+    public var idempotencyKey: String
+    public var method: String
+    public var path: String
+    public var entity: String
+    public var traceID: String
+    /// `payload.seq`, when the payload has one: lets a test check the order for an entity.
+    public var payloadSeq: Int?
+    /// RFC 3339 UTC.
+    public var at: String
 }

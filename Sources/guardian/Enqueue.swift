@@ -1,7 +1,9 @@
 import ArgumentParser
 import Foundation
 import GuardianCore
+import GuardianHTTP
 import GuardianRuntime
+import GuardianSQLite
 
 struct Enqueue: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

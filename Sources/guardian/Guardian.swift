@@ -25,17 +25,17 @@ struct Guardian: AsyncParsableCommand {
             if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
         } catch let failure as Failure {
             Terminal.complain(failure.message)
-            exit(failure.code.rawValue)
+            Foundation.exit(failure.code.rawValue)
         } catch {
             let code = exitCode(for: error)
             if code == .success || code == .validationFailure {
                 let text = fullMessage(for: error)
                 if code == .success { Terminal.say(text) } else { Terminal.complainRaw(text) }
-                exit(code == .success ? 0 : 2)
+                Foundation.exit(code == .success ? 0 : 2)
             }
             let failure = Failure(error)
             Terminal.complain(failure.message)
-            exit(failure.code.rawValue)
+            Foundation.exit(failure.code.rawValue)
         }
     }
 }

@@ -1,6 +1,8 @@
 import ArgumentParser
 import GuardianCore
+import GuardianHTTP
 import GuardianRuntime
+import GuardianSQLite
 
 struct Retry: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
