@@ -43,7 +43,6 @@ let package = Package(
         .library(name: "GuardianCore", targets: ["GuardianCore"]),
         .library(name: "GuardianSQLite", targets: ["GuardianSQLite"]),
         .library(name: "GuardianHTTP", targets: ["GuardianHTTP"]),
-        .library(name: "GuardianTesting", targets: ["GuardianTesting"]),
         .executable(name: "guardian", targets: ["guardian"]),
     ],
     dependencies: [
@@ -72,7 +71,6 @@ let package = Package(
                 "GuardianCore", "GuardianSQLite", "GuardianHTTP", "GuardianServer", logging,
                 .product(name: "Yams", package: "Yams"),
             ] + lifecycle),
-        library("GuardianTesting", ["GuardianCore"]),
         library("GuardianSync", ["GuardianCore", "GuardianSQLite", "GuardianHTTP"]),
         .executableTarget(
             name: "guardian",
@@ -85,13 +83,12 @@ let package = Package(
             name: "guardian-bench",
             dependencies: ["GuardianCore", "GuardianSQLite", "GuardianHTTP", "GuardianBackend", httpClient] + nio,
             path: "Benchmarks/Swift", swiftSettings: settings),
-        tests("GuardianCoreTests", ["GuardianCore", "GuardianTesting"]),
-        tests("GuardianSQLiteTests", ["GuardianSQLite", "GuardianTesting", grdb]),
+        tests("GuardianCoreTests", ["GuardianCore"]),
+        tests("GuardianSQLiteTests", ["GuardianCore", "GuardianSQLite", grdb]),
         tests("GuardianHTTPTests", [
-            "GuardianHTTP", "GuardianBackend",
+            "GuardianCore", "GuardianHTTP", "GuardianBackend",
             .product(name: "HummingbirdHTTP2", package: "hummingbird"),
         ] + hummingbird + nio),
-        tests("SimulationTests", ["GuardianTesting", "GuardianSQLite"]),
         tests("ProcessTests", ["GuardianLoad", "GuardianCore"]),
         tests("TidyTests"),
     ]

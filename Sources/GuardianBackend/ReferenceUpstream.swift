@@ -31,7 +31,7 @@ public final class ReferenceUpstream: Sendable {
     /// Serves until cancelled; `onReady` gets the port.
     public func run(onReady: @escaping @Sendable (Int) -> Void = { _ in }) async throws {
         var logger = Logger(label: "guardian.backend")
-        logger.logLevel = .error
+        logger.logLevel = .critical
         let router = Router()
         router.get("healthz") { _, _ in "ok" }
         router.get("_effects") { [self] request, _ in effectsAnswer(request) }

@@ -39,7 +39,7 @@ public struct APIServer: Sendable {
     /// Serves until cancelled or shut down gracefully; `onReady` gets the port.
     public func run(onReady: @escaping @Sendable (Int) -> Void) async throws {
         var logger = Logger(label: "guardian.api")
-        logger.logLevel = .error
+        logger.logLevel = .critical
         let router = Router()
         router.add(middleware: Gate(configuration: configuration))
         router.get("healthz") { _, _ in "ok" }

@@ -1,0 +1,100 @@
+import GuardianCore
+import Testing
+
+@Suite struct DecisionTests {
+    @Test("backoff grows as base · 2^(n−1), within half and one and a half, and never over the maximum", arguments: 1...60)
+    func backoff(n: Int) {
+        let policy = RetryPolicy.standard
+        let middle = 1000.0 * Double(UInt64(1) << UInt64(min(n - 1, 40)))
+        #expect(policy.delayMs(failure: n, unit: 0) == Int64(min(30_000, middle * 0.5)))
+        #expect(policy.delayMs(failure: n, unit: 0.999) <= Int64(min(30_000, middle * 1.5)))
+    }
+
+    @Test("ten failures in a row open the breaker; one probe closes it, late answers do nothing")
+    func breaker() {
+        var breaker = CircuitBreaker(policy: .init())
+        for n in 1...9 {
+            let change = breaker.record(failed: true, generation: 0, now: Int64(n), unit: 0.5)
+            #expect(change == nil)
+        }
+        let step1 = breaker.record(failed: true, generation: 0, now: 10, unit: 0.5)
+        #expect(step1 == .opened(until: 60_010))
+        #expect(breaker.allowance(inFlight: 0) == 0)
+        let step2 = breaker.record(failed: false, generation: 0, now: 11, unit: 0.5)
+        #expect(step2 == nil)
+        let step3 = breaker.advance(now: 60_009)
+        #expect(!step3)
+        let step4 = breaker.advance(now: 60_010)
+        #expect(step4)
+        #expect(breaker.allowance(inFlight: 0) == 1)
+        let step5 = breaker.sent()
+        #expect(step5)
+        #expect(breaker.allowance(inFlight: 0) == 0)
+        let step6 = breaker.record(failed: false, generation: breaker.generation, now: 60_020, unit: 0.5)
+        #expect(step6 == .closed)
+        #expect(breaker.allowance(inFlight: 100) == nil)
+    }
+
+    @Test("five per cent of failures at any rate do not open the breaker")
+    func breakerTolerates() {
+        var breaker = CircuitBreaker(policy: .init())
+        for n in 0..<100_000 {
+            let change = breaker.record(failed: n % 20 == 0, generation: 0, now: Int64(n / 100), unit: 0)
+            #expect(change == nil)
+        }
+    }
+
+    /// Spec section 4, row by row.
+    @Test(
+        "an answer means what the table says",
+        arguments: [
+            (200, "update", nil), (204, "delete", nil), (404, "delete", nil), (410, "delete", nil), (404, "update", .permanent),
+            (400, "update", .permanent), (403, "update", .permanent), (413, "create", .permanent), (422, "create", .permanent),
+            (501, "create", .permanent), (505, "create", .permanent), (426, "update", .upgrade), (401, "update", .auth),
+            (408, "update", .transient), (425, "update", .transient), (429, "update", .transient), (500, "update", .transient),
+            (503, "update", .transient), (599, "update", .transient), (409, "create", .conflict), (412, "update", .conflict),
+            (302, "update", .permanent), (418, "update", .permanent),
+        ] as [(Int, String, AnswerClass?)])
+    func table(status: Int, type: String, expected: AnswerClass?) {
+        #expect(AnswerTable.classify(status: status, operationType: type) == expected)
+    }
+
+    private func decide(_ outcome: Outcome, others: Bool, attempts: Int = 0, probe: Bool = false, fresh: Bool = false, tls: Int = 0)
+        throws -> OutcomeDecider.Decision
+    {
+        var random = Xoshiro256(seed: 1)
+        var operation = try Admission().admit(
+            NewOperation("update", entityType: "room", entityID: "1", payload: "{}"), at: Timestamp(milliseconds: 0), random: &random)
+        operation.attemptCount = attempts
+        return OutcomeDecider(policy: .standard).decide(
+            outcome, .init(operation: operation, othersSucceed: others, isProbe: probe, tokenIsFresh: fresh, tlsFailures: tls), random: &random)
+    }
+
+    @Test("an operation is given up on only when it fails while others succeed")
+    func exhausts() throws {
+        let storm = Outcome.refused(.transient, Answer(status: 500))
+        if case .retry(_, _, let charged, _) = try decide(storm, others: false, attempts: 4) { #expect(!charged) } else { Issue.record("gave up") }
+        if case .retry(_, _, let charged, _) = try decide(storm, others: true, attempts: 3) { #expect(charged) } else { Issue.record("gave up") }
+        if case .failed(let error) = try decide(storm, others: true, attempts: 4) { #expect(error.class == .exhausted) } else { Issue.record("went on") }
+        if case .retry(_, _, let charged, _) = try decide(storm, others: true, attempts: 4, probe: true) { #expect(!charged) } else { Issue.record("gave up") }
+        if case .retry(_, _, let charged, _) = try decide(.unanswered(.refused, detail: ""), others: true, attempts: 4) { #expect(!charged) } else { Issue.record("gave up") }
+    }
+
+    @Test("401 refreshes once, then pauses; TLS failures are retried twice, then pause; nothing fails")
+    func pauses() throws {
+        #expect(try decide(.refused(.auth, Answer(status: 401)), others: true) == .refreshToken)
+        #expect(try decide(.refused(.auth, Answer(status: 401)), others: true, fresh: true) == .pause(.auth))
+        #expect(try decide(.refused(.upgrade, Answer(status: 426)), others: true) == .pause(.upgrade))
+        #expect(try decide(.unanswered(.tls, detail: ""), others: true, tls: 3) == .pause(.tls))
+    }
+
+    @Test("Retry-After holds the whole origin, within a day and five seconds of jitter")
+    func holds() throws {
+        let answer = Answer(status: 503, retryAfterMs: 7_000_000_000)
+        guard case .retry(_, _, false, let hold?) = try decide(.refused(.transient, answer), others: true, attempts: 4) else {
+            Issue.record("no hold")
+            return
+        }
+        #expect((86_400_000...86_405_000).contains(hold))
+    }
+}

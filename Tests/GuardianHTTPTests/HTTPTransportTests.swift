@@ -1,0 +1,101 @@
+import GuardianBackend
+import GuardianCore
+import GuardianHTTP
+import Testing
+
+@Suite struct HTTPTransportTests {
+    /// A running upstream and a transport to it.
+    private func withUpstream(
+        _ configuration: ReferenceUpstreamConfiguration = .init(port: 0), _ body: (ReferenceUpstream, HTTPTransport) async throws -> Void
+    ) async throws {
+        let upstream = try ReferenceUpstream(configuration)
+        let (ports, ready) = AsyncStream.makeStream(of: Int.self)
+        let server = Task { try await upstream.run { ready.yield($0) } }
+        var iterator = ports.makeAsyncIterator()
+        let port = try #require(await iterator.next())
+        let transport = try HTTPTransport(configuration: .init(url: "http://127.0.0.1:\(port)", deviceID: "d"))
+        try await body(upstream, transport)
+        await transport.shutdown()
+        server.cancel()
+        _ = await server.result
+    }
+
+    private func claim(_ type: String = "update", payload: String? = #"{"seq":1}"#) throws -> Claim {
+        var random = Xoshiro256.fromSystem()
+        let new = NewOperation(type, entityType: "room", entityID: "r 1/x", payload: payload)
+        return Claim(operation: try Admission().admit(new, at: SystemClock().now.wall, random: &random), fence: Fence(owner: "o", epoch: 1))
+    }
+
+    @Test("the same attempt sent twice has one effect, under a path that the entity can't leave")
+    func idempotent() async throws {
+        try await withUpstream { upstream, transport in
+            let claim = try claim()
+            for _ in 0..<2 {
+                guard case .accepted = await transport.send(claim, token: nil, timeoutMs: 5000) else {
+                    Issue.record("not accepted")
+                    return
+                }
+            }
+            #expect(upstream.effects.map(\.path) == ["/api/v1/rooms/r%201%2Fx"])
+            #expect(upstream.duplicateEffects == 0)
+        }
+    }
+
+    @Test("a stranger's page settles nothing")
+    func portal() async throws {
+        try await withUpstream { upstream, transport in
+            upstream.setMode(.status(200, remaining: nil, retryAfter: nil, body: "<html>log in</html>", contentType: "text/html"))
+            guard case .unanswered(.foreign, _) = await transport.send(try claim(), token: nil, timeoutMs: 5000) else {
+                Issue.record("a portal was believed")
+                return
+            }
+        }
+    }
+
+    @Test("a refusal carries its class, code and Retry-After")
+    func refusal() async throws {
+        try await withUpstream { upstream, transport in
+            upstream.setMode(.status(503, remaining: nil, retryAfter: "7", body: nil, contentType: nil))
+            guard case .refused(.transient, let answer) = await transport.send(try claim(), token: nil, timeoutMs: 5000) else {
+                Issue.record("not transient")
+                return
+            }
+            #expect(answer.retryAfterMs == 7000)
+            #expect(answer.code == "FORCED")
+        }
+    }
+
+    @Test("an upstream that is slower than the time allowed is a timeout, one that is not there refuses")
+    func network() async throws {
+        try await withUpstream(.init(port: 0, latency: .seconds(30))) { _, transport in
+            guard case .unanswered(.timeout, _) = await transport.send(try claim(), token: nil, timeoutMs: 100) else {
+                Issue.record("no timeout")
+                return
+            }
+        }
+        let nowhere = try HTTPTransport(configuration: .init(url: "http://127.0.0.1:1", deviceID: "d"))
+        guard case .unanswered(.refused, _) = await nowhere.send(try claim(), token: nil, timeoutMs: 5000) else {
+            Issue.record("not refused")
+            return
+        }
+        await nowhere.shutdown()
+    }
+
+    @Test("plain http off this machine, credentials in the URL and other schemes are refused before anything is sent",
+        arguments: ["http://example.com", "https://user:secret@example.com", "ftp://example.com", "https://", "https://example.com/?q=1"])
+    func refusesURL(url: String) {
+        #expect(throws: HTTPConfigurationError.self) { _ = try HTTPTransport(configuration: .init(url: url, deviceID: "d")) }
+    }
+
+    @Test("an operation without a route, or without a parameter, fails before any request")
+    func unroutable() async throws {
+        try await withUpstream { upstream, transport in
+            guard case .unsendable(let error) = await transport.send(try claim("archive"), token: nil, timeoutMs: 5000) else {
+                Issue.record("sent")
+                return
+            }
+            #expect(error.code == "NO_ROUTE")
+            #expect(upstream.effects.isEmpty)
+        }
+    }
+}
