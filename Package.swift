@@ -85,10 +85,12 @@ let package = Package(
             path: "Benchmarks/Swift", swiftSettings: settings),
         tests("GuardianCoreTests", ["GuardianCore"]),
         tests("GuardianSQLiteTests", ["GuardianCore", "GuardianSQLite", grdb]),
-        tests("GuardianHTTPTests", [
-            "GuardianCore", "GuardianHTTP", "GuardianBackend",
-            .product(name: "HummingbirdHTTP2", package: "hummingbird"),
-        ] + hummingbird + nio),
+        tests(
+            "GuardianHTTPTests",
+            [
+                "GuardianCore", "GuardianHTTP", "GuardianBackend",
+                .product(name: "HummingbirdHTTP2", package: "hummingbird"),
+            ] + hummingbird + nio),
         tests("ProcessTests", ["GuardianLoad", "GuardianCore"]),
         tests("TidyTests"),
     ]

@@ -64,7 +64,8 @@ struct Table {
     private static func print(_ row: Row) {
         let bound = "\(row.isCost ? "≤" : "≥") \(String(format: "%.2f", row.required))"
         Swift.print(
-            pad(row.name, 58), pad(String(format: "%.1f", row.ours), 12, left: true), pad(String(format: "%.1f", row.baseline), 12, left: true),
+            pad(row.name, 58), pad(String(format: "%.1f", row.ours), 12, left: true),
+            pad(String(format: "%.1f", row.baseline), 12, left: true),
             pad(String(format: "%.2f", row.ratio), 7, left: true), pad(bound, 8, left: true), row.holds ? "holds" : "DOES NOT HOLD")
         fflush(nil)
     }

@@ -7,7 +7,8 @@ struct StoreBenches {
     let scale: Int
 
     /// 200 bytes, like the baseline's.
-    static let payload = #"{"device_id":"watch-17","bpm":72,"at":"2026-01-31T09:05:00.250Z","note":""# + String(repeating: "x", count: 127) + #""}"#
+    static let payload =
+        #"{"device_id":"watch-17","bpm":72,"at":"2026-01-31T09:05:00.250Z","note":""# + String(repeating: "x", count: 127) + #""}"#
 
     static func operation(_ number: Int, key: String? = nil) -> NewOperation {
         NewOperation("create", entityType: "heart_rate", entityID: key ?? "reading-\(number)", payload: payload)

@@ -86,7 +86,10 @@ public final class HTTPTransport: Transport, Sendable {
             body = try await response.body.collect(upTo: configuration.responseBodyLimit)
         } catch is NIOTooManyBytesError {
             return .refused(
-                .transient, Answer(status: status, code: "ANSWER_TOO_LARGE", message: "the answer is larger than \(configuration.responseBodyLimit) bytes"))
+                .transient,
+                Answer(
+                    status: status, code: "ANSWER_TOO_LARGE", message: "the answer is larger than \(configuration.responseBodyLimit) bytes")
+            )
         }
         let reader = AnswerReader(envelope: configuration.envelope, origin: origin)
         return reader.outcome(

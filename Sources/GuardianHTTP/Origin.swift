@@ -7,7 +7,9 @@ struct Origin: Sendable {
     init(_ url: String, allowInsecure: Bool) throws(HTTPConfigurationError) {
         func refuse(_ message: String) -> HTTPConfigurationError { HTTPConfigurationError(key: "upstream.url", message: message) }
         let lower = url.lowercased()
-        guard lower.hasPrefix("https://") || lower.hasPrefix("http://") else { throw refuse("must begin with https:// (or http:// on loopback)") }
+        guard lower.hasPrefix("https://") || lower.hasPrefix("http://") else {
+            throw refuse("must begin with https:// (or http:// on loopback)")
+        }
         let isSecure = lower.hasPrefix("https://")
         let rest = url.dropFirst(isSecure ? 8 : 7)
         let authority = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
@@ -15,7 +17,8 @@ struct Origin: Sendable {
         guard !authority.contains("@") else { throw refuse("must not hold credentials; configure upstream.auth instead") }
         guard !url.contains("?"), !url.contains("#") else { throw refuse("must not have a query or a fragment") }
         if !isSecure, !allowInsecure, !Self.isLoopback(Self.host(authority)) {
-            throw refuse("is plain http off this machine; use https, or set upstream.allow_insecure if you accept that all of it can be read")
+            throw refuse(
+                "is plain http off this machine; use https, or set upstream.allow_insecure if you accept that all of it can be read")
         }
         root = (isSecure ? "https://" : "http://") + authority.lowercased()
         var path = rest.dropFirst(authority.count)

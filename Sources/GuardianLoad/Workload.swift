@@ -42,7 +42,8 @@ public struct Workload: Sequence, Sendable {
         }
 
         private mutating func vitalSign(_ number: Int) -> NewOperation {
-            update("heart_rate", number, ["bpm": Int.random(in: 45...160, using: &random), "spo2": Int.random(in: 88...100, using: &random)])
+            update(
+                "heart_rate", number, ["bpm": Int.random(in: 45...160, using: &random), "spo2": Int.random(in: 88...100, using: &random)])
         }
 
         private mutating func fall(_ number: Int) -> NewOperation {
@@ -65,7 +66,8 @@ extension NewOperation {
     /// One line of NDJSON.
     public var ndjson: String {
         JSONValue.object([
-            .init("operation_type", .string(operationType)), .init("entity_type", .string(entityType)), .init("entity_id", .string(entityID)),
+            .init("operation_type", .string(operationType)), .init("entity_type", .string(entityType)),
+            .init("entity_id", .string(entityID)),
             .init("priority", JSONValue(priority)),
         ]).text.dropLast() + ",\"payload\":\(payload ?? "{}")}"
     }

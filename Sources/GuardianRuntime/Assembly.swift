@@ -33,7 +33,8 @@ public struct Assembly: Sendable {
             settings.text("upstream.auth.kind") == "bearer_file" ? BearerFileTokens(path: settings.text("upstream.auth.file")) : NoToken()
         let ordering = Ordering(rawValue: settings.text("ordering")) ?? .entity
         let engine = SyncEngine(
-            store: store, transport: transport, tokens: tokens, sinks: sinks, configuration: .init(processor: processor, ordering: ordering))
+            store: store, transport: transport, tokens: tokens, sinks: sinks, configuration: .init(processor: processor, ordering: ordering)
+        )
         return (engine, transport)
     }
 

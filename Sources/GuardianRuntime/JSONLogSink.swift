@@ -50,7 +50,10 @@ public final class JSONLogSink: EventSink {
         // stderr may be gone (a closed pipe); there is nowhere else to say so.
         do { try FileHandle.standardError.write(contentsOf: Data(lines)) } catch {}
         if dropped > 0 {
-            do { try FileHandle.standardError.write(contentsOf: Data("{\"level\":\"warning\",\"message\":\"log_lines_dropped\",\"fields\":{\"count\":\(dropped)}}\n".utf8)) } catch {}
+            do {
+                try FileHandle.standardError.write(
+                    contentsOf: Data("{\"level\":\"warning\",\"message\":\"log_lines_dropped\",\"fields\":{\"count\":\(dropped)}}\n".utf8))
+            } catch {}
         }
     }
 

@@ -40,7 +40,9 @@ public struct Settings: Sendable {
     /// The one list of keys.
     static let keys: [Key] = [
         Key(name: "data_dir", fallback: "./guardian-data", check: Check.any),
-        Key(name: "store", fallback: "sqlite", check: { $0 == "sqlite" ? nil : "must be sqlite (PostgreSQL is not available in this version)" }),
+        Key(
+            name: "store", fallback: "sqlite",
+            check: { $0 == "sqlite" ? nil : "must be sqlite (PostgreSQL is not available in this version)" }),
         Key(name: "listen", fallback: "127.0.0.1:8080", check: Check.any),
         Key(name: "token_file", fallback: "", check: Check.any),
         Key(name: "workers", fallback: "4", check: Check.integer(1...1024)),
@@ -71,7 +73,8 @@ public struct Settings: Sendable {
     public init(file: String? = nil, environment: [String: String] = [:], flags: [String: String] = [:]) throws {
         values = Dictionary(uniqueKeysWithValues: Self.keys.map { ($0.name, Value(text: $0.fallback, source: .defaults)) })
         if let file = file ?? environment["GUARDIAN_CONFIG"] { try read(file: file) }
-        let names = Dictionary(uniqueKeysWithValues: Self.keys.map { ("GUARDIAN_" + $0.name.uppercased().replacing(".", with: "_"), $0.name) })
+        let names = Dictionary(
+            uniqueKeysWithValues: Self.keys.map { ("GUARDIAN_" + $0.name.uppercased().replacing(".", with: "_"), $0.name) })
         for (name, text) in environment {
             if let key = names[name] { values[key] = Value(text: text, source: .environment) }
         }

@@ -12,7 +12,8 @@ extension SQLiteStore {
             try expect(
                 "lines without exactly one head",
                 "SELECT count(*) FROM (SELECT 1 FROM operation WHERE status < 2 GROUP BY line HAVING sum(head) <> 1)")
-            try expect("claimed operations that are not the head of their line", "SELECT count(*) FROM operation WHERE status = 1 AND head = 0")
+            try expect(
+                "claimed operations that are not the head of their line", "SELECT count(*) FROM operation WHERE status = 1 AND head = 0")
             try expect("failed operations that still stand in a line", "SELECT count(*) FROM operation WHERE status = 2 AND head = 1")
             try expect(
                 "pending heads with an older operation behind them",

@@ -59,7 +59,9 @@ extension SQLiteStore {
             "SELECT seq FROM operation WHERE id = ?1 UNION ALL SELECT seq FROM ledger WHERE id = ?1 LIMIT 1")
         find.bind(1, id)
         defer { find.reset() }
-        guard try find.step() else { throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "the index of ids does not match its table") }
+        guard try find.step() else {
+            throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "the index of ids does not match its table")
+        }
         return find.int(0)
     }
 }

@@ -24,7 +24,8 @@ extension SQLiteStore {
         while true {
             let from = after
             let (count, last) = try await queue.write { transaction in
-                let find = try transaction.statement("SELECT seq, line FROM operation WHERE status = 2 AND seq > ?1 ORDER BY seq LIMIT 1000")
+                let find = try transaction.statement(
+                    "SELECT seq, line FROM operation WHERE status = 2 AND seq > ?1 ORDER BY seq LIMIT 1000")
                 find.bind(1, from)
                 var rows: [(Int64, Int64)] = []
                 while try find.step() { rows.append((find.int(0), find.int(1))) }

@@ -100,7 +100,9 @@ extension APIServer {
             filter.limit = limit
         }
         if let text = query["cursor"] {
-            guard let cursor = Int64(text, radix: 36), cursor >= 0 else { throw bad("cursor", "must be the next_cursor of an earlier page") }
+            guard let cursor = Int64(text, radix: 36), cursor >= 0 else {
+                throw bad("cursor", "must be the next_cursor of an earlier page")
+            }
             filter.afterSeq = cursor
         }
         let found: [Operation]

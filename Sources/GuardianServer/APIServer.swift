@@ -99,7 +99,9 @@ public struct APIServer: Sendable {
 
     private func cancel(_ id: OperationID) async throws -> Response {
         let answer: CancelAnswer
-        do throws(StoreError) { answer = try await store.cancel(id, now: SystemClock().now.wall) } catch { throw Problem(SyncError.store(error)) }
+        do throws(StoreError) { answer = try await store.cancel(id, now: SystemClock().now.wall) } catch {
+            throw Problem(SyncError.store(error))
+        }
         switch answer {
         case .notFound: throw Problem(SyncError.notFound(id: id.description))
         case .inFlight: throw Problem(SyncError.refused(reason: "operation \(id) is on the wire now; ask again when it has settled"))
@@ -109,7 +111,9 @@ public struct APIServer: Sendable {
 
     private func retry(_ id: OperationID) async throws -> Response {
         let count: Int
-        do throws(StoreError) { count = try await store.retry([id], now: SystemClock().now.wall) } catch { throw Problem(SyncError.store(error)) }
+        do throws(StoreError) { count = try await store.retry([id], now: SystemClock().now.wall) } catch {
+            throw Problem(SyncError.store(error))
+        }
         guard count == 1 else { throw Problem(SyncError.refused(reason: "operation \(id) is not among the failed ones")) }
         engine.wake()
         return Self.json(.ok, ["id": .string(id.description), "status": "pending"])

@@ -17,7 +17,8 @@ struct Backend: AsyncParsableCommand {
     func run() async throws {
         guard let wait = Settings.duration(latency) else { throw Failure(.usage, "--latency: must be a duration such as 50ms") }
         guard (0...1).contains(failureRate) else { throw Failure(.usage, "--failure-rate: must be between 0 and 1") }
-        guard let colon = listen.lastIndex(of: ":"), let port = Int(listen[listen.index(after: colon)...]), (0...65535).contains(port) else {
+        guard let colon = listen.lastIndex(of: ":"), let port = Int(listen[listen.index(after: colon)...]), (0...65535).contains(port)
+        else {
             throw Failure(.usage, "--listen: must be host:port")
         }
         let host = String(listen[..<colon])

@@ -13,7 +13,9 @@ import UnixSignals
 struct Demo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "See it work: an upstream that is away, a thousand operations, and what arrives when it is back.",
-        discussion: "Example: DEMO_SECONDS=30 guardian demo\nStays up until Ctrl-C; DEMO_SECONDS ends it by itself, with exit code 0 when all holds.")
+        discussion:
+            "Example: DEMO_SECONDS=30 guardian demo\nStays up until Ctrl-C; DEMO_SECONDS ends it by itself, with exit code 0 when all holds."
+    )
 
     @Option(help: "Operations enqueued while the upstream is away.") var operations = 1000
     @Option(help: "Entities they are spread over, for each of five kinds.") var entities = 20
@@ -86,7 +88,9 @@ struct Demo: AsyncParsableCommand {
         }
     }
 
-    private static func text(_ duration: Duration) -> String { duration.formatted(.units(allowed: [.seconds, .milliseconds], width: .narrow)) }
+    private static func text(_ duration: Duration) -> String {
+        duration.formatted(.units(allowed: [.seconds, .milliseconds], width: .narrow))
+    }
 }
 
 /// Remembers how long attempts took that succeeded.

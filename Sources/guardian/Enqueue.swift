@@ -61,7 +61,9 @@ struct Enqueue: AsyncParsableCommand {
         var lines = LineReader(input)
         while let (number, bytes) = try lines.next() {
             do throws(SyncError) {
-                guard let text = String(validating: bytes, as: UTF8.self) else { throw .validation(field: "line", constraint: "is not valid UTF-8") }
+                guard let text = String(validating: bytes, as: UTF8.self) else {
+                    throw .validation(field: "line", constraint: "is not valid UTF-8")
+                }
                 if text.allSatisfy(\.isWhitespace) { continue }
                 let operation = try NewOperation(jsonText: text)
                 _ = try engine.admit([operation])

@@ -8,14 +8,16 @@ import GuardianSQLite
 @main
 struct Guardian: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "guardian", abstract: "A durable, offline-first outbox: keeps writes on disk and delivers them exactly once in effect.",
+        commandName: "guardian",
+        abstract: "A durable, offline-first outbox: keeps writes on disk and delivers them exactly once in effect.",
         discussion: """
             Example: guardian serve --data-dir ./guardian-data --upstream https://api.example.com
             Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 store unavailable, 5 refused.
             """,
         version: BuildInfo.version,
         subcommands: [
-            Serve.self, Demo.self, Enqueue.self, Status.self, List.self, Show.self, Retry.self, Cancel.self, ClearFailed.self, PauseDelivery.self,
+            Serve.self, Demo.self, Enqueue.self, Status.self, List.self, Show.self, Retry.self, Cancel.self, ClearFailed.self,
+            PauseDelivery.self,
             ResumeDelivery.self, Lock.self, RebuildIndex.self, Check.self, Backend.self, Config.self, Generate.self,
         ])
 

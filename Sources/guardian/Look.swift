@@ -24,7 +24,8 @@ struct Status: AsyncParsableCommand {
         }
         Terminal.say("pending \(books.pending)  processing \(books.processing)  failed \(books.failed)  processed \(books.processed)")
         if let oldest { Terminal.say("oldest pending since \(oldest)") }
-        Terminal.say(lock.map { "delivered by \($0.fence.owner), epoch \($0.fence.epoch), heartbeat \($0.heartbeatAt)" } ?? "nobody delivers now")
+        Terminal.say(
+            lock.map { "delivered by \($0.fence.owner), epoch \($0.fence.epoch), heartbeat \($0.heartbeatAt)" } ?? "nobody delivers now")
         if !pauses.isEmpty { Terminal.say("paused: \(pauses.joined(separator: ", "))") }
     }
 }
@@ -42,7 +43,9 @@ struct List: AsyncParsableCommand {
     func run() async throws {
         var filter = OperationFilter(afterSeq: after, limit: limit)
         if let status {
-            guard let known = Operation.Status(name: status) else { throw Failure(.usage, "--status: must be pending, processing or failed") }
+            guard let known = Operation.Status(name: status) else {
+                throw Failure(.usage, "--status: must be pending, processing or failed")
+            }
             filter.status = known
         }
         filter.entityType = entityType
@@ -52,7 +55,8 @@ struct List: AsyncParsableCommand {
         for operation in found {
             let trouble = operation.lastError.map { "  \($0.class.rawValue): \($0.code)" } ?? ""
             Terminal.say(
-                "\(operation.seq)  \(operation.id)  \(operation.status.name)  \(operation.type) \(operation.entity.orderingKey)  tries \(operation.tries)\(trouble)")
+                "\(operation.seq)  \(operation.id)  \(operation.status.name)  \(operation.type) \(operation.entity.orderingKey)  tries \(operation.tries)\(trouble)"
+            )
         }
     }
 }
@@ -72,7 +76,8 @@ struct Show: AsyncParsableCommand {
 
 struct Check: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Count everything anew and look for damage; exit 1 when something is wrong.", discussion: "Example: guardian check --json")
+        abstract: "Count everything anew and look for damage; exit 1 when something is wrong.", discussion: "Example: guardian check --json"
+    )
     @OptionGroup var options: StoreOptions
 
     func run() async throws {

@@ -22,7 +22,8 @@ struct Retry: AsyncParsableCommand {
 
 struct Cancel: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Take an operation out of the queue; says whether it may have been sent.", discussion: "Example: guardian cancel ID --yes")
+        abstract: "Take an operation out of the queue; says whether it may have been sent.", discussion: "Example: guardian cancel ID --yes"
+    )
     @OptionGroup var options: StoreOptions
     @Argument var id: String
     @Flag var yes = false
@@ -55,7 +56,8 @@ struct ClearFailed: AsyncParsableCommand {
 
 struct PauseDelivery: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "pause", abstract: "Stop delivery, for every processor of the store, until resumed.", discussion: "Example: guardian pause")
+        commandName: "pause", abstract: "Stop delivery, for every processor of the store, until resumed.",
+        discussion: "Example: guardian pause")
     @OptionGroup var options: StoreOptions
 
     func run() async throws {
@@ -103,7 +105,8 @@ struct Lock: AsyncParsableCommand {
 
     struct Release: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Raise the epoch, so that the holder's writes are refused from now on.", discussion: "Example: guardian lock release --yes")
+            abstract: "Raise the epoch, so that the holder's writes are refused from now on.",
+            discussion: "Example: guardian lock release --yes")
         @OptionGroup var options: StoreOptions
         @Flag var yes = false
 
@@ -118,7 +121,8 @@ struct Lock: AsyncParsableCommand {
 
 struct RebuildIndex: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "rebuild-index", abstract: "Compute lines and heads anew from the operations.", discussion: "Example: guardian rebuild-index")
+        commandName: "rebuild-index", abstract: "Compute lines and heads anew from the operations.",
+        discussion: "Example: guardian rebuild-index")
     @OptionGroup var options: StoreOptions
 
     func run() async throws {
@@ -143,7 +147,8 @@ struct Config: AsyncParsableCommand {
 
     struct Verify: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "check", abstract: "Say whether the configuration can be used.", discussion: "Example: guardian config check --config guardian.yaml")
+            commandName: "check", abstract: "Say whether the configuration can be used.",
+            discussion: "Example: guardian config check --config guardian.yaml")
         @OptionGroup var options: StoreOptions
 
         func run() async throws {

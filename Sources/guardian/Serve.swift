@@ -53,7 +53,8 @@ struct Serve: AsyncParsableCommand {
 
     static func api(_ settings: Settings) throws -> APIServer.Configuration {
         let listen = settings.text("listen")
-        guard let colon = listen.lastIndex(of: ":"), let port = Int(listen[listen.index(after: colon)...]), (0...65535).contains(port) else {
+        guard let colon = listen.lastIndex(of: ":"), let port = Int(listen[listen.index(after: colon)...]), (0...65535).contains(port)
+        else {
             throw SettingsError("listen", "must be host:port (it is \"\(listen)\")")
         }
         var token: String?
@@ -64,7 +65,9 @@ struct Serve: AsyncParsableCommand {
             }
         }
         let configuration = APIServer.Configuration(host: String(listen[..<colon]), port: port, token: token)
-        guard configuration.isLoopback else { throw SettingsError("listen", "anything but loopback needs TLS, which this version does not have yet") }
+        guard configuration.isLoopback else {
+            throw SettingsError("listen", "anything but loopback needs TLS, which this version does not have yet")
+        }
         return configuration
     }
 }

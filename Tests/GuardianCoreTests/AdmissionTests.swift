@@ -5,7 +5,8 @@ import Testing
     private func field(_ json: String) -> String? {
         var random = Xoshiro256(seed: 3)
         do throws(SyncError) {
-            _ = try Admission(limits: .init(payloadBytes: 1000)).admit(try NewOperation(jsonText: json), at: Timestamp(milliseconds: 0), random: &random)
+            _ = try Admission(limits: .init(payloadBytes: 1000)).admit(
+                try NewOperation(jsonText: json), at: Timestamp(milliseconds: 0), random: &random)
             return nil
         } catch {
             if case .validation(let field, _) = error { return field }
@@ -56,9 +57,12 @@ import Testing
         }
     }
 
-    @Test("times survive their text, and leap days are days", arguments: ["1970-01-01T00:00:00.000Z", "2024-02-29T23:59:59.999Z", "2026-11-24T09:05:00.250Z"])
+    @Test(
+        "times survive their text, and leap days are days",
+        arguments: ["1970-01-01T00:00:00.000Z", "2024-02-29T23:59:59.999Z", "2026-11-24T09:05:00.250Z"])
     func times(text: String) { #expect(Timestamp(rfc3339: text)?.rfc3339 == text) }
 
-    @Test("what is no time is no time", arguments: ["2023-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-01-01", "2026-01-01T25:00:00Z", ""])
+    @Test(
+        "what is no time is no time", arguments: ["2023-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-01-01", "2026-01-01T25:00:00Z", ""])
     func noTimes(text: String) { #expect(Timestamp(rfc3339: text) == nil) }
 }

@@ -67,17 +67,38 @@ import Testing
             NewOperation("update", entityType: "room", entityID: "1", payload: "{}"), at: Timestamp(milliseconds: 0), random: &random)
         operation.attemptCount = attempts
         return OutcomeDecider(policy: .standard).decide(
-            outcome, .init(operation: operation, othersSucceed: others, isProbe: probe, tokenIsFresh: fresh, tlsFailures: tls), random: &random)
+            outcome, .init(operation: operation, othersSucceed: others, isProbe: probe, tokenIsFresh: fresh, tlsFailures: tls),
+            random: &random)
     }
 
     @Test("an operation is given up on only when it fails while others succeed")
     func exhausts() throws {
         let storm = Outcome.refused(.transient, Answer(status: 500))
-        if case .retry(_, _, let charged, _) = try decide(storm, others: false, attempts: 4) { #expect(!charged) } else { Issue.record("gave up") }
-        if case .retry(_, _, let charged, _) = try decide(storm, others: true, attempts: 3) { #expect(charged) } else { Issue.record("gave up") }
-        if case .failed(let error) = try decide(storm, others: true, attempts: 4) { #expect(error.class == .exhausted) } else { Issue.record("went on") }
-        if case .retry(_, _, let charged, _) = try decide(storm, others: true, attempts: 4, probe: true) { #expect(!charged) } else { Issue.record("gave up") }
-        if case .retry(_, _, let charged, _) = try decide(.unanswered(.refused, detail: ""), others: true, attempts: 4) { #expect(!charged) } else { Issue.record("gave up") }
+        if case .retry(_, _, let charged, _) = try decide(storm, others: false, attempts: 4) {
+            #expect(!charged)
+        } else {
+            Issue.record("gave up")
+        }
+        if case .retry(_, _, let charged, _) = try decide(storm, others: true, attempts: 3) {
+            #expect(charged)
+        } else {
+            Issue.record("gave up")
+        }
+        if case .failed(let error) = try decide(storm, others: true, attempts: 4) {
+            #expect(error.class == .exhausted)
+        } else {
+            Issue.record("went on")
+        }
+        if case .retry(_, _, let charged, _) = try decide(storm, others: true, attempts: 4, probe: true) {
+            #expect(!charged)
+        } else {
+            Issue.record("gave up")
+        }
+        if case .retry(_, _, let charged, _) = try decide(.unanswered(.refused, detail: ""), others: true, attempts: 4) {
+            #expect(!charged)
+        } else {
+            Issue.record("gave up")
+        }
     }
 
     @Test("401 refreshes once, then pauses; TLS failures are retried twice, then pause; nothing fails")

@@ -81,7 +81,8 @@ import Testing
         await nowhere.shutdown()
     }
 
-    @Test("plain http off this machine, credentials in the URL and other schemes are refused before anything is sent",
+    @Test(
+        "plain http off this machine, credentials in the URL and other schemes are refused before anything is sent",
         arguments: ["http://example.com", "https://user:secret@example.com", "ftp://example.com", "https://", "https://example.com/?q=1"])
     func refusesURL(url: String) {
         #expect(throws: HTTPConfigurationError.self) { _ = try HTTPTransport(configuration: .init(url: url, deviceID: "d")) }

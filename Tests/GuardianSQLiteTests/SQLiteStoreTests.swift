@@ -20,7 +20,8 @@ private func operations(_ entities: [String], priority: Int = 0) throws -> [Guar
     var random = Xoshiro256(seed: UInt64(entities.count))
     return try entities.enumerated().map { index, entity in
         try Admission().admit(
-            NewOperation("update", entityType: "room", entityID: entity, payload: "{\"n\":\(index)}", id: "\(entity)-\(index)", priority: priority),
+            NewOperation(
+                "update", entityType: "room", entityID: entity, payload: "{\"n\":\(index)}", id: "\(entity)-\(index)", priority: priority),
             at: start, random: &random)
     }
 }

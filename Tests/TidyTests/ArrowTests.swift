@@ -12,9 +12,11 @@ struct ArrowTests {
         "GuardianBackend": [],
         "GuardianLoad": ["GuardianCore"],
         "GuardianRuntime": ["GuardianCore", "GuardianSQLite", "GuardianHTTP", "GuardianServer"],
-        "GuardianTesting": ["GuardianCore"],
         "GuardianSync": ["GuardianCore", "GuardianSQLite", "GuardianHTTP"],
-        "guardian": ["GuardianRuntime", "GuardianLoad", "GuardianBackend", "GuardianCore"],
+        // Commands work on the store directly, also while the daemon is down.
+        "guardian": [
+            "GuardianRuntime", "GuardianLoad", "GuardianBackend", "GuardianCore", "GuardianServer", "GuardianSQLite", "GuardianHTTP",
+        ],
     ]
 
     static let adapters: Set<String> = ["GuardianSQLite", "GuardianHTTP", "GuardianServer"]

@@ -60,7 +60,8 @@ public struct OutcomeDecider: Sendable {
 
     private func decide(_ kind: AnswerClass, _ answer: Answer, _ situation: Situation, random: inout Xoshiro256) -> Decision {
         func error(_ class: ErrorClass) -> LastError {
-            LastError(class: `class`, code: answer.code ?? "HTTP_\(answer.status)", httpStatus: answer.status, message: answer.message ?? "")
+            LastError(
+                class: `class`, code: answer.code ?? "HTTP_\(answer.status)", httpStatus: answer.status, message: answer.message ?? "")
         }
         if kind == .auth { return situation.tokenIsFresh ? .pause(.auth) : .refreshToken }
         if kind == .upgrade { return .pause(.upgrade) }

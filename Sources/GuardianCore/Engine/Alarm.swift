@@ -30,7 +30,11 @@ final class Alarm: Sendable {
                 return state.due < until
             }
             if isLate { sleeper.cancel() }
-            await withTaskCancellationHandler { await sleeper.value } onCancel: { sleeper.cancel() }
+            await withTaskCancellationHandler {
+                await sleeper.value
+            } onCancel: {
+                sleeper.cancel()
+            }
             let rings = state.withLock { state in
                 guard state.due <= clock.now.steady else { return false }
                 state.due = .max

@@ -70,7 +70,8 @@ struct EngineLoop {
         case .clampRetries:
             group.addTask { [engine] in
                 let now = engine.clock.now.wall
-                if case .failure(let error) = await attempt({ () async throws(StoreError) in try await engine.store.clampRetries(now: now) }) {
+                if case .failure(let error) = await attempt({ () async throws(StoreError) in try await engine.store.clampRetries(now: now) }
+                ) {
                     engine.hub.tell(.storeError(error), at: now)
                 }
                 engine.mailbox.put(.wake)
@@ -119,7 +120,11 @@ private final class SendTasks: Sendable {
             state.tasks[state.next] = task
             return state.next
         }
-        let outcome = await withTaskCancellationHandler { await task.value } onCancel: { task.cancel() }
+        let outcome = await withTaskCancellationHandler {
+            await task.value
+        } onCancel: {
+            task.cancel()
+        }
         state.withLock { $0.tasks[number] = nil }
         return outcome
     }

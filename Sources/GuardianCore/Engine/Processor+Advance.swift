@@ -104,7 +104,8 @@ extension Processor {
         while openPlaces(now) > 0 {
             let normalIsFree = normalInFlight < workers.normalPlaces(limit: ramp.limit)
             guard let claim = ready.takeUrgent() ?? (normalIsFree ? ready.takeNormal() : nil) else { return }
-            start(Flight(claim: claim, attempt: 0, startedAt: now.steady, generation: 0, isProbe: false, tokenIsFresh: false), now, &actions)
+            start(
+                Flight(claim: claim, attempt: 0, startedAt: now.steady, generation: 0, isProbe: false, tokenIsFresh: false), now, &actions)
         }
     }
 

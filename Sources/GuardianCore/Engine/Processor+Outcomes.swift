@@ -24,7 +24,8 @@ extension Processor {
             actions.append(.emit(.retryScheduled(id: operation.id, due: due, backoffMs: delayMs, error: error)))
         case .failed(let error):
             settle(operation, .failed(error))
-            actions.append(.emit(error.class == .conflict ? .conflict(id: operation.id, error: error) : .failed(id: operation.id, error: error)))
+            actions.append(
+                .emit(error.class == .conflict ? .conflict(id: operation.id, error: error) : .failed(id: operation.id, error: error)))
         case .refreshToken: awaitToken(flight, now)
         case .pause(let reason):
             settle(operation, .returned)

@@ -11,7 +11,8 @@ extension NewOperation {
             guard seen.insert(member.name).inserted else { throw .validation(field: member.name, constraint: "is given twice") }
         }
         self.init(
-            try Self.text(json, "operation_type", required: true) ?? "", entityType: try Self.text(json, "entity_type", required: true) ?? "",
+            try Self.text(json, "operation_type", required: true) ?? "",
+            entityType: try Self.text(json, "entity_type", required: true) ?? "",
             entityID: try Self.text(json, "entity_id", required: true) ?? "")
         id = try Self.text(json, "id")
         idempotencyKey = try Self.text(json, "idempotency_key")
@@ -71,7 +72,9 @@ extension NewOperation {
 
     private static func integer(_ json: JSONValue, _ name: String) throws(SyncError) -> Int? {
         guard let value = value(json, name) else { return nil }
-        guard let integer = value.integer.flatMap({ Int(exactly: $0) }) else { throw .validation(field: name, constraint: "must be an integer") }
+        guard let integer = value.integer.flatMap({ Int(exactly: $0) }) else {
+            throw .validation(field: name, constraint: "must be an integer")
+        }
         return integer
     }
 }

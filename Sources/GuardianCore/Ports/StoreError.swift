@@ -36,7 +36,8 @@ extension StoreError: CustomStringConvertible {
         case .full(let free, let needed):
             "the disk is full\(free.map { " (\($0) bytes free" } ?? " (free space unknown")\(needed.map { ", \($0) needed)" } ?? ")"); make room and try again"
         case .readOnly(let what): "the store can't be written (\(what)); check the owner and mode of the data directory"
-        case .newerVersion(let found): "the store was written by a newer GuardianSync (migration \(found)); upgrade this program, the store was not touched"
+        case .newerVersion(let found):
+            "the store was written by a newer GuardianSync (migration \(found)); upgrade this program, the store was not touched"
         case .notDurable(let what): "refusing to start: \(what); acknowledged writes would not survive a power cut"
         case .stale: "another processor holds the lock now; this write was refused"
         case .unavailable(let what): "the store is not available (\(what)); try again"

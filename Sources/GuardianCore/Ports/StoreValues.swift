@@ -68,7 +68,8 @@ public struct ExchangeResult: Sendable {
     /// Pauses in force, whoever set them.
     public var pauses: Set<Pause>
 
-    public init(claims: [Claim] = [], settled: [Bool] = [], expired: [OperationID] = [], nextDue: Timestamp? = nil, pauses: Set<Pause> = []) {
+    public init(claims: [Claim] = [], settled: [Bool] = [], expired: [OperationID] = [], nextDue: Timestamp? = nil, pauses: Set<Pause> = [])
+    {
         self.claims = claims
         self.settled = settled
         self.expired = expired
