@@ -23,11 +23,11 @@ final class Guardian: @unchecked Sendable {
         process.standardOutput = FileHandle.nullDevice
         try process.run()
         var output = ""
-        while !output.contains("ready on "), let more = try pipe.fileHandleForReading.read(upToCount: 4096), !more.isEmpty {
+        // What is there, as it comes: `read(upToCount:)` would wait for a full buffer.
+        while output.range(of: "ready on http[^\n]*\n", options: .regularExpression) == nil {
+            let more = pipe.fileHandleForReading.availableData
+            guard !more.isEmpty else { break }
             output += String(decoding: more, as: UTF8.self)
-            if let found = output.range(of: "ready on http"), !output[found.upperBound...].contains("\n") {
-                output += String(decoding: try pipe.fileHandleForReading.read(upToCount: 4096) ?? Data(), as: UTF8.self)
-            }
         }
         guard let found = output.range(of: "ready on ") else { throw NotReady(output: output) }
         url = String(output[found.upperBound...].prefix { $0 != "\n" })
