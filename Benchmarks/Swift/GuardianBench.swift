@@ -13,7 +13,6 @@ struct GuardianBench {
         let scale = isQuick ? 1 : 4
 
         try await StoreBenches(scale: scale).run(&table, only: only)
-        try await DeliveryBench(operations: 3000 * scale).run(&table, only: only)
         table.print()
         if !table.holds { exit(1) }
     }
