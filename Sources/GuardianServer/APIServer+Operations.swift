@@ -4,23 +4,19 @@ import Hummingbird
 import NIOCore
 
 extension APIServer {
-    /// Lines of NDJSON that share one transaction.
-    static let chunk = 1000
-
     /// One object, an array, or NDJSON; answers after the commit.
     func enqueue(_ request: Request) async throws -> Response {
+        let type = (request.headers[.contentType] ?? "application/json").prefix { $0 != ";" }.lowercased().filter { $0 != " " }
+        guard type == "application/json" || type == "application/x-ndjson" else {
+            throw Problem(.unsupportedMediaType, "unsupported media type", "send application/json or application/x-ndjson")
+        }
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > configuration.bodyLimit { throw tooLarge }
+        if type == "application/x-ndjson" { return try await enqueueLines(request) }
         var request = request
         let body: ByteBuffer
-        do { body = try await request.collectBody(upTo: configuration.bodyLimit) } catch {
-            throw Problem(.contentTooLarge, "body too large", "the body is larger than \(configuration.bodyLimit) bytes; send it in parts")
-        }
+        do { body = try await request.collectBody(upTo: configuration.bodyLimit) } catch is NIOTooManyBytesError { throw tooLarge }
         guard let text = String(validating: body.readableBytesView, as: UTF8.self) else {
             throw Problem(SyncError.validation(field: "body", constraint: "is not valid UTF-8"))
-        }
-        let type = request.headers[.contentType]?.lowercased() ?? "application/json"
-        if type.hasPrefix("application/x-ndjson") { return try await enqueueLines(text) }
-        guard type.hasPrefix("application/json") else {
-            throw Problem(.unsupportedMediaType, "unsupported media type", "send application/json or application/x-ndjson")
         }
         do throws(SyncError) {
             let json: JSONValue
@@ -34,7 +30,7 @@ extension APIServer {
             for (index, element) in elements.enumerated() {
                 do throws(SyncError) { operations.append(try NewOperation(json: element)) } catch {
                     guard case .validation(let field, let constraint) = error else { throw error }
-                    throw .validation(field: "[\(index)].\(field)", constraint: constraint)
+                    throw .validation(field: "operations[\(index)].\(field)", constraint: constraint)
                 }
             }
             let receipts = try await engine.enqueue(operations)
@@ -44,34 +40,21 @@ extension APIServer {
         }
     }
 
-    /// Stops at the first bad line; the lines before it are kept, and the error says how many.
-    private func enqueueLines(_ text: String) async throws -> Response {
-        var receipts: [Receipt] = []
-        var waiting: [NewOperation] = []
-        var number = 0
-        func fail(_ error: SyncError, at line: Int) -> Problem {
-            var problem = Problem(error, line: line)
-            problem.extra = [.init("accepted", JSONValue(receipts.count))]
-            return problem
+    private var tooLarge: Problem {
+        Problem(.contentTooLarge, "body too large", "the body is larger than \(configuration.bodyLimit) bytes; send it in parts")
+    }
+
+    /// Enqueues line by line as the body comes in; stops at the first bad line and keeps those before it.
+    private func enqueueLines(_ request: Request) async throws -> Response {
+        var intake = LineIntake(engine: engine)
+        var size = 0
+        for try await part in request.body {
+            size += part.readableBytes
+            guard size <= configuration.bodyLimit else { throw await intake.stop(tooLarge) }
+            try await intake.take(part.readableBytesView)
         }
-        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
-            number += 1
-            guard line.contains(where: { !$0.isWhitespace }) else { continue }
-            do throws(SyncError) {
-                let operation = try NewOperation(jsonText: String(line))
-                _ = try engine.admit([operation])
-                waiting.append(operation)
-                if waiting.count == Self.chunk {
-                    receipts += try await engine.enqueue(waiting)
-                    waiting = []
-                }
-            } catch {
-                do throws(SyncError) { receipts += try await engine.enqueue(waiting) } catch { throw fail(error, at: number) }
-                throw fail(error, at: number)
-            }
-        }
-        do throws(SyncError) { receipts += try await engine.enqueue(waiting) } catch { throw fail(error, at: number) }
-        return Self.json(.accepted, ["receipts": .array(receipts.map(\.json))])
+        try await intake.finish()
+        return Self.json(.accepted, ["receipts": .array(intake.receipts.map(\.json))])
     }
 
     /// Filters in the query; pages by cursor.

@@ -14,16 +14,26 @@ public struct APIServer: Sendable {
         public var token: String?
         /// Bytes of a request body at most; 16 MiB by default.
         public var bodyLimit: Int
+        /// A Unix socket to listen on instead of host and port; it is made with mode 0600.
+        public var socketPath: String?
 
-        public init(host: String = "127.0.0.1", port: Int = 8080, token: String? = nil, bodyLimit: Int = 16 << 20) {
+        public init(
+            host: String = "127.0.0.1", port: Int = 8080, token: String? = nil, bodyLimit: Int = 16 << 20, socketPath: String? = nil
+        ) {
             self.host = host
             self.port = port
             self.token = token
             self.bodyLimit = bodyLimit
+            self.socketPath = socketPath
         }
 
         /// Whether only this machine can reach the address.
-        public var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+        public var isLoopback: Bool { socketPath != nil || Loopback.isName(host) }
+
+        /// Where it answers once it listens on `port`.
+        public func url(port: Int) -> String {
+            socketPath.map { "unix:" + $0 } ?? "http://\(host.contains(":") ? "[\(host)]" : host):\(port)"
+        }
     }
 
     let engine: SyncEngine
@@ -51,9 +61,21 @@ public struct APIServer: Sendable {
         router.delete("v1/operations/:id") { _, context in try await cancel(try Self.id(context)) }
         router.post("v1/operations/:id/retry") { _, context in try await retry(try Self.id(context)) }
         router.get("v1/events") { _, _ in events() }
+        router.post("v1/pause") { _, _ in try await pause(true) }
+        router.post("v1/resume") { _, _ in try await pause(false) }
+        let address: BindAddress
+        if let path = configuration.socketPath {
+            try await SocketFile.clear(path)
+            address = .unixDomainSocket(path: path)
+        } else {
+            address = .hostname(configuration.host, port: configuration.port)
+        }
         let application = Application(
-            router: router, configuration: .init(address: .hostname(configuration.host, port: configuration.port)),
-            onServerRunning: { channel in onReady(channel.localAddress?.port ?? configuration.port) }, logger: logger)
+            router: router, configuration: .init(address: address),
+            onServerRunning: { channel in
+                if let path = configuration.socketPath { SocketFile.close(path) }
+                onReady(channel.localAddress?.port ?? configuration.port)
+            }, logger: logger)
         try await application.runService(gracefulShutdownSignals: [])
     }
 
@@ -119,20 +141,13 @@ public struct APIServer: Sendable {
         return Self.json(.ok, ["id": .string(id.description), "status": "pending"])
     }
 
-    /// Server-sent events (WHATWG HTML section 9.2).
-    private func events() -> Response {
-        let stream = engine.events
-        let body = ResponseBody { writer in
-            try await writer.write(ByteBuffer(string: ": events\n\n"))
-            for await event in stream {
-                try await writer.write(ByteBuffer(string: "event: \(event.name)\ndata: \(event.json(at: SystemClock().now.wall).text)\n\n"))
-            }
-            try await writer.finish(nil)
+    private func pause(_ active: Bool) async throws -> Response {
+        do throws(SyncError) {
+            if active { try await engine.pause() } else { try await engine.resume() }
+        } catch {
+            throw Problem(error)
         }
-        var response = Response(status: .ok, body: body)
-        response.headers[.contentType] = "text/event-stream"
-        response.headers[.cacheControl] = "no-store"
-        return response
+        return Self.json(.ok, ["paused": .bool(active)])
     }
 }
 

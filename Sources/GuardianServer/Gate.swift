@@ -6,27 +6,41 @@ struct Gate<Context: RequestContext>: RouterMiddleware {
     let configuration: APIServer.Configuration
 
     func handle(_ request: Request, context: Context, next: (Request, Context) async throws -> Response) async throws -> Response {
-        if configuration.isLoopback, let authority = request.head.authority, !Self.isLocal(authority) {
-            throw Problem(.misdirectedRequest, "misdirected request", "this server answers to localhost only")
-        }
-        if let origin = request.headers[.origin], origin != "null",
-            !Self.isLocal(origin.split(separator: "/", omittingEmptySubsequences: true).last.map(String.init) ?? "")
-        {
-            throw Problem(.forbidden, "forbidden", "requests from other sites are refused")
-        }
+        try checkSource(request)
         if let token = configuration.token, request.uri.path != "/healthz", request.uri.path != "/readyz" {
             guard Self.equal(request.headers[.authorization] ?? "", "Bearer " + token) else {
-                var problem = Problem(.unauthorized, "unauthorized", "send the token as `Authorization: Bearer …`")
-                problem.errors = []
-                throw problem
+                throw Problem(.unauthorized, "unauthorized", "send the token as `Authorization: Bearer …`")
             }
         }
-        return try await next(request, context)
+        do {
+            return try await next(request, context)
+        } catch let error as HTTPError where error.status == .notFound {
+            // The router knows nothing of the path, or of the method on it.
+            let allowed = Endpoints.methods(of: request.uri.path)
+            guard allowed.isEmpty else {
+                var problem = Problem(
+                    .methodNotAllowed, "method not allowed",
+                    "\(request.method) is not for \(request.uri.path); use \(allowed.joined(separator: ", "))")
+                problem.allow = allowed
+                throw problem
+            }
+            throw Problem(.notFound, "not found", "there is nothing at this path")
+        }
     }
 
-    private static func isLocal(_ authority: String) -> Bool {
-        let host = authority.hasPrefix("[") ? String(authority.prefix { $0 != "]" }.dropFirst()) : String(authority.prefix { $0 != ":" })
-        return host == "localhost" || host == "::1" || host.hasPrefix("127.")
+    /// A page in a browser may reach a loopback address by a name of its own (Host), or post across sites (Origin).
+    private func checkSource(_ request: Request) throws {
+        // A browser can't reach a Unix socket.
+        guard configuration.socketPath == nil else { return }
+        guard let authority = request.head.authority, !authority.isEmpty else {
+            throw Problem(.badRequest, "bad request", "the request has no Host")
+        }
+        guard !configuration.isLoopback || Loopback.isName(Loopback.host(of: authority)) else {
+            throw Problem(.misdirectedRequest, "misdirected request", "this server answers to localhost only")
+        }
+        if let origin = request.headers[.origin], origin.lowercased() != "http://" + authority.lowercased() {
+            throw Problem(.forbidden, "forbidden", "requests from other sites are refused")
+        }
     }
 
     /// Takes as long for a near miss as for a far one.
@@ -35,5 +49,19 @@ struct Gate<Context: RequestContext>: RouterMiddleware {
         var difference = a.count ^ b.count
         for index in b.indices { difference |= Int(b[index] ^ (index < a.count ? a[index] : 0)) }
         return difference == 0
+    }
+}
+
+/// Which methods each path takes: what a 405 says.
+enum Endpoints {
+    static func methods(of path: String) -> [String] {
+        switch path.split(separator: "/").map(String.init) {
+        case ["healthz"], ["readyz"], ["v1", "status"], ["v1", "events"]: ["GET"]
+        case ["v1", "operations"]: ["GET", "POST"]
+        case ["v1", "pause"], ["v1", "resume"]: ["POST"]
+        case let parts where parts.count == 3 && parts.starts(with: ["v1", "operations"]): ["DELETE", "GET"]
+        case let parts where parts.count == 4 && parts.starts(with: ["v1", "operations"]) && parts[3] == "retry": ["POST"]
+        default: []
+        }
     }
 }

@@ -12,6 +12,8 @@ struct Problem: Error, HTTPResponseError {
     var errors: [(field: String, line: Int?, message: String)] = []
     /// Facts of its own, such as how many lines were kept.
     var extra: [JSONValue.Member] = []
+    /// What the `Allow` field of a 405 lists.
+    var allow: [String] = []
 
     init(_ status: HTTPResponse.Status, _ title: String, _ detail: String) {
         self.status = status
@@ -54,6 +56,8 @@ struct Problem: Error, HTTPResponseError {
     func response(from request: Request, context: some RequestContext) throws -> Response {
         var response = Response(status: status, body: .init(byteBuffer: ByteBuffer(string: json.text)))
         response.headers[.contentType] = "application/problem+json"
+        if !allow.isEmpty { response.headers[.allow] = allow.joined(separator: ", ") }
+        if status == .unauthorized { response.headers[.wwwAuthenticate] = "Bearer" }
         return response
     }
 }
