@@ -43,6 +43,7 @@ let package = Package(
         .library(name: "GuardianCore", targets: ["GuardianCore"]),
         .library(name: "GuardianSQLite", targets: ["GuardianSQLite"]),
         .library(name: "GuardianHTTP", targets: ["GuardianHTTP"]),
+        .library(name: "GuardianTesting", targets: ["GuardianTesting"]),
         .executable(name: "guardian", targets: ["guardian"]),
     ],
     dependencies: [
@@ -71,6 +72,7 @@ let package = Package(
                 "GuardianCore", "GuardianSQLite", "GuardianHTTP", "GuardianServer", logging,
                 .product(name: "Yams", package: "Yams"),
             ] + lifecycle),
+        library("GuardianTesting", ["GuardianCore"]),
         library("GuardianSync", ["GuardianCore", "GuardianSQLite", "GuardianHTTP"]),
         .executableTarget(
             name: "guardian",
@@ -84,13 +86,16 @@ let package = Package(
             dependencies: ["GuardianCore", "GuardianSQLite", "GuardianHTTP", "GuardianBackend", httpClient] + nio,
             path: "Benchmarks/Swift", swiftSettings: settings),
         tests("GuardianCoreTests", ["GuardianCore"]),
-        tests("GuardianSQLiteTests", ["GuardianCore", "GuardianSQLite", grdb]),
+        tests("GuardianSQLiteTests", ["GuardianCore", "GuardianSQLite", "GuardianTesting", grdb]),
         tests(
             "GuardianHTTPTests",
             [
                 "GuardianCore", "GuardianHTTP", "GuardianBackend",
                 .product(name: "HummingbirdHTTP2", package: "hummingbird"),
             ] + hummingbird + nio),
+        tests("GuardianServerTests", ["GuardianCore", "GuardianServer", "GuardianTesting", httpClient] + hummingbird + nio),
+        tests("GuardianRuntimeTests", ["GuardianCore", "GuardianRuntime"]),
+        tests("SimulationTests", ["GuardianCore", "GuardianTesting", "GuardianSQLite"]),
         tests("ProcessTests", ["GuardianLoad", "GuardianCore"]),
         tests("TidyTests"),
     ]

@@ -12,6 +12,7 @@ struct ArrowTests {
         "GuardianBackend": [],
         "GuardianLoad": ["GuardianCore"],
         "GuardianRuntime": ["GuardianCore", "GuardianSQLite", "GuardianHTTP", "GuardianServer"],
+        "GuardianTesting": ["GuardianCore"],
         "GuardianSync": ["GuardianCore", "GuardianSQLite", "GuardianHTTP"],
         // Commands work on the store directly, also while the daemon is down.
         "guardian": [
