@@ -1,0 +1,108 @@
+import GuardianCore
+
+extension MemoryQueue {
+    mutating func exchange(_ exchange: Exchange) throws(StoreError) -> ExchangeResult {
+        try check(exchange.fence)
+        var result = ExchangeResult()
+        for settlement in exchange.settlements { result.settled.append(settle(settlement, exchange)) }
+        if let health = exchange.health { self.health = health }
+        for (pause, active) in exchange.pauses { set(pause, active) }
+        result.pauses = pauses
+        if exchange.urgent + exchange.normal > 0, pauses.isEmpty { claim(exchange, &result) }
+        return result
+    }
+
+    private mutating func settle(_ settlement: Settlement, _ exchange: Exchange) -> Bool {
+        let seq = settlement.seq
+        guard var row = rows[seq], row.operation.status == .processing, row.epoch == exchange.fence.epoch else { return false }
+        row.epoch = nil
+        row.operation.status = .pending
+        row.operation.updatedAt = exchange.now
+        switch settlement.result {
+        case .processed:
+            remove(seq)
+            books.processed += 1
+            remember(settlement.id, seq, at: exchange.now)
+            return true
+        case .retry(let due, let backoffMs, let error, let charged, let mark):
+            row.due = due.milliseconds
+            row.operation.nextRetryAt = due
+            row.operation.backoffMs = backoffMs
+            row.operation.tries += 1
+            row.operation.attemptCount += charged ? 1 : 0
+            row.operation.failureMark = mark
+            row.operation.lastError = error
+        case .failed(let error):
+            row.due = 0
+            row.operation.status = .failed
+            row.operation.nextRetryAt = nil
+            row.operation.tries += 1
+            row.operation.attemptCount += 1
+            row.operation.lastError = error
+            books.failed += 1
+            leaveLine(seq)
+        case .unsent: row.operation.lastAttemptAt = row.attemptedBefore
+        case .returned: break
+        }
+        claimed[row.line] = nil
+        rows[seq] = row
+        return true
+    }
+
+    private mutating func claim(_ exchange: Exchange, _ result: inout ExchangeResult) {
+        var urgent = exchange.urgent
+        var normal = exchange.normal
+        let now = exchange.now.milliseconds
+        for priority in Set(pendingHeads().map(\.operation.priority)).sorted(by: >) {
+            for isDated in [true, false] {
+                var wanted = priority > 0 ? urgent : normal
+                claim(priority, isDated: isDated, &wanted, exchange, &result)
+                if priority > 0 { urgent = wanted } else { normal = wanted }
+            }
+            let next = pendingHeads().filter { $0.operation.priority == priority && $0.due > max(now, 0) }.map(\.due).min()
+            if let next { result.nextDue = min(result.nextDue ?? Timestamp(milliseconds: next), Timestamp(milliseconds: next)) }
+        }
+    }
+
+    private func pendingHeads() -> [Row] {
+        lines.keys.compactMap { line in claimed[line] == nil ? lines[line]?.first.flatMap { rows[$0] } : nil }
+    }
+
+    private mutating func claim(
+        _ priority: Int, isDated: Bool, _ wanted: inout Int, _ exchange: Exchange, _ result: inout ExchangeResult
+    ) {
+        while wanted > 0 {
+            let due = pendingHeads().filter {
+                $0.operation.priority == priority && (isDated ? $0.due > 0 && $0.due <= exchange.now.milliseconds : $0.due == 0)
+            }
+            let found = due.sorted { ($0.due, $0.operation.seq) < ($1.due, $1.operation.seq) }.prefix(wanted)
+            var expired = false
+            for row in found {
+                if let end = row.operation.expiresAt, end <= exchange.now {
+                    remove(row.operation.seq)
+                    books.expired += 1
+                    remember(row.operation.id, row.operation.seq, at: exchange.now)
+                    result.expired.append(row.operation.id)
+                    expired = true
+                } else {
+                    result.claims.append(take(row, exchange))
+                    wanted -= 1
+                }
+            }
+            // Expired heads made room for the next of their lines.
+            if !expired { return }
+        }
+    }
+
+    private mutating func take(_ row: Row, _ exchange: Exchange) -> Claim {
+        var row = row
+        row.attemptedBefore = row.operation.lastAttemptAt
+        row.epoch = exchange.fence.epoch
+        row.operation.status = .processing
+        row.operation.lastAttemptAt = exchange.now
+        row.operation.updatedAt = exchange.now
+        rows[row.operation.seq] = row
+        claimed[row.line] = row.operation.seq
+        return Claim(operation: row.operation, fence: exchange.fence)
+    }
+}

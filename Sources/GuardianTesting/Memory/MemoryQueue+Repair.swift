@@ -1,0 +1,108 @@
+import GuardianCore
+
+extension MemoryQueue {
+    func list(_ filter: OperationFilter) -> [Operation] {
+        let matching = rows.values.map(\.operation).filter { operation in
+            operation.seq > filter.afterSeq
+                && (filter.status.map { $0 == operation.status } ?? true)
+                && (filter.operationType.map { $0 == operation.type } ?? true)
+                && (filter.entityType.map { $0 == operation.entity.type } ?? true)
+                && (filter.entityID.map { $0 == operation.entity.id } ?? true)
+                && (filter.traceID.map { $0 == operation.traceID } ?? true)
+                && (filter.since.map { $0 <= operation.enqueuedAt } ?? true)
+                && (filter.until.map { operation.enqueuedAt < $0 } ?? true)
+        }
+        return Array(matching.sorted { $0.seq < $1.seq }.prefix(filter.limit))
+    }
+
+    /// Puts a failed operation back into its line, at its old place. Returns whether it was failed.
+    mutating func retry(_ id: OperationID, now: Timestamp) -> Bool {
+        guard let seq = ids[id], var row = rows[seq], row.operation.status == .failed else { return false }
+        row.due = 0
+        row.operation.status = .pending
+        row.operation.attemptCount = 0
+        row.operation.tries = 0
+        row.operation.failureMark = nil
+        row.operation.nextRetryAt = nil
+        row.operation.backoffMs = 0
+        row.operation.updatedAt = now
+        rows[seq] = row
+        var line = lines[row.line, default: []]
+        line.insert(seq, at: line.firstIndex { $0 > seq } ?? line.endIndex)
+        lines[row.line] = line
+        books.failed -= 1
+        return true
+    }
+
+    mutating func cancel(_ id: OperationID, now: Timestamp) -> CancelAnswer {
+        guard let seq = ids[id], let row = rows[seq] else { return .notFound }
+        if row.operation.status == .processing { return .inFlight }
+        if row.operation.status == .failed { books.failed -= 1 }
+        books.cancelled += 1
+        remove(seq)
+        remember(id, seq, at: now)
+        return row.operation.lastAttemptAt == nil ? .neverSent : .mayHaveApplied
+    }
+
+    mutating func clearFailed() -> Int {
+        let failed = rows.values.filter { $0.operation.status == .failed }.map(\.operation.seq)
+        for seq in failed { remove(seq) }
+        books.failed -= Int64(failed.count)
+        books.cleared += Int64(failed.count)
+        return failed.count
+    }
+
+    mutating func sweepLedger(before: Timestamp, limit: Int) -> Int {
+        let old = ledgerOrder.prefix(limit).prefix { id in ledger[id].map { $0.at < before } ?? true }
+        for id in old { ledger[id] = nil }
+        ledgerOrder.removeFirst(old.count)
+        return old.count
+    }
+
+    mutating func clampRetries(now: Timestamp) -> Int {
+        var count = 0
+        for line in lines.values {
+            guard let seq = line.first, var row = rows[seq], row.operation.status == .pending, row.operation.backoffMs > 0 else { continue }
+            let latest = now.milliseconds + row.operation.backoffMs
+            guard row.due > latest else { continue }
+            row.due = latest
+            row.operation.nextRetryAt = Timestamp(milliseconds: latest)
+            rows[seq] = row
+            count += 1
+        }
+        return count
+    }
+
+    func check() -> CheckReport {
+        var counts: [Operation.Status: Int64] = [:]
+        for row in rows.values { counts[row.operation.status, default: 0] += 1 }
+        var report = CheckReport(
+            pending: counts[.pending] ?? 0, processing: counts[.processing] ?? 0, failed: counts[.failed] ?? 0, books: currentBooks,
+            problems: [])
+        let standing = lines.values.reduce(0) { $0 + $1.count }
+        if Int64(standing) != report.pending + report.processing { report.problems.append("operations that stand in no line, or in two") }
+        if lines.values.contains(where: { $0 != $0.sorted() }) { report.problems.append("a line out of order") }
+        if Int64(claimed.count) != report.processing { report.problems.append("claims that are no one's") }
+        if report.gap != 0 { report.problems.append("the books do not balance: unaccounted for \(report.gap)") }
+        if report.failed != books.failed { report.problems.append("the books say \(books.failed) failed; there are \(report.failed)") }
+        return report
+    }
+
+    /// Lines up anew. Returns how many operations stood in another line.
+    mutating func rebuild(ordering: Ordering) -> Int {
+        self.ordering = ordering
+        var wrong = 0
+        lines = [:]
+        claimed = [:]
+        for seq in rows.keys.sorted() {
+            guard var row = rows[seq] else { continue }
+            let line = ordering.line(for: row.operation.orderingKey)
+            if line != row.line { wrong += 1 }
+            row.line = line
+            rows[seq] = row
+            if row.operation.status != .failed { lines[line, default: []].append(seq) }
+            if row.operation.status == .processing { claimed[line] = seq }
+        }
+        return wrong
+    }
+}

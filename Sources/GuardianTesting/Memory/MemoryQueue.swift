@@ -1,0 +1,113 @@
+import GuardianCore
+
+/// The rows of a ``MemoryStore`` and what keeps them in line.
+struct MemoryQueue {
+    struct Row {
+        var operation: Operation
+        var line: Int64
+        /// Milliseconds of wall time from which it may be claimed; 0 for at once.
+        var due: Int64
+        var epoch: Int64?
+        var attemptedBefore: Timestamp?
+    }
+
+    struct LedgerEntry {
+        var seq: Int64
+        var at: Timestamp
+    }
+
+    var ordering: Ordering
+    var rows: [Int64: Row] = [:]
+    var ids: [OperationID: Int64] = [:]
+    /// Numbers of pending and processing operations of each line, in order.
+    var lines: [Int64: [Int64]] = [:]
+    /// The one of each line that is claimed.
+    var claimed: [Int64: Int64] = [:]
+    var ledger: [OperationID: LedgerEntry] = [:]
+    /// Ledger ids, oldest first.
+    var ledgerOrder: [OperationID] = []
+    var books = Books()
+    var nextSeq: Int64 = 1
+    var epoch: Int64 = 0
+    var lock: LockState?
+    var deadOwners: Set<String> = []
+    var health: OriginHealth?
+    var pauses: Set<Pause> = []
+
+    init(ordering: Ordering) { self.ordering = ordering }
+
+    var currentBooks: Books {
+        var books = books
+        books.processing = Int64(claimed.count)
+        return books
+    }
+
+    /// The operation of `line` that may go next, or is under way.
+    func head(of line: Int64) -> Int64? { claimed[line] ?? lines[line]?.first }
+
+    mutating func insert(_ operation: Operation) -> Receipt {
+        if let seq = ids[operation.id] ?? ledger[operation.id]?.seq {
+            return Receipt(id: operation.id, seq: seq, outcome: .duplicate)
+        }
+        var stored = operation
+        stored.seq = nextSeq
+        stored.status = .pending
+        nextSeq += 1
+        let line = ordering.line(for: operation.orderingKey)
+        rows[stored.seq] = Row(operation: stored, line: line, due: max(0, operation.notBefore?.milliseconds ?? 0))
+        ids[stored.id] = stored.seq
+        lines[line, default: []].append(stored.seq)
+        books.accepted += 1
+        return Receipt(id: stored.id, seq: stored.seq, outcome: .accepted)
+    }
+
+    /// Takes a row out of its line; it may stay in the store as failed.
+    mutating func leaveLine(_ seq: Int64) {
+        guard let row = rows[seq] else { return }
+        if claimed[row.line] == seq { claimed[row.line] = nil }
+        lines[row.line]?.removeAll { $0 == seq }
+        if lines[row.line]?.isEmpty == true { lines[row.line] = nil }
+    }
+
+    mutating func remove(_ seq: Int64) {
+        leaveLine(seq)
+        if let row = rows.removeValue(forKey: seq) { ids[row.operation.id] = nil }
+    }
+
+    /// An id that has left stays known for a while, so that a producer that tries again adds nothing.
+    mutating func remember(_ id: OperationID, _ seq: Int64, at now: Timestamp) {
+        if ledger.updateValue(LedgerEntry(seq: seq, at: now), forKey: id) == nil { ledgerOrder.append(id) }
+    }
+
+    mutating func set(_ pause: Pause, _ active: Bool) {
+        if active { pauses.insert(pause) } else { pauses.remove(pause) }
+    }
+
+    func check(_ fence: Fence) throws(StoreError) {
+        guard lock?.fence == fence else { throw .stale }
+    }
+
+    mutating func acquireLock(owner: String, now: Timestamp, staleAfterMs: Int64) -> LockAnswer {
+        let before = lock
+        if let before {
+            let silence = now.milliseconds - before.heartbeatAt.milliseconds
+            guard abs(silence) >= staleAfterMs || deadOwners.contains(before.fence.owner) else { return .heldBy(before) }
+        }
+        epoch += 1
+        let fence = Fence(owner: owner, epoch: epoch)
+        lock = LockState(fence: fence, heartbeatAt: now, acquiredAt: now)
+        return .acquired(fence, takenOver: before, returned: returnClaims(at: now))
+    }
+
+    /// Claims of whoever had the lock go back to the heads of their lines.
+    mutating func returnClaims(at now: Timestamp?) -> Int {
+        let seqs = Array(claimed.values)
+        for seq in seqs {
+            rows[seq]?.operation.status = .pending
+            rows[seq]?.epoch = nil
+            if let now { rows[seq]?.operation.updatedAt = now }
+        }
+        claimed = [:]
+        return seqs.count
+    }
+}

@@ -1,0 +1,97 @@
+public import GuardianCore
+import Synchronization
+
+/// A store in memory with the promises of the real ones, except that it ends with the process.
+///
+/// For tests of an app and for the simulator. It passes the same contract suite as the others. Claims and inspection walk every line,
+/// so it is meant for thousands of operations, not millions.
+public final class MemoryStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, RepairStore {
+    private let state: Mutex<MemoryQueue>
+
+    public init(ordering: Ordering = .entity) { state = Mutex(MemoryQueue(ordering: ordering)) }
+
+    /// Says that the process of `owner` has died: its lock may be taken at once.
+    public func processDied(owner: String) { state.withLock { _ = $0.deadOwners.insert(owner) } }
+
+    public func enqueue(_ operations: [Operation]) async throws(StoreError) -> [Receipt] {
+        state.withLock { state in operations.map { state.insert($0) } }
+    }
+
+    public func exchange(_ exchange: Exchange) async throws(StoreError) -> ExchangeResult {
+        try state.withLock { state throws(StoreError) in try state.exchange(exchange) }
+    }
+
+    public func loadControl() async throws(StoreError) -> Control {
+        state.withLock { Control(health: $0.health, pauses: $0.pauses, processed: $0.books.processed) }
+    }
+
+    public func setPause(_ pause: Pause, to active: Bool) async throws(StoreError) {
+        state.withLock { $0.set(pause, active) }
+    }
+
+    public func acquireLock(owner: String, now: Timestamp, staleAfterMs: Int64) async throws(StoreError) -> LockAnswer {
+        state.withLock { $0.acquireLock(owner: owner, now: now, staleAfterMs: staleAfterMs) }
+    }
+
+    public func renewLock(_ fence: Fence, now: Timestamp) async throws(StoreError) {
+        try state.withLock { state throws(StoreError) in
+            try state.check(fence)
+            state.lock?.heartbeatAt = now
+        }
+    }
+
+    public func releaseLock(_ fence: Fence) async throws(StoreError) {
+        try state.withLock { state throws(StoreError) in
+            try state.check(fence)
+            _ = state.returnClaims(at: nil)
+            state.lock = nil
+        }
+    }
+
+    public func forceReleaseLock() async throws(StoreError) -> LockState? {
+        state.withLock { state in
+            let before = state.lock
+            state.epoch += 1
+            state.lock = nil
+            if before != nil { _ = state.returnClaims(at: nil) }
+            return before
+        }
+    }
+
+    public func lockState() async throws(StoreError) -> LockState? { state.withLock { $0.lock } }
+
+    public func books() async throws(StoreError) -> Books { state.withLock { $0.currentBooks } }
+
+    public func operation(_ id: OperationID) async throws(StoreError) -> Operation? {
+        state.withLock { state in state.ids[id].flatMap { state.rows[$0]?.operation } }
+    }
+
+    public func list(_ filter: OperationFilter) async throws(StoreError) -> [Operation] { state.withLock { $0.list(filter) } }
+
+    public func oldestPending() async throws(StoreError) -> Timestamp? {
+        state.withLock { $0.rows.values.filter { $0.operation.status == .pending }.map(\.operation.enqueuedAt).min() }
+    }
+
+    public func retry(_ ids: [OperationID]?, now: Timestamp) async throws(StoreError) -> Int {
+        state.withLock { state in
+            let wanted = ids ?? state.rows.values.map(\.operation.id)
+            return wanted.count { state.retry($0, now: now) }
+        }
+    }
+
+    public func cancel(_ id: OperationID, now: Timestamp) async throws(StoreError) -> CancelAnswer {
+        state.withLock { $0.cancel(id, now: now) }
+    }
+
+    public func clearFailed() async throws(StoreError) -> Int { state.withLock { $0.clearFailed() } }
+
+    public func sweepLedger(before: Timestamp, limit: Int) async throws(StoreError) -> Int {
+        state.withLock { $0.sweepLedger(before: before, limit: limit) }
+    }
+
+    public func clampRetries(now: Timestamp) async throws(StoreError) -> Int { state.withLock { $0.clampRetries(now: now) } }
+
+    public func check() async throws(StoreError) -> CheckReport { state.withLock { $0.check() } }
+
+    public func rebuildIndex(ordering: Ordering) async throws(StoreError) -> Int { state.withLock { $0.rebuild(ordering: ordering) } }
+}

@@ -1,0 +1,86 @@
+public import GuardianCore
+
+extension SimulatedWorld {
+    /// What may happen in a world, and how often. Rates are chances between 0 and 1; times are virtual milliseconds.
+    public struct Script: Sendable {
+        public var ordering: Ordering = .entity
+        public var operations = 20
+        public var entities = 4
+        /// Operations are enqueued and troubles happen until then; afterwards all is well, and everything must be delivered.
+        public var troubleMs: Int64 = 300_000
+        public var processes = 2
+        public var workers = 4
+        public var pollMs: Int64 = 500
+        /// Of a request: never arrives. Of an answer: never comes back. Of a request: arrives a second time, later.
+        public var lostRequests = 0.0
+        public var lostAnswers = 0.0
+        public var duplicates = 0.0
+        /// Of a request, while nothing else is wrong: answered 5xx, half of the time with its effect applied.
+        public var serverErrors = 0.0
+        /// Of a request: answered 429 or 503 with `Retry-After`.
+        public var pushBacks = 0.0
+        /// Of a store call: the process dies before or after it, its answer not heard.
+        public var crashes = 0.0
+        /// Of a store call: the store answers with an error and has done nothing.
+        public var storeErrors = 0.0
+        /// Spans during which no request arrives, and spans during which each is answered 5xx.
+        public var outages: [Range<Int64>] = []
+        public var storms: [Range<Int64>] = []
+        /// How many times each of these happens, at a random moment.
+        public var freezes = 0
+        public var clockJumps = 0
+        public var expiredLogins = 0
+        public var forcedReleases = 0
+        public var pauses = 0
+        public var cancellations = 0
+        public var drains = 0
+        public var upgradesAsked = 0
+        public var tlsFailures = 0
+        /// Operations that the upstream never takes: 422, 409, or 500 while there is trouble.
+        public var poison = 0.0
+        /// Operations that must wait for a time, end at a time, or go first.
+        public var dated = 0.0
+        public var urgent = 0.0
+
+        public init() {}
+
+        /// A mixture of troubles drawn from a seed.
+        public init(random: inout Xoshiro256) {
+            func often(_ chance: Double, _ most: Double) -> Double { random.unit() < chance ? random.unit() * most : 0 }
+            func times(_ chance: Double, _ most: Int) -> Int { random.unit() < chance ? Int.random(in: 1...most, using: &random) : 0 }
+            ordering = random.unit() < 0.1 ? .strict : .entity
+            operations = Int.random(in: 3...30, using: &random)
+            entities = Int.random(in: 1...8, using: &random)
+            troubleMs = Int64.random(in: 10_000...600_000, using: &random)
+            processes = Int.random(in: 1...2, using: &random)
+            workers = Int.random(in: 1...6, using: &random)
+            pollMs = [500, 2000, 5000][Int.random(in: 0..<3, using: &random)]
+            lostRequests = often(0.5, 0.3)
+            lostAnswers = often(0.5, 0.3)
+            duplicates = often(0.5, 0.3)
+            serverErrors = often(0.5, 0.5)
+            pushBacks = often(0.2, 0.1)
+            crashes = often(0.5, 0.08)
+            storeErrors = often(0.3, 0.1)
+            if random.unit() < 0.4 { outages = [Self.span(in: troubleMs, &random)] }
+            if random.unit() < 0.4 { storms = [Self.span(in: troubleMs, &random)] }
+            freezes = times(0.3, 3)
+            clockJumps = times(0.2, 2)
+            expiredLogins = times(0.2, 2)
+            forcedReleases = times(0.2, 2)
+            pauses = times(0.2, 2)
+            cancellations = times(0.2, 4)
+            drains = times(0.2, 2)
+            upgradesAsked = times(0.05, 1)
+            tlsFailures = times(0.1, 4)
+            poison = often(0.3, 0.3)
+            dated = often(0.3, 0.3)
+            urgent = often(0.3, 0.5)
+        }
+
+        private static func span(in length: Int64, _ random: inout Xoshiro256) -> Range<Int64> {
+            let start = Int64.random(in: 0..<length, using: &random)
+            return start..<start + Int64.random(in: 1...length, using: &random)
+        }
+    }
+}

@@ -1,0 +1,80 @@
+import GuardianCore
+
+extension SimulatedWorld {
+    mutating func send(_ request: Agenda.Request) {
+        let sender = request.sender.process
+        let line = script.ordering.line(for: request.claim.operation.orderingKey)
+        if processes[sender].open.values.contains(where: { script.ordering.line(for: $0.claim.operation.orderingKey) == line }) {
+            judge.violated("two requests of one process in a line: seq \(request.claim.seq)")
+        }
+        processes[sender].open[request.attempt] = request
+        judge.sent(request.claim.seq)
+        let timeout = now + request.timeoutMs
+        if script.outages.contains(where: { $0.contains(now) }) {
+            let failure: NetworkFailure = [.refused, .unreachable, .dns, .timeout][Int.random(in: 0..<4, using: &random)]
+            agenda.add(.attemptEnds(request, .unanswered(failure, detail: "")), at: failure == .timeout ? timeout : delay(1...200))
+        } else if isTroubled, upstream.tlsFailures > 0 {
+            upstream.tlsFailures -= 1
+            agenda.add(.attemptEnds(request, .unanswered(.tls, detail: "")), at: delay(1...50))
+        } else if isTroubled, chance(script.lostRequests) {
+            agenda.add(.attemptEnds(request, .unanswered(.timeout, detail: "")), at: timeout)
+        } else {
+            agenda.add(.arrive(request), at: delay(1...200))
+        }
+        if isTroubled, chance(script.duplicates) {
+            var copy = request
+            copy.isCopy = true
+            agenda.add(.arrive(copy), at: delay(1...90_000))
+        }
+    }
+
+    mutating func arrive(_ request: Agenda.Request) {
+        let outcome = answer(request)
+        note(UInt64(bitPattern: request.claim.seq))
+        guard !request.isCopy else { return }
+        let timeout = request.sentAt + request.timeoutMs
+        if isTroubled, chance(script.lostAnswers) {
+            let isReset = chance(0.3)
+            agenda.add(
+                .attemptEnds(request, .unanswered(isReset ? .reset : .timeout, detail: "")),
+                at: isReset ? delay(1...100) : max(timeout, now))
+            return
+        }
+        agenda.add(.attemptEnds(request, outcome), at: min(delay(1...200), max(timeout, now)))
+        if isTroubled, chance(script.duplicates) { agenda.add(.attemptEnds(request, outcome), at: delay(200...400)) }
+    }
+
+    private mutating func answer(_ request: Agenda.Request) -> Outcome {
+        if let token = request.token, token != "token-\(upstream.validToken)" { return .refused(.auth, Answer(status: 401)) }
+        if isTroubled, upstream.asksForUpgrade {
+            upstream.asksForUpgrade = false
+            return .refused(.upgrade, Answer(status: 426))
+        }
+        if script.storms.contains(where: { $0.contains(now) }) || isTroubled && chance(script.serverErrors) {
+            if chance(0.5) { apply(request) }
+            return .refused(.transient, Answer(status: [500, 502, 503, 504][Int.random(in: 0..<4, using: &random)]))
+        }
+        if isTroubled, chance(script.pushBacks) {
+            let wait = Int64.random(in: 0...120_000, using: &random)
+            return .refused(.transient, Answer(status: chance(0.5) ? 429 : 503, retryAfterMs: wait))
+        }
+        guard let record = judge.record(of: request.claim.seq) else { return .accepted(Answer(status: 200)) }
+        let outcome = upstream.judge(record.verdict, isTroubled: isTroubled)
+        if case .accepted = outcome { apply(request) }
+        return outcome
+    }
+
+    private mutating func apply(_ request: Agenda.Request) {
+        guard let record = judge.record(of: request.claim.seq), record.verdict == .fine || record.verdict == .broken && !isTroubled else {
+            return
+        }
+        if upstream.apply(request.claim.operation.idempotencyKey) { judge.applied(request.claim.seq) }
+    }
+
+    mutating func attemptEnds(_ request: Agenda.Request, _ outcome: Outcome) {
+        guard lives(request.sender) else { return }
+        if processes[request.sender.process].open.removeValue(forKey: request.attempt) != nil { judge.answered(request.claim.seq, outcome) }
+        // An answer told twice, or after the request was interrupted, must change nothing.
+        deliver(.attempted(seq: request.claim.seq, attempt: request.attempt, outcome), to: request.sender)
+    }
+}

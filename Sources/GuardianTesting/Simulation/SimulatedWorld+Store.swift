@@ -1,0 +1,112 @@
+import GuardianCore
+
+extension SimulatedWorld {
+    /// A producer hands in operations, and tries again with the same ids until it hears a receipt.
+    mutating func produce(_ range: Range<Int>) async {
+        if isTroubled, chance(script.storeErrors) || chance(script.crashes) {
+            agenda.add(.produce(range), at: delay(1...5000))
+            return
+        }
+        do throws(StoreError) {
+            let receipts = try await store.enqueue(range.map { judge.records[$0].operation })
+            for (index, receipt) in zip(range, receipts) { judge.stored(index, receipt) }
+        } catch {
+            judge.violated("enqueue: \(error)")
+        }
+        await checkStore()
+        if isTroubled, chance(script.crashes) {
+            // The receipt was not heard.
+            agenda.add(.produce(range), at: delay(1...60_000))
+            return
+        }
+        for index in range { judge.records[index].isAcknowledged = true }
+        for process in processes.indices { deliver(.wake, to: .init(process: process, life: processes[process].life)) }
+    }
+
+    mutating func perform(_ call: Agenda.StoreCall, for life: Agenda.Incarnation) async {
+        guard lives(life) else { return }
+        if let until = processes[life.process].frozenUntil, until > now {
+            agenda.add(.storeCall(life, call), at: until)
+            return
+        }
+        if isTroubled, chance(script.crashes) { return crash(life.process) }
+        let input: Processor.Input?
+        if isTroubled, chance(script.storeErrors) {
+            input = Self.failed(call, .unavailable("busy"), begunAt: now)
+        } else {
+            input = await apply(call)
+            await checkStore()
+        }
+        if isTroubled, chance(script.crashes) { return crash(life.process) }
+        if let input { agenda.add(.input(life, input), at: delay(0...5)) }
+    }
+
+    private static func failed(_ call: Agenda.StoreCall, _ error: StoreError, begunAt: Int64) -> Processor.Input {
+        switch call {
+        case .acquireLock: .lockFailed(error)
+        case .renewLock: .renewed(.failure(error), begunAt: begunAt)
+        case .releaseLock: .lockReleased
+        case .exchange: .exchanged(.failure(error))
+        case .clampRetries: .wake
+        }
+    }
+
+    private mutating func apply(_ call: Agenda.StoreCall) async -> Processor.Input? {
+        do throws(StoreError) {
+            let before = try await store.lockState()
+            switch call {
+            case .acquireLock(let owner, let staleAfterMs):
+                let answer = try await store.acquireLock(owner: owner, now: moment.wall, staleAfterMs: staleAfterMs)
+                if case .acquired(let fence, _, _) = answer {
+                    if let before, before.fence.epoch >= fence.epoch {
+                        judge.violated("the epoch did not rise: \(before.fence) → \(fence)")
+                    }
+                    judge.claimsReturned()
+                }
+                return .lockAnswered(answer, try await store.loadControl())
+            case .renewLock(let fence):
+                try await store.renewLock(fence, now: moment.wall)
+                if before?.fence != fence { judge.violated("a stale heartbeat was taken: \(fence)") }
+                return .renewed(.success(()), begunAt: now)
+            case .releaseLock(let fence):
+                try await store.releaseLock(fence)
+                if before?.fence != fence { judge.violated("a stale release was taken: \(fence)") }
+                judge.claimsReturned()
+                return .lockReleased
+            case .exchange(let exchange):
+                let result = try await store.exchange(exchange)
+                if before?.fence != exchange.fence { judge.violated("a stale exchange was taken: \(exchange.fence)") }
+                witness(exchange, result)
+                return .exchanged(.success(result))
+            case .clampRetries:
+                _ = try await store.clampRetries(now: moment.wall)
+                return .wake
+            }
+        } catch {
+            if error != .stale { judge.violated("the store: \(error)") }
+            return Self.failed(call, error, begunAt: now)
+        }
+    }
+
+    private mutating func witness(_ exchange: Exchange, _ result: ExchangeResult) {
+        if result.settled.count != exchange.settlements.count { judge.violated("settlements without an answer") }
+        for (settlement, isSettled) in zip(exchange.settlements, result.settled) {
+            note(UInt64(bitPattern: settlement.seq) &* 2 &+ (isSettled ? 1 : 0))
+            guard isSettled, let record = judge.record(of: settlement.seq) else { continue }
+            judge.settled(
+                settlement, wasApplied: upstream.applied.contains(record.operation.idempotencyKey),
+                maxAttempts: configuration.retry.maxAttempts)
+        }
+        for id in result.expired { if let seq = judge.seq(of: id) { judge.left(seq, as: .expired) } }
+        if result.claims.count > exchange.urgent + exchange.normal { judge.violated("more claims than asked for") }
+        for claim in result.claims {
+            note(UInt64(bitPattern: claim.seq))
+            judge.claimed(claim, at: exchange.now)
+        }
+    }
+
+    /// The books and the rows, after every step that touched the store.
+    mutating func checkStore() async {
+        do throws(StoreError) { judge.compare(try await store.check()) } catch { judge.violated("check: \(error)") }
+    }
+}

@@ -1,0 +1,64 @@
+import GuardianCore
+
+extension SimulatedWorld {
+    mutating func make(_ trouble: Agenda.Trouble) async {
+        let process = Int.random(in: 0..<processes.count, using: &random)
+        switch trouble {
+        case .freeze:
+            guard processes[process].processor != nil else { return }
+            let until = delay(1000...300_000)
+            processes[process].frozenUntil = until
+            agenda.add(.thaw(process: process), at: until)
+        case .clockJump: wallOffset += Int64.random(in: -3_600_000...3_600_000, using: &random)
+        case .expireLogin: upstream.validToken += 1
+        case .drain: deliver(.drain, to: .init(process: process, life: processes[process].life))
+        case .askForUpgrade: upstream.asksForUpgrade = true
+        case .breakTLS: upstream.tlsFailures += 1
+        case .forceRelease: await forceRelease()
+        case .pause:
+            await set(.operator, true)
+            agenda.add(.trouble(.resume), at: delay(1000...120_000))
+        case .resume: await set(.operator, false)
+        case .cancel: await cancel()
+        case .end:
+            isTroubled = false
+            // What only a person can lift; a login that expired must heal by itself.
+            for pause in Pause.allCases where pause != .auth { await set(pause, false) }
+        }
+    }
+
+    private mutating func set(_ pause: Pause, _ active: Bool) async {
+        do throws(StoreError) { try await store.setPause(pause, to: active) } catch { judge.violated("pause: \(error)") }
+    }
+
+    private mutating func forceRelease() async {
+        do throws(StoreError) {
+            if try await store.forceReleaseLock() != nil { judge.claimsReturned() }
+        } catch {
+            judge.violated("force release: \(error)")
+        }
+        await checkStore()
+    }
+
+    private mutating func cancel() async {
+        let index = Int.random(in: 0..<judge.records.count, using: &random)
+        let record = judge.records[index]
+        guard record.isAcknowledged else { return }
+        do throws(StoreError) {
+            let answer = try await store.cancel(record.operation.id, now: moment.wall)
+            switch answer {
+            case .neverSent, .mayHaveApplied:
+                if answer == .neverSent, upstream.applied.contains(record.operation.idempotencyKey) {
+                    judge.violated("cancel said never_sent of seq \(record.seq ?? 0), whose effect stands")
+                }
+                if let seq = record.seq { judge.left(seq, as: .cancelled) }
+            case .inFlight: if record.fate != .waiting { judge.violated("in flight and \(record.fate)") }
+            case .notFound:
+                if record.seq != nil, record.fate == .waiting || record.fate == .failed { judge.violated("cancel can't find it") }
+            }
+        } catch {
+            judge.violated("cancel: \(error)")
+        }
+        await checkStore()
+    }
+}

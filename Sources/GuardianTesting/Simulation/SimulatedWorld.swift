@@ -1,0 +1,185 @@
+public import GuardianCore
+
+/// A world in virtual time: producers, processes that crash and freeze, one store, a network that loses and doubles, one upstream.
+///
+/// Single-threaded and drawn from one seed, so that a run replays exactly. After every step a judge compares what happened with what is
+/// promised (spec section 3): nothing acknowledged is lost, order per line, never two claims in a line, no effect twice, stale fences
+/// refused, the books balanced. Troubles end after ``Script/troubleMs``; from then on everything must be delivered with no one's help.
+///
+/// The store is a real one. Its calls are made one at a time, and processes are stopped between any two of them.
+public struct SimulatedWorld: Sendable {
+    /// What came of a run.
+    public struct Report: Sendable {
+        public var seed: UInt64
+        /// Promises that were broken; empty when all were kept. The run ends at the first.
+        public var violations: [String]
+        public var steps = 0
+        public var acknowledged = 0
+        public var processed = 0
+        public var failed = 0
+        /// Most operations that were failed at once while there was trouble.
+        public var crashes = 0
+        public var takeovers = 0
+        public var breakerOpened = 0
+        public var virtualMs: Int64 = 0
+        /// A hash of everything that happened, in order: equal for equal runs.
+        public var digest: UInt64 = 0xcbf2_9ce4_8422_2325
+    }
+
+    public let script: Script
+    let store: any Store
+    /// Tells the store that the process of an owner is dead.
+    let processDied: @Sendable (String) -> Void
+    let configuration: ProcessorConfiguration
+    let waysHome: Int64 = 6 * 3_600_000
+
+    var random: Xoshiro256
+    var agenda = Agenda()
+    var judge: Judge
+    var upstream = SimulatedUpstream()
+    var processes: [SimulatedProcess]
+    var now: Int64 = 0
+    var wallOffset: Int64 = 1_767_225_600_000
+    var isTroubled = true
+    var report: Report
+
+    /// A world on a ``MemoryStore``, its script drawn from the seed unless one is given.
+    public init(seed: UInt64, script: Script? = nil) {
+        let drawn = Self.script(seed: seed, script)
+        let store = MemoryStore(ordering: drawn.ordering)
+        self.init(seed: seed, script: drawn, store: store) { store.processDied(owner: $0) }
+    }
+
+    /// A world on an empty store of any kind. `processDied` names owners whose process is gone for good.
+    public init(seed: UInt64, script: Script? = nil, store: any Store, processDied: @escaping @Sendable (String) -> Void) {
+        self.script = Self.script(seed: seed, script)
+        self.store = store
+        self.processDied = processDied
+        random = Xoshiro256(seed: seed &+ 1)
+        configuration = ProcessorConfiguration(workers: self.script.workers, pollMs: self.script.pollMs)
+        report = Report(seed: seed, violations: [])
+        processes = (0..<self.script.processes).map { _ in SimulatedProcess() }
+        var draw = Xoshiro256(seed: seed &+ 2)
+        judge = Judge(records: Self.records(self.script, wall: wallOffset, &draw))
+    }
+
+    private static func script(seed: UInt64, _ given: Script?) -> Script {
+        var draw = Xoshiro256(seed: seed)
+        return given ?? Script(random: &draw)
+    }
+
+    private static func records(_ script: Script, wall: Int64, _ random: inout Xoshiro256) -> [Judge.Record] {
+        (0..<script.operations).map { number in
+            let entity = EntityKey(type: "room", id: "\(Int.random(in: 0..<max(script.entities, 1), using: &random))")
+            var operation = Operation(
+                id: .uuid(.v4(using: &random)), idempotencyKey: .v4(using: &random), traceID: .v4(using: &random), type: "update",
+                entity: entity, payload: "{\"n\":\(number)}", priority: random.unit() < script.urgent ? 1 : 0,
+                enqueuedAt: Timestamp(milliseconds: wall))
+            if random.unit() < script.dated {
+                let at = Timestamp(milliseconds: wall + Int64.random(in: 0...script.troubleMs, using: &random))
+                if random.unit() < 0.5 { operation.notBefore = at } else { operation.expiresAt = at }
+            }
+            var verdict = SimulatedUpstream.Verdict.fine
+            if random.unit() < script.poison { verdict = [.refusedForGood, .conflict, .broken][Int.random(in: 0..<3, using: &random)] }
+            return Judge.Record(operation: operation, verdict: verdict, line: script.ordering.line(for: operation.orderingKey))
+        }
+    }
+
+    var moment: Moment { Moment(steady: now, wall: Timestamp(milliseconds: wallOffset + now)) }
+
+    /// Runs to the end, or to the first broken promise.
+    public mutating func run() async -> Report {
+        plan()
+        while judge.violations.isEmpty, let (at, item) = agenda.next() {
+            now = max(now, at)
+            report.steps += 1
+            note(UInt64(truncatingIfNeeded: now))
+            if report.steps > 3_000_000 || now > script.troubleMs + waysHome {
+                judge.violated("not everything was delivered \(waysHome / 60_000) min after the trouble ended: \(await leftovers())")
+                break
+            }
+            await take(item)
+            if !isTroubled, await isDone() { break }
+        }
+        await finish()
+        return report
+    }
+
+    private func leftovers() async -> String {
+        do throws(StoreError) {
+            return try await store.list(OperationFilter()).map { "\($0.seq) \($0.status) \($0.lastError?.code ?? "")" }.joined(
+                separator: ", ")
+        } catch {
+            return error.description
+        }
+    }
+
+    private mutating func plan() {
+        for process in processes.indices { agenda.add(.start(process: process), at: Int64(process) * 10) }
+        var index = 0
+        while index < judge.records.count {
+            let end = min(index + Int.random(in: 1...3, using: &random), judge.records.count)
+            agenda.add(.produce(index..<end), at: Int64.random(in: 0..<script.troubleMs, using: &random))
+            index = end
+        }
+        let troubles: [(Int, Agenda.Trouble)] = [
+            (script.freezes, .freeze), (script.clockJumps, .clockJump), (script.expiredLogins, .expireLogin),
+            (script.forcedReleases, .forceRelease), (script.pauses, .pause), (script.cancellations, .cancel), (script.drains, .drain),
+            (script.upgradesAsked, .askForUpgrade), (script.tlsFailures, .breakTLS),
+        ]
+        for (times, trouble) in troubles {
+            for _ in 0..<times { agenda.add(.trouble(trouble), at: Int64.random(in: 0..<script.troubleMs, using: &random)) }
+        }
+        agenda.add(.trouble(.end), at: script.troubleMs)
+    }
+
+    private mutating func take(_ item: Agenda.Item) async {
+        switch item {
+        case .produce(let range): await produce(range)
+        case .start(let process): start(process)
+        case .tick(let life):
+            guard processes[life.process].tickAt == now else { return }
+            deliver(.tick, to: life)
+        case .input(let life, let input): deliver(input, to: life)
+        case .storeCall(let life, let call): await perform(call, for: life)
+        case .arrive(let request): arrive(request)
+        case .attemptEnds(let request, let outcome): attemptEnds(request, outcome)
+        case .tokenAnswer(let life): answerToken(life)
+        case .thaw(let process): processes[process].frozenUntil = nil
+        case .trouble(let trouble): await make(trouble)
+        }
+    }
+
+    /// Mixes a fact into the digest.
+    mutating func note(_ fact: UInt64) { report.digest = (report.digest ^ fact) &* 0x0000_0100_0000_01b3 }
+
+    mutating func chance(_ rate: Double) -> Bool { rate > 0 && random.unit() < rate }
+
+    mutating func delay(_ range: ClosedRange<Int64>) -> Int64 { now + Int64.random(in: range, using: &random) }
+
+    /// Whether nothing waits any more and every producer has its receipt. What was given up is tried once more by hand.
+    private mutating func isDone() async -> Bool {
+        guard judge.records.allSatisfy({ $0.isAcknowledged && $0.fate != .waiting }) else { return false }
+        let again = judge.records.filter { $0.fate == .failed && ($0.verdict == .fine || $0.verdict == .broken) }.map(\.operation.id)
+        guard !again.isEmpty else { return true }
+        do throws(StoreError) {
+            let count = try await store.retry(again, now: moment.wall)
+            if count != again.count { judge.violated("retry put back \(count) of \(again.count)") }
+            judge.retried(again)
+        } catch {
+            judge.violated("retry: \(error)")
+        }
+        return false
+    }
+
+    private mutating func finish() async {
+        for record in judge.records where record.fate == .processed && !upstream.applied.contains(record.operation.idempotencyKey) {
+            judge.violated("seq \(record.seq ?? 0) is processed and has no effect")
+        }
+        report.violations = judge.violations
+        report.acknowledged = judge.records.count(where: \.isAcknowledged)
+        report.processed = judge.records.count { $0.fate == .processed }
+        report.failed = judge.records.count { $0.fate == .failed }
+        report.virtualMs = now
+    }
+}
