@@ -114,6 +114,7 @@ extension Processor {
         guard let left = lease?.timeLeftMs(now: now.steady), case .known(let credential) = token else { return }
         var flight = flight
         flight.attempt = serial.begin()
+        flight.credential = token
         flight.generation = breaker.generation
         flight.isProbe = breaker.sent()
         if flight.claim.operation.priority <= 0 { normalInFlight += 1 }

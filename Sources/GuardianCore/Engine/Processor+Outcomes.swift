@@ -7,6 +7,7 @@ extension Processor {
         flights[seq] = nil
         if flight.claim.operation.priority <= 0 { normalInFlight -= 1 }
         let operation = flight.claim.operation
+        if case .refused(.auth, _) = outcome { refusedToken = flight.credential }
         let othersSucceed = serial.othersSucceed(since: operation.failureMark, now: now.steady)
         observe(outcome, flight, now, &random, &actions)
 

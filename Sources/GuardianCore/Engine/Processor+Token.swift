@@ -38,7 +38,7 @@ extension Processor {
             let wasKnown = token != .unknown
             token = .known(fresh)
             if wasKnown, isNew || !waiting.isEmpty { actions.append(.emit(.tokenRefreshed(success: isNew))) }
-            if pauses.contains(.auth), isNew { resume(.auth, &actions) }
+            if pauses.contains(.auth), token != refusedToken { resume(.auth, &actions) }
             for var flight in waiting {
                 flight.tokenIsFresh = true
                 if maySendAgain(now) { start(flight, now, &actions) } else { giveBack(flight) }

@@ -52,6 +52,8 @@ public struct Processor: Sendable {
         var generation: Int
         var isProbe: Bool
         var tokenIsFresh: Bool
+        /// What it was sent with.
+        var credential: Credential = .unknown
     }
 
     public let owner: String
@@ -93,6 +95,8 @@ public struct Processor: Sendable {
     var tlsFailures = 0
     // The token.
     var token: Credential = .unknown
+    /// The one that the upstream has refused last; delivery that waits for a login goes on with any other.
+    var refusedToken: Credential = .unknown
     var tokenCallUnderWay = false
     var askForTokenAt: Int64 = .min
     var waitingForToken: [Flight] = []

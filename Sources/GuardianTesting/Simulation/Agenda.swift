@@ -42,7 +42,7 @@ struct Agenda {
     }
 
     enum Trouble {
-        case freeze, clockJump, expireLogin, forceRelease, pause, resume, cancel, drain, askForUpgrade, breakTLS, end
+        case freeze, clockJump, expireLogin, forceRelease, pause, resume, cancel, drain, askForUpgrade, breakTLS, end, lift
     }
 
     private struct Entry {

@@ -28,6 +28,8 @@ struct Judge {
     /// The claim in force of each line.
     private var claimed: [Int64: Int64] = [:]
     private(set) var successes = 0
+    /// How many times an operation was put into `failed`.
+    private(set) var failures = 0
 
     init(records: [Record]) { self.records = records }
 
@@ -81,7 +83,10 @@ struct Judge {
         let record = records[index]
         if let other = claimed[record.line] { violated("two claims in one line: \(claim.seq) beside \(other)") }
         if record.fate != .waiting { violated("claimed seq \(claim.seq), which is \(record.fate)") }
-        if let notBefore = record.operation.notBefore, notBefore > wall { violated("claimed seq \(claim.seq) before its time") }
+        // The wall clock may have been set back since its first attempt.
+        if let notBefore = record.operation.notBefore, notBefore > wall, record.successesAtFirstSend == nil {
+            violated("claimed seq \(claim.seq) before its time")
+        }
         if claim.operation.idempotencyKey != record.operation.idempotencyKey || claim.operation.payload != record.operation.payload {
             violated("seq \(claim.seq) changed its key or payload")
         }
@@ -102,6 +107,7 @@ struct Judge {
             if !wasApplied { violated("seq \(settlement.seq) was settled as processed and has no effect") }
             records[index].fate = .processed
         case .failed(let error):
+            failures += 1
             records[index].fate = .failed
             records[index].wasGivenUp = true
             judge(error, record, maxAttempts: maxAttempts)

@@ -22,9 +22,16 @@ extension SimulatedWorld {
         case .cancel: await cancel()
         case .end:
             isTroubled = false
-            // What only a person can lift; a login that expired must heal by itself.
-            for pause in Pause.allCases where pause != .auth { await set(pause, false) }
+            await lift()
+            // A pause that a processor was about to write.
+            agenda.add(.trouble(.lift), at: now + 600_000)
+        case .lift: await lift()
         }
+    }
+
+    /// What only a person can lift; a login that expired must heal by itself.
+    private mutating func lift() async {
+        for pause in Pause.allCases where pause != .auth { await set(pause, false) }
     }
 
     private mutating func set(_ pause: Pause, _ active: Bool) async {

@@ -16,8 +16,9 @@ public struct SimulatedWorld: Sendable {
         public var steps = 0
         public var acknowledged = 0
         public var processed = 0
+        /// Operations in `failed` at the end, and how many times one was put there.
         public var failed = 0
-        /// Most operations that were failed at once while there was trouble.
+        public var failures = 0
         public var crashes = 0
         public var takeovers = 0
         public var breakerOpened = 0
@@ -107,8 +108,9 @@ public struct SimulatedWorld: Sendable {
 
     private func leftovers() async -> String {
         do throws(StoreError) {
-            return try await store.list(OperationFilter()).map { "\($0.seq) \($0.status) \($0.lastError?.code ?? "")" }.joined(
-                separator: ", ")
+            let rows = try await store.list(OperationFilter()).map { "\($0.seq) \($0.status) \($0.lastError?.code ?? "")" }
+            let lock = String(describing: try await store.lockState())
+            return "\(try await store.loadControl()); \(lock); \(rows.joined(separator: ", "))"
         } catch {
             return error.description
         }
@@ -180,6 +182,7 @@ public struct SimulatedWorld: Sendable {
         report.acknowledged = judge.records.count(where: \.isAcknowledged)
         report.processed = judge.records.count { $0.fate == .processed }
         report.failed = judge.records.count { $0.fate == .failed }
+        report.failures = judge.failures
         report.virtualMs = now
     }
 }

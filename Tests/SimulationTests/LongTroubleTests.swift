@@ -1,0 +1,62 @@
+import GuardianCore
+import GuardianTesting
+import Testing
+
+/// Spec 3.5: being offline costs nothing.
+@Suite struct LongTroubleTests {
+    static let day: Int64 = 86_400_000
+
+    private func world(seed: UInt64, _ change: (inout SimulatedWorld.Script) -> Void) -> SimulatedWorld {
+        var script = SimulatedWorld.Script()
+        script.operations = 200
+        script.entities = 20
+        script.processes = 2
+        script.pollMs = 2000
+        script.troubleMs = Self.day
+        change(&script)
+        return SimulatedWorld(seed: seed, script: script)
+    }
+
+    @Test("after an outage of 24 h nothing has failed and everything is delivered", arguments: [UInt64(1), 2, 3])
+    func outage(seed: UInt64) async {
+        var world = world(seed: seed) { $0.outages = [0..<Self.day] }
+        let report = await world.run()
+        #expect(report.violations == [])
+        #expect(report.failures == 0)
+        #expect(report.processed == 200)
+        #expect(report.breakerOpened > 100)
+    }
+
+    @Test("after a storm of 5xx of 24 h nothing has failed and everything is delivered", arguments: [UInt64(1), 2, 3])
+    func storm(seed: UInt64) async {
+        var world = world(seed: seed) { $0.storms = [0..<Self.day] }
+        let report = await world.run()
+        #expect(report.violations == [])
+        #expect(report.failures == 0)
+        #expect(report.processed == 200)
+    }
+
+    @Test("an outage of 24 h with crashes all along loses and fails nothing", arguments: [UInt64(4), 5])
+    func outageWithCrashes(seed: UInt64) async {
+        var world = world(seed: seed) {
+            $0.outages = [0..<Self.day]
+            $0.crashes = 0.001
+        }
+        let report = await world.run()
+        #expect(report.violations == [])
+        #expect(report.failures == 0)
+        #expect(report.processed == 200)
+        #expect(report.crashes > 10)
+    }
+
+    @Test("an operation that fails while others succeed is given up on")
+    func poison() async {
+        var world = world(seed: 6) {
+            $0.troubleMs = 3_600_000
+            $0.poison = 0.1
+        }
+        let report = await world.run()
+        #expect(report.violations == [])
+        #expect(report.failures > report.failed)
+    }
+}
