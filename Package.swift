@@ -95,6 +95,7 @@ let package = Package(
             ] + hummingbird + nio),
         tests("GuardianServerTests", ["GuardianCore", "GuardianServer", "GuardianTesting", httpClient] + hummingbird + nio),
         tests("GuardianRuntimeTests", ["GuardianCore", "GuardianRuntime"]),
+        tests("GuardianTestingTests", ["GuardianCore", "GuardianTesting"]),
         tests("SimulationTests", ["GuardianCore", "GuardianTesting", "GuardianSQLite"]),
         tests("ProcessTests", ["GuardianLoad", "GuardianCore"]),
         tests("TidyTests"),

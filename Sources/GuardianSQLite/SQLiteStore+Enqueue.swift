@@ -31,7 +31,7 @@ extension SQLiteStore {
         row.bind(2, operation.id)
         row.bind(3, ordering.line(for: operation))
         row.bind(4, operation.priority)
-        row.bind(5, operation.notBefore?.milliseconds ?? 0)
+        row.bind(5, max(0, operation.notBefore?.milliseconds ?? 0))
         row.bind(6, operation.idempotencyKey)
         row.bind(7, operation.traceID)
         row.bind(8, operation.type as String?)

@@ -40,7 +40,7 @@ extension SQLiteStore {
                 UPDATE operation SET status = 0, claim_epoch = NULL, due_at = ?4, next_retry_at = ?4, backoff_ms = ?5, tries = tries + 1,
                     attempt_count = attempt_count + ?6, failure_mark = ?7, updated_at = ?3, error_class = ?8, error_code = ?9,
                     error_status = ?10, error_message = ?11
-                WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2
+                WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING line
                 """)
             bind(update, seq, epoch, now)
             update.bind(4, due)
@@ -48,7 +48,7 @@ extension SQLiteStore {
             update.bind(6, charged ? 1 : 0)
             update.bind(7, mark)
             bind(update, error, from: 8)
-            return try update.run() == 1
+            return try backToPending(update, seq, transaction)
         case .failed(let error):
             let update = try transaction.statement(
                 """
@@ -71,12 +71,21 @@ extension SQLiteStore {
                 """
                 UPDATE operation SET status = 0, claim_epoch = NULL, updated_at = ?3,
                     last_attempt_at = CASE WHEN ?4 THEN attempted_before ELSE last_attempt_at END
-                WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2
+                WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING line
                 """)
             bind(update, seq, epoch, now)
             update.bind(4, settlement.result == .unsent ? 1 : 0)
-            return try update.run() == 1
+            return try backToPending(update, seq, transaction)
         }
+    }
+
+    /// Runs the update that makes a claimed operation pending; it leads its line unless an older one came back meanwhile.
+    private static func backToPending(_ update: RawStatement, _ seq: Int64, _ transaction: WriteTransaction) throws -> Bool {
+        guard try update.step() else { return false }
+        let line = update.int(0)
+        try update.run()
+        try transaction.yieldHead(line: line, seq: seq)
+        return true
     }
 
     private static func settleProcessed(
@@ -90,13 +99,7 @@ extension SQLiteStore {
         let line = delete.int(0)
         let key = try delete.uuid(1)
         try delete.run()
-        let remember = try transaction.statement(
-            "INSERT INTO ledger (id, seq, idempotency_key, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO NOTHING")
-        remember.bind(1, settlement.id)
-        remember.bind(2, settlement.seq)
-        remember.bind(3, key)
-        remember.bind(4, now)
-        try remember.run()
+        try transaction.remember(settlement.id, seq: settlement.seq, key: key, now)
         transaction.count { $0.processed += 1 }
         try transaction.promote(line: line)
         return true
@@ -179,7 +182,7 @@ extension SQLiteStore {
             var expired = 0
             for (operation, line) in found {
                 if let end = operation.expiresAt, end <= exchange.now {
-                    try expire(operation, line, transaction)
+                    try expire(operation, line, exchange.now, transaction)
                     result.expired.append(operation.id)
                     expired += 1
                 } else {
@@ -207,10 +210,13 @@ extension SQLiteStore {
         return Claim(operation: claimed, fence: exchange.fence)
     }
 
-    private static func expire(_ operation: GuardianCore.Operation, _ line: Int64, _ transaction: WriteTransaction) throws {
+    private static func expire(
+        _ operation: GuardianCore.Operation, _ line: Int64, _ now: Timestamp, _ transaction: WriteTransaction
+    ) throws {
         let delete = try transaction.statement("DELETE FROM operation WHERE seq = ?1")
         delete.bind(1, operation.seq)
         try delete.run()
+        try transaction.remember(operation.id, seq: operation.seq, key: operation.idempotencyKey, now)
         transaction.count { $0.expired += 1 }
         try transaction.promote(line: line)
     }

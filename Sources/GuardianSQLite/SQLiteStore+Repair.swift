@@ -69,16 +69,19 @@ extension SQLiteStore {
 
     public func cancel(_ id: OperationID, now: Timestamp) async throws(StoreError) -> CancelAnswer {
         try await queue.write { transaction in
-            let find = try transaction.statement("SELECT seq, line, status, head, last_attempt_at FROM operation WHERE id = ?1")
+            let find = try transaction.statement(
+                "SELECT seq, line, status, head, last_attempt_at, idempotency_key FROM operation WHERE id = ?1")
             find.bind(1, id)
             guard try find.step() else { return .notFound }
             let (seq, line, status, head) = (find.int(0), find.int(1), find.int(2), find.int(3))
             let wasSent = !find.isNull(4)
+            let key = try find.uuid(5)
             find.reset()
             if status == 1 { return .inFlight }
             let delete = try transaction.statement("DELETE FROM operation WHERE seq = ?1")
             delete.bind(1, seq)
             try delete.run()
+            try transaction.remember(id, seq: seq, key: key, now)
             transaction.count {
                 $0.cancelled += 1
                 if status == 2 { $0.failed -= 1 }

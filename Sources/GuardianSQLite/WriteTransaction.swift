@@ -75,6 +75,16 @@ final class WriteTransaction {
         do { try statement("ROLLBACK").run() } catch {}
     }
 
+    /// Keeps the id of an operation that leaves the queue for the ledger's window: enqueued again, it adds nothing.
+    func remember(_ id: OperationID, seq: Int64, key: UniqueID, _ now: Timestamp) throws {
+        let insert = try statement("INSERT INTO ledger (id, seq, idempotency_key, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO NOTHING")
+        insert.bind(1, id)
+        insert.bind(2, seq)
+        insert.bind(3, key)
+        insert.bind(4, now)
+        try insert.run()
+    }
+
     /// The row with the lowest `seq` of a line without a head becomes its head.
     func promote(line: Int64) throws {
         let update = try statement(
@@ -84,5 +94,19 @@ final class WriteTransaction {
             """)
         update.bind(1, line)
         try update.run()
+    }
+
+    /// The pending head `seq` makes way when an older operation of its line (one that a person retried) waits behind it.
+    func yieldHead(line: Int64, seq: Int64) throws {
+        let oldest = try statement(
+            "SELECT seq FROM operation INDEXED BY operation_line WHERE line = ?1 AND status < 2 ORDER BY seq LIMIT 1")
+        oldest.bind(1, line)
+        defer { oldest.reset() }
+        guard try oldest.step(), oldest.int(0) != seq else { return }
+        oldest.reset()
+        let demote = try statement("UPDATE operation SET head = 0 WHERE seq = ?1")
+        demote.bind(1, seq)
+        try demote.run()
+        try promote(line: line)
     }
 }

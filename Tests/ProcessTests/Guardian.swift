@@ -1,38 +1,71 @@
 import Foundation
+import GuardianCore
 import Synchronization
 
 /// A running `guardian`, built beside the tests.
 final class Guardian: @unchecked Sendable {
-    // `Process` is used by the one test that made it.
+    // `Process` and its pipe are used by the one test that made them; `said` guards itself.
     private let process = Process()
-    let url: String
+    private let pipe = Pipe()
+    private let said = Mutex("")
 
     struct NotReady: Error { var output: String }
 
-    static var binary: URL {
+    static var binary: String {
         URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-            .appendingPathComponent(".build/release/guardian")
+            .appendingPathComponent(".build/release/guardian").path
     }
 
-    /// Starts it and returns when it says that it is ready.
-    init(_ arguments: [String]) throws {
-        process.executableURL = Self.binary
-        process.arguments = arguments
-        let pipe = Pipe()
+    /// Starts it and returns at once. `wrapper` is a command that ends by running the one behind it, in its own process.
+    static func launch(_ arguments: [String], environment: [String: String] = [:], wrapper: [String] = []) throws -> Guardian {
+        try Guardian(arguments, environment, wrapper)
+    }
+
+    /// Starts it and returns when it says `ready`.
+    static func start(
+        _ arguments: [String], environment: [String: String] = [:], wrapper: [String] = [], ready: String = "ready on "
+    ) async throws -> Guardian {
+        let guardian = try launch(arguments, environment: environment, wrapper: wrapper)
+        while !guardian.errors.contains(ready) {
+            guard guardian.isRunning else { throw NotReady(output: guardian.errors) }
+            try await Task.sleep(for: .milliseconds(2))
+        }
+        return guardian
+    }
+
+    private init(_ arguments: [String], _ environment: [String: String], _ wrapper: [String]) throws {
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = wrapper + [Self.binary] + arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardError = pipe
         process.standardOutput = FileHandle.nullDevice
-        try process.run()
-        var output = ""
-        // What is there, as it comes: `read(upToCount:)` would wait for a full buffer.
-        while output.range(of: "ready on http[^\n]*\n", options: .regularExpression) == nil {
-            let more = pipe.fileHandleForReading.availableData
-            guard !more.isEmpty else { break }
-            output += String(decoding: more, as: UTF8.self)
+        process.standardInput = FileHandle.nullDevice
+        pipe.fileHandleForReading.readabilityHandler = { [weak self] handle in
+            let more = handle.availableData
+            if more.isEmpty { handle.readabilityHandler = nil }
+            self?.said.withLock { text in
+                // What follows the first megabyte is only read, so that logging never blocks the process.
+                if text.utf8.count < 1 << 20 { text += String(decoding: more, as: UTF8.self) }
+            }
         }
-        guard let found = output.range(of: "ready on ") else { throw NotReady(output: output) }
-        url = String(output[found.upperBound...].prefix { $0 != "\n" })
-        // Keeps the pipe empty, so that logging never blocks the process.
-        pipe.fileHandleForReading.readabilityHandler = { handle in if handle.availableData.isEmpty { handle.readabilityHandler = nil } }
+        try process.run()
+    }
+
+    deinit { pipe.fileHandleForReading.readabilityHandler = nil }
+
+    /// What it wrote to stderr so far.
+    var errors: String { said.withLock { $0 } }
+    var pid: Int32 { process.processIdentifier }
+    var isRunning: Bool { process.isRunning }
+
+    /// Where it answers, once it has said so.
+    var url: String { said(after: " on ") }
+
+    /// What follows the last `words` on that line of stderr.
+    func said(after words: String) -> String {
+        let text = errors
+        guard let found = text.range(of: words + "(http|unix)", options: [.regularExpression, .backwards]) else { return "" }
+        return String(text[text.index(found.lowerBound, offsetBy: words.count)...].prefix { !$0.isWhitespace && $0 != ";" })
     }
 
     func kill() {
@@ -41,6 +74,7 @@ final class Guardian: @unchecked Sendable {
         process.waitUntilExit()
     }
 
+    /// Asks it to end, and returns its exit status.
     @discardableResult
     func terminate() -> Int32 {
         process.terminate()
@@ -48,33 +82,45 @@ final class Guardian: @unchecked Sendable {
         return process.terminationStatus
     }
 
-    /// Runs a command to its end.
-    static func run(_ arguments: [String]) throws -> (status: Int32, output: String, errors: String) {
-        let process = Process()
-        process.executableURL = binary
-        process.arguments = arguments
-        let (output, errors) = (Pipe(), Pipe())
-        process.standardOutput = output
-        process.standardError = errors
-        try process.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        let complaint = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        return (process.terminationStatus, text, complaint)
+    struct Answer {
+        var status: Int32
+        var output: String
+        var errors: String
+        var json: JSONValue { (try? JSONValue(parsing: output)) ?? .null }
+    }
+
+    /// Runs a command of the binary to its end.
+    static func run(_ arguments: [String], environment: [String: String] = [:], wrapper: [String] = []) async throws -> Answer {
+        try await Shell.run(wrapper + [binary] + arguments, environment: environment)
     }
 }
 
-/// A data directory of its own.
-struct Workplace {
-    let path = NSTemporaryDirectory() + "/guardian-process-" + UUID().uuidString
+/// Runs programs to their end, on threads that may block.
+enum Shell {
+    private static let queue = DispatchQueue(label: "guardian.tests.shell", attributes: .concurrent)
 
-    init() throws {}
-
-    func serve(upstream: String) throws -> Guardian {
-        try Guardian(["serve", "--data-dir", path, "--listen", "127.0.0.1:0", "--upstream", upstream])
+    static func run(_ command: [String], environment: [String: String] = [:]) async throws -> Guardian.Answer {
+        try await withCheckedThrowingContinuation { continuation in
+            queue.async { continuation.resume(with: Result { try runNow(command, environment) }) }
+        }
     }
 
-    func remove() {
-        do { try FileManager.default.removeItem(atPath: path) } catch {}
+    private static func runNow(_ command: [String], _ environment: [String: String]) throws -> Guardian.Answer {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = command
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        let directory = NSTemporaryDirectory() + "/guardian-output-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        defer { do { try FileManager.default.removeItem(atPath: directory) } catch {} }
+        let paths = ["out", "err"].map { directory + "/" + $0 }
+        for path in paths { try Data().write(to: URL(fileURLWithPath: path)) }
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: paths[0]))
+        process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: paths[1]))
+        try process.run()
+        process.waitUntilExit()
+        let texts = try paths.map { String(decoding: try Data(contentsOf: URL(fileURLWithPath: $0)), as: UTF8.self) }
+        return Guardian.Answer(status: process.terminationStatus, output: texts[0], errors: texts[1])
     }
 }

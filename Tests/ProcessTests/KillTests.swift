@@ -1,88 +1,165 @@
 import Foundation
+import GuardianCore
 import GuardianLoad
+import Synchronization
 import Testing
 
-/// The real binary over real sockets and a real disk, killed for real.
-@Suite(.serialized) struct KillTests {
-    @Test("serve killed with SIGKILL at random moments: nothing acknowledged is lost, nothing applied twice, order kept")
-    func survivesKills() async throws {
-        let rounds = Int(ProcessInfo.processInfo.environment["GUARDIAN_KILL_ROUNDS"] ?? "") ?? 10
-        let workplace = try Workplace()
-        defer { workplace.remove() }
-        let backend = try Guardian(["backend", "--listen", "127.0.0.1:0", "--latency", "3ms", "--failure-rate", "0.05"])
-        defer { backend.kill() }
-        let lines = Workload(seed: 42, operations: rounds * 100, entities: 20).map(\.ndjson)
+/// All that starts the real binary, one after the other.
+@Suite(.serialized) struct ProcessTests {}
 
-        var acknowledged = 0
-        for round in 0..<rounds {
-            let serve = try workplace.serve(upstream: backend.url)
-            for line in lines[round * 100..<(round + 1) * 100] {
-                let status = try await Web.post(serve.url + "/v1/operations", line)
-                #expect(status == 202)
-                acknowledged += 1
-                if acknowledged % 100 == Int.random(in: 1...100) { break }
+extension ProcessTests {
+    /// The real binary over real sockets and a real disk, killed for real.
+    @Suite(.serialized) struct KillTests {
+        static let producers = 4
+
+        @Test("serve killed with SIGKILL while four producers post: nothing acknowledged is lost, nothing applied twice, order kept")
+        func survivesKills() async throws {
+            let rounds = Int(ProcessInfo.processInfo.environment["GUARDIAN_KILL_ROUNDS"] ?? "") ?? 10
+            var random = Xoshiro256(seed: seed(for: "kill rounds"))
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let backend = try await Guardian.start(["backend", "--listen", "127.0.0.1:0", "--latency", "1ms", "--failure-rate", "0.05"])
+            defer { backend.kill() }
+            let scene = KillScene()
+
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 0..<Self.producers {
+                    let seed = random.next()
+                    group.addTask { try await Producer(number: number, seed: seed).run(scene) }
+                }
+                for _ in 0..<rounds { try await killOnce(workplace, backend, scene, &random) }
+                let last = try await workplace.serve(upstream: backend.url)
+                defer { last.kill() }
+                scene.finish(at: last.url)
+                try await group.waitForAll()
+                try await Web.wait("everything processed") { try await Web.processed(last.url) >= scene.acknowledged }
+                #expect(last.terminate() == 0)
             }
-            // Whatever of the hundred was not posted yet is posted by the next process, so that numbers stay without gaps.
-            serve.kill()
-            let again = try workplace.serve(upstream: backend.url)
-            while acknowledged < (round + 1) * 100 {
-                #expect(try await Web.post(again.url + "/v1/operations", lines[acknowledged]) == 202)
-                acknowledged += 1
+            try await balance(workplace)
+            try await verify(backend, scene)
+            let (reposts, duplicates) = scene.repeats
+            print(
+                "kill rounds: \(rounds) rounds, \(scene.acknowledged) acknowledged, \(reposts) posted again, \(duplicates) of them on disk already"
+            )
+        }
+
+        /// One life of `serve`, ended by SIGKILL in the middle of posting, or now and then while it starts.
+        private func killOnce(_ workplace: Workplace, _ backend: Guardian, _ scene: KillScene, _ random: inout Xoshiro256) async throws {
+            if Int.random(in: 0..<8, using: &random) == 0 {
+                let serve = try Guardian.launch(workplace.arguments(upstream: backend.url), environment: Workplace.quick)
+                try await Task.sleep(for: .microseconds(Int.random(in: 0...60_000, using: &random)))
+                serve.kill()
+            } else {
+                let serve = try await workplace.serve(upstream: backend.url)
+                let goal = scene.acknowledged + Int.random(in: 1...200, using: &random)
+                scene.open(at: serve.url)
+                try await Web.wait("\(goal) acknowledged") { scene.acknowledged >= goal }
+                try await Task.sleep(for: .microseconds(Int.random(in: 0...3000, using: &random)))
+                serve.kill()
+                scene.close()
             }
-            again.kill()
-            #expect(try Guardian.run(["check", "--data-dir", workplace.path]).status == 0)
+            try await balance(workplace)
         }
-        let last = try workplace.serve(upstream: backend.url)
-        try await Web.wait("\(acknowledged) processed") { try await Web.processed(last.url) >= acknowledged }
-        last.terminate()
-        let effects = try await Web.effects(backend.url)
-        #expect(effects.count == acknowledged)
-        #expect(Set(effects.map(\.key)).count == effects.count)
-        #expect(OrderCheck.violations(effects.map { ($0.entity, $0.seq) }) == 0)
-        #expect(try Guardian.run(["check", "--data-dir", workplace.path]).status == 0)
-    }
 
-    @Test("SIGTERM drains and ends with exit code 0, and what is left is still there")
-    func drains() async throws {
-        let workplace = try Workplace()
-        defer { workplace.remove() }
-        let serve = try workplace.serve(upstream: "http://127.0.0.1:1")
-        let line = try #require(Workload(seed: 1, operations: 1).map(\.ndjson).first)
-        #expect(try await Web.post(serve.url + "/v1/operations", line) == 202)
-        #expect(serve.terminate() == 0)
-        let status = try Guardian.run(["status", "--data-dir", workplace.path, "--json"])
-        #expect(status.output.contains(#""pending":1"#))
-        #expect(status.output.contains(#""lock":null"#))
-    }
-
-    @Test("two daemons on one store: one delivers, the other stands by and takes over when the first is killed")
-    func takesOver() async throws {
-        let workplace = try Workplace()
-        defer { workplace.remove() }
-        let backend = try Guardian(["backend", "--listen", "127.0.0.1:0"])
-        defer { backend.kill() }
-        let first = try workplace.serve(upstream: backend.url)
-        let second = try workplace.serve(upstream: backend.url)
-        defer { second.kill() }
-        first.kill()
-        for line in Workload(seed: 5, operations: 50).map(\.ndjson) {
-            #expect(try await Web.post(second.url + "/v1/operations", line) == 202)
+        private func balance(_ workplace: Workplace) async throws {
+            let check = try await workplace.run("check", "--json")
+            #expect(check.status == 0, "\(check.output)\(check.errors)")
+            #expect(check.json["gap"]?.integer == 0)
         }
-        try await Web.wait("50 processed") { try await Web.processed(second.url) >= 50 }
-        #expect(try await Web.effects(backend.url).count == 50)
+
+        private func verify(_ backend: Guardian, _ scene: KillScene) async throws {
+            let effects = try await Web.effects(backend.url)
+            #expect(Set(effects.map(\.key)).count == effects.count, "an effect was applied twice")
+            #expect(OrderCheck.violations(effects.map { ($0.entity, $0.seq) }) == 0, "an entity's order was broken")
+            let applied = Set(effects.map { "\($0.entity.split(separator: "/").last ?? "")#\($0.seq)" })
+            #expect(applied == scene.operations, "acknowledged and applied are not the same")
+            #expect(effects.count == scene.acknowledged)
+        }
+    }
+}
+
+/// What producers and the one who kills know of each other.
+final class KillScene: Sendable {
+    private struct State {
+        var url: String?
+        var isOver = false
+        var operations: Set<String> = []
+        var reposts = 0
+        var duplicates = 0
     }
 
-    @Test("a truncated line stops the file there: lines before it are kept, the error names the line")
-    func truncatedFile() throws {
-        let workplace = try Workplace()
-        defer { workplace.remove() }
-        let lines = Workload(seed: 9, operations: 5000).map(\.ndjson)
-        let file = workplace.path + "/operations.ndjson"
-        try FileManager.default.createDirectory(atPath: workplace.path, withIntermediateDirectories: true)
-        try (lines.joined(separator: "\n") + "\n{\"operation_type\":\"upd").write(toFile: file, atomically: true, encoding: .utf8)
-        let answer = try Guardian.run(["enqueue", "--data-dir", workplace.path, "--from-file", file])
-        #expect(answer.status == 1)
-        #expect(answer.errors.contains("line 5001"))
-        #expect(try Guardian.run(["status", "--data-dir", workplace.path, "--json"]).output.contains(#""pending":5000"#))
+    private let state = Mutex(State())
+
+    var url: String? { state.withLock { $0.url } }
+    var isOver: Bool { state.withLock { $0.isOver } }
+    var acknowledged: Int { state.withLock { $0.operations.count } }
+    /// `entity#seq` of each acknowledged operation.
+    var operations: Set<String> { state.withLock { $0.operations } }
+    var repeats: (reposts: Int, duplicates: Int) { state.withLock { ($0.reposts, $0.duplicates) } }
+
+    func open(at url: String) { state.withLock { $0.url = url } }
+    func close() { state.withLock { $0.url = nil } }
+
+    /// Producers bring what they have in hand to its end at `url`, and stop.
+    func finish(at url: String) {
+        state.withLock {
+            $0.url = url
+            $0.isOver = true
+        }
+    }
+
+    func acknowledge(_ operation: String, tries: Int, outcome: String) {
+        state.withLock { state in
+            state.operations.insert(operation)
+            state.reposts += tries - 1
+            if outcome == "duplicate" { state.duplicates += 1 }
+        }
+    }
+}
+
+/// Posts operations of its own entities, one after the other, each until it is acknowledged.
+struct Producer {
+    static let entities = 8
+
+    let number: Int
+    let seed: UInt64
+
+    func run(_ scene: KillScene) async throws {
+        var random = Xoshiro256(seed: seed)
+        var last: [String: Int] = [:]
+        while !scene.isOver {
+            let entity = "p\(number)-\(Int.random(in: 0..<Self.entities, using: &random))"
+            let seq = last[entity, default: 0] + 1
+            last[entity] = seq
+            let padding = String(repeating: "x", count: Int.random(in: 0...600, using: &random))
+            try await post(
+                """
+                {"id":"\(entity)-\(seq)","operation_type":"update","entity_type":"room","entity_id":"\(entity)",\
+                "payload":{"seq":\(seq),"padding":"\(padding)"}}
+                """, as: "\(entity)#\(seq)", scene)
+        }
+    }
+
+    private func post(_ body: String, as operation: String, _ scene: KillScene) async throws {
+        var tries = 0
+        while true {
+            guard let url = scene.url else {
+                try await Task.sleep(for: .milliseconds(2))
+                continue
+            }
+            tries += 1
+            guard let answer = await Self.answer(url, body) else { continue }
+            guard answer.status == 202, let outcome = answer.json["outcome"]?.string else {
+                Issue.record("\(operation): \(answer.status) \(answer.body)")
+                return
+            }
+            scene.acknowledge(operation, tries: tries, outcome: outcome)
+            return
+        }
+    }
+
+    /// nil when the process died before it answered.
+    private static func answer(_ url: String, _ body: String) async -> Web.Answer? {
+        do { return try await Web.send("POST", url, "/v1/operations", body: body) } catch { return nil }
     }
 }

@@ -1,28 +1,48 @@
 import Foundation
+import GuardianCore
 import Testing
 
-#if canImport(FoundationNetworking)
-    import FoundationNetworking
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
 #endif
 
-/// Talks to the processes under test.
+/// Talks to the processes under test: one connection for each request, so that what a killed process leaves behind is never used again.
 enum Web {
-    static func post(_ url: String, _ body: String) async throws -> Int {
-        var request = URLRequest(url: try #require(URL(string: url)))
-        request.httpMethod = "POST"
-        request.setValue("application/json", forHTTPHeaderField: "Content-Type")
-        request.httpBody = Data(body.utf8)
-        let (_, response) = try await URLSession.shared.data(for: request)
-        return (response as? HTTPURLResponse)?.statusCode ?? 0
+    struct Answer {
+        var status: Int
+        var headers: String
+        var body: String
+        var json: JSONValue { (try? JSONValue(parsing: body)) ?? .null }
     }
 
-    static func get(_ url: String) async throws -> [String: Any] {
-        let (data, _) = try await URLSession.shared.data(from: try #require(URL(string: url)))
-        return try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+    /// No whole answer came.
+    struct NoAnswer: Error { var what: String }
+
+    private static let queue = DispatchQueue(label: "guardian.tests.web", attributes: .concurrent)
+
+    /// `url` is `http://127.0.0.1:port` or `unix:/path`.
+    static func send(
+        _ method: String, _ url: String, _ path: String, body: String = "", headers: [String: String] = [:], timeout: Int = 30
+    ) async throws -> Answer {
+        var head = "\(method) \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: \(body.utf8.count)\r\n"
+        if headers["Content-Type"] == nil { head += "Content-Type: application/json\r\n" }
+        for (name, value) in headers { head += "\(name): \(value)\r\n" }
+        let message = Array((head + "\r\n" + body).utf8)
+        return try await withCheckedThrowingContinuation { continuation in
+            queue.async { continuation.resume(with: Result { try Socket.exchange(url, message, timeout: timeout) }) }
+        }
     }
+
+    static func post(_ url: String, _ body: String) async throws -> Int {
+        try await send("POST", url, "/v1/operations", body: body).status
+    }
+
+    static func get(_ url: String, _ path: String) async throws -> Answer { try await send("GET", url, path) }
 
     static func processed(_ url: String) async throws -> Int {
-        (try await get(url + "/v1/status")["books"] as? [String: Any])?["processed"] as? Int ?? 0
+        Int(try await get(url, "/v1/status").json["books"]?["processed"]?.integer ?? 0)
     }
 
     struct Effect {
@@ -32,9 +52,10 @@ enum Web {
     }
 
     static func effects(_ url: String) async throws -> [Effect] {
-        let list = try await get(url + "/_effects")["effects"] as? [[String: Any]] ?? []
+        let list = try #require(try await get(url, "/_effects").json["effects"]?.elements)
         return list.map {
-            Effect(key: $0["idempotency_key"] as? String ?? "", entity: $0["entity"] as? String ?? "", seq: $0["payload_seq"] as? Int ?? 0)
+            Effect(
+                key: $0["idempotency_key"]?.string ?? "", entity: $0["entity"]?.string ?? "", seq: Int($0["payload_seq"]?.integer ?? 0))
         }
     }
 
@@ -46,7 +67,80 @@ enum Web {
                 Issue.record("waited a minute for \(what)")
                 return
             }
-            try await Task.sleep(for: .milliseconds(20))
+            try await Task.sleep(for: .milliseconds(5))
+        }
+    }
+}
+
+/// One request over a socket of its own.
+private enum Socket {
+    static func exchange(_ url: String, _ message: [UInt8], timeout: Int) throws -> Web.Answer {
+        let socket = try connect(url)
+        defer { close(socket) }
+        var limit = timeval(tv_sec: timeout, tv_usec: 0)
+        setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        var sent = 0
+        while sent < message.count {
+            let count = message[sent...].withUnsafeBytes { Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            guard count > 0 else { throw Web.NoAnswer(what: "the request broke off") }
+            sent += count
+        }
+        var received: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = recv(socket, &chunk, chunk.count, 0)
+            guard count > 0 else { break }
+            received += chunk[..<count]
+        }
+        return try answer(received)
+    }
+
+    private static func answer(_ bytes: [UInt8]) throws -> Web.Answer {
+        let text = String(decoding: bytes, as: UTF8.self)
+        guard let end = text.range(of: "\r\n\r\n"), let status = Int(text.dropFirst(9).prefix(3)) else {
+            throw Web.NoAnswer(what: "the answer broke off")
+        }
+        let (head, body) = (String(text[..<end.lowerBound]), String(text[end.upperBound...]))
+        if let found = head.range(of: "content-length: [0-9]+", options: [.regularExpression, .caseInsensitive]),
+            let length = Int(head[found].drop { !$0.isNumber }), body.utf8.count < length
+        {
+            throw Web.NoAnswer(what: "the body broke off")
+        }
+        return Web.Answer(status: status, headers: head, body: body)
+    }
+
+    private static func connect(_ url: String) throws -> Int32 {
+        let isUnix = url.hasPrefix("unix:")
+        let socket = Glibc.socket(isUnix ? AF_UNIX : AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard socket >= 0 else { throw Web.NoAnswer(what: "no socket") }
+        let result = isUnix ? connectUnix(socket, String(url.dropFirst(5))) : connectLoopback(socket, url)
+        guard result == 0 else {
+            close(socket)
+            throw Web.NoAnswer(what: "\(url): \(String(cString: strerror(errno)))")
+        }
+        return socket
+    }
+
+    private static func connectUnix(_ socket: Int32, _ path: String) -> Int32 {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { room in room.copyBytes(from: path.utf8.prefix(room.count - 1)) }
+        return withUnsafePointer(to: address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(socket, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+    }
+
+    private static func connectLoopback(_ socket: Int32, _ url: String) -> Int32 {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = (url.split(separator: ":").last.flatMap { UInt16($0) } ?? 0).bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        return withUnsafePointer(to: address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
         }
     }
 }

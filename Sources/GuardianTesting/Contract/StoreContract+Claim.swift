@@ -1,0 +1,99 @@
+import GuardianCore
+
+extension StoreContract {
+    static let claimChecks: [Check] = [
+        Check(name: "a line is claimed head by head, in order; lines at the same time") { contract in
+            try await contract.enqueue(["a", "a", "b", "a"])
+            let fence = try await contract.acquire()
+            let first = try await contract.claim(fence)
+            try contract.expect(contract.names(first), ["a-0", "b-2"], "heads")
+            try contract.expect(try await contract.claim(fence).isEmpty, true, "nothing while both are claimed")
+            try await contract.settle([first[0]], .processed, fence)
+            try contract.expect(contract.names(try await contract.claim(fence)), ["a-1"], "the next of the line")
+        },
+        Check(name: "a claim carries the fence and the time of its attempt") { contract in
+            try await contract.enqueue(["a"])
+            let fence = try await contract.acquire()
+            let claim = try await contract.claim(fence, after: 5)[0]
+            try contract.expect(claim.fence, fence, "the fence")
+            try contract.expect(claim.operation.status, .processing, "the status")
+            try contract.expect(claim.operation.lastAttemptAt, start.adding(milliseconds: 5), "the last attempt")
+            try contract.expect(try await contract.store.operation(claim.operation.id), claim.operation, "what is stored")
+        },
+        Check(name: "settled and claimed in one exchange, the freed head is claimed too") { contract in
+            try await contract.enqueue(["a", "a"])
+            let fence = try await contract.acquire()
+            let claim = try await contract.claim(fence)[0]
+            let result = try await contract.store.exchange(
+                Exchange(
+                    fence: fence, now: start, settlements: [Settlement(seq: claim.seq, id: claim.operation.id, result: .processed)],
+                    urgent: 1, normal: 1))
+            try contract.expect(contract.names(result.claims), ["a-1"], "the next head")
+        },
+        Check(name: "urgent and normal claims are counted apart, the highest priority first") { contract in
+            try await contract.enqueue(["n", "m"])
+            try await contract.enqueue(["u"], from: 2) { $0.priority = 1 }
+            try await contract.enqueue(["v"], from: 3) { $0.priority = 9 }
+            let fence = try await contract.acquire()
+            let result = try await contract.store.exchange(Exchange(fence: fence, now: start, urgent: 2, normal: 1))
+            try contract.expect(contract.names(result.claims), ["v-3", "u-2", "n-0"], "claims")
+        },
+        Check(name: "priority never reorders within a line") { contract in
+            try await contract.enqueue(["a"])
+            try await contract.enqueue(["a"], from: 1) { $0.priority = 50 }
+            let fence = try await contract.acquire()
+            try contract.expect(contract.names(try await contract.claim(fence)), ["a-0"], "the head")
+        },
+        Check(name: "an operation is not claimed before its time, and the exchange says when that is") { contract in
+            try await contract.enqueue(["a"]) { $0.notBefore = start.adding(milliseconds: 500) }
+            try await contract.enqueue(["b"], from: 1) { $0.notBefore = start.adding(milliseconds: 300) }
+            try await contract.enqueue(["old"], from: 2) { $0.notBefore = Timestamp(milliseconds: -5) }
+            let fence = try await contract.acquire()
+            let early = try await contract.exchange(fence)
+            try contract.expect(contract.names(early.claims), ["old-2"], "only what is due")
+            try contract.expect(early.nextDue, start.adding(milliseconds: 300), "when the next is due")
+            let late = try await contract.exchange(fence, after: 500)
+            try contract.expect(contract.names(late.claims), ["b-1", "a-0"], "the one that waited longer first")
+            try contract.expect(late.nextDue, nil, "nothing else is due")
+        },
+        Check(name: "one that waits for its time blocks its own line only") { contract in
+            try await contract.enqueue(["a"]) { $0.notBefore = start.adding(milliseconds: 500) }
+            try await contract.enqueue(["a", "b"], from: 1)
+            let fence = try await contract.acquire()
+            try contract.expect(contract.names(try await contract.claim(fence)), ["b-2"], "the other line")
+        },
+        Check(name: "an expired head leaves, is counted, and the next of its line is claimed") { contract in
+            try await contract.enqueue(["a"]) { $0.expiresAt = start }
+            try await contract.enqueue(["a"], from: 1)
+            let fence = try await contract.acquire()
+            let result = try await contract.exchange(fence)
+            try contract.expect(result.expired.map(\.description), ["a-0"], "expired")
+            try contract.expect(contract.names(result.claims), ["a-1"], "claimed")
+            try contract.expect(try await contract.store.books().expired, 1, "counted")
+        },
+        Check(name: "a pause is durable, stops claims, and lets results through") { contract in
+            try await contract.enqueue(["a", "b"])
+            let fence = try await contract.acquire()
+            let claims = try await contract.claim(fence, 1)
+            try await contract.store.setPause(.operator, to: true)
+            let paused = try await contract.store.exchange(
+                Exchange(
+                    fence: fence, now: start,
+                    settlements: [Settlement(seq: claims[0].seq, id: claims[0].operation.id, result: .processed)],
+                    pauses: [.auth: true], urgent: 9, normal: 9))
+            try contract.expect(paused.settled, [true], "the settlement")
+            try contract.expect(paused.claims.count, 0, "claims while paused")
+            try contract.expect(paused.pauses, [.operator, .auth], "pauses")
+            try contract.expect(try await contract.store.loadControl().pauses, [.operator, .auth], "stored pauses")
+            try await contract.store.setPause(.operator, to: false)
+            try await contract.store.setPause(.auth, to: false)
+            try contract.expect(contract.names(try await contract.claim(fence)), ["b-1"], "after the pause")
+        },
+        Check(name: "what is known of the upstream outlives the processor") { contract in
+            let fence = try await contract.acquire()
+            let health = OriginHealth(openUntil: start, holdUntil: start.adding(milliseconds: 9), trips: 3)
+            _ = try await contract.store.exchange(Exchange(fence: fence, now: start, health: health))
+            try contract.expect(try await contract.store.loadControl().health, health, "the health")
+        },
+    ]
+}

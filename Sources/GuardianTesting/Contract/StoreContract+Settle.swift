@@ -1,0 +1,62 @@
+import GuardianCore
+
+extension StoreContract {
+    static let settleChecks: [Check] = [
+        Check(name: "a processed operation leaves the queue and is counted") { contract in
+            try await contract.enqueue(["a"])
+            let fence = try await contract.acquire()
+            try contract.expect(try await contract.settle(try await contract.claim(fence), .processed, fence), [true], "settled")
+            try contract.expect(try await contract.store.operation(.text("a-0")), nil, "the operation")
+            try contract.expect(try await contract.store.books().processed, 1, "processed")
+        },
+        Check(name: "a settlement counts once") { contract in
+            try await contract.enqueue(["a", "a"])
+            let fence = try await contract.acquire()
+            let claims = try await contract.claim(fence)
+            try await contract.settle(claims, .processed, fence)
+            try contract.expect(try await contract.settle(claims, .processed, fence), [false], "again")
+            try contract.expect(try await contract.store.books().processed, 1, "processed")
+        },
+        Check(name: "a retry waits at the head of its line, with its error, and blocks only that line") { contract in
+            try await contract.enqueue(["a", "a", "b"])
+            let fence = try await contract.acquire()
+            let claim = try await contract.claim(fence, 1)
+            try await contract.settle(claim, contract.retryLater(400), fence)
+            let stored = try await contract.store.operation(.text("a-0"))
+            try contract.expect(stored?.status, .pending, "the status")
+            try contract.expect(stored?.attemptCount, 1, "attempts")
+            try contract.expect(stored?.tries, 1, "tries")
+            try contract.expect(stored?.failureMark, 7, "the mark")
+            try contract.expect(stored?.nextRetryAt, start.adding(milliseconds: 400), "the next retry")
+            try contract.expect(stored?.lastError?.code, "HTTP_500", "the error")
+            try contract.expect(contract.names(try await contract.claim(fence)), ["b-2"], "only the other line")
+            try contract.expect(contract.names(try await contract.claim(fence, after: 400)), ["a-0"], "when its time has come")
+        },
+        Check(name: "an uncharged retry uses no attempt up") { contract in
+            try await contract.enqueue(["a"])
+            let fence = try await contract.acquire()
+            try await contract.settle(try await contract.claim(fence), contract.retryLater(1, charged: false), fence)
+            try contract.expect(try await contract.store.operation(.text("a-0"))?.attemptCount, 0, "attempts")
+        },
+        Check(name: "a failed operation steps out of its line and keeps its reason") { contract in
+            try await contract.enqueue(["a", "a"])
+            let fence = try await contract.acquire()
+            try await contract.settle(try await contract.claim(fence), .failed(failure), fence)
+            let stored = try await contract.store.operation(.text("a-0"))
+            try contract.expect(stored?.status, .failed, "the status")
+            try contract.expect(stored?.lastError, failure, "the reason")
+            try contract.expect(try await contract.store.books().failed, 1, "failed")
+            try contract.expect(contract.names(try await contract.claim(fence)), ["a-1"], "the next of the line")
+        },
+        Check(name: "one that was not sent goes back as if it had not been claimed") { contract in
+            try await contract.enqueue(["a"])
+            let fence = try await contract.acquire()
+            try await contract.settle(try await contract.claim(fence), .unsent, fence)
+            try contract.expect(try await contract.store.operation(.text("a-0"))?.lastAttemptAt, nil, "the last attempt")
+            try await contract.settle(try await contract.claim(fence, after: 3), .returned, fence)
+            let stored = try await contract.store.operation(.text("a-0"))
+            try contract.expect(stored?.lastAttemptAt, start.adding(milliseconds: 3), "the last attempt of one that was sent")
+            try contract.expect(stored?.attemptCount, 0, "attempts")
+        },
+    ]
+}

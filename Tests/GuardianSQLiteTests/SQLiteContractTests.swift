@@ -1,0 +1,33 @@
+import GuardianCore
+import GuardianSQLite
+import GuardianTesting
+import Testing
+
+@Suite struct SQLiteContractTests {
+    @Test("the SQLite store keeps the contract", arguments: StoreContract.checks)
+    func contract(check: StoreContract.Check) async throws {
+        try await withStore { store, _ in try await StoreContract(store: store).run(check) }
+    }
+
+    @Test("the simulated world keeps every promise on a real file", arguments: UInt64(0)..<20)
+    func simulated(seed: UInt64) async throws {
+        try await withStore { store, _ in
+            var script = SimulatedWorld.Script()
+            script.operations = 8
+            script.troubleMs = 60_000
+            script.crashes = 0.05
+            script.storeErrors = 0.05
+            script.lostAnswers = 0.2
+            script.lostRequests = 0.2
+            script.duplicates = 0.2
+            script.serverErrors = 0.2
+            script.forcedReleases = 1
+            script.freezes = 1
+            script.poison = 0.1
+            script.pollMs = 5000
+            var world = SimulatedWorld(seed: seed, script: script, store: store) { _ in }
+            let report = await world.run()
+            #expect(report.violations == [], "seed \(seed)")
+        }
+    }
+}
