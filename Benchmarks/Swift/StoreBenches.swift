@@ -6,12 +6,12 @@ import GuardianSQLite
 struct StoreBenches {
     let scale: Int
 
-    /// 200 bytes, like the baseline's.
+    /// Rows like the baseline's: 200 bytes of payload, 100 entities.
     static let payload =
         #"{"device_id":"watch-17","bpm":72,"at":"2026-01-31T09:05:00.250Z","note":""# + String(repeating: "x", count: 127) + #""}"#
 
     static func operation(_ number: Int, key: String? = nil) -> NewOperation {
-        NewOperation("create", entityType: "heart_rate", entityID: key ?? "reading-\(number)", payload: payload)
+        NewOperation("update", entityType: "heart_rate", entityID: key ?? "patient-\(1_000_000 + number % 100)", payload: payload)
     }
 
     func run(_ table: inout Table, only: String?) async throws {

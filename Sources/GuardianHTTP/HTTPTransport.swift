@@ -34,6 +34,11 @@ public final class HTTPTransport: Transport, Sendable {
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
     }
 
+    /// Throws what ``init(configuration:)`` would, and opens nothing.
+    public static func check(_ configuration: HTTPTransportConfiguration) throws(HTTPConfigurationError) {
+        _ = try Origin(configuration.url, allowInsecure: configuration.allowInsecure)
+    }
+
     /// Closes all connections. The transport can't be used after it.
     public func shutdown() async {
         do { try await client.shutdown() } catch {}

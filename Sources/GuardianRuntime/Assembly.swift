@@ -1,6 +1,7 @@
 public import GuardianCore
 public import GuardianHTTP
 public import GuardianSQLite
+public import GuardianServer
 
 /// Puts the parts together as the settings say; nothing else wires.
 public struct Assembly: Sendable {
@@ -14,7 +15,31 @@ public struct Assembly: Sendable {
         try SQLiteStore.open(.init(path: storePath, ordering: Ordering(rawValue: settings.text("ordering")) ?? .entity))
     }
 
+    /// Finds what is wrong with the settings before anything is opened.
+    public func validate() throws {
+        _ = try processorConfiguration()
+        _ = try HTTPTransport.check(transportConfiguration(deviceID: ""))
+        _ = try tokens()
+    }
+
     public func engine(store: SQLiteStore, sinks: [any EventSink] = []) async throws -> (SyncEngine, HTTPTransport) {
+        let processor = try processorConfiguration()
+        let transport = try HTTPTransport(configuration: try transportConfiguration(deviceID: try await store.deviceID()))
+        let ordering = Ordering(rawValue: settings.text("ordering")) ?? .entity
+        let engine = SyncEngine(
+            store: store, transport: transport, tokens: try tokens(), sinks: sinks,
+            configuration: .init(processor: processor, ordering: ordering))
+        return (engine, transport)
+    }
+
+    private func tokens() throws -> any TokenProvider {
+        guard settings.text("upstream.auth.kind") == "bearer_file" else { return NoToken() }
+        let file = settings.text("upstream.auth.file")
+        guard !file.isEmpty else { throw SettingsError("upstream.auth.file", "is needed for upstream.auth.kind bearer_file") }
+        return BearerFileTokens(path: file)
+    }
+
+    private func processorConfiguration() throws -> ProcessorConfiguration {
         var processor = ProcessorConfiguration(workers: settings.integer("workers"))
         processor.retry = RetryPolicy(
             baseMs: settings.milliseconds("retry.base"), maxMs: settings.milliseconds("retry.max"),
@@ -28,38 +53,43 @@ public struct Assembly: Sendable {
         guard processor.lease.heartbeatMs * 2 <= processor.lease.staleAfterMs else {
             throw SettingsError("lock.stale_after", "must be at least twice lock.heartbeat")
         }
-        let transport = try HTTPTransport(configuration: try await transportConfiguration(store))
-        let tokens: any TokenProvider =
-            settings.text("upstream.auth.kind") == "bearer_file" ? BearerFileTokens(path: settings.text("upstream.auth.file")) : NoToken()
-        let ordering = Ordering(rawValue: settings.text("ordering")) ?? .entity
-        let engine = SyncEngine(
-            store: store, transport: transport, tokens: tokens, sinks: sinks, configuration: .init(processor: processor, ordering: ordering)
-        )
-        return (engine, transport)
+        return processor
     }
 
-    private func transportConfiguration(_ store: SQLiteStore) async throws -> HTTPTransportConfiguration {
+    /// Where the sidecar's API listens, and whom it lets in.
+    public func api() throws -> APIServer.Configuration {
+        let listen = settings.text("listen")
+        let token = try settings.secret("token_file")
+        if listen.hasPrefix("unix:") {
+            let path = String(listen.dropFirst(5))
+            guard (1...100).contains(path.utf8.count) else {
+                throw SettingsError("listen", "the socket's path must be 1 to 100 bytes long (it is \"\(path)\")")
+            }
+            return APIServer.Configuration(token: token, socketPath: path)
+        }
+        guard let colon = listen.lastIndex(of: ":"), let port = Int(listen[listen.index(after: colon)...]), (0...65_535).contains(port)
+        else {
+            throw SettingsError("listen", "must be host:port or unix:/path (it is \"\(listen)\")")
+        }
+        var host = String(listen[..<colon])
+        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+        let configuration = APIServer.Configuration(host: host, port: port, token: token)
+        guard configuration.isLoopback else {
+            throw SettingsError("listen", "anything but loopback needs TLS, which this version does not have yet")
+        }
+        return configuration
+    }
+
+    private func transportConfiguration(deviceID: String) throws -> HTTPTransportConfiguration {
         HTTPTransportConfiguration(
             url: settings.text("upstream.url"), envelope: settings.text("upstream.envelope") == "none" ? .none : .standard,
             connectTimeoutMs: settings.milliseconds("upstream.connect_timeout"),
             allowInsecure: settings.text("upstream.allow_insecure") == "true", routes: try routes(), appVersion: BuildInfo.version,
-            deviceID: try await store.deviceID(), poolSize: settings.integer("workers"))
+            deviceID: deviceID, poolSize: settings.integer("workers"))
     }
 
     private func routes() throws -> [Route] {
-        let known = ["operation", "entity", "method", "path", "keys", "conflict", "coalesce"]
-        return try settings.routes.enumerated().map { index, entry in
-            for name in entry.keys where !known.contains(name) {
-                let near = NearestName.of(name, in: known).map { "; did you mean \($0)?" } ?? ""
-                throw SettingsError("upstream.routes[\(index)].\(name)", "is not a known key" + near)
-            }
-            guard let method = entry["method"], let path = entry["path"], path.hasPrefix("/") else {
-                throw SettingsError("upstream.routes[\(index)]", "needs a method and a path that begins with /")
-            }
-            return Route(
-                operation: entry["operation"] ?? "*", entity: entry["entity"] ?? "*", method: method.uppercased(), path: path,
-                keyMapping: entry["keys"].flatMap(Route.KeyMapping.init(rawValue:)) ?? .none)
-        }
+        try settings.routes.enumerated().map { index, entry in try RouteEntry(index: index, entry: entry).route() }
     }
 }
 

@@ -62,12 +62,19 @@ public struct Settings: Sendable {
         Key(name: "breaker.cool_down", fallback: "60s", check: Check.duration),
         Key(name: "lock.heartbeat", fallback: "10s", check: Check.duration),
         Key(name: "lock.stale_after", fallback: "2m", check: Check.duration),
+        Key(name: "upstream.pins", fallback: "", check: Check.notYet("certificate pinning")),
+        Key(name: "admin.enabled", fallback: "false", check: Check.notYet("the console", unless: "false")),
+        Key(name: "admin.token_file", fallback: "", check: Check.any),
+        Key(name: "sentry.dsn_file", fallback: "", check: Check.notYet("Sentry")),
+        Key(name: "sentry.environment", fallback: "production", check: Check.any),
+        Key(name: "log.format", fallback: "json", check: Check.notYet("another format than json", unless: "json")),
+        Key(name: "log.file", fallback: "", check: Check.notYet("logging to a file")),
         Key(name: "log.level", fallback: "info", check: Check.oneOf(["debug", "info", "warning", "error", "fatal"])),
     ]
 
     public private(set) var values: [String: Value]
-    /// `(operation, entity, method, path)` of `upstream.routes`.
-    public private(set) var routes: [[String: String]] = []
+    /// The entries of `upstream.routes`, as they were read.
+    private(set) var routes: [[String: any Sendable]] = []
 
     /// `flags` has dotted keys. Throws a ``SettingsError`` for the first thing that is wrong.
     public init(file: String? = nil, environment: [String: String] = [:], flags: [String: String] = [:]) throws {
@@ -100,7 +107,7 @@ public struct Settings: Sendable {
             let key = prefix + name
             if key == "upstream.routes" {
                 guard let list = value as? [[String: Any]] else { throw SettingsError(key, "must be a list of maps") }
-                routes = list.map { $0.mapValues { "\($0)" } }
+                routes = list.map { $0.mapValues(Self.sendable) }
             } else if let inner = value as? [String: Any] {
                 try flatten(inner, key + ".")
             } else {
@@ -108,9 +115,30 @@ public struct Settings: Sendable {
                     let near = NearestName.of(key, in: Self.keys.map(\.name)).map { "; did you mean \($0)?" } ?? ""
                     throw SettingsError(key, "is not a known key" + near)
                 }
-                values[key] = Value(text: "\(value)", source: .file)
+                guard !(value is [Any]) || key == "upstream.pins" else { throw SettingsError(key, "must be a single value") }
+                values[key] = Value(text: (value as? [Any]).map { $0.map { "\($0)" }.joined(separator: ",") } ?? "\(value)", source: .file)
             }
         }
+    }
+
+    /// YAML's values as values: lists of texts and maps keep their shape, everything else becomes text.
+    private static func sendable(_ value: Any) -> any Sendable {
+        if let list = value as? [Any] { return list.map { "\($0)" } }
+        if let map = value as? [AnyHashable: Any] {
+            return Dictionary(map.map { ("\($0.key)", "\($0.value)") }) { $1 }
+        }
+        return "\(value)"
+    }
+
+    /// What the file named by `key` holds, without space around it; nil when the key is not set.
+    public func secret(_ key: String) throws -> String? {
+        let file = text(key)
+        guard !file.isEmpty else { return nil }
+        let content: String
+        do { content = try String(contentsOfFile: file, encoding: .utf8) } catch { throw SettingsError(key, "\(file) can't be read") }
+        let trimmed = String(content.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed())
+        guard !trimmed.isEmpty else { throw SettingsError(key, "\(file) is empty") }
+        return trimmed
     }
 
     public func text(_ key: String) -> String { values[key]?.text ?? "" }
@@ -126,6 +154,11 @@ public struct Settings: Sendable {
 /// Rules for single values: nil when a text is fine, else what it must be.
 enum Check {
     @Sendable static func any(_ text: String) -> String? { nil }
+
+    /// A key of the contract whose part is still to come: only the value that asks for nothing is taken.
+    static func notYet(_ part: String, unless value: String = "") -> @Sendable (String) -> String? {
+        { $0 == value || $0.isEmpty ? nil : "\(part) is not there yet; leave it out" }
+    }
 
     static func oneOf(_ words: [String]) -> @Sendable (String) -> String? {
         { words.contains($0) ? nil : "must be one of \(words.joined(separator: ", "))" }

@@ -6,7 +6,7 @@ enum OperationRow {
     static let columns = """
         seq, id, idempotency_key, trace_id, operation_type, entity_type, entity_id, ordering_key, payload, base, txn_token, priority, \
         not_before, expires_at, principal, schema_version, status, enqueued_at, updated_at, attempt_count, last_attempt_at, \
-        next_retry_at, backoff_ms, tries, failure_mark, error_class, error_code, error_status, error_message, line
+        next_retry_at, backoff_ms, tries, failure_mark, error_class, error_code, error_status, error_message, next
         """
 
     static func read(_ row: RawStatement) throws -> GuardianCore.Operation {
@@ -31,5 +31,5 @@ enum OperationRow {
         return operation
     }
 
-    static let lineColumn: Int32 = 29
+    static let nextColumn: Int32 = 29
 }

@@ -50,6 +50,18 @@ final class RawStatement {
         }
     }
 
+    /// Bytes that stay where they are until the statement has run.
+    func bind(_ index: Int32, blob: UnsafeRawBufferPointer) { sqlite3_bind_blob(handle, index, blob.baseAddress, Int32(blob.count), nil) }
+
+    /// UTF-8 that stays where it is until the statement has run; null for nil.
+    func bind(_ index: Int32, text: UnsafeRawBufferPointer?) {
+        guard let text else {
+            sqlite3_bind_null(handle, index)
+            return
+        }
+        sqlite3_bind_text(handle, index, text.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(clamping: text.count), nil)
+    }
+
     func bind(_ index: Int32, _ value: OperationID) {
         switch value {
         case .uuid(let uuid): bind(index, uuid)

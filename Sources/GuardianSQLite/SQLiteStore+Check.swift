@@ -16,10 +16,23 @@ extension SQLiteStore {
                 "claimed operations that are not the head of their line", "SELECT count(*) FROM operation WHERE status = 1 AND head = 0")
             try expect("failed operations that still stand in a line", "SELECT count(*) FROM operation WHERE status = 2 AND head = 1")
             try expect(
-                "pending heads with an older operation behind them",
+                "followers that the one before them does not know",
                 """
-                SELECT count(*) FROM (SELECT min(seq) AS first, max(CASE WHEN head = 1 THEN seq END) AS head,
-                    max(status) AS status FROM operation WHERE status < 2 GROUP BY line) WHERE status = 0 AND first <> head
+                SELECT count(*) FROM operation o LEFT JOIN operation p ON p.seq = o.previous AND p.status < 2
+                WHERE o.status < 2 AND o.head = 0 AND (p.next IS NOT o.seq OR p.line IS NOT o.line)
+                """)
+            try expect(
+                "operations whose next one is not behind them",
+                """
+                SELECT count(*) FROM operation o LEFT JOIN operation n ON n.seq = o.next AND n.status < 2
+                WHERE o.next IS NOT NULL AND (o.status = 2 OR n.head IS NOT 0 OR n.previous IS NOT o.seq)
+                """)
+            try expect("pending operations before an older one", "SELECT count(*) FROM operation WHERE status = 0 AND next < seq")
+            try expect(
+                "lines whose end is not known",
+                """
+                SELECT count(*) FROM operation o LEFT JOIN line l ON l.line = o.line
+                WHERE o.status < 2 AND o.next IS NULL AND l.last IS NOT o.seq
                 """)
             try expect("numbers given twice", "SELECT count(*) FROM operation WHERE seq >= (SELECT next_seq FROM books)")
             var counts: [Int64: Int64] = [:]
@@ -77,18 +90,27 @@ extension SQLiteStore {
             changed += wrong.count
             if count < 1000 { break }
         }
-        changed += try transaction.statement("UPDATE operation SET head = 0 WHERE status = 2 AND head = 1").run()
         // The claimed one leads its line; where none is claimed, the oldest does.
-        changed += try transaction.statement("UPDATE operation SET head = 1 WHERE status = 1 AND head = 0").run()
-        changed += try transaction.statement(
+        try transaction.db.execute(
+            sql: """
+                CREATE TEMP TABLE place AS SELECT seq, line,
+                    lag(seq) OVER standing AS previous, lead(seq) OVER standing AS next
+                FROM operation WHERE status < 2 WINDOW standing AS (PARTITION BY line ORDER BY status DESC, seq);
+                CREATE UNIQUE INDEX temp.place_seq ON place(seq);
+                """)
+        defer { do { try transaction.db.execute(sql: "DROP TABLE temp.place") } catch {} }
+        changed += try transaction.run("UPDATE operation SET head = 0, next = NULL WHERE status = 2 AND (head = 1 OR next IS NOT NULL)")
+        changed += try transaction.run(
             """
-            UPDATE operation SET head = 1 - head WHERE status = 0 AND head <> (
-                seq = (SELECT o.seq FROM operation o INDEXED BY operation_line WHERE o.line = operation.line AND o.status < 2
-                       ORDER BY o.seq LIMIT 1)
-                AND NOT EXISTS (SELECT 1 FROM operation o INDEXED BY operation_head
-                                WHERE o.head = 1 AND o.status = 1 AND o.line = operation.line))
+            UPDATE operation SET head = p.previous IS NULL, previous = p.previous, next = p.next FROM temp.place p
+            WHERE p.seq = operation.seq AND (head <> (p.previous IS NULL) OR operation.next IS NOT p.next
+                OR p.previous IS NOT NULL AND operation.previous IS NOT p.previous)
+            """)
+        changed += try transaction.run(
             """
-        ).run()
+            INSERT INTO line SELECT line, seq FROM temp.place WHERE next IS NULL
+            ON CONFLICT (line) DO UPDATE SET last = excluded.last WHERE last <> excluded.last
+            """)
         try transaction.statement("UPDATE books SET failed = (SELECT count(*) FROM operation WHERE status = 2)").run()
         return changed
     }

@@ -17,8 +17,10 @@ extension SQLiteStore {
         }
     }
 
+    private static let fenceHolds = SQL("SELECT 1 FROM lock WHERE owner = ?1 AND epoch = ?2")
+
     static func checkFence(_ fence: Fence, _ transaction: WriteTransaction) throws {
-        let find = try transaction.statement("SELECT 1 FROM lock WHERE owner = ?1 AND epoch = ?2")
+        let find = try transaction.statement(fenceHolds)
         find.bind(1, fence.owner as String?)
         find.bind(2, fence.epoch)
         defer { find.reset() }
@@ -40,7 +42,7 @@ extension SQLiteStore {
                 UPDATE operation SET status = 0, claim_epoch = NULL, due_at = ?4, next_retry_at = ?4, backoff_ms = ?5, tries = tries + 1,
                     attempt_count = attempt_count + ?6, failure_mark = ?7, updated_at = ?3, error_class = ?8, error_code = ?9,
                     error_status = ?10, error_message = ?11
-                WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING line
+                WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING next
                 """)
             bind(update, seq, epoch, now)
             update.bind(4, due)
@@ -56,22 +58,25 @@ extension SQLiteStore {
                     attempt_count = attempt_count + 1, updated_at = ?3, error_class = ?4, error_code = ?5, error_status = ?6,
                     error_message = ?7
                 WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2
-                RETURNING line
+                RETURNING next
                 """)
             bind(update, seq, epoch, now)
             bind(update, error, from: 4)
             guard try update.step() else { return false }
-            let line = update.int(0)
+            let next = update.optionalInt(0)
             try update.run()
             transaction.count { $0.failed += 1 }
-            try transaction.promote(line: line)
+            if let next {
+                try transaction.setHead(next, true)
+                try transaction.setNext(of: seq, to: nil)
+            }
             return true
         case .unsent, .returned:
             let update = try transaction.statement(
                 """
                 UPDATE operation SET status = 0, claim_epoch = NULL, updated_at = ?3,
                     last_attempt_at = CASE WHEN ?4 THEN attempted_before ELSE last_attempt_at END
-                WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING line
+                WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING next
                 """)
             bind(update, seq, epoch, now)
             update.bind(4, settlement.result == .unsent ? 1 : 0)
@@ -82,27 +87,36 @@ extension SQLiteStore {
     /// Runs the update that makes a claimed operation pending; it leads its line unless an older one came back meanwhile.
     private static func backToPending(_ update: RawStatement, _ seq: Int64, _ transaction: WriteTransaction) throws -> Bool {
         guard try update.step() else { return false }
-        let line = update.int(0)
+        let next = update.optionalInt(0)
         try update.run()
-        try transaction.yieldHead(line: line, seq: seq)
+        if let next, next < seq { try transaction.makeWay(seq) }
         return true
     }
+
+    private static let findClaim = SQL("SELECT next, idempotency_key FROM operation WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2")
+    private static let delete = SQL("DELETE FROM operation WHERE seq = ?1")
 
     private static func settleProcessed(
         _ settlement: Settlement, _ epoch: Int64, _ now: Timestamp, _ transaction: WriteTransaction
     ) throws -> Bool {
-        let delete = try transaction.statement(
-            "DELETE FROM operation WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING line, idempotency_key")
-        delete.bind(1, settlement.seq)
-        delete.bind(2, epoch)
-        guard try delete.step() else { return false }
-        let line = delete.int(0)
-        let key = try delete.uuid(1)
-        try delete.run()
+        let find = try transaction.statement(findClaim)
+        find.bind(1, settlement.seq)
+        find.bind(2, epoch)
+        guard try find.step() else { return false }
+        let next = find.optionalInt(0)
+        let key = try find.uuid(1)
+        find.reset()
+        try remove(settlement.seq, transaction)
         try transaction.remember(settlement.id, seq: settlement.seq, key: key, now)
         transaction.count { $0.processed += 1 }
-        try transaction.promote(line: line)
+        if let next { try transaction.setHead(next, true) }
         return true
+    }
+
+    static func remove(_ seq: Int64, _ transaction: WriteTransaction) throws {
+        let delete = try transaction.statement(delete)
+        delete.bind(1, seq)
+        try delete.run()
     }
 
     private static func bind(_ update: RawStatement, _ seq: Int64, _ epoch: Int64, _ now: Timestamp) {
@@ -120,6 +134,27 @@ extension SQLiteStore {
 
     // MARK: Claim
 
+    private static let nextDue = SQL(
+        """
+        SELECT due_at FROM operation INDEXED BY operation_head
+        WHERE head = 1 AND status = 0 AND priority = ?1 AND due_at > ?2 ORDER BY due_at LIMIT 1
+        """)
+    private static let priorityBelow = SQL(
+        """
+        SELECT priority FROM operation INDEXED BY operation_head
+        WHERE head = 1 AND status = 0 AND priority < ?1 ORDER BY priority DESC LIMIT 1
+        """)
+    private static let heads = SQL(
+        """
+        SELECT \(OperationRow.columns) FROM operation INDEXED BY operation_head
+        WHERE head = 1 AND status = 0 AND priority = ?1 AND due_at > ?2 AND due_at <= ?3 ORDER BY due_at, seq LIMIT ?4
+        """)
+    private static let mark = SQL(
+        """
+        UPDATE operation SET status = 1, claim_epoch = ?2, attempted_before = last_attempt_at, last_attempt_at = ?3, updated_at = ?3
+        WHERE seq = ?1
+        """)
+
     /// Claims heads, the highest priority first; within one priority those whose time has come, then those that wait for none.
     private static func claim(_ exchange: Exchange, _ transaction: WriteTransaction, _ result: inout ExchangeResult) throws {
         var urgent = exchange.urgent
@@ -130,11 +165,7 @@ extension SQLiteStore {
             if wanted > 0 { try claim(priority, dueAfter: 0, dueUntil: now, &wanted, exchange, transaction, &result) }
             if wanted > 0 { try claim(priority, dueAfter: -1, dueUntil: 0, &wanted, exchange, transaction, &result) }
             if priority > 0 { urgent = wanted } else { normal = wanted }
-            let next = try transaction.statement(
-                """
-                SELECT due_at FROM operation INDEXED BY operation_head
-                WHERE head = 1 AND status = 0 AND priority = ?1 AND due_at > ?2 ORDER BY due_at LIMIT 1
-                """)
+            let next = try transaction.statement(nextDue)
             next.bind(1, priority)
             next.bind(2, max(now, 0))
             defer { next.reset() }
@@ -147,11 +178,7 @@ extension SQLiteStore {
 
     /// The priorities of pending heads, highest first: one step of the index for each.
     private static func priorities(_ transaction: WriteTransaction) throws -> [Int] {
-        let below = try transaction.statement(
-            """
-            SELECT priority FROM operation INDEXED BY operation_head
-            WHERE head = 1 AND status = 0 AND priority < ?1 ORDER BY priority DESC LIMIT 1
-            """)
+        let below = try transaction.statement(priorityBelow)
         var found: [Int] = []
         var limit = Int(Int32.max)
         while true {
@@ -167,22 +194,18 @@ extension SQLiteStore {
         _ priority: Int, dueAfter: Int64, dueUntil: Int64, _ wanted: inout Int, _ exchange: Exchange, _ transaction: WriteTransaction,
         _ result: inout ExchangeResult
     ) throws {
-        let heads = try transaction.statement(
-            """
-            SELECT \(OperationRow.columns) FROM operation INDEXED BY operation_head
-            WHERE head = 1 AND status = 0 AND priority = ?1 AND due_at > ?2 AND due_at <= ?3 ORDER BY due_at, seq LIMIT ?4
-            """)
+        let heads = try transaction.statement(heads)
         while wanted > 0 {
             heads.bind(1, priority)
             heads.bind(2, dueAfter)
             heads.bind(3, dueUntil)
             heads.bind(4, wanted)
-            var found: [(operation: GuardianCore.Operation, line: Int64)] = []
-            while try heads.step() { found.append((try OperationRow.read(heads), heads.int(OperationRow.lineColumn))) }
+            var found: [(operation: GuardianCore.Operation, next: Int64?)] = []
+            while try heads.step() { found.append((try OperationRow.read(heads), heads.optionalInt(OperationRow.nextColumn))) }
             var expired = 0
-            for (operation, line) in found {
+            for (operation, next) in found {
                 if let end = operation.expiresAt, end <= exchange.now {
-                    try expire(operation, line, exchange.now, transaction)
+                    try expire(operation, next, exchange.now, transaction)
                     result.expired.append(operation.id)
                     expired += 1
                 } else {
@@ -196,11 +219,7 @@ extension SQLiteStore {
     }
 
     private static func take(_ operation: GuardianCore.Operation, _ exchange: Exchange, _ transaction: WriteTransaction) throws -> Claim {
-        let update = try transaction.statement(
-            """
-            UPDATE operation SET status = 1, claim_epoch = ?2, attempted_before = last_attempt_at, last_attempt_at = ?3, updated_at = ?3
-            WHERE seq = ?1
-            """)
+        let update = try transaction.statement(mark)
         bind(update, operation.seq, exchange.fence.epoch, exchange.now)
         try update.run()
         var claimed = operation
@@ -211,14 +230,12 @@ extension SQLiteStore {
     }
 
     private static func expire(
-        _ operation: GuardianCore.Operation, _ line: Int64, _ now: Timestamp, _ transaction: WriteTransaction
+        _ operation: GuardianCore.Operation, _ next: Int64?, _ now: Timestamp, _ transaction: WriteTransaction
     ) throws {
-        let delete = try transaction.statement("DELETE FROM operation WHERE seq = ?1")
-        delete.bind(1, operation.seq)
-        try delete.run()
+        try remove(operation.seq, transaction)
         try transaction.remember(operation.id, seq: operation.seq, key: operation.idempotencyKey, now)
         transaction.count { $0.expired += 1 }
-        try transaction.promote(line: line)
+        if let next { try transaction.setHead(next, true) }
     }
 
     // MARK: What outlives a restart

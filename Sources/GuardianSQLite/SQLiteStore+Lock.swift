@@ -78,12 +78,12 @@ extension SQLiteStore {
         let update = try transaction.statement(
             """
             UPDATE operation INDEXED BY operation_head SET status = 0, claim_epoch = NULL, updated_at = coalesce(?1, updated_at)
-            WHERE head = 1 AND status = 1 RETURNING line, seq
+            WHERE head = 1 AND status = 1 RETURNING seq, next
             """)
         update.bind(1, now)
-        var heads: [(line: Int64, seq: Int64)] = []
-        while try update.step() { heads.append((update.int(0), update.int(1))) }
-        for (line, seq) in heads { try transaction.yieldHead(line: line, seq: seq) }
+        var heads: [(seq: Int64, next: Int64?)] = []
+        while try update.step() { heads.append((update.int(0), update.optionalInt(1))) }
+        for (seq, next) in heads { if let next, next < seq { try transaction.makeWay(seq) } }
         return heads.count
     }
 }

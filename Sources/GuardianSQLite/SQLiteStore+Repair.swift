@@ -1,5 +1,6 @@
 internal import GRDB
 public import GuardianCore
+internal import Synchronization
 
 extension SQLiteStore {
     public func retry(_ ids: [OperationID]?, now: Timestamp) async throws(StoreError) -> Int {
@@ -7,86 +8,75 @@ extension SQLiteStore {
             return try await queue.write { transaction in
                 let find = try transaction.statement("SELECT seq, line FROM operation WHERE id = ?1 AND status = 2")
                 var count = 0
+                var heads: [Int64: Int64] = [:]
                 for id in ids {
                     find.bind(1, id)
                     guard try find.step() else { continue }
                     let (seq, line) = (find.int(0), find.int(1))
                     find.reset()
-                    try Self.putBack(seq, line, now, transaction)
+                    try Self.putBack(seq, line, now, transaction, &heads)
                     count += 1
                 }
                 return count
             }
         }
-        // In pieces, so that writers and memory are not held up by a long list.
+        // In pieces, so that writers and memory are not held up by a long list. The youngest first: each then joins at the head of its line.
         var total = 0
-        var after: Int64 = 0
+        var before = Int64.max
         while true {
-            let from = after
+            let from = before
             let (count, last) = try await queue.write { transaction in
                 let find = try transaction.statement(
-                    "SELECT seq, line FROM operation WHERE status = 2 AND seq > ?1 ORDER BY seq LIMIT 1000")
+                    "SELECT seq, line FROM operation WHERE status = 2 AND seq < ?1 ORDER BY seq DESC LIMIT 1000")
                 find.bind(1, from)
                 var rows: [(Int64, Int64)] = []
                 while try find.step() { rows.append((find.int(0), find.int(1))) }
-                for (seq, line) in rows { try Self.putBack(seq, line, now, transaction) }
+                var heads: [Int64: Int64] = [:]
+                for (seq, line) in rows { try Self.putBack(seq, line, now, transaction, &heads) }
                 return (rows.count, rows.last?.0 ?? 0)
             }
             total += count
-            after = last
+            before = last
             if count < 1000 { return total }
         }
     }
 
-    /// Puts a failed row back into its line, at its old place: it becomes the head if none before it waits and none is in flight.
-    private static func putBack(_ seq: Int64, _ line: Int64, _ now: Timestamp, _ transaction: WriteTransaction) throws {
-        let head = try transaction.statement(
-            "SELECT seq, status FROM operation INDEXED BY operation_line WHERE line = ?1 AND status < 2 AND head = 1 ORDER BY seq LIMIT 1")
-        head.bind(1, line)
-        var leads = true
-        if try head.step() {
-            let (headSeq, status) = (head.int(0), head.int(1))
-            leads = status == 0 && seq < headSeq
-            head.reset()
-            if leads {
-                let demote = try transaction.statement("UPDATE operation SET head = 0 WHERE seq = ?1")
-                demote.bind(1, headSeq)
-                try demote.run()
-            }
-        }
+    /// Puts a failed row back into its line, at its old place.
+    private static func putBack(
+        _ seq: Int64, _ line: Int64, _ now: Timestamp, _ transaction: WriteTransaction, _ heads: inout [Int64: Int64]
+    ) throws {
         let update = try transaction.statement(
             """
-            UPDATE operation SET status = 0, head = ?2, due_at = 0, attempt_count = 0, tries = 0, failure_mark = NULL, next_retry_at = NULL,
-                backoff_ms = 0, updated_at = ?3
+            UPDATE operation SET status = 0, due_at = 0, attempt_count = 0, tries = 0, failure_mark = NULL, next_retry_at = NULL,
+                backoff_ms = 0, updated_at = ?2
             WHERE seq = ?1
             """)
         update.bind(1, seq)
-        update.bind(2, leads ? 1 : 0)
-        update.bind(3, now)
+        update.bind(2, now)
         try update.run()
+        try transaction.join(seq, line: line, heads: &heads)
         transaction.count { $0.failed -= 1 }
     }
 
     public func cancel(_ id: OperationID, now: Timestamp) async throws(StoreError) -> CancelAnswer {
         try await queue.write { transaction in
             let find = try transaction.statement(
-                "SELECT seq, line, status, head, last_attempt_at, idempotency_key FROM operation WHERE id = ?1")
+                "SELECT seq, last_attempt_at, idempotency_key FROM operation WHERE id = ?1")
             find.bind(1, id)
             guard try find.step() else { return .notFound }
-            let (seq, line, status, head) = (find.int(0), find.int(1), find.int(2), find.int(3))
-            let wasSent = !find.isNull(4)
-            let key = try find.uuid(5)
+            let seq = find.int(0)
+            let wasSent = !find.isNull(1)
+            let key = try find.uuid(2)
             find.reset()
-            if status == 1 { return .inFlight }
-            let delete = try transaction.statement("DELETE FROM operation WHERE seq = ?1")
-            delete.bind(1, seq)
-            try delete.run()
+            guard let member = try transaction.member(seq) else { return .notFound }
+            if member.status == 1 { return .inFlight }
+            if member.status == 0 { try transaction.leave(member) }
+            try Self.remove(seq, transaction)
             try transaction.remember(id, seq: seq, key: key, now)
             transaction.count {
                 $0.cancelled += 1
-                if status == 2 { $0.failed -= 1 }
+                if member.status == 2 { $0.failed -= 1 }
             }
-            if head == 1 { try transaction.promote(line: line) }
             return wasSent ? .mayHaveApplied : .neverSent
         }
     }
@@ -110,18 +100,25 @@ extension SQLiteStore {
     }
 
     public func sweepLedger(before: Timestamp, limit: Int) async throws(StoreError) -> Int {
-        try await queue.write { transaction in
-            // Numbers grow with time, so the oldest come first and the walk ends at the first that is young enough.
-            let find = try transaction.statement("SELECT number, at FROM ledger ORDER BY number LIMIT ?1")
-            find.bind(1, limit)
-            var last: Int64?
-            while try find.step(), find.int(1) < before.milliseconds { last = find.int(0) }
-            find.reset()
-            guard let last else { return 0 }
-            let delete = try transaction.statement("DELETE FROM ledger WHERE number <= ?1")
-            delete.bind(1, last)
-            return try delete.run()
+        let from = sweptLines.withLock { $0 }
+        let (swept, end) = try await queue.write { transaction in
+            (try Self.sweepLedger(before, limit, transaction), try transaction.sweepLines(after: from, limit: limit))
         }
+        sweptLines.withLock { $0 = end ?? Int64.min }
+        return swept
+    }
+
+    private static func sweepLedger(_ before: Timestamp, _ limit: Int, _ transaction: WriteTransaction) throws -> Int {
+        // Numbers grow with time, so the oldest come first and the walk ends at the first that is young enough.
+        let find = try transaction.statement("SELECT number, at FROM ledger ORDER BY number LIMIT ?1")
+        find.bind(1, limit)
+        var last: Int64?
+        while try find.step(), find.int(1) < before.milliseconds { last = find.int(0) }
+        find.reset()
+        guard let last else { return 0 }
+        let delete = try transaction.statement("DELETE FROM ledger WHERE number <= ?1")
+        delete.bind(1, last)
+        return try delete.run()
     }
 
     public func clampRetries(now: Timestamp) async throws(StoreError) -> Int {

@@ -35,6 +35,8 @@ public final class SQLiteStore: Sendable {
     let pool: DatabasePool
     let queue: CommitQueue
     let presence: ProcessorPresence
+    /// How far stale lines were swept.
+    let sweptLines = Mutex(Int64.min)
     private let ordering: Mutex<Ordering>
 
     var currentOrdering: Ordering { ordering.withLock { $0 } }
@@ -91,10 +93,19 @@ public final class SQLiteStore: Sendable {
         return try String.fetchAll(db, sql: "SELECT identifier FROM grdb_migrations ORDER BY identifier DESC").first { !known.contains($0) }
     }
 
+    /// Pages in the WAL (16 MiB) at which it is copied back into the file. Four times SQLite's default: pages that many commits write,
+    /// such as those of the heads, are copied once for all of them.
+    private static let checkpointPages = 4000
+
     /// GRDB sets `synchronous = NORMAL` on a pool's writer, which would answer before the disk has it. Sets FULL, and asks whether it took.
     private static func makeDurable(_ db: Database, _ configuration: Configuration) throws {
         if configuration.readOnly { return }
-        try db.execute(sql: "PRAGMA synchronous = \(configuration.synchronous); PRAGMA cache_size = -8000")
+        try db.execute(
+            sql: """
+                PRAGMA synchronous = \(configuration.synchronous);
+                PRAGMA cache_size = -8000;
+                PRAGMA wal_autocheckpoint = \(checkpointPages);
+                """)
         let synchronous = try Int.fetchOne(db, sql: "PRAGMA synchronous") ?? -1
         guard synchronous >= 2 else { throw StoreError.notDurable("`PRAGMA synchronous` is \(synchronous), not FULL (2)") }
         let journal = try String.fetchOne(db, sql: "PRAGMA journal_mode") ?? ""

@@ -4,9 +4,26 @@ internal import GuardianCore
 /// One transaction of the writer: statements that stay prepared, and counters that are written once, before the commit.
 final class WriteTransaction {
     let db: Database
+    /// Room for the row that is being written.
+    let bytes = RowBytes()
     private var statements: [String: RawStatement] = [:]
+    private var hot: [ObjectIdentifier: RawStatement] = [:]
+    /// The greatest id of the ledger, once asked for in this transaction.
+    private var newestRemembered: Remembered?
     private var change = BooksChange()
     private var nextSeq: Int64?
+
+    private static let beginning = SQL("BEGIN IMMEDIATE")
+    private static let committing = SQL("COMMIT")
+    private static let readSeq = SQL("SELECT next_seq FROM books")
+    private static let saveBooks = SQL(
+        """
+        UPDATE books SET accepted = accepted + ?1, processed = processed + ?2, cancelled = cancelled + ?3, expired = expired + ?4,
+            cleared = cleared + ?5, failed = failed + ?6, next_seq = max(next_seq, ?7)
+        """)
+    private static let rememberID = SQL(
+        "INSERT INTO ledger (id, seq, idempotency_key, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO NOTHING")
+    private static let newestID = SQL("SELECT max(id) FROM ledger")
 
     init(_ db: Database) { self.db = db }
 
@@ -27,37 +44,41 @@ final class WriteTransaction {
         return made
     }
 
+    func statement(_ sql: SQL) throws -> RawStatement {
+        if let made = hot[ObjectIdentifier(sql)] { return made }
+        let made = try RawStatement(db, sql.text)
+        hot[ObjectIdentifier(sql)] = made
+        return made
+    }
+
+    /// Runs a statement that is not worth keeping. Returns how many rows it changed.
+    func run(_ sql: String) throws -> Int { try RawStatement(db, sql).run() }
+
     func count(_ apply: (inout BooksChange) -> Void) { apply(&change) }
 
-    /// The next running number. Read once a transaction: another process may have given some since.
-    func takeSeq() throws -> Int64 {
+    /// The next `count` running numbers; returns the first. Read once a transaction: another process may have given some since.
+    func takeSeqs(_ count: Int) throws -> Int64 {
         if nextSeq == nil {
-            let books = try statement("SELECT next_seq FROM books")
+            let books = try statement(Self.readSeq)
             defer { books.reset() }
             guard try books.step() else { throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "the books are missing") }
             nextSeq = books.int(0)
         }
         let taken = nextSeq ?? 0
-        nextSeq = taken + 1
+        nextSeq = taken + Int64(count)
         return taken
     }
-
-    /// Gives the last number back, when nothing was stored under it.
-    func returnSeq() { nextSeq = nextSeq.map { $0 - 1 } }
 
     func begin() throws {
         change = BooksChange()
         nextSeq = nil
-        try statement("BEGIN IMMEDIATE").run()
+        newestRemembered = nil
+        try statement(Self.beginning).run()
     }
 
     func commit() throws {
         if change != BooksChange() || nextSeq != nil {
-            let update = try statement(
-                """
-                UPDATE books SET accepted = accepted + ?1, processed = processed + ?2, cancelled = cancelled + ?3, expired = expired + ?4,
-                    cleared = cleared + ?5, failed = failed + ?6, next_seq = max(next_seq, ?7)
-                """)
+            let update = try statement(Self.saveBooks)
             update.bind(1, change.accepted)
             update.bind(2, change.processed)
             update.bind(3, change.cancelled)
@@ -67,7 +88,7 @@ final class WriteTransaction {
             update.bind(7, nextSeq ?? 0)
             try update.run()
         }
-        try statement("COMMIT").run()
+        try statement(Self.committing).run()
     }
 
     /// After an error. SQLite may have rolled back by itself (a full disk), so "no transaction is active" is expected here.
@@ -77,7 +98,8 @@ final class WriteTransaction {
 
     /// Keeps the id of an operation that leaves the queue for the ledger's window: enqueued again, it adds nothing.
     func remember(_ id: OperationID, seq: Int64, key: UniqueID, _ now: Timestamp) throws {
-        let insert = try statement("INSERT INTO ledger (id, seq, idempotency_key, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO NOTHING")
+        newestRemembered = nil
+        let insert = try statement(Self.rememberID)
         insert.bind(1, id)
         insert.bind(2, seq)
         insert.bind(3, key)
@@ -85,28 +107,31 @@ final class WriteTransaction {
         try insert.run()
     }
 
-    /// The row with the lowest `seq` of a line without a head becomes its head.
-    func promote(line: Int64) throws {
-        let update = try statement(
-            """
-            UPDATE operation SET head = 1 WHERE seq =
-                (SELECT seq FROM operation INDEXED BY operation_line WHERE line = ?1 AND status < 2 ORDER BY seq LIMIT 1)
-            """)
-        update.bind(1, line)
-        try update.run()
+    private enum Remembered {
+        case nothing
+        case textsOnly
+        case upTo(UniqueID)
     }
 
-    /// The pending head `seq` makes way when an older operation of its line (one that a person retried) waits behind it.
-    func yieldHead(line: Int64, seq: Int64) throws {
-        let oldest = try statement(
-            "SELECT seq FROM operation INDEXED BY operation_line WHERE line = ?1 AND status < 2 ORDER BY seq LIMIT 1")
-        oldest.bind(1, line)
-        defer { oldest.reset() }
-        guard try oldest.step(), oldest.int(0) != seq else { return }
-        oldest.reset()
-        let demote = try statement("UPDATE operation SET head = 0 WHERE seq = ?1")
-        demote.bind(1, seq)
-        try demote.run()
-        try promote(line: line)
+    /// Whether the ledger may hold `id`. Ids that the engine mints rise, so one greater than all of the ledger is new without a look.
+    func mayRemember(_ id: OperationID) throws -> Bool {
+        switch (try newest(), id) {
+        case (.nothing, _), (.textsOnly, .uuid): false
+        case (_, .text): true
+        case (.upTo(let newest), .uuid(let id)): id.high < newest.high || id.high == newest.high && id.low <= newest.low
+        }
+    }
+
+    private func newest() throws -> Remembered {
+        if let newestRemembered { return newestRemembered }
+        let find = try statement(Self.newestID)
+        defer { find.reset() }
+        var found = Remembered.nothing
+        // Blobs sort behind texts.
+        if try find.step(), !find.isNull(0) {
+            if case .uuid(let id) = try find.operationID(0) { found = .upTo(id) } else { found = .textsOnly }
+        }
+        newestRemembered = found
+        return found
     }
 }

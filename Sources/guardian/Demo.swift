@@ -37,7 +37,7 @@ struct Demo: AsyncParsableCommand {
         let store = try assembly.openStore()
         let latencies = LatencySink()
         let (engine, transport) = try await assembly.engine(store: store, sinks: [latencies])
-        let server = APIServer(engine: engine, store: store, configuration: try Serve.api(settings))
+        let server = APIServer(engine: engine, store: store, configuration: try assembly.api())
 
         var holds = false
         try await withThrowingTaskGroup(of: Void.self) { group in

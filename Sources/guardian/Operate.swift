@@ -152,7 +152,7 @@ struct Config: AsyncParsableCommand {
         @OptionGroup var options: StoreOptions
 
         func run() async throws {
-            _ = try Serve.api(try options.settings())
+            _ = try Daemon(try options.settings())
             Terminal.say("the configuration can be used")
         }
     }

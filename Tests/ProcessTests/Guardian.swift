@@ -21,13 +21,17 @@ final class Guardian: @unchecked Sendable {
         try Guardian(arguments, environment, wrapper)
     }
 
-    /// Starts it and returns when it says `ready`.
+    /// Starts it and returns when it says `ready`; after a minute without it, ends it and throws.
     static func start(
         _ arguments: [String], environment: [String: String] = [:], wrapper: [String] = [], ready: String = "ready on "
     ) async throws -> Guardian {
         let guardian = try launch(arguments, environment: environment, wrapper: wrapper)
+        let end = ContinuousClock.now + .seconds(60)
         while !guardian.errors.contains(ready) {
-            guard guardian.isRunning else { throw NotReady(output: guardian.errors) }
+            guard guardian.isRunning, ContinuousClock.now < end else {
+                guardian.kill()
+                throw NotReady(output: guardian.errors)
+            }
             try await Task.sleep(for: .milliseconds(2))
         }
         return guardian

@@ -26,10 +26,17 @@ enum Web {
     static func send(
         _ method: String, _ url: String, _ path: String, body: String = "", headers: [String: String] = [:], timeout: Int = 30
     ) async throws -> Answer {
-        var head = "\(method) \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: \(body.utf8.count)\r\n"
+        try await send(method, url, path, bytes: Array(body.utf8), headers: headers, timeout: timeout)
+    }
+
+    /// For bodies that are no text.
+    static func send(
+        _ method: String, _ url: String, _ path: String, bytes: [UInt8], headers: [String: String] = [:], timeout: Int = 30
+    ) async throws -> Answer {
+        var head = "\(method) \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: \(bytes.count)\r\n"
         if headers["Content-Type"] == nil { head += "Content-Type: application/json\r\n" }
         for (name, value) in headers { head += "\(name): \(value)\r\n" }
-        let message = Array((head + "\r\n" + body).utf8)
+        let message = Array((head + "\r\n").utf8) + bytes
         return try await withCheckedThrowingContinuation { continuation in
             queue.async { continuation.resume(with: Result { try Socket.exchange(url, message, timeout: timeout) }) }
         }

@@ -23,9 +23,28 @@ public enum Line {
     public static let global: Int64 = 0
 
     public static func of(_ orderingKey: String) -> Int64 {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in orderingKey.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
-        hash = (hash ^ (hash >> 33)) &* 0xff51_afd7_ed55_8ccd
+        var hash = Self.seed
+        mix(orderingKey.utf8, into: &hash)
+        return finish(hash)
+    }
+
+    /// The line of the entity's own ordering key, without building that text.
+    public static func of(_ entity: EntityKey) -> Int64 {
+        var hash = Self.seed
+        mix(entity.type.utf8, into: &hash)
+        mix(CollectionOfOne(UInt8(ascii: "/")), into: &hash)
+        mix(entity.id.utf8, into: &hash)
+        return finish(hash)
+    }
+
+    private static let seed: UInt64 = 0xcbf2_9ce4_8422_2325
+
+    private static func mix(_ bytes: some Sequence<UInt8>, into hash: inout UInt64) {
+        for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+    }
+
+    private static func finish(_ mixed: UInt64) -> Int64 {
+        var hash = (mixed ^ (mixed >> 33)) &* 0xff51_afd7_ed55_8ccd
         hash = (hash ^ (hash >> 33)) &* 0xc4ce_b9fe_1a85_ec53
         return Int64(bitPattern: hash ^ (hash >> 33))
     }
@@ -40,5 +59,10 @@ public enum Ordering: String, Sendable, CaseIterable {
 
     public func line(for orderingKey: String) -> Int64 {
         self == .strict ? Line.global : Line.of(orderingKey)
+    }
+
+    public func line(for operation: Operation) -> Int64 {
+        if self == .strict { return Line.global }
+        return operation.customOrderingKey.map { Line.of($0) } ?? Line.of(operation.entity)
     }
 }

@@ -3,17 +3,20 @@ internal import GRDB
 /// The store's schema, as append-only named migrations: one that has been released is never changed.
 ///
 /// **The invariants of the queue**, which every transaction keeps and `check` verifies:
-/// 1. A *line* is the set of rows with the same `line` and `status < 2`. Exactly one row of each line has `head = 1`.
-/// 2. Only heads are claimed, so never two of a line are in flight. While a row is processing (`status = 1`) it is the head.
-/// 3. A pending head is the row of its line with the lowest `seq`.
+/// 1. A *line* is the set of rows with the same `line` and `status < 2`, a doubly linked list: `next` of one is the number of the row
+///    behind it (NULL at the end), `previous` that of the row before it. Exactly one row of each line, the first, has `head = 1`; what its
+///    `previous` says has no meaning.
+/// 2. Only heads are claimed, so never two of a line are in flight.
+/// 3. Numbers rise along a line, but for one in flight, which older ones that a person retried stand behind.
 /// 4. Failed rows (`status = 2`) stand in no line and have `head = 0`.
-/// 5. `due_at` is 0 for a row that waits for no time, `not_before` for one that never failed, `next_retry_at` for one that did.
-/// 6. The one row of `books` changes in the transaction of what it counts: accepted = rows + processed + coalesced + cancelled +
+/// 5. The table `line` names the last row of each line. An entry whose row has left its line says that nobody stands in it.
+/// 6. `due_at` is 0 for a row that waits for no time, `not_before` for one that never failed, `next_retry_at` for one that did.
+/// 7. The one row of `books` changes in the transaction of what it counts: accepted = rows + processed + coalesced + cancelled +
 ///    expired + cleared, and `failed` is the number of rows with status 2.
-/// 7. `next_seq` is greater than every `seq` ever given; a number is never given twice.
+/// 8. `next_seq` is greater than every `seq` ever given; a number is never given twice.
 ///
-/// The cost of a claim does not grow with the queue: `operation_head` holds heads only, in the order in which they are claimed, and
-/// `operation_line` finds the next of a line in one step.
+/// The cost of a claim does not grow with the queue: `operation_head` holds heads only, in the order in which they are claimed, and each row
+/// knows the next of its line. Claim and settle write near the oldest rows only; an index by line would make them write all over the file.
 enum Migrations {
     static var all: DatabaseMigrator {
         var migrator = DatabaseMigrator()
@@ -24,6 +27,8 @@ enum Migrations {
                         seq INTEGER PRIMARY KEY,
                         id NOT NULL UNIQUE,
                         line INTEGER NOT NULL,
+                        previous INTEGER,
+                        next INTEGER,
                         status INTEGER NOT NULL,
                         head INTEGER NOT NULL,
                         priority INTEGER NOT NULL,
@@ -56,7 +61,7 @@ enum Migrations {
                         base TEXT,
                         payload TEXT
                     );
-                    CREATE INDEX operation_line ON operation(line, seq) WHERE status < 2;
+                    CREATE TABLE line (line INTEGER PRIMARY KEY, last INTEGER NOT NULL);
                     CREATE INDEX operation_head ON operation(status, priority, due_at, seq) WHERE head = 1;
                     CREATE INDEX operation_failed ON operation(seq) WHERE status = 2;
                     CREATE TABLE ledger (

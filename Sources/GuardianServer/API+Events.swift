@@ -3,7 +3,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-extension APIServer {
+extension API {
     /// A comment goes out this often, so that a reader that went away is noticed and proxies keep the connection.
     static let heartbeat = Duration.seconds(15)
 

@@ -3,7 +3,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-extension APIServer {
+extension API {
     /// One object, an array, or NDJSON; answers after the commit.
     func enqueue(_ request: Request) async throws -> Response {
         let type = (request.headers[.contentType] ?? "application/json").prefix { $0 != ";" }.lowercased().filter { $0 != " " }

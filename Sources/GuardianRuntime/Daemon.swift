@@ -1,0 +1,97 @@
+public import GuardianCore
+import GuardianHTTP
+import GuardianSQLite
+import GuardianServer
+
+/// The sidecar: listens, opens the store however long that takes, then takes operations and delivers them until it is told to stop.
+///
+/// A store that can't be opened (damaged, full, read-only, of a newer version) does not end the process: requests are answered with the
+/// reason, and the store is tried again every second, so that whoever mends it need restart nothing.
+public struct Daemon: Sendable {
+    public enum State: Sendable, Equatable {
+        case ready(url: String)
+        case notReady(url: String, StoreError)
+    }
+
+    private enum End { case serverStopped, delivered, stopAsked }
+
+    static let retryEvery = Duration.seconds(1)
+
+    private let assembly: Assembly
+    private let api: APIServer.Configuration
+    private let sinks: [any EventSink]
+    private let stops = AsyncStream.makeStream(of: Void.self)
+
+    /// Throws a ``SettingsError`` for what can be found wrong before anything is opened.
+    public init(_ settings: Settings, sinks: [any EventSink] = []) throws {
+        assembly = Assembly(settings)
+        api = try assembly.api()
+        try assembly.validate()
+        self.sinks = sinks
+    }
+
+    /// Finishes what is on the wire, gives the rest back, and lets ``run(tell:)`` return.
+    public func stop() { stops.continuation.yield() }
+
+    /// Runs until ``stop()``; `tell` hears each change of state.
+    public func run(tell: @escaping @Sendable (State) -> Void) async throws {
+        let server = APIServer(configuration: api)
+        let (ports, listening) = AsyncStream.makeStream(of: Int.self)
+        let (engines, opened) = AsyncStream.makeStream(of: SyncEngine.self)
+        try await withThrowingTaskGroup(of: End.self) { group in
+            group.addTask {
+                try await server.run { listening.yield($0) }
+                return .serverStopped
+            }
+            group.addTask {
+                guard let port = await ports.first(where: { _ in true }) else { return .serverStopped }
+                try await deliver(server, url: api.url(port: port), opened: opened, tell: tell)
+                return .delivered
+            }
+            group.addTask {
+                for await _ in stops.stream { break }
+                return .stopAsked
+            }
+            if try await group.next() == .stopAsked {
+                // With an engine it is drained; without one there is nothing to finish.
+                opened.finish()
+                if let engine = await engines.first(where: { _ in true }) {
+                    engine.drain()
+                    _ = try await group.next()
+                }
+            }
+            group.cancelAll()
+            do { while try await group.next() != nil {} } catch is CancellationError {}
+        }
+    }
+
+    private func deliver(
+        _ server: APIServer, url: String, opened: AsyncStream<SyncEngine>.Continuation, tell: @escaping @Sendable (State) -> Void
+    ) async throws {
+        let store = try await openStore(server, url: url, tell: tell)
+        let (engine, transport) = try await assembly.engine(store: store, sinks: sinks)
+        server.serve(engine: engine, store: store)
+        opened.yield(engine)
+        tell(.ready(url: url))
+        do { try await engine.run() } catch {
+            await transport.shutdown()
+            throw error
+        }
+        await transport.shutdown()
+        try store.close()
+    }
+
+    private func openStore(_ server: APIServer, url: String, tell: @escaping @Sendable (State) -> Void) async throws -> SQLiteStore {
+        var told: StoreError?
+        while true {
+            do throws(StoreError) {
+                return try assembly.openStore()
+            } catch {
+                server.refuse(error)
+                if error != told { tell(.notReady(url: url, error)) }
+                told = error
+            }
+            try await Task.sleep(for: Self.retryEvery)
+        }
+    }
+}

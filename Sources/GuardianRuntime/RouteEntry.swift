@@ -1,0 +1,60 @@
+import GuardianCore
+import GuardianHTTP
+
+/// One entry of `upstream.routes`, read into a ``Route``; what is wrong is named by its place.
+struct RouteEntry {
+    static let known = ["operation", "entity", "method", "path", "keys", "fields", "answers", "conflict", "coalesce"]
+    static let methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+    let index: Int
+    let entry: [String: Any]
+
+    func route() throws -> Route {
+        for name in entry.keys.sorted() where !Self.known.contains(name) {
+            let near = NearestName.of(name, in: Self.known).map { "; did you mean \($0)?" } ?? ""
+            throw wrong(name, "is not a known key" + near)
+        }
+        guard let method = text("method")?.uppercased(), Self.methods.contains(method) else {
+            throw wrong("method", "must be one of \(Self.methods.joined(separator: ", "))")
+        }
+        guard let path = text("path"), path.hasPrefix("/") else { throw wrong("path", "must begin with /") }
+        return Route(
+            operation: text("operation") ?? "*", entity: text("entity") ?? "*", method: method, path: path, keyMapping: try keyMapping(),
+            fields: try fields(), overrides: try overrides())
+    }
+
+    private func wrong(_ name: String, _ message: String) -> SettingsError { SettingsError("upstream.routes[\(index)].\(name)", message) }
+
+    private func text(_ name: String) -> String? { entry[name].map { "\($0)" } }
+
+    private func keyMapping() throws -> Route.KeyMapping {
+        guard let text = text("keys") else { return .none }
+        guard let mapping = Route.KeyMapping(rawValue: text) else { throw wrong("keys", "must be one of none, snake_case, camel_case") }
+        return mapping
+    }
+
+    private func fields() throws -> [String]? {
+        guard let value = entry["fields"] else { return nil }
+        guard let names = value as? [String] else { throw wrong("fields", "must be a list of member names") }
+        return names
+    }
+
+    /// `answers: { 404: success, 422: transient }`: rows of the answer table that differ for this route.
+    private func overrides() throws -> [Int: AnswerClass?] {
+        guard let value = entry["answers"] else { return [:] }
+        guard let rows = value as? [AnyHashable: Any] else { throw wrong("answers", "must be a map from status to class") }
+        var overrides: [Int: AnswerClass?] = [:]
+        for (key, value) in rows {
+            guard let status = Int("\(key)"), (200...599).contains(status) else {
+                throw wrong("answers", "\(key) is no status between 200 and 599")
+            }
+            let name = "\(value)"
+            guard name == "success" || AnswerClass(rawValue: name) != nil else {
+                let classes = (["success"] + AnswerClass.allCases.map(\.rawValue)).joined(separator: ", ")
+                throw wrong("answers", "\(status): must be one of \(classes)")
+            }
+            overrides[status] = .some(AnswerClass(rawValue: name))
+        }
+        return overrides
+    }
+}

@@ -1,0 +1,82 @@
+import GuardianCore
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// What the API does once there is an engine over an open store: one function for each endpoint.
+struct API: Sendable {
+    let engine: SyncEngine
+    let store: any Store
+    let configuration: APIServer.Configuration
+
+    static func json(_ status: HTTPResponse.Status, _ value: JSONValue) -> Response {
+        var response = Response(status: status, body: .init(byteBuffer: ByteBuffer(string: value.text)))
+        response.headers[.contentType] = "application/json; charset=utf-8"
+        return response
+    }
+
+    static func id(_ context: some RequestContext) throws -> OperationID {
+        let text = try context.parameters.require("id")
+        guard let id = OperationID(text) else { throw Problem(SyncError.notFound(id: String(text.prefix(128)))) }
+        return id
+    }
+
+    func ready() async throws -> Response {
+        do throws(StoreError) { _ = try await store.books() } catch { throw Problem(SyncError.store(error)) }
+        return Self.json(.ok, ["ready": true, "delivering": .bool(engine.isActive)])
+    }
+
+    func status() async throws -> Response {
+        do throws(StoreError) {
+            let control = try await store.loadControl()
+            let lock = try await store.lockState()
+            return Self.json(
+                .ok,
+                [
+                    "books": try await store.books().json, "delivering": .bool(engine.isActive),
+                    "pauses": .array(control.pauses.map { .string($0.rawValue) }),
+                    "lock": lock.map { ["owner": .string($0.fence.owner), "epoch": JSONValue($0.fence.epoch)] } ?? .null,
+                ])
+        } catch {
+            throw Problem(SyncError.store(error))
+        }
+    }
+
+    func show(_ id: OperationID) async throws -> Response {
+        let found: Operation?
+        do throws(StoreError) { found = try await store.operation(id) } catch { throw Problem(SyncError.store(error)) }
+        guard let found else { throw Problem(SyncError.notFound(id: id.description)) }
+        return Self.json(.ok, found.json())
+    }
+
+    func cancel(_ id: OperationID) async throws -> Response {
+        let answer: CancelAnswer
+        do throws(StoreError) { answer = try await store.cancel(id, now: SystemClock().now.wall) } catch {
+            throw Problem(SyncError.store(error))
+        }
+        switch answer {
+        case .notFound: throw Problem(SyncError.notFound(id: id.description))
+        case .inFlight: throw Problem(SyncError.refused(reason: "operation \(id) is on the wire now; ask again when it has settled"))
+        case .neverSent, .mayHaveApplied: return Self.json(.ok, ["id": .string(id.description), "cancelled": .string(answer.rawValue)])
+        }
+    }
+
+    func retry(_ id: OperationID) async throws -> Response {
+        let count: Int
+        do throws(StoreError) { count = try await store.retry([id], now: SystemClock().now.wall) } catch {
+            throw Problem(SyncError.store(error))
+        }
+        guard count == 1 else { throw Problem(SyncError.refused(reason: "operation \(id) is not among the failed ones")) }
+        engine.wake()
+        return Self.json(.ok, ["id": .string(id.description), "status": "pending"])
+    }
+
+    func pause(_ active: Bool) async throws -> Response {
+        do throws(SyncError) {
+            if active { try await engine.pause() } else { try await engine.resume() }
+        } catch {
+            throw Problem(error)
+        }
+        return Self.json(.ok, ["paused": .bool(active)])
+    }
+}

@@ -1,0 +1,117 @@
+public import GuardianCore
+import Synchronization
+
+/// A transport that answers from a script, can hold requests, and remembers every attempt: the network of a test.
+///
+/// Without a script every request is accepted with status 200, at once. What was written for the operation is said first, then what was
+/// written for its entity, then what was written for whoever comes next, then the answer of ``answerOtherwise(_:)``. The script is asked
+/// when a request is answered, so a test that holds requests may look first and write after. It knows no time: a held request waits
+/// until it is released or the engine cancels it, whatever its timeout.
+public final class ScriptedTransport: Transport, Recorder {
+    /// One request, as the engine handed it over.
+    public struct Attempt: Sendable, Equatable {
+        /// Its place among all attempts; the first is 1.
+        public var number: Int
+        /// The operation and the fence under which it was claimed.
+        public var claim: Claim
+        /// The credential it was sent with; nil when there is none.
+        public var token: String?
+        /// Milliseconds after which a real transport gives up.
+        public var timeoutMs: Int64
+
+        /// What was sent.
+        public var operation: GuardianCore.Operation { claim.operation }
+    }
+
+    private let state: Mutex<TransportScript>
+
+    /// A transport with an empty script. `outcome` answers whatever the script says nothing about; status 200 by default.
+    public init(otherwise outcome: Outcome = .accepted(Answer(status: 200))) {
+        state = Mutex(TransportScript(otherwise: outcome))
+    }
+
+    // MARK: The script
+
+    /// From now on `outcome` answers whatever the script says nothing about.
+    public func answerOtherwise(_ outcome: Outcome) { state.withLock { $0.otherwise = outcome } }
+
+    /// Adds answers for the next requests, whosever they are, one each.
+    public func answer(_ outcomes: Outcome...) { state.withLock { $0.next += outcomes } }
+
+    /// Adds answers for the next requests of an entity, one each.
+    public func answer(entity: EntityKey, _ outcomes: Outcome...) { state.withLock { $0.ofEntity[entity, default: []] += outcomes } }
+
+    /// Adds answers for the next attempts of an operation, one each.
+    public func answer(operation: OperationID, _ outcomes: Outcome...) {
+        state.withLock { $0.ofOperation[operation, default: []] += outcomes }
+    }
+
+    // MARK: Holding
+
+    /// From now on requests wait until the test releases them: all, or those whose claim `matches`. Replaces an earlier hold, but what
+    /// waits already goes on waiting.
+    public func hold(where matches: @escaping @Sendable (Claim) -> Bool = { _ in true }) { state.withLock { $0.holds = matches } }
+
+    /// Ends the hold, and answers all that wait, the oldest first.
+    public func release() {
+        let answered = state.withLock { state in
+            state.holds = nil
+            return state.release { _ in true }
+        }
+        for request in answered { request.answer.resume(returning: request.outcome) }
+    }
+
+    /// Answers the request of one operation; the hold goes on. `outcome` is its answer, the script's by default. Returns whether the
+    /// operation was among those that wait.
+    @discardableResult
+    public func release(_ id: OperationID, with outcome: Outcome? = nil) -> Bool {
+        let answered = state.withLock { state in state.release(outcome) { $0.operation.id == id } }
+        for request in answered { request.answer.resume(returning: request.outcome) }
+        return !answered.isEmpty
+    }
+
+    /// The requests that wait to be released, the oldest first.
+    public var held: [Attempt] { state.withLock { $0.held.map(\.attempt) } }
+
+    // MARK: What was seen
+
+    /// Every request so far, in order, the answered and the cancelled included.
+    public var attempts: [Attempt] { state.withLock { $0.recording.elements } }
+
+    /// Returns once there were `count` requests since the beginning, with all of them so far. Returns fewer only when the test's task is
+    /// cancelled.
+    @discardableResult
+    public func waitForAttempts(_ count: Int) async -> [Attempt] {
+        await waitForElements(count)
+        return attempts
+    }
+
+    /// How many requests were on the wire at once, at most.
+    public var mostInFlight: Int { state.withLock { $0.most } }
+
+    /// How many requests of one ordering key were on the wire at once, at most.
+    public func mostInFlight(of orderingKey: String) -> Int { state.withLock { $0.mostOfKey[orderingKey] ?? 0 } }
+
+    // MARK: Transport
+
+    /// Answers from the script; `.interrupted` when the task is cancelled.
+    public func send(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Outcome {
+        let ticket = state.withLock { $0.ticket() }
+        let attempt = Attempt(number: 0, claim: claim, token: token, timeoutMs: timeoutMs)
+        let outcome = await withTaskCancellationHandler {
+            await withCheckedContinuation { answer in
+                let (outcome, woken) = state.withLock { $0.arrive(ticket, attempt, answer) }
+                if let outcome { answer.resume(returning: outcome) }
+                for test in woken { test.resume() }
+            }
+        } onCancel: {
+            state.withLock { $0.cancel(ticket) }?.resume(returning: .interrupted)
+        }
+        state.withLock { $0.leave(claim.operation.orderingKey) }
+        return outcome
+    }
+
+    func withRecording<Value: Sendable>(_ body: (inout Recording<Attempt>) -> Value) -> Value {
+        state.withLock { body(&$0.recording) }
+    }
+}
