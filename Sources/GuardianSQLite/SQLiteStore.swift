@@ -72,6 +72,15 @@ public final class SQLiteStore: Sendable {
         do { try pool.close() } catch { throw StoreError(error, path: configuration.path) }
     }
 
+    /// Copies the write-ahead log back into the file and empties it; waits for other writers.
+    public func checkpoint() async throws(StoreError) {
+        do {
+            try await pool.writeWithoutTransaction { db in _ = try db.checkpoint(.truncate) }
+        } catch {
+            throw StoreError(error, path: configuration.path)
+        }
+    }
+
     private static func connections(_ configuration: Configuration) -> GRDB.Configuration {
         var connections = GRDB.Configuration()
         connections.readonly = configuration.readOnly

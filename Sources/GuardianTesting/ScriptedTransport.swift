@@ -20,20 +20,24 @@ public final class ScriptedTransport: Transport, Recorder {
         public var timeoutMs: Int64
 
         /// What was sent.
-        public var operation: GuardianCore.Operation { claim.operation }
+        public var operation: Operation { claim.operation }
     }
 
     private let state: Mutex<TransportScript>
 
     /// A transport with an empty script. `outcome` answers whatever the script says nothing about; status 200 by default.
     public init(otherwise outcome: Outcome = .accepted(Answer(status: 200))) {
-        state = Mutex(TransportScript(otherwise: outcome))
+        state = Mutex(TransportScript { _ in outcome })
     }
 
     // MARK: The script
 
     /// From now on `outcome` answers whatever the script says nothing about.
-    public func answerOtherwise(_ outcome: Outcome) { state.withLock { $0.otherwise = outcome } }
+    public func answerOtherwise(_ outcome: Outcome) { answerOtherwise { _ in outcome } }
+
+    /// From now on `answer` finds the answer to whatever the script says nothing about. It must return at once, and must not call the
+    /// transport.
+    public func answerOtherwise(by answer: @escaping @Sendable (Attempt) -> Outcome) { state.withLock { $0.otherwise = answer } }
 
     /// Adds answers for the next requests, whosever they are, one each.
     public func answer(_ outcomes: Outcome...) { state.withLock { $0.next += outcomes } }

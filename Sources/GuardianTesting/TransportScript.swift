@@ -16,7 +16,7 @@ struct TransportScript: Sendable {
     }
 
     var recording = Recording<ScriptedTransport.Attempt>()
-    var otherwise: Outcome
+    var otherwise: @Sendable (ScriptedTransport.Attempt) -> Outcome
     var next: [Outcome] = []
     var ofEntity: [EntityKey: [Outcome]] = [:]
     var ofOperation: [OperationID: [Outcome]] = [:]
@@ -28,7 +28,7 @@ struct TransportScript: Sendable {
     private var cancelled: Set<Int> = []
     private var tickets = 0
 
-    init(otherwise: Outcome) { self.otherwise = otherwise }
+    init(otherwise: @escaping @Sendable (ScriptedTransport.Attempt) -> Outcome) { self.otherwise = otherwise }
 
     mutating func ticket() -> Int {
         tickets += 1
@@ -78,10 +78,8 @@ struct TransportScript: Sendable {
 
     private mutating func outcome(for attempt: ScriptedTransport.Attempt) -> Outcome {
         let operation = attempt.operation
-        if let first = Self.take(&ofOperation[operation.id, default: []]) { return first }
-        if let first = Self.take(&ofEntity[operation.entity, default: []]) { return first }
-        return Self.take(&next) ?? otherwise
+        if ofOperation[operation.id]?.isEmpty == false, let first = ofOperation[operation.id]?.removeFirst() { return first }
+        if ofEntity[operation.entity]?.isEmpty == false, let first = ofEntity[operation.entity]?.removeFirst() { return first }
+        return next.isEmpty ? otherwise(attempt) : next.removeFirst()
     }
-
-    private static func take(_ queue: inout [Outcome]) -> Outcome? { queue.isEmpty ? nil : queue.removeFirst() }
 }

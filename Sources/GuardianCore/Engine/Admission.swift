@@ -19,6 +19,14 @@ public struct Admission: Sendable {
 
     /// The operation ready to be stored; throws ``SyncError/validation(field:constraint:)`` with the name of the first field that is wrong.
     public func admit(_ new: NewOperation, at now: Timestamp, random: inout Xoshiro256) throws(SyncError) -> Operation {
+        var ticks = TickSequence()
+        return try admit(new, at: now, random: &random, ticks: &ticks)
+    }
+
+    /// As ``admit(_:at:random:)``, with ids that go on rising from one call to the next.
+    public func admit(
+        _ new: NewOperation, at now: Timestamp, random: inout Xoshiro256, ticks: inout TickSequence
+    ) throws(SyncError) -> Operation {
         let id: OperationID
         if let given = new.id {
             guard let read = OperationID(given) else {
@@ -26,7 +34,7 @@ public struct Admission: Sendable {
             }
             id = read
         } else {
-            id = .uuid(.v7(at: now, using: &random))
+            id = .uuid(.v7(tick: ticks.take(at: now), using: &random))
         }
         let key = try uuid(new.idempotencyKey, "idempotency_key") ?? .v4(using: &random)
         let trace = try uuid(new.traceID, "trace_id") ?? .v4(using: &random)

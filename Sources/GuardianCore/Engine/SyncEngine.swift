@@ -22,6 +22,12 @@ public final class SyncEngine: Sendable {
         }
     }
 
+    /// Where ids and jitter come from.
+    private struct Chance: Sendable {
+        var random: Xoshiro256
+        var ticks = TickSequence()
+    }
+
     public let configuration: Configuration
     let store: any Store
     let transport: any Transport
@@ -30,7 +36,7 @@ public final class SyncEngine: Sendable {
     let hub: EventHub
     let mailbox = Mailbox()
     private let admission: Admission
-    private let random: Mutex<Xoshiro256>
+    private let chance: Mutex<Chance>
     private let running = Atomic<Bool>(false)
     /// Whether this engine holds the lock now.
     let holdsLock = Atomic<Bool>(false)
@@ -44,7 +50,7 @@ public final class SyncEngine: Sendable {
         self.tokens = tokens
         self.clock = clock
         self.configuration = configuration
-        self.random = Mutex(random)
+        chance = Mutex(Chance(random: random))
         hub = EventHub(sinks: sinks)
         admission = Admission(limits: configuration.limits)
     }
@@ -78,10 +84,10 @@ public final class SyncEngine: Sendable {
         var stamped: [Operation] = []
         stamped.reserveCapacity(operations.count)
         let now = clock.now.wall
-        var generator = fork()
+        var own = fork(operations.count, at: now)
         for (index, operation) in operations.enumerated() {
             do throws(SyncError) {
-                stamped.append(try admission.admit(operation, at: now, random: &generator))
+                stamped.append(try admission.admit(operation, at: now, random: &own.random, ticks: &own.ticks))
             } catch {
                 guard operations.count > 1, case .validation(let field, let constraint) = error else { throw error }
                 throw .validation(field: "operations[\(index)].\(field)", constraint: constraint)
@@ -91,12 +97,15 @@ public final class SyncEngine: Sendable {
     }
 
     private func admit(_ operation: NewOperation) throws(SyncError) -> Operation {
-        var generator = fork()
-        return try admission.admit(operation, at: clock.now.wall, random: &generator)
+        let now = clock.now.wall
+        var own = fork(1, at: now)
+        return try admission.admit(operation, at: now, random: &own.random, ticks: &own.ticks)
     }
 
-    /// A generator of its own for one call, so that callers don't wait for each other.
-    private func fork() -> Xoshiro256 { Xoshiro256(seed: random.withLock { $0.next() }) }
+    /// Chance of its own for one call, with `count` ticks, so that callers don't wait for each other.
+    private func fork(_ count: Int, at now: Timestamp) -> Chance {
+        chance.withLock { Chance(random: Xoshiro256(seed: $0.random.next()), ticks: $0.ticks.reserve(count, at: now)) }
+    }
 
     private func write(_ operations: [Operation]) async throws(SyncError) -> [Receipt] {
         let receipts: [Receipt]
@@ -136,7 +145,7 @@ public final class SyncEngine: Sendable {
             holdsLock.store(false, ordering: .releasing)
             running.store(false, ordering: .releasing)
         }
-        var generator = fork()
+        var generator = fork(0, at: clock.now.wall).random
         let owner = UniqueID.v4(using: &generator).description
         await withTaskCancellationHandler {
             var loop = EngineLoop(engine: self, owner: owner, random: generator)

@@ -13,10 +13,9 @@ public struct UniqueID: Sendable, Hashable {
         UniqueID(high: random.next() & ~0xF000 | 0x4000, low: random.next() & ~(0b11 << 62) | (0b10 << 62))
     }
 
-    /// A version 7 UUID: 48 bits of `milliseconds`, then random bits, so that ids made later sort later.
-    public static func v7(at time: Timestamp, using random: inout some RandomNumberGenerator) -> UniqueID {
-        let milliseconds = UInt64(clamping: time.milliseconds) & 0xFFFF_FFFF_FFFF
-        return UniqueID(high: milliseconds << 16 | 0x7000 | random.next() & 0x0FFF, low: random.next() & ~(0b11 << 62) | (0b10 << 62))
+    /// A version 7 UUID: 48 bits of milliseconds and a counter of 12 bits, both in `tick`, then 62 random bits.
+    public static func v7(tick: UInt64, using random: inout some RandomNumberGenerator) -> UniqueID {
+        UniqueID(high: (tick >> 12 & 0xFFFF_FFFF_FFFF) << 16 | 0x7000 | tick & 0xFFF, low: random.next() & ~(0b11 << 62) | (0b10 << 62))
     }
 
     /// The version digit (RFC 9562 section 4.2).
