@@ -21,6 +21,7 @@ test: setup ## build and run every test
 	swift test -c release --skip-build
 
 bench: setup .build/baseline ## print each speed as a ratio to bare C over the same SQLite
+	$(SWIFT_BUILD) --product guardian
 	$(SWIFT_BUILD) --product guardian-bench
 	.build/release/guardian-bench
 

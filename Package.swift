@@ -78,14 +78,14 @@ let package = Package(
             name: "guardian",
             dependencies: [
                 "GuardianRuntime", "GuardianServer", "GuardianBackend", "GuardianLoad", "GuardianCore", "GuardianSQLite", "GuardianHTTP",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"), httpClient, nio[0], nio[1],
-            ] + lifecycle,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"), httpClient,
+            ] + lifecycle + nio,
             swiftSettings: settings),
         .executableTarget(
             name: "guardian-bench",
             dependencies: ["GuardianCore", "GuardianSQLite", "GuardianHTTP", "GuardianBackend", httpClient] + nio,
             path: "Benchmarks/Swift", swiftSettings: settings),
-        tests("GuardianCoreTests", ["GuardianCore"]),
+        tests("GuardianCoreTests", ["GuardianCore", "GuardianTesting"]),
         tests("GuardianSQLiteTests", ["GuardianCore", "GuardianSQLite", "GuardianTesting", grdb]),
         tests(
             "GuardianHTTPTests",

@@ -39,6 +39,22 @@ public final class HTTPTransport: Transport, Sendable {
         _ = try Origin(configuration.url, allowInsecure: configuration.allowInsecure)
     }
 
+    /// Asks `url` for anything, to see whether it answers. Sends no credentials and changes nothing.
+    public static func probe(url: String, allowInsecure: Bool, timeoutMs: Int64) async throws(HTTPConfigurationError) -> Outcome {
+        let transport = try HTTPTransport(configuration: .init(url: url, allowInsecure: allowInsecure, deviceID: ""))
+        var request = HTTPClientRequest(url: transport.origin.text + "/")
+        request.method = .HEAD
+        let outcome: Outcome
+        do {
+            let response = try await transport.client.execute(request, timeout: .milliseconds(timeoutMs))
+            outcome = .accepted(Answer(status: Int(response.status.code)))
+        } catch {
+            outcome = NetworkErrors.outcome(of: error)
+        }
+        await transport.shutdown()
+        return outcome
+    }
+
     /// Closes all connections. The transport can't be used after it.
     public func shutdown() async {
         do { try await client.shutdown() } catch {}

@@ -72,6 +72,12 @@ public final class SQLiteStore: Sendable {
         do { try pool.close() } catch { throw StoreError(error, path: configuration.path) }
     }
 
+    /// Bytes that this user can still write on the volume of `path`; nil when it can't be asked.
+    public static func freeBytes(at path: String) -> Int64? { Disk.freeBytes(at: path) }
+
+    /// Permission bits of a file or directory; nil when it can't be asked.
+    public static func mode(of path: String) -> UInt32? { Disk.mode(of: path) }
+
     /// Copies the write-ahead log back into the file and empties it; waits for other writers.
     public func checkpoint() async throws(StoreError) {
         do {

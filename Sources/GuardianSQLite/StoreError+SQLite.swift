@@ -40,6 +40,12 @@ enum Disk {
         return Int64(clamping: UInt64(info.f_bavail) * UInt64(info.f_frsize))
     }
 
+    /// Permission bits of a file or directory; nil when it can't be asked.
+    static func mode(of path: String) -> UInt32? {
+        var info = stat()
+        return stat(path, &info) == 0 ? UInt32(info.st_mode & 0o777) : nil
+    }
+
     static func errorText() -> String { String(cString: strerror(errno)) }
 
     /// Makes the directory of the store (0700) and its file (0600), when they are not there.

@@ -35,6 +35,16 @@ public final class APIServer: Sendable {
         public func url(port: Int) -> String {
             socketPath.map { "unix:" + $0 } ?? "http://\(host.contains(":") ? "[\(host)]" : host):\(port)"
         }
+
+        /// The URL of `path` at this address, as an HTTP client takes it; a socket's is `http+unix://` and its percent-encoded path.
+        public func requestURL(path: String) -> String {
+            guard let socketPath else { return url(port: port) + path }
+            let encoded = socketPath.utf8.map { byte in
+                let isPlain = byte < 128 && (Character(Unicode.Scalar(byte)).isLetter || Character(Unicode.Scalar(byte)).isNumber)
+                return isPlain ? String(Character(Unicode.Scalar(byte))) : "%" + String(byte / 16, radix: 16) + String(byte % 16, radix: 16)
+            }
+            return "http+unix://" + encoded.joined() + path
+        }
     }
 
     private enum Backing: Sendable {

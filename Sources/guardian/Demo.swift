@@ -18,7 +18,7 @@ struct Demo: AsyncParsableCommand {
     )
 
     @Option(help: "Operations enqueued while the upstream is away.") var operations = 1000
-    @Option(help: "Entities they are spread over, for each of five kinds.") var entities = 20
+    @Option(help: "Rooms, users and devices that they change.") var entities = 100
     @Option var seed: UInt64 = 7
     @Option(help: "host:port of the API; port 0 takes a free one.") var listen = "127.0.0.1:0"
 
@@ -43,9 +43,10 @@ struct Demo: AsyncParsableCommand {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await server.run { Terminal.say("API        http://127.0.0.1:\($0)/v1/status") } }
             group.addTask { try await engine.run() }
-            Terminal.say("offline    enqueuing \(operations) operations; nobody answers at \(settings.text("upstream.url"))")
+            Terminal.say("offline    enqueuing \(operations) operations over \(entities) entities; nobody answers at \(settings.text("upstream.url"))")
             let start = ContinuousClock.now
-            for operation in Workload(seed: seed, operations: operations, entities: entities) { try await engine.enqueue(operation) }
+            let workload = Workload(seed: seed, operations: operations, entities: entities, readings: false)
+            for operation in workload { try await engine.enqueue(operation) }
             Terminal.say("on disk    \(try await store.books().pending) pending after \(Self.text(ContinuousClock.now - start))")
             group.addTask { try await upstream.run() }
             Terminal.say("online     the upstream is back")
@@ -69,7 +70,7 @@ struct Demo: AsyncParsableCommand {
         let effects = upstream.effects
         let violations = OrderCheck.violations(effects.map { ($0.entity, $0.payloadSeq ?? 0) })
         let (p50, p95, p99) = latencies.percentiles
-        Terminal.say("enqueued          \(books.accepted)")
+        Terminal.say("enqueued          \(books.accepted) over \(Set(effects.map(\.entity)).count) entities")
         Terminal.say("delivered         \(books.processed)")
         Terminal.say("effects           \(effects.count)")
         Terminal.say("duplicate effects \(upstream.duplicateEffects)")

@@ -17,8 +17,8 @@ struct Guardian: AsyncParsableCommand {
         version: BuildInfo.version,
         subcommands: [
             Serve.self, Demo.self, Enqueue.self, Status.self, List.self, Show.self, Retry.self, Cancel.self, ClearFailed.self,
-            PauseDelivery.self,
-            ResumeDelivery.self, Lock.self, RebuildIndex.self, Check.self, Backend.self, Config.self, Generate.self,
+            PauseDelivery.self, ResumeDelivery.self, Lock.self, RebuildIndex.self, Check.self, Events.self, Doctor.self, Backend.self,
+            Config.self, Generate.self,
         ])
 
     static func main() async {
@@ -98,11 +98,13 @@ enum Terminal {
 struct StoreOptions: ParsableArguments {
     @Option(help: "The YAML configuration file.") var config: String?
     @Option(help: "Where guardian.sqlite lives.") var dataDir: String?
+    @Option(help: "sqlite (PostgreSQL is still to come).") var store: String?
     @Flag(help: "Print JSON.") var json = false
 
     func settings(_ more: [String: String] = [:]) throws -> Settings {
         var flags = more
         if let dataDir { flags["data_dir"] = dataDir }
+        if let store { flags["store"] = store }
         return try Settings(file: config, environment: ProcessInfo.processInfo.environment, flags: flags)
     }
 

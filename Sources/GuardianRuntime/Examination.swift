@@ -1,0 +1,146 @@
+import GuardianCore
+import GuardianHTTP
+import GuardianSQLite
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#endif
+import Foundation
+
+/// What `guardian doctor` looks at: each thing the sidecar needs, one finding each, with what to do about it.
+public struct Examination: Sendable {
+    public enum Verdict: String, Sendable {
+        case holds = "ok"
+        case warns = "warning"
+        case fails = "failed"
+    }
+
+    public struct Finding: Sendable {
+        public var check: String
+        public var verdict: Verdict
+        public var detail: String
+
+        public init(_ check: String, _ verdict: Verdict, _ detail: String) {
+            self.check = check
+            self.verdict = verdict
+            self.detail = detail
+        }
+    }
+
+    /// Bytes below which the disk is a worry.
+    static let leastFreeBytes: Int64 = 256 << 20
+    /// 2026-01-01: a clock before this build was made is wrong.
+    static let earliest = Timestamp(milliseconds: 1_767_225_600_000)
+
+    private let assembly: Assembly
+    private var settings: Settings { assembly.settings }
+
+    public init(_ settings: Settings) { assembly = Assembly(settings) }
+
+    /// Looks at all of it; changes nothing but to make the store when there is none.
+    public func run() async -> [Finding] {
+        var findings = [configuration(), directory(), disk(), clock()]
+        findings += await store()
+        findings += [token(), await upstream()]
+        return findings
+    }
+
+    private func configuration() -> Finding {
+        do {
+            _ = try assembly.api()
+            try assembly.validate()
+            let set = settings.lines.count { $0.source != Settings.Source.defaults.rawValue }
+            return Finding("config", .holds, "\(set) of \(settings.lines.count) keys set; the rest are defaults")
+        } catch {
+            return Finding("config", .fails, "\(error)")
+        }
+    }
+
+    private func directory() -> Finding {
+        let path = settings.text("data_dir")
+        guard FileManager.default.fileExists(atPath: path) else {
+            return Finding("data_dir", .warns, "\(path) is not there yet; `guardian serve` makes it")
+        }
+        guard FileManager.default.isWritableFile(atPath: path) else {
+            return Finding("data_dir", .fails, "\(path) can't be written; check its owner and mode")
+        }
+        guard let mode = SQLiteStore.mode(of: path), mode & 0o077 == 0 else {
+            return Finding("data_dir", .warns, "\(path) can be read by others; run: chmod 700 \(path)")
+        }
+        return Finding("data_dir", .holds, path)
+    }
+
+    private func disk() -> Finding {
+        let path = settings.text("data_dir")
+        let existing = FileManager.default.fileExists(atPath: path) ? path : "."
+        guard let free = SQLiteStore.freeBytes(at: existing) else { return Finding("disk", .warns, "free space is unknown") }
+        let text = "\(free >> 20) MiB free"
+        return Finding("disk", free < Self.leastFreeBytes ? .warns : .holds, free < Self.leastFreeBytes ? text + "; make room" : text)
+    }
+
+    private func clock() -> Finding {
+        let now = SystemClock().now.wall
+        return now < Self.earliest
+            ? Finding("clock", .fails, "\(now) is in the past; set the clock, or retries and the ledger's window are wrong")
+            : Finding("clock", .holds, now.rfc3339)
+    }
+
+    private func store() async -> [Finding] {
+        let store: SQLiteStore
+        do throws(StoreError) { store = try assembly.openStore() } catch { return [Finding("store", .fails, error.description)] }
+        var findings: [Finding] = []
+        do throws(StoreError) {
+            let report = try await store.check()
+            findings.append(
+                Finding(
+                    "store", .holds, "\(assembly.storePath): \(report.pending) pending, \(report.processing) processing, \(report.failed) failed"))
+            findings.append(
+                report.problems.isEmpty
+                    ? Finding("integrity", .holds, "the books balance, every line has its head")
+                    : Finding("integrity", .fails, report.problems.joined(separator: "; ") + "; run `guardian rebuild-index`"))
+            findings.append(Finding("durability", .holds, "WAL, synchronous=FULL: an answer comes after its fsync"))
+            let lock = try await store.lockState()
+            findings.append(
+                Finding("lock", .holds, lock.map { "held by \($0.fence.owner), heartbeat \($0.heartbeatAt)" } ?? "free: nobody delivers now"))
+            let pauses = try await store.loadControl().pauses.map(\.rawValue).sorted()
+            findings.append(
+                pauses.isEmpty
+                    ? Finding("delivery", .holds, "not paused")
+                    : Finding("delivery", .warns, "paused (\(pauses.joined(separator: ", "))); `guardian resume` goes on"))
+            try store.close()
+        } catch {
+            findings.append(Finding("integrity", .fails, error.description))
+        }
+        return findings
+    }
+
+    private func token() -> Finding {
+        do {
+            let asked = try settings.secret("token_file") != nil
+            let file = settings.text("upstream.auth.file")
+            if settings.text("upstream.auth.kind") == "bearer_file" {
+                guard let content = FileManager.default.contents(atPath: file), !content.isEmpty else {
+                    return Finding("token", .fails, "upstream.auth.file: \(file) can't be read or is empty")
+                }
+            }
+            return Finding("token", .holds, asked ? "callers of the API must send the token" : "callers of the API need no token")
+        } catch {
+            return Finding("token", .fails, "\(error)")
+        }
+    }
+
+    /// Any answer of the upstream's will do: what counts is that one comes.
+    private func upstream() async -> Finding {
+        let url = settings.text("upstream.url")
+        do {
+            switch try await HTTPTransport.probe(url: url, allowInsecure: settings.text("upstream.allow_insecure") == "true", timeoutMs: 5000) {
+            case .accepted(let answer), .refused(_, let answer): return Finding("upstream", .holds, "\(url) answers (\(answer.status))")
+            case .unanswered(let failure, let detail):
+                return Finding("upstream", .warns, "\(url): \(failure.rawValue): \(detail); operations wait until it answers")
+            case .unsendable, .interrupted: return Finding("upstream", .warns, "\(url) was not asked")
+            }
+        } catch {
+            return Finding("upstream", .fails, "\(error)")
+        }
+    }
+}

@@ -1,0 +1,40 @@
+import ArgumentParser
+import GuardianCore
+import GuardianRuntime
+
+struct Doctor: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Look at everything the sidecar needs and say what is wrong and what to do; exit 1 when something fails.",
+        discussion: "Example: guardian doctor --config guardian.yaml")
+    @OptionGroup var options: StoreOptions
+    @Option(help: "The upstream's URL.") var upstream: String?
+
+    func run() async throws {
+        var flags: [String: String] = [:]
+        if let upstream { flags["upstream.url"] = upstream }
+        let findings: [Examination.Finding]
+        do {
+            findings = await Examination(try options.settings(flags)).run()
+        } catch let error as SettingsError {
+            findings = [.init("config", .fails, error.description)]
+        }
+        let failed = findings.count { $0.verdict == .fails }
+        if options.json {
+            let list = findings.map { finding -> JSONValue in
+                ["check": .string(finding.check), "verdict": .string(finding.verdict.rawValue), "detail": .string(finding.detail)]
+            }
+            Terminal.say(JSONValue.object([.init("ok", .bool(failed == 0)), .init("checks", .array(list))]).text)
+        } else {
+            for finding in findings {
+                let verdict = finding.verdict.rawValue.padding(7)
+                Terminal.say("\(verdict) \(finding.check.padding(11)) \(finding.detail)")
+            }
+        }
+        if failed > 0 { throw Failure(.failed, "\(failed) of \(findings.count) checks failed") }
+    }
+}
+
+extension String {
+    /// At least `width` characters wide.
+    func padding(_ width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
+}
