@@ -25,7 +25,7 @@ bench: setup .build/baseline ## print each speed as a ratio to bare C over the s
 	$(SWIFT_BUILD) --product guardian-bench
 	.build/release/guardian-bench
 
-accept: setup .build/baseline ## run what each issue must show; ITEM=name for one, FULL=1 for full size
+accept: setup .build/baseline ## run what must hold, one line each; ITEM=name for one, FULL=1 for full size
 	$(SWIFT_BUILD) --build-tests
 	@scripts/accept.sh
 

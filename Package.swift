@@ -63,8 +63,8 @@ let package = Package(
         library("GuardianCore"),
         library("GuardianSQLite", ["GuardianCore", grdb, .product(name: "GRDBSQLite", package: "GRDB.swift")]),
         library("GuardianHTTP", ["GuardianCore", httpClient] + nio),
-        library("GuardianServer", ["GuardianCore", logging] + hummingbird + nio),
-        library("GuardianBackend", [logging] + hummingbird + nio),
+        library("GuardianServer", ["GuardianCore", logging, lifecycle[0]] + hummingbird + nio),
+        library("GuardianBackend", [logging, lifecycle[0]] + hummingbird + nio),
         library("GuardianLoad", ["GuardianCore", .product(name: "Histogram", package: "hdrhistogram-swift")]),
         library(
             "GuardianRuntime",

@@ -5,27 +5,43 @@ cd "$(dirname "$0")/.."
 guardian=.build/release/guardian
 missed=0
 
-item() { # name, what is asked, command
+item() { # name, what is asked, command; what is measured is the last line it prints that begins with "measured: ", or its last line
     [ -z "${ITEM:-}" ] || [ "$ITEM" = "$1" ] || return 0
-    local output
+    local output measured start=$SECONDS
     if output=$(eval "$3" 2>&1); then
-        echo "holds          $1: $2: $(tail -n 1 <<<"$output")"
+        measured=$(grep -o 'measured: .*' <<<"$output" | tail -n 1)
+        echo "holds          $1: $2: ${measured:-$(tail -n 1 <<<"$output")} ($((SECONDS - start)) s)"
     else
-        echo "DOES NOT HOLD  $1: $2"
+        echo "DOES NOT HOLD  $1: $2 ($((SECONDS - start)) s)"
         tail -n 20 <<<"$output"
         missed=$((missed + 1))
     fi
 }
 
-rounds=10
-[ -z "${FULL:-}" ] || rounds=50
+tests() { # filter
+    swift test -c release --skip-build --filter "$1"
+}
 
-item demo "1 000 operations offline, delivered once and in order" "DEMO_SECONDS=10 $guardian demo"
-item kills "$rounds rounds of SIGKILL: nothing lost, doubled or out of order" \
-    "GUARDIAN_KILL_ROUNDS=$rounds swift test -c release --skip-build --filter KillTests"
-item input "bad input names its field" "swift test -c release --skip-build --filter AdmissionTests"
-item store "order, fencing, books, damage" "swift test -c release --skip-build --filter SQLiteStoreTests"
-quick=--quick; [ -z "${FULL:-}" ] || quick=
-item speed "ratios against bare C" ".build/release/guardian-bench $quick"
+size() { # short, full
+    if [ -n "${FULL:-}" ]; then echo "$2"; else echo "$1"; fi
+}
+
+item demo "1 000 operations over 100 entities taken offline, delivered once and in order" "DEMO_SECONDS=10 $guardian demo"
+item job "a realistic file of 10 000 operations at 5 % errors and 50 ms: every one applied once, in order" \
+    "GUARDIAN_MAIN_JOB=10000 tests MainJobTests"
+item kills "$(size 10 50) rounds of SIGKILL while producers post: nothing lost, doubled or out of order, the books balance" \
+    "GUARDIAN_KILL_ROUNDS=$(size 10 50) tests KillTests"
+item outage "a simulated day of outage and a simulated day of 5xx: nothing failed, all delivered" "tests LongTroubleTests"
+item seeds "$(size '10 000' '1 000 000') simulated worlds: every promise after every step" \
+    "GUARDIAN_SEEDS=$(size 10000 1000000) tests SimulationTests.SimulationTests"
+item sabotage "a store that breaks one promise is found out, with its seed" "tests SabotageTests"
+item books "a row deleted by hand is noticed" "tests noticesMissingRow"
+item fsync "strace: an fsync between the write and the answer of each enqueue" "tests DurabilityTests"
+item full "a store whose commits would not reach the disk refuses to start" "tests refusesNotDurable"
+item disk "a full disk, a read-only directory, damage, a newer version: a clear error each, and serve stays up" "tests DiskTests"
+item input "bad input names its field or line and stores nothing" "tests 'BadInputTests|AdmissionTests|FileTests'"
+item memory "serve holds and drains $(size '50 000' '1 000 000') operations in 64 MiB" \
+    "GUARDIAN_MEMORY_JOB=$(size 50000 1000000) tests MemoryTests"
+item speed "ratios against bare C and the bare HTTP client" ".build/release/guardian-bench $(size --quick '')"
 
 exit $((missed > 0))

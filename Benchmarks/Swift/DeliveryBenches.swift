@@ -6,6 +6,7 @@ import GuardianSQLite
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import Synchronization
 
 /// Delivery from end to end against what the HTTP client manages alone, and how soon `serve` is ready over a long queue.
 struct DeliveryBenches {
@@ -37,27 +38,35 @@ struct DeliveryBenches {
         let store = try SQLiteStore.open(.init(path: scratch.path + "/guardian.sqlite"))
         let transport = try HTTPTransport(
             configuration: .init(url: url, deviceID: "bench", poolSize: concurrency))
+        let counter = ProcessedCounter(count)
         let engine = SyncEngine(
-            store: store, transport: transport, configuration: .init(processor: .init(workers: concurrency)))
+            store: store, transport: transport, sinks: [counter], configuration: .init(processor: .init(workers: concurrency)))
         try await engine.enqueue((0..<count).map { StoreBenches.operation($0, key: "entity-\($0)") })
         try await store.checkpoint()
         let took = try await seconds {
             async let running: Void = engine.run()
-            while try await store.books().processed < count { try await Task.sleep(for: .milliseconds(2)) }
-            engine.drain()
+            await counter.reached()
+            engine.drain()  // settles what was answered last
             try await running
         }
+        guard try await store.books().processed == count else { throw Baseline.Failed(output: "not all were settled") }
         await transport.shutdown()
         try store.close()
         return Double(count) / took
     }
 
-    /// The same bodies by AsyncHTTPClient alone, as many at once.
+    /// The same requests, bodies and headers, by AsyncHTTPClient alone, as many at once.
     private static func post(_ count: Int, to url: String) async throws -> Double {
         var settings = HTTPClient.Configuration()
         settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = concurrency
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
         let body = ByteBuffer(string: #"{"meta":{"trace_id":"","timestamp":""},"payload":\#(StoreBenches.payload)}"#)
+        let id = "0b2c4d6e-1f3a-4b5c-8d7e-9f0a1b2c3d4e"
+        let headers: HTTPHeaders = [
+            "content-type": "application/json; charset=utf-8", "accept": "application/json", "x-app-version": "0.1.0", "x-device-id": id,
+            "user-agent": "GuardianSync/0.1.0", "idempotency-key": id, "trace-id": id,
+            "traceparent": "00-0b2c4d6e1f3a4b5c8d7e9f0a1b2c3d4e-8d7e9f0a1b2c3d4e-01",
+        ]
         let took = try await seconds {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for lane in 0..<concurrency {
@@ -65,7 +74,7 @@ struct DeliveryBenches {
                         for _ in stride(from: lane, to: count, by: concurrency) {
                             var request = HTTPClientRequest(url: url + "/api/v1/heart_rates")
                             request.method = .PUT
-                            request.headers.add(name: "content-type", value: "application/json")
+                            request.headers = headers
                             request.body = .bytes(body)
                             let response = try await client.execute(request, timeout: .seconds(30))
                             _ = try await response.body.collect(upTo: 1 << 20)
@@ -112,6 +121,25 @@ struct DeliveryBenches {
         process.waitUntilExit()
         return Double(took.components.seconds) + Double(took.components.attoseconds) * 1e-18
     }
+}
+
+/// Says when so many operations were processed.
+private final class ProcessedCounter: EventSink {
+    private let left: Mutex<Int>
+    private let done = AsyncStream.makeStream(of: Void.self)
+
+    init(_ count: Int) { left = Mutex(count) }
+
+    func record(_ event: Event, at time: Timestamp) {
+        guard case .processed = event else { return }
+        let isLast = left.withLock { left in
+            left -= 1
+            return left == 0
+        }
+        if isLast { done.continuation.finish() }
+    }
+
+    func reached() async { for await _ in done.stream {} }
 }
 
 /// An HTTP server that answers at once: the least that both sides can talk to.

@@ -8,12 +8,12 @@ struct AnswerReader {
     let origin: Origin
 
     func outcome(
-        status: Int, headers: HTTPHeaders, body: ByteBuffer, operation: Operation, route: Route, now: Timestamp
+        status: Int, headers: HTTPHeaders, body: ByteBuffer, operation: Operation, route: Route, url: String
     ) -> Outcome {
         let text = body.readableBytes == 0 ? "" : String(buffer: body)
-        if let stranger = stranger(status, headers, text) { return .unanswered(.foreign, detail: stranger) }
+        if let stranger = stranger(status, headers, text, url) { return .unanswered(.foreign, detail: stranger) }
         var answer = Answer(status: status, etag: headers.first(name: "etag"))
-        answer.retryAfterMs = headers.first(name: "retry-after").flatMap { RetryAfter.milliseconds($0, now: now) }
+        answer.retryAfterMs = headers.first(name: "retry-after").flatMap { RetryAfter.milliseconds($0, now: SystemClock().now.wall) }
         if (200..<300).contains(status), !text.isEmpty, isJSON(headers) || envelope == .standard {
             do throws(JSONScanner.Defect) { try JSONScanner.checkObject(text) } catch {
                 if envelope == .standard || !isJSONValue(text) {
@@ -35,9 +35,9 @@ struct AnswerReader {
     }
 
     /// Why this can't be our server's answer: a captive portal's or proxy's page (spec section 4, last row).
-    private func stranger(_ status: Int, _ headers: HTTPHeaders, _ text: String) -> String? {
+    private func stranger(_ status: Int, _ headers: HTTPHeaders, _ text: String, _ url: String) -> String? {
         if status == 511 { return "511: the network asks for a login" }
-        if status == 301 || status == 302 || status == 303, let target = headers.first(name: "location"), origin.resolve(target) == nil {
+        if status == 301 || status == 302 || status == 303, let target = headers.first(name: "location"), origin.resolve(target, from: url) == nil {
             return "\(status) to another origin"
         }
         guard (200..<300).contains(status), !text.isEmpty else { return nil }

@@ -14,11 +14,13 @@ public final class HTTPTransport: Transport, Sendable {
     private let routes: RouteTable
     private let client: HTTPClient
     private let builder: RequestBuilder
+    private let timer = AttemptTimer()
 
     /// Throws ``HTTPConfigurationError`` when the URL can't be used, or would send data in clear.
     public init(configuration: HTTPTransportConfiguration) throws(HTTPConfigurationError) {
         self.configuration = configuration
         origin = try Origin(configuration.url, allowInsecure: configuration.allowInsecure)
+        try RouteTable.check(configuration.routes)
         routes = RouteTable(configuration.routes)
         builder = RequestBuilder(configuration: configuration)
         var settings = HTTPClient.Configuration(
@@ -37,6 +39,7 @@ public final class HTTPTransport: Transport, Sendable {
     /// Throws what ``init(configuration:)`` would, and opens nothing.
     public static func check(_ configuration: HTTPTransportConfiguration) throws(HTTPConfigurationError) {
         _ = try Origin(configuration.url, allowInsecure: configuration.allowInsecure)
+        try RouteTable.check(configuration.routes)
     }
 
     /// Asks `url` for anything, to see whether it answers. Sends no credentials and changes nothing.
@@ -57,6 +60,7 @@ public final class HTTPTransport: Transport, Sendable {
 
     /// Closes all connections. The transport can't be used after it.
     public func shutdown() async {
+        timer.stop()
         do { try await client.shutdown() } catch {}
     }
 
@@ -76,35 +80,44 @@ public final class HTTPTransport: Transport, Sendable {
         } catch {
             return .unsendable(LastError(class: .permanent, code: error.code, message: error.message))
         }
-        let deadline = NIODeadline.now() + .milliseconds(timeoutMs)
+        let (outcome, isLate) = await timer.bound(milliseconds: timeoutMs) {
+            do {
+                return try await exchange(operation, route, path, body, token: token)
+            } catch {
+                return NetworkErrors.outcome(of: error)
+            }
+        }
+        return isLate && outcome == .interrupted ? .unanswered(.timeout, detail: "no answer in time") : outcome
+    }
+
+    private func exchange(_ operation: Operation, _ route: Route, _ path: String, _ body: ByteBuffer, token: String?) async throws -> Outcome {
         var url = origin.text + path
         for _ in 0...Self.redirectLimit {
             var request = HTTPClientRequest(url: url)
             request.method = HTTPMethod(rawValue: route.method)
             request.headers = builder.headers(of: operation, token: token)
             request.body = .bytes(body)
-            do {
-                let response = try await client.execute(request, deadline: deadline)
-                if response.status == .temporaryRedirect || response.status == .permanentRedirect,
-                    let next = response.headers.first(name: "location").flatMap({ origin.resolve($0) })
-                {
-                    _ = try await response.body.collect(upTo: configuration.responseBodyLimit)
-                    url = next
-                    continue
-                }
-                return try await read(response, operation, route)
-            } catch {
-                return NetworkErrors.outcome(of: error)
+            let response = try await client.execute(request, deadline: .distantFuture)
+            if response.status == .temporaryRedirect || response.status == .permanentRedirect,
+                let next = response.headers.first(name: "location").flatMap({ origin.resolve($0, from: url) })
+            {
+                _ = try await response.body.collect(upTo: configuration.responseBodyLimit)
+                url = next
+                continue
             }
+            return try await read(response, operation, route, url)
         }
         return .refused(.permanent, Answer(status: 308, code: "TOO_MANY_REDIRECTS", message: "more than \(Self.redirectLimit) redirects"))
     }
 
-    private func read(_ response: HTTPClientResponse, _ operation: Operation, _ route: Route) async throws -> Outcome {
+    private func read(_ response: HTTPClientResponse, _ operation: Operation, _ route: Route, _ url: String) async throws -> Outcome {
         let status = Int(response.status.code)
         let body: ByteBuffer
         do {
             body = try await response.body.collect(upTo: configuration.responseBodyLimit)
+        } catch is NIOTooManyBytesError where status >= 300 {
+            // The status says what it means; only its words are lost.
+            body = ByteBuffer(string: "the answer is larger than \(configuration.responseBodyLimit) bytes")
         } catch is NIOTooManyBytesError {
             return .refused(
                 .transient,
@@ -114,6 +127,6 @@ public final class HTTPTransport: Transport, Sendable {
         }
         let reader = AnswerReader(envelope: configuration.envelope, origin: origin)
         return reader.outcome(
-            status: status, headers: response.headers, body: body, operation: operation, route: route, now: SystemClock().now.wall)
+            status: status, headers: response.headers, body: body, operation: operation, route: route, url: url)
     }
 }

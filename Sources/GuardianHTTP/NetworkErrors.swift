@@ -23,7 +23,9 @@ enum NetworkErrors {
             default: return .unanswered(.reset, detail: error.shortDescription)
             }
         }
-        if error is NIOSSLError || error is BoringSSLError { return .unanswered(.tls, detail: "the TLS handshake failed: \(error)") }
+        if error is NIOSSLError || error is NIOSSLExtraError || error is BoringSSLError {
+            return .unanswered(.tls, detail: "the TLS handshake failed: \(error)")
+        }
         if let error = error as? NIOConnectionError {
             if error.dnsAError != nil, error.connectionErrors.isEmpty { return .unanswered(.dns, detail: "\(error.host) has no address") }
             guard let first = error.connectionErrors.first else { return .unanswered(.dns, detail: "\(error.host) has no address") }

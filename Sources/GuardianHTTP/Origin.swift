@@ -1,3 +1,5 @@
+import Foundation
+
 /// Scheme, host and port of the upstream, and the path prefix its URL has.
 struct Origin: Sendable {
     /// Without a slash at the end.
@@ -26,8 +28,14 @@ struct Origin: Sendable {
         text = root + path
     }
 
-    /// The URL that a `Location` names, if it lies within the origin.
-    func resolve(_ location: String) -> String? {
+    /// The URL that a `Location` in an answer from `url` names, if it lies within the origin (RFC 3986 section 5).
+    func resolve(_ location: String, from url: String) -> String? {
+        let scheme = location.prefix { $0 != ":" && $0 != "/" && $0 != "?" && $0 != "#" }
+        let isRelative = !location.hasPrefix("/") && !location.dropFirst(scheme.count).hasPrefix(":")
+        if isRelative {
+            guard let base = URL(string: url), let full = URL(string: location, relativeTo: base) else { return nil }
+            return resolve(full.absoluteString, from: url)
+        }
         if location.hasPrefix("/"), !location.hasPrefix("//") { return root + location }
         let lower = location.lowercased()
         return lower == root || lower.hasPrefix(root + "/") ? root + location.dropFirst(root.count) : nil

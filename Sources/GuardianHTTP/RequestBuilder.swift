@@ -17,13 +17,11 @@ struct RequestBuilder: Sendable {
 
     func headers(of operation: Operation, token: String?) -> HTTPHeaders {
         var headers = constant
-        let trace = operation.traceID.description
+        headers.reserveCapacity(headers.count + 4)
         headers.add(name: "idempotency-key", value: operation.idempotencyKey.description)
-        headers.add(name: "trace-id", value: trace)
+        headers.add(name: "trace-id", value: operation.traceID.description)
         // W3C Trace Context: the trace is the operation's; the span is the second half of its key.
-        let key = operation.idempotencyKey.description.utf8.filter { $0 != UInt8(ascii: "-") }
-        let span = String(decoding: key.suffix(16), as: UTF8.self)
-        headers.add(name: "traceparent", value: "00-\(trace.filter { $0 != "-" })-\(span)-01")
+        headers.add(name: "traceparent", value: "00-\(operation.traceID.hex)-\(operation.idempotencyKey.lowHex)-01")
         if let token { headers.add(name: "authorization", value: "Bearer \(token)") }
         return headers
     }

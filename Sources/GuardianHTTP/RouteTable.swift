@@ -9,6 +9,22 @@ public struct RouteTable: Sendable {
         exact = Dictionary(routes.map { ($0.operation + " " + $0.entity, $0) }) { $1 }
     }
 
+    /// Throws for a path that can't make a URL of the origin: without a slash in front it would continue the host's name.
+    static func check(_ routes: [Route]) throws(HTTPConfigurationError) {
+        for (index, route) in routes.enumerated() {
+            var isOpen = false
+            var isBalanced = true
+            for byte in route.path.utf8 where byte == UInt8(ascii: "{") || byte == UInt8(ascii: "}") {
+                isBalanced = isBalanced && (byte == UInt8(ascii: "{")) != isOpen
+                isOpen.toggle()
+            }
+            guard route.path.hasPrefix("/"), isBalanced, !isOpen, route.path.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+                throw HTTPConfigurationError(
+                    key: "upstream.routes[\(index)].path", message: "must begin with / and close each { (it is \"\(route.path)\")")
+            }
+        }
+    }
+
     /// The exact route, else one with a wildcard, else plain REST for create, update and delete.
     public func route(for operation: Operation) -> Route? {
         let (type, entity) = (operation.type, operation.entity.type)
@@ -50,6 +66,13 @@ public struct RouteTable: Sendable {
             default: continue
             }
         }
+        let wanted = KeySpelling.snakeCase(name)
+        for member in payload?.members ?? [] where KeySpelling.snakeCase(member.name) == wanted {
+            switch member.value {
+            case .string(let text), .number(let text): return text
+            default: continue
+            }
+        }
         throw Unroutable(code: "MISSING_PARAMETER", message: "the payload has no \"\(name)\", which the route's path asks for")
     }
 
@@ -87,9 +110,12 @@ public struct Unroutable: Error, Sendable, Equatable {
 enum KeySpelling {
     static func snakeCase(_ name: String) -> String {
         var out = ""
-        for character in name {
+        let all = Array(name)
+        for (index, character) in all.enumerated() {
             if character.isUppercase {
-                if !out.isEmpty { out += "_" }
+                // A word begins at a capital after a small letter, and at the last capital of a run before one.
+                let begins = index > 0 && (!all[index - 1].isUppercase || (index + 1 < all.count && all[index + 1].isLowercase))
+                if begins, all[index - 1] != "_" { out += "_" }
                 out += character.lowercased()
             } else {
                 out.append(character)
@@ -101,6 +127,6 @@ enum KeySpelling {
     static func camelCase(_ name: String) -> String {
         let parts = name.split(separator: "_", omittingEmptySubsequences: true)
         guard let first = parts.first else { return name }
-        return parts.dropFirst().reduce(String(first)) { $0 + $1.prefix(1).uppercased() + $1.dropFirst() }
+        return parts.dropFirst().reduce(name.prefix { $0 == "_" } + String(first)) { $0 + $1.prefix(1).uppercased() + $1.dropFirst() }
     }
 }

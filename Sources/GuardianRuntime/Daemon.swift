@@ -55,10 +55,7 @@ public struct Daemon: Sendable {
             if try await group.next() == .stopAsked {
                 // With an engine it is drained; without one there is nothing to finish.
                 opened.finish()
-                if let engine = await engines.first(where: { _ in true }) {
-                    engine.drain()
-                    _ = try await group.next()
-                }
+                if let engine = await engines.first(where: { _ in true }), engine.drain() { _ = try await group.next() }
             }
             group.cancelAll()
             do { while try await group.next() != nil {} } catch is CancellationError {}
@@ -68,8 +65,7 @@ public struct Daemon: Sendable {
     private func deliver(
         _ server: APIServer, url: String, opened: AsyncStream<SyncEngine>.Continuation, tell: @escaping @Sendable (State) -> Void
     ) async throws {
-        let store = try await openStore(server, url: url, tell: tell)
-        let (engine, transport) = try await assembly.engine(store: store, sinks: sinks)
+        let (store, engine, transport) = try await open(server, url: url, tell: tell)
         server.serve(engine: engine, store: store)
         opened.yield(engine)
         tell(.ready(url: url))
@@ -81,14 +77,24 @@ public struct Daemon: Sendable {
         try store.close()
     }
 
-    private func openStore(_ server: APIServer, url: String, tell: @escaping @Sendable (State) -> Void) async throws -> SQLiteStore {
+    /// A store that could be opened, and the engine over it. Tried again until it works; what is wrong is told once.
+    private func open(
+        _ server: APIServer, url: String, tell: @escaping @Sendable (State) -> Void
+    ) async throws -> (SQLiteStore, SyncEngine, HTTPTransport) {
         var told: StoreError?
         while true {
-            do throws(StoreError) {
-                return try assembly.openStore()
-            } catch {
+            do {
+                let store = try assembly.openStore()
+                do {
+                    let (engine, transport) = try await assembly.engine(store: store, sinks: sinks)
+                    return (store, engine, transport)
+                } catch {
+                    try store.close()
+                    throw error
+                }
+            } catch let error as StoreError {
                 server.refuse(error)
-                if error != told { tell(.notReady(url: url, error)) }
+                if error.name != told?.name { tell(.notReady(url: url, error)) }
                 told = error
             }
             try await Task.sleep(for: Self.retryEvery)

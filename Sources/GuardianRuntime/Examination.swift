@@ -37,7 +37,7 @@ public struct Examination: Sendable {
 
     public init(_ settings: Settings) { assembly = Assembly(settings) }
 
-    /// Looks at all of it; changes nothing but to make the store when there is none.
+    /// Looks at all of it; changes nothing.
     public func run() async -> [Finding] {
         var findings = [configuration(), directory(), disk(), clock()]
         findings += await store()
@@ -86,6 +86,9 @@ public struct Examination: Sendable {
     }
 
     private func store() async -> [Finding] {
+        guard FileManager.default.fileExists(atPath: assembly.storePath) else {
+            return [Finding("store", .warns, "\(assembly.storePath) is not there yet; `guardian serve` makes it")]
+        }
         let store: SQLiteStore
         do throws(StoreError) { store = try assembly.openStore() } catch { return [Finding("store", .fails, error.description)] }
         var findings: [Finding] = []
@@ -98,7 +101,12 @@ public struct Examination: Sendable {
                 report.problems.isEmpty
                     ? Finding("integrity", .holds, "the books balance, every line has its head")
                     : Finding("integrity", .fails, report.problems.joined(separator: "; ") + "; run `guardian rebuild-index`"))
-            findings.append(Finding("durability", .holds, "WAL, synchronous=FULL: an answer comes after its fsync"))
+            let (journal, synchronous) = try await store.durability()
+            let isDurable = journal == "wal" && synchronous >= 2
+            findings.append(
+                Finding(
+                    "durability", isDurable ? .holds : .fails,
+                    "journal_mode \(journal), synchronous \(synchronous): an answer \(isDurable ? "comes" : "does not come") after its fsync"))
             let lock = try await store.lockState()
             findings.append(
                 Finding("lock", .holds, lock.map { "held by \($0.fence.owner), heartbeat \($0.heartbeatAt)" } ?? "free: nobody delivers now"))

@@ -53,11 +53,10 @@ public final class SQLiteStore: Sendable {
     public static func open(_ configuration: Configuration) throws(StoreError) -> SQLiteStore {
         do {
             if !configuration.readOnly { try Disk.prepare(path: configuration.path) }
+            try lookBeforeWriting(configuration)
             let pool = try DatabasePool(path: configuration.path, configuration: connections(configuration))
             let store = SQLiteStore(configuration, pool)
-            let migrations = Migrations.all
-            if let newer = try pool.read({ db in try newerMigration(db, migrations) }) { throw StoreError.newerVersion(found: newer) }
-            if !configuration.readOnly { try migrations.migrate(pool) }
+            if !configuration.readOnly { try Migrations.all.migrate(pool) }
             try pool.writeWithoutTransaction { db in try makeDurable(db, configuration) }
             try store.lineUp()
             return store
@@ -66,10 +65,25 @@ public final class SQLiteStore: Sendable {
         }
     }
 
-    /// Ends all connections. Writes that wait are answered first.
+    /// Copies the log back into the file and ends all connections. Writes that wait are answered first.
     public func close() throws(StoreError) {
         queue.close()
-        do { try pool.close() } catch { throw StoreError(error, path: configuration.path) }
+        do {
+            // What can't be copied now (another process reads) stays in the log, and is as safe there.
+            if !configuration.readOnly { try pool.writeWithoutTransaction { db in _ = try db.checkpoint(.passive) } }
+            try pool.close()
+        } catch { throw StoreError(error, path: configuration.path) }
+    }
+
+    /// How commits reach the disk, as the writer's connection answers: `journal_mode` and `synchronous` (2 is FULL).
+    public func durability() async throws(StoreError) -> (journal: String, synchronous: Int) {
+        do {
+            return try await pool.writeWithoutTransaction { db in
+                (try String.fetchOne(db, sql: "PRAGMA journal_mode") ?? "", try Int.fetchOne(db, sql: "PRAGMA synchronous") ?? -1)
+            }
+        } catch {
+            throw StoreError(error, path: configuration.path)
+        }
     }
 
     /// Bytes that this user can still write on the volume of `path`; nil when it can't be asked.
@@ -102,10 +116,19 @@ public final class SQLiteStore: Sendable {
         return connections
     }
 
-    private static func newerMigration(_ db: Database, _ migrations: DatabaseMigrator) throws -> String? {
-        guard try db.tableExists("grdb_migrations") else { return nil }
-        let known = Set(migrations.migrations)
-        return try String.fetchAll(db, sql: "SELECT identifier FROM grdb_migrations ORDER BY identifier DESC").first { !known.contains($0) }
+    /// Opening a pool writes to the file. A store that is damaged or of a newer version must stay as it is, so it is read first.
+    private static func lookBeforeWriting(_ configuration: Configuration) throws {
+        guard Disk.size(of: configuration.path) ?? 0 > 0 else { return }
+        var reading = connections(configuration)
+        reading.readonly = true
+        let known = Set(Migrations.all.migrations)
+        try DatabaseQueue(path: configuration.path, configuration: reading).read { db in
+            guard try db.tableExists("grdb_migrations") else { return }
+            let found = try String.fetchAll(db, sql: "SELECT identifier FROM grdb_migrations ORDER BY identifier DESC")
+            if let newer = found.first(where: { !known.contains($0) }) { throw StoreError.newerVersion(found: newer) }
+            guard try db.tableExists("books") else { return }
+            for table in ["books", "lock", "setting", "upstream"] { _ = try Row.fetchOne(db, sql: "SELECT * FROM \(table)") }
+        }
     }
 
     /// Pages in the WAL (16 MiB) at which it is copied back into the file. Four times SQLite's default: pages that many commits write,

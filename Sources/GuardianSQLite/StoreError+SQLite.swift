@@ -46,6 +46,12 @@ enum Disk {
         return stat(path, &info) == 0 ? UInt32(info.st_mode & 0o777) : nil
     }
 
+    /// Bytes of a file; nil when it is not there.
+    static func size(of path: String) -> Int64? {
+        var info = stat()
+        return stat(path, &info) == 0 ? Int64(info.st_size) : nil
+    }
+
     static func errorText() -> String { String(cString: strerror(errno)) }
 
     /// Makes the directory of the store (0700) and its file (0600), when they are not there.

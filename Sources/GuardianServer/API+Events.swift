@@ -2,6 +2,7 @@ import GuardianCore
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import ServiceLifecycle
 
 extension API {
     /// A comment goes out this often, so that a reader that went away is noticed and proxies keep the connection.
@@ -25,6 +26,10 @@ extension API {
                         try await Task.sleep(for: Self.heartbeat)
                         source.yield(": still here\n\n")
                     }
+                }
+                group.addTask {
+                    try await gracefulShutdown()
+                    source.finish()
                 }
                 for await frame in frames { try await writer.write(ByteBuffer(string: frame)) }
                 group.cancelAll()

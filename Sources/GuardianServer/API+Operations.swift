@@ -33,7 +33,11 @@ extension API {
                     throw .validation(field: "operations[\(index)].\(field)", constraint: constraint)
                 }
             }
-            let receipts = try await engine.enqueue(operations)
+            let receipts: [Receipt]
+            do throws(SyncError) { receipts = try await engine.enqueue(operations) } catch {
+                guard operations.count == 1, case .validation(let field, let constraint) = error else { throw error }
+                throw .validation(field: "operations[0].\(field)", constraint: constraint)
+            }
             return Self.json(.accepted, ["receipts": .array(receipts.map(\.json))])
         } catch {
             throw Problem(error)
@@ -57,9 +61,17 @@ extension API {
         return Self.json(.accepted, ["receipts": .array(intake.receipts.map(\.json))])
     }
 
+    private static let filters = [
+        "status", "operation_type", "entity_type", "entity_id", "trace_id", "since", "until", "limit", "cursor",
+    ]
+
     /// Filters in the query; pages by cursor.
     func list(_ request: Request) async throws -> Response {
         let query = request.uri.queryParameters
+        for (name, _) in query where !Self.filters.contains(String(name)) {
+            let near = NearestName.of(String(name), in: Self.filters).map { "; did you mean \($0)?" } ?? ""
+            throw Problem(SyncError.validation(field: String(name.prefix(64)), constraint: "is not a filter" + near))
+        }
         func bad(_ field: String, _ constraint: String) -> Problem { Problem(SyncError.validation(field: field, constraint: constraint)) }
         var filter = OperationFilter()
         if let text = query["status"] {

@@ -1,3 +1,4 @@
+import Foundation
 import GuardianCore
 import HTTPTypes
 import Hummingbird
@@ -16,7 +17,8 @@ struct API: Sendable {
     }
 
     static func id(_ context: some RequestContext) throws -> OperationID {
-        let text = try context.parameters.require("id")
+        let raw = try context.parameters.require("id")
+        let text = raw.removingPercentEncoding ?? raw
         guard let id = OperationID(text) else { throw Problem(SyncError.notFound(id: String(text.prefix(128)))) }
         return id
     }
@@ -43,7 +45,7 @@ struct API: Sendable {
     }
 
     func show(_ id: OperationID) async throws -> Response {
-        let found: Operation?
+        let found: GuardianCore.Operation?
         do throws(StoreError) { found = try await store.operation(id) } catch { throw Problem(SyncError.store(error)) }
         guard let found else { throw Problem(SyncError.notFound(id: id.description)) }
         return Self.json(.ok, found.json())
@@ -66,7 +68,10 @@ struct API: Sendable {
         do throws(StoreError) { count = try await store.retry([id], now: SystemClock().now.wall) } catch {
             throw Problem(SyncError.store(error))
         }
-        guard count == 1 else { throw Problem(SyncError.refused(reason: "operation \(id) is not among the failed ones")) }
+        guard count == 1 else {
+            _ = try await show(id)
+            throw Problem(SyncError.refused(reason: "operation \(id) is not among the failed ones"))
+        }
         engine.wake()
         return Self.json(.ok, ["id": .string(id.description), "status": "pending"])
     }

@@ -3,6 +3,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import ServiceLifecycle
 import Synchronization
 
 /// The sidecar's HTTP API (spec section 7).
@@ -51,6 +52,9 @@ public final class APIServer: Sendable {
         case missing(StoreError)
         case open(API)
     }
+
+    /// Time that requests under way, and event streams, get to end.
+    static let longestGoodbye = Duration.seconds(2)
 
     public let configuration: Configuration
     private let backing: Mutex<Backing>
@@ -113,6 +117,16 @@ public final class APIServer: Sendable {
                 if let path = configuration.socketPath { SocketFile.close(path) }
                 onListening(channel.localAddress?.port ?? configuration.port)
             }, logger: logger)
-        try await application.runService(gracefulShutdownSignals: [])
+        // A server that is cancelled while it accepts a connection traps (NIOAsyncWriter's deinit), so cancelling begins a graceful end.
+        var services = ServiceGroupConfiguration(
+            services: [.init(service: application)], gracefulShutdownSignals: [], logger: logger)
+        services.maximumGracefulShutdownDuration = Self.longestGoodbye
+        let group = ServiceGroup(configuration: services)
+        let running = Task { try await group.run() }
+        try await withTaskCancellationHandler {
+            try await running.value
+        } onCancel: {
+            Task { await group.triggerGracefulShutdown() }
+        }
     }
 }

@@ -8,7 +8,8 @@ struct Gate<Context: RequestContext>: RouterMiddleware {
     func handle(_ request: Request, context: Context, next: (Request, Context) async throws -> Response) async throws -> Response {
         try checkSource(request)
         if let token = configuration.token, request.uri.path != "/healthz", request.uri.path != "/readyz" {
-            guard Self.equal(request.headers[.authorization] ?? "", "Bearer " + token) else {
+            let given = request.headers[.authorization] ?? ""
+            guard given.prefix(7).lowercased() == "bearer ", Self.equal(String(given.dropFirst(7)), token) else {
                 throw Problem(.unauthorized, "unauthorized", "send the token as `Authorization: Bearer …`")
             }
         }

@@ -18,7 +18,9 @@ struct Events: AsyncParsableCommand {
         if let count, count < 1 { throw Failure(.usage, "--count: must be 1 or more") }
         let settings = try options.settings(listen.map { ["listen": $0] } ?? [:])
         let sidecar = try Assembly(settings).api()
-        let client = HTTPClient(eventLoopGroupProvider: .singleton)
+        var configuration = HTTPClient.Configuration()
+        configuration.connectionPool.retryConnectionEstablishment = false
+        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         do {
             try await follow(client, url: sidecar.requestURL(path: "/v1/events"), where: settings.text("listen"), token: sidecar.token)
         } catch {

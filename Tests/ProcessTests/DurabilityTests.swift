@@ -36,8 +36,10 @@ extension ProcessTests {
             }
             #expect(serve.terminate() == 0)
 
-            let end = "\(serve.pid) +++ exited with 0 +++"
-            try await Web.wait("the end of the trace") { try String(contentsOfFile: file, encoding: .utf8).contains(end) }
+            try await Web.wait("the end of the trace") {
+                try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n")
+                    .contains { $0.hasPrefix("\(serve.pid) ") && $0.hasSuffix("+++ exited with 0 +++") }
+            }
             let trace = CommitTrace(try String(contentsOfFile: file, encoding: .utf8))
             for mark in marks { #expect(trace.verdict(on: mark) == .durable, "\(mark)") }
         }

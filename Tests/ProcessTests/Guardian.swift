@@ -30,7 +30,7 @@ final class Guardian: @unchecked Sendable {
         while !guardian.errors.contains(ready) {
             guard guardian.isRunning, ContinuousClock.now < end else {
                 guardian.kill()
-                throw NotReady(output: guardian.errors)
+                throw NotReady(output: String(guardian.errors.prefix(2000)))
             }
             try await Task.sleep(for: .milliseconds(2))
         }
@@ -70,6 +70,13 @@ final class Guardian: @unchecked Sendable {
         let text = errors
         guard let found = text.range(of: words + "(http|unix)", options: [.regularExpression, .backwards]) else { return "" }
         return String(text[text.index(found.lowerBound, offsetBy: words.count)...].prefix { !$0.isWhitespace && $0 != ";" })
+    }
+
+    /// The most memory that it had so far, in KiB, as the kernel says it.
+    var peakKiB: Int {
+        let status = FileManager.default.contents(atPath: "/proc/\(pid)/status").map { String(decoding: $0, as: UTF8.self) }
+        let line = status?.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+        return line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } ?? 0
     }
 
     func kill() {

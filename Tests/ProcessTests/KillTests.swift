@@ -39,7 +39,7 @@ extension ProcessTests {
             try await verify(backend, scene)
             let (reposts, duplicates) = scene.repeats
             print(
-                "kill rounds: \(rounds) rounds, \(scene.acknowledged) acknowledged, \(reposts) posted again, \(duplicates) of them on disk already"
+                "measured: \(rounds) rounds, \(scene.acknowledged) acknowledged, \(reposts) posted again, \(duplicates) of them on disk already"
             )
         }
 

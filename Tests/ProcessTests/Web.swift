@@ -17,6 +17,9 @@ enum Web {
         var json: JSONValue { (try? JSONValue(parsing: body)) ?? .null }
     }
 
+    /// An operation that is taken.
+    static let operation = #"{"operation_type":"update","entity_type":"room","entity_id":"r1","payload":{}}"#
+
     /// No whole answer came.
     struct NoAnswer: Error { var what: String }
 
@@ -52,6 +55,16 @@ enum Web {
         Int(try await get(url, "/v1/status").json["books"]?["processed"]?.integer ?? 0)
     }
 
+    /// Makes the reference upstream answer every request with `status`; nil makes it work again.
+    static func setMode(_ url: String, status: Int?) async throws {
+        let mode = status.map { #"{"mode":"status","status":\#($0)}"# } ?? #"{"mode":"up"}"#
+        #expect(try await send("PUT", url, "/_mode", body: mode).status == 200)
+    }
+
+    static func failed(_ url: String) async throws -> Int {
+        Int(try await get(url, "/v1/status").json["books"]?["failed"]?.integer ?? 0)
+    }
+
     struct Effect {
         var key: String
         var entity: String
@@ -66,12 +79,29 @@ enum Web {
         }
     }
 
-    /// Asks again until it is so; at most a minute.
-    static func wait(_ what: String, until isSo: () async throws -> Bool) async throws {
-        let end = ContinuousClock.now + .seconds(60)
+    /// The ids of what is stored, a thousand at most.
+    static func listed(_ url: String) async throws -> Set<String> {
+        let answer = try await get(url, "/v1/operations?limit=1000")
+        return Set(try #require(answer.json["operations"]?.elements, "\(answer.body)").compactMap { $0["id"]?.string })
+    }
+
+    /// Expects a daemon that is up, has no store, and says why.
+    static func expectNotReady(_ url: String, because reason: String) async throws {
+        #expect(try await get(url, "/healthz").status == 200)
+        for (method, path) in [("GET", "/readyz"), ("GET", "/v1/operations"), ("POST", "/v1/operations"), ("GET", "/v1/status")] {
+            let answer = try await send(method, url, path, body: method == "POST" ? operation : "")
+            #expect(answer.status == 503, "\(method) \(path): \(answer.body)")
+            #expect(answer.headers.contains("application/problem+json"), "\(method) \(path): \(answer.headers)")
+            #expect(answer.json["detail"]?.string?.contains(reason) == true, "\(method) \(path): \(answer.body)")
+        }
+    }
+
+    /// Asks again until it is so; at most `seconds`.
+    static func wait(_ what: String, seconds: Int = 60, until isSo: () async throws -> Bool) async throws {
+        let end = ContinuousClock.now + .seconds(seconds)
         while try await !isSo() {
             guard ContinuousClock.now < end else {
-                Issue.record("waited a minute for \(what)")
+                Issue.record("waited \(seconds) s for \(what)")
                 return
             }
             try await Task.sleep(for: .milliseconds(5))

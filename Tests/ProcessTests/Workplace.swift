@@ -1,5 +1,6 @@
 import Foundation
 import GuardianCore
+import Testing
 
 /// A data directory of its own, and how `serve` and commands are called on it.
 struct Workplace {
@@ -32,6 +33,33 @@ struct Workplace {
     /// Runs a command on this data directory.
     func run(_ command: String..., environment: [String: String] = [:]) async throws -> Guardian.Answer {
         try await Guardian.run(command + ["--data-dir", path], environment: environment)
+    }
+
+    /// Starts `serve` where the store can't be opened; returns when it has said so.
+    func serveNotReady() async throws -> Guardian {
+        try await Guardian.start(arguments(upstream: Self.nobody), environment: Self.quick, ready: "not ready on ")
+    }
+
+    /// Enqueues an update of an entity of its own.
+    func enqueue(_ id: String) async throws -> Guardian.Answer {
+        try await run(
+            "enqueue", "--operation", "update", "--entity-type", "room", "--entity-id", id, "--id", id, "--payload", #"{"seq":1}"#,
+            "--json")
+    }
+
+    /// What SQLite's own shell says on the store.
+    @discardableResult
+    func sqlite(_ sql: String) async throws -> String {
+        let answer = try await Shell.run(["sqlite3", "-cmd", ".timeout 10000", store, sql])
+        #expect(answer.status == 0, "\(answer.errors)")
+        return answer.output
+    }
+
+    /// Expects that `check` finds nothing wrong.
+    func expectBalance() async throws {
+        let check = try await run("check", "--json")
+        #expect(check.status == 0, "\(check.output)\(check.errors)")
+        #expect(check.json["gap"]?.integer == 0)
     }
 
     func remove() {

@@ -17,7 +17,7 @@ import Testing
             for lane in 0..<lanes { group.addTask { await Self.run(from: Self.first + lane, to: last, by: lanes) } }
             return await group.reduce(into: Totals()) { $0.add($1) }
         }
-        print("worlds \(last - Self.first), seeds \(Self.first)..<\(last): \(total)")
+        print("measured: worlds \(last - Self.first), seeds \(Self.first)..<\(last): \(total)")
         #expect(total.violations == 0)
         #expect(total.processed > 0)
     }

@@ -22,26 +22,27 @@ struct EngineLoop {
             let alarm = Alarm()
             group.addTask { [engine] in await alarm.run(clock: engine.clock, mailbox: engine.mailbox) }
             group.addTask { [engine] in await LedgerSweep(engine: engine).run() }
-            var actions = processor.handle(.tick, now: engine.clock.now, random: &random)
+            var now = engine.clock.now
+            var actions = processor.handle(.tick, now: now, random: &random)
             while true {
-                for action in actions { perform(action, in: &group, sends: sends) }
+                for action in actions { perform(action, at: now, in: &group, sends: sends) }
                 engine.holdsLock.store(processor.lease != nil, ordering: .releasing)
                 if processor.isFinished { break }
                 alarm.set(processor.deadline(now: engine.clock.now))
                 actions = []
-                for input in await mailbox.take() {
-                    actions += processor.handle(input, now: engine.clock.now, random: &random)
-                }
+                let inputs = await mailbox.take()
+                now = engine.clock.now
+                for input in inputs { actions += processor.handle(input, now: now, random: &random) }
             }
             sends.cancelAll()
             group.cancelAll()
         }
     }
 
-    private func perform(_ action: Processor.Action, in group: inout DiscardingTaskGroup, sends: SendTasks) {
+    private func perform(_ action: Processor.Action, at now: Moment, in group: inout DiscardingTaskGroup, sends: SendTasks) {
         switch action {
         case .emit(let event):
-            engine.hub.tell(event, at: engine.clock.now.wall)
+            engine.hub.tell(event, at: now.wall)
         case .send(let claim, let attempt, let token, let timeoutMs):
             group.addTask { [engine] in
                 let outcome = await sends.run { await engine.transport.send(claim, token: token, timeoutMs: timeoutMs) }
@@ -105,33 +106,33 @@ private func acquire(_ engine: SyncEngine, owner: String, staleAfterMs: Int64) a
 
 /// The requests on the wire, so that a shutdown can cut them short while their results are still taken.
 private final class SendTasks: Sendable {
+    /// A handle may be cancelled from any thread while its task lives: each is cancelled under the lock only, and takes itself out before
+    /// its task ends. A task of its own for each request would do the same, at two more switches of threads.
+    private struct Handle: @unchecked Sendable { var task: UnsafeCurrentTask }
+
     private struct State {
-        var tasks: [Int: Task<Outcome, Never>] = [:]
+        var handles: [Int: Handle] = [:]
         var next = 0
     }
 
     private let state = Mutex(State())
 
-    func run(_ send: @escaping @Sendable () async -> Outcome) async -> Outcome {
-        // Unstructured so that one signal can cancel all without ending their waiting parents; each is awaited right here.
-        let task = Task(operation: send)
-        let number = state.withLock { state in
-            state.next += 1
-            state.tasks[state.next] = task
-            return state.next
+    func run(_ send: @Sendable () async -> Outcome) async -> Outcome {
+        await withUnsafeCurrentTask { task in
+            let handle = task.map { Handle(task: $0) }
+            let number = state.withLock { state in
+                state.next += 1
+                state.handles[state.next] = handle
+                return state.next
+            }
+            let outcome = await send()
+            state.withLock { $0.handles[number] = nil }
+            return outcome
         }
-        let outcome = await withTaskCancellationHandler {
-            await task.value
-        } onCancel: {
-            task.cancel()
-        }
-        state.withLock { $0.tasks[number] = nil }
-        return outcome
     }
 
     func cancelAll() {
-        let tasks = state.withLock { $0.tasks.values.map { $0 } }
-        for task in tasks { task.cancel() }
+        state.withLock { state in for handle in state.handles.values { handle.task.cancel() } }
     }
 }
 

@@ -18,6 +18,14 @@ final class Mailbox: Sendable {
         reader?.resume()
     }
 
+    /// Forgets what waits: it was meant for an earlier run.
+    func clear() {
+        state.withLock { state in
+            state.waiting = []
+            state.wakeIsIn = false
+        }
+    }
+
     /// Puts one `wake`, unless one waits already.
     func wake() {
         let reader: CheckedContinuation<Void, Never>? = state.withLock { state in

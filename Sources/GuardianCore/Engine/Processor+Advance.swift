@@ -8,6 +8,7 @@ extension Processor {
         case .tick: break
         case .wake: mayHaveMore = true
         case .drain: if drainDeadline == nil { drainDeadline = now.steady + configuration.drainMs }
+        case .stop: drainDeadline = min(drainDeadline ?? .max, now.steady)
         case .lockAnswered(let answer, let control): lockAnswered(answer, control, now, &actions)
         case .lockFailed(let error):
             lockCallUnderWay = false
@@ -33,6 +34,7 @@ extension Processor {
         if let lease {
             next = min(next, max(lease.heartbeatDue, askForLockAt))
             if !exchangeUnderWay { next = min(next, max(askStoreAt, now.steady + 1)) }
+            if !exchangeUnderWay, let outboxSince { next = min(next, outboxSince + Self.gatherMs) }
             if let nextDue { next = min(next, now.steady + max(1, nextDue.milliseconds - now.wall.milliseconds)) }
         } else if !lockCallUnderWay {
             next = min(next, askForLockAt)
@@ -71,6 +73,7 @@ extension Processor {
         tendDrain(now, &actions)
         giveBackUnsendable(now)
         sendReady(now, &actions)
+        if outbox.isEmpty { outboxSince = nil } else if outboxSince == nil { outboxSince = now.steady }
         talkToStore(now, &actions)
     }
 
@@ -97,7 +100,7 @@ extension Processor {
         guard !ready.isEmpty, !mayClaim(now) else { return }
         // A probe under way leaves its turn to others only if it fails; a few claims may wait for it.
         if case .halfOpen = breaker.state, drainDeadline == nil, pauses.isEmpty { return }
-        for claim in ready.takeAll() { outbox.append(Settlement(seq: claim.seq, id: claim.operation.id, result: .unsent)) }
+        for claim in ready.takeAll() { outbox.append(Verdict(claim, .unsent)) }
     }
 
     private mutating func sendReady(_ now: Moment, _ actions: inout [Action]) {
@@ -140,7 +143,7 @@ extension Processor {
         let isDue = nextDue.map { $0 <= now.wall } ?? false
         let wantsClaims = urgent + normal > 0 && (mayHaveMore || isDue || !outbox.isEmpty)
         let hasNews = !outbox.isEmpty || healthChanged || !pauseWrites.isEmpty
-        guard hasNews || wantsClaims || now.steady >= askStoreAt else { return }
+        guard hasNews || wantsClaims || now.steady >= askStoreAt, !mayGather(now) else { return }
 
         let batch = outbox.prefix(configuration.settleBatch)
         outboxSent = batch.count
@@ -152,13 +155,28 @@ extension Processor {
         actions.append(
             .exchange(
                 Exchange(
-                    fence: lease.fence, now: now.wall, settlements: Array(batch), health: healthChanged ? health(now) : nil,
+                    fence: lease.fence, now: now.wall, settlements: batch.map(\.settlement), health: healthChanged ? health(now) : nil,
                     pauses: pauseWrites, urgent: urgent, normal: normal)))
     }
 
+    /// Whether the exchange may wait for more results, which then share its fsync: answers come fast, workers have enough to send
+    /// meanwhile, and nothing of what waits to be written is older than ``gatherMs``.
+    private func mayGather(_ now: Moment) -> Bool {
+        guard let since = outboxSince, workers.isFast, drainDeadline == nil, pauses.isEmpty, pauseWrites.isEmpty else { return false }
+        let isBusy = ready.normalCount * 2 >= workers.normalPlaces(limit: ramp.limit) && ready.normalCount > 1
+        return isBusy && outbox.count < configuration.settleBatch && now.steady < since + Self.gatherMs
+    }
+
+    /// Milliseconds that a result may wait for others before it is written.
+    private static var gatherMs: Int64 { 5 }
+
     private func health(_ now: Moment) -> OriginHealth {
         var health = OriginHealth(trips: trips)
-        if case .open(let until) = breaker.state { health.openUntil = now.wall.adding(milliseconds: until - now.steady) }
+        switch breaker.state {
+        case .closed: break
+        case .open(let until): health.openUntil = now.wall.adding(milliseconds: until - now.steady)
+        case .halfOpen: health.openUntil = now.wall
+        }
         if holdUntil > now.steady { health.holdUntil = now.wall.adding(milliseconds: holdUntil - now.steady) }
         return health
     }
@@ -177,7 +195,11 @@ extension Processor {
         case .success(let result):
             storeFailures = 0
             askStoreAt = now.steady + configuration.pollMs
+            for (verdict, isSettled) in zip(outbox, result.settled) where isSettled {
+                if let event = verdict.event { actions.append(.emit(event)) }
+            }
             outbox.removeFirst(outboxSent)
+            outboxSince = outbox.isEmpty ? nil : now.steady
             if healthSent { healthChanged = false }
             for (pause, active) in pauseWritesSent where pauseWrites[pause] == active { pauseWrites[pause] = nil }
             nextDue = result.nextDue
@@ -206,9 +228,7 @@ extension Processor {
 
     private mutating func tendDrain(_ now: Moment, _ actions: inout [Action]) {
         guard let drainDeadline, !releasing else { return }
-        for flight in waitingForToken {
-            outbox.append(Settlement(seq: flight.claim.seq, id: flight.claim.operation.id, result: .returned))
-        }
+        for flight in waitingForToken { outbox.append(Verdict(flight.claim, .returned)) }
         waitingForToken = []
         if now.steady >= drainDeadline, !interrupted {
             interrupted = true

@@ -33,7 +33,8 @@ extension Processor {
     private mutating func adopt(_ health: OriginHealth?, _ now: Moment) {
         trips = health?.trips ?? 0
         breaker = CircuitBreaker(policy: configuration.breaker)
-        if let until = health?.openUntil, until > now.wall {
+        // One whose cool-down has passed meanwhile asks with one probe, like any other.
+        if let until = health?.openUntil {
             breaker = CircuitBreaker(
                 policy: configuration.breaker, openForMs: until.milliseconds - now.wall.milliseconds, now: now.steady)
         }
@@ -64,6 +65,7 @@ extension Processor {
         waitingForToken = []
         outbox = []
         outboxSent = 0
+        outboxSince = nil
         healthChanged = false
         pauseWrites = [:]
         askForLockAt = now.steady + configuration.pollMs

@@ -7,6 +7,7 @@ extension Processor {
         flights[seq] = nil
         if flight.claim.operation.priority <= 0 { normalInFlight -= 1 }
         let operation = flight.claim.operation
+        workers.attemptTook(milliseconds: now.steady - flight.startedAt)
         if case .refused(.auth, _) = outcome { refusedToken = flight.credential }
         let othersSucceed = serial.othersSucceed(since: operation.failureMark, now: now.steady)
         observe(outcome, flight, now, &random, &actions)
@@ -16,18 +17,19 @@ extension Processor {
             tlsFailures: tlsFailures)
         switch decider.decide(outcome, situation, random: &random) {
         case .processed:
-            settle(operation, .processed)
-            actions.append(.emit(.processed(id: operation.id, latencyMs: now.steady - flight.startedAt, httpStatus: outcome.status)))
+            let latencyMs = now.steady - flight.startedAt
+            settle(operation, .processed, .processed(id: operation.id, latencyMs: latencyMs, httpStatus: outcome.status))
         case .retry(let delayMs, let error, let charged, let holdMs):
             if let holdMs { hold(holdMs, now, &actions) }
             let due = now.wall.adding(milliseconds: delayMs)
-            settle(operation, .retry(due: due, backoffMs: delayMs, error: error, charged: charged, failureMark: serial.mark))
-            actions.append(.emit(.retryScheduled(id: operation.id, due: due, backoffMs: delayMs, error: error)))
+            settle(
+                operation, .retry(due: due, backoffMs: delayMs, error: error, charged: charged, failureMark: serial.mark),
+                .retryScheduled(id: operation.id, due: due, backoffMs: delayMs, error: error))
         case .failed(let error):
-            settle(operation, .failed(error))
-            actions.append(
-                .emit(error.class == .conflict ? .conflict(id: operation.id, error: error) : .failed(id: operation.id, error: error)))
-        case .refreshToken: awaitToken(flight, now)
+            let isConflict = error.class == .conflict
+            settle(
+                operation, .failed(error), isConflict ? .conflict(id: operation.id, error: error) : .failed(id: operation.id, error: error))
+        case .refreshToken: awaitToken(flight, now, &actions)
         case .pause(let reason):
             settle(operation, .returned)
             pause(reason, &actions)
@@ -35,8 +37,9 @@ extension Processor {
         }
     }
 
-    private mutating func settle(_ operation: Operation, _ result: Settlement.Result) {
-        outbox.append(Settlement(seq: operation.seq, id: operation.id, result: result))
+    /// Hands a result to the next exchange; `event` is told once it is on disk.
+    private mutating func settle(_ operation: Operation, _ result: Settlement.Result, _ event: Event? = nil) {
+        outbox.append(Verdict(settlement: Settlement(seq: operation.seq, id: operation.id, result: result), event: event))
     }
 
     private mutating func hold(_ holdMs: Int64, _ now: Moment, _ actions: inout [Action]) {

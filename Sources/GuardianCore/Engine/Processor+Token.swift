@@ -17,8 +17,11 @@ extension Processor {
         actions.append(.fetchToken(refresh: rejected))
     }
 
-    /// A 401 came back: one refresh for all that wait.
-    mutating func awaitToken(_ flight: Flight, _ now: Moment) {
+    /// A 401 came back: one refresh for all that wait. One that was sent before the last refresh goes out again with what there is now.
+    mutating func awaitToken(_ flight: Flight, _ now: Moment, _ actions: inout [Action]) {
+        if flight.credential != token, case .known = token, !tokenCallUnderWay, maySendAgain(now) {
+            return start(flight, now, &actions)
+        }
         waitingForToken.append(flight)
         if !tokenCallUnderWay { askForTokenAt = now.steady }
     }
@@ -54,7 +57,7 @@ extension Processor {
     }
 
     private mutating func giveBack(_ flight: Flight) {
-        outbox.append(Settlement(seq: flight.claim.seq, id: flight.claim.operation.id, result: .returned))
+        outbox.append(Verdict(flight.claim, .returned))
     }
 
     mutating func pause(_ pause: Pause, _ actions: inout [Action]) {

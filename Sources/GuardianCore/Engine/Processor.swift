@@ -21,7 +21,10 @@ public struct Processor: Sendable {
         /// The provider's answer: a token (or none needed), or why there is none.
         case tokenAnswered(Result<String?, TokenFailure>)
         case lockReleased
+        /// End gracefully: what is on the wire may finish, for as long as a drain lasts.
         case drain
+        /// End at once: what is on the wire is interrupted.
+        case stop
     }
 
     /// What to do.
@@ -56,10 +59,26 @@ public struct Processor: Sendable {
         var credential: Credential = .unknown
     }
 
+    /// A result that waits to be written, and what to tell then.
+    struct Verdict: Sendable {
+        var settlement: Settlement
+        var event: Event?
+
+        init(settlement: Settlement, event: Event?) {
+            self.settlement = settlement
+            self.event = event
+        }
+
+        /// A claim that goes back without a word.
+        init(_ claim: Claim, _ result: Settlement.Result) {
+            self.init(settlement: Settlement(seq: claim.seq, id: claim.operation.id, result: result), event: nil)
+        }
+    }
+
     public let owner: String
     public let configuration: ProcessorConfiguration
     let decider: OutcomeDecider
-    let workers: Workers
+    var workers: Workers
 
     // The lease.
     public internal(set) var lease: Lease?
@@ -73,8 +92,10 @@ public struct Processor: Sendable {
     var normalInFlight = 0
     var serial = AttemptSerial()
     // The store.
-    var outbox: [Settlement] = []
+    var outbox: [Verdict] = []
     var outboxSent = 0
+    /// Since when something in it waits to be written.
+    var outboxSince: Int64?
     var exchangeUnderWay = false
     /// Whose claims the exchange under way asks for; its answer is void once the lease is another.
     var exchangeFence: Fence?

@@ -133,8 +133,13 @@ public final class SyncEngine: Sendable {
     /// Says that the store has changed outside of ``enqueue(_:)``.
     public func wake() { mailbox.wake() }
 
-    /// Finishes what is on the wire, gives the rest back, releases the lock; ``run()`` then returns.
-    public func drain() { mailbox.put(.drain) }
+    /// Finishes what is on the wire, gives the rest back, releases the lock; ``run()`` then returns. False when nobody runs the engine.
+    @discardableResult
+    public func drain() -> Bool {
+        guard running.load(ordering: .acquiring) else { return false }
+        mailbox.put(.drain)
+        return true
+    }
 
     /// Delivers until drained or cancelled. One call at a time.
     public func run() async throws {
@@ -147,11 +152,16 @@ public final class SyncEngine: Sendable {
         }
         var generator = fork(0, at: clock.now.wall).random
         let owner = UniqueID.v4(using: &generator).description
-        await withTaskCancellationHandler {
+        mailbox.clear()
+        // A task of its own, for it must outlive the cancellation of this one by as long as it takes to give claims back; awaited here.
+        let loop = Task { [generator] in
             var loop = EngineLoop(engine: self, owner: owner, random: generator)
             await loop.run()
+        }
+        await withTaskCancellationHandler {
+            await loop.value
         } onCancel: {
-            mailbox.put(.drain)
+            mailbox.put(.stop)
         }
     }
 }

@@ -41,6 +41,21 @@ extension UniqueID: CustomStringConvertible {
         }
     }
 
+    /// The 32 hexadecimal digits without hyphens, as W3C Trace Context writes a trace.
+    public var hex: String { Self.hex([high, low]) }
+
+    /// The last 16 hexadecimal digits, as W3C Trace Context writes a span.
+    public var lowHex: String { Self.hex([low]) }
+
+    private static func hex(_ words: [UInt64]) -> String {
+        String(unsafeUninitializedCapacity: words.count * 16) { text in
+            for (index, word) in words.enumerated() {
+                for nibble in 0..<16 { text[index * 16 + nibble] = digits[Int(word >> UInt64((15 - nibble) * 4) & 0xF)] }
+            }
+            return words.count * 16
+        }
+    }
+
     /// Reads the canonical 36-character form in lower case; nil for anything else, so that text round-trips unchanged.
     public init?(_ text: String) {
         guard text.utf8.count == 36 else { return nil }

@@ -89,7 +89,7 @@ struct MemoryQueue {
 
     mutating func acquireLock(owner: String, now: Timestamp, staleAfterMs: Int64) -> LockAnswer {
         let before = lock
-        if let before {
+        if let before, before.fence.owner != owner {
             let silence = now.milliseconds - before.heartbeatAt.milliseconds
             guard abs(silence) >= staleAfterMs || deadOwners.contains(before.fence.owner) else { return .heldBy(before) }
         }

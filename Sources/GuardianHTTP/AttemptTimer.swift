@@ -1,0 +1,73 @@
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// Cancels attempts whose time is up, from their start to the last byte of the answer.
+///
+/// The HTTP client's own deadline ends with the answer's head, and a timer for each attempt costs more than the rest of its bookkeeping; so
+/// one repeated task looks at all attempts under way. An attempt ends at most ``tick`` after its time.
+final class AttemptTimer: Sendable {
+    static let tick = TimeAmount.milliseconds(20)
+
+    /// A handle may be cancelled from any thread while its task lives: each is cancelled under the lock only, and takes itself out before
+    /// its task ends.
+    private struct Entry: @unchecked Sendable {
+        var task: UnsafeCurrentTask?
+        var deadline: NIODeadline
+        var isLate = false
+    }
+
+    private struct State {
+        var entries: [Int: Entry] = [:]
+        var next = 0
+        var ticking: RepeatedTask?
+        var isStopped = false
+    }
+
+    private let state = Mutex(State())
+
+    /// Runs `body` and cancels its task when `milliseconds` are over. Says whether they were.
+    func bound<Value>(milliseconds: Int64, _ body: () async -> Value) async -> (Value, isLate: Bool) {
+        await withUnsafeCurrentTask { task in
+            let number = add(Entry(task: task, deadline: .now() + .milliseconds(milliseconds)))
+            let value = await body()
+            return (value, state.withLock { $0.entries.removeValue(forKey: number)?.isLate ?? false })
+        }
+    }
+
+    private func add(_ entry: Entry) -> Int {
+        state.withLock { state in
+            state.next += 1
+            state.entries[state.next] = entry
+            if state.ticking == nil, !state.isStopped {
+                state.ticking = MultiThreadedEventLoopGroup.singleton.any().scheduleRepeatedTask(initialDelay: Self.tick, delay: Self.tick) {
+                    [weak self] task in
+                    if let self { self.sweep(task) } else { task.cancel() }
+                }
+            }
+            return state.next
+        }
+    }
+
+    private func sweep(_ ticking: RepeatedTask) {
+        let now = NIODeadline.now()
+        state.withLock { state in
+            if state.entries.isEmpty {
+                ticking.cancel()
+                state.ticking = nil
+            }
+            for (number, entry) in state.entries where !entry.isLate && entry.deadline <= now {
+                state.entries[number]?.isLate = true
+                entry.task?.cancel()
+            }
+        }
+    }
+
+    func stop() {
+        state.withLock { state in
+            state.ticking?.cancel()
+            state.ticking = nil
+            state.isStopped = true
+        }
+    }
+}

@@ -1,0 +1,131 @@
+import GuardianCore
+import GuardianTesting
+import Testing
+
+extension ProcessorTests {
+    /// Ten failures in a row. Returns what it wants done then.
+    private func openBreaker(_ bench: inout ProcessorBench) -> [Processor.Action] {
+        let sends = bench.claims(1...10).sends
+        #expect(sends.count == 10)
+        _ = bench.give(.exchanged(.success(ExchangeResult())))
+        var actions: [Processor.Action] = []
+        for send in sends { actions += bench.give(.attempted(seq: send.seq, attempt: send.attempt, .unanswered(.refused, detail: ""))) }
+        return actions + bench.give(.exchanged(.success(ExchangeResult())))
+    }
+
+    private func coolDown(_ actions: [Processor.Action]) -> Int64? {
+        for case .breakerOpened(let milliseconds) in actions.events { return milliseconds }
+        return nil
+    }
+
+    @Test("an open breaker is saved with its time, and the next processor waits for what is left of it, then probes once")
+    func adoptsTheBreaker() throws {
+        var old = ProcessorBench(workers: 16)
+        _ = old.begin()
+        let actions = openBreaker(&old)
+        let coolDownMs = try #require(coolDown(actions))
+        let health = try #require(actions.exchanges.compactMap(\.health).last)
+        #expect(health == OriginHealth(openUntil: old.now.wall.adding(milliseconds: coolDownMs), trips: 1))
+
+        var next = ProcessorBench(workers: 16, owner: "q")
+        next.pass(ms: 20_000)
+        let begun = next.begin(epoch: 2, control: Control(health: health))
+        #expect(begun.exchanges.allSatisfy { $0.urgent + $0.normal == 0 })
+        #expect(next.processor.breaker.state == .open(until: coolDownMs))
+        next.pass(ms: coolDownMs - 20_001)
+        #expect(next.give(.tick).exchanges.allSatisfy { $0.urgent + $0.normal == 0 })
+        _ = next.give(.exchanged(.success(ExchangeResult())))
+        next.pass(ms: 1)
+        let probing = next.give(.tick)
+        #expect(probing.events == [.breakerProbing])
+        #expect(probing.exchanges.map(\.normal) == [1])
+        let probe = next.claims(1...3, epoch: 2)
+        #expect(probe.sends.count == 1)
+        let closed = next.give(.attempted(seq: 1, attempt: probe.sends[0].attempt, Self.ok))
+        #expect(closed.events.contains(.breakerClosed))
+        let saved = closed + next.give(.exchanged(.success(ExchangeResult())))
+        #expect(saved.exchanges.compactMap(\.health).last == OriginHealth(trips: 1))
+    }
+
+    @Test("a breaker that was open when its processor died is probed, not taken for closed, although its time has passed since")
+    func adoptsAnOverdueBreaker() {
+        var bench = ProcessorBench(workers: 16)
+        bench.pass(ms: 3_600_000)
+        let health = OriginHealth(openUntil: bench.now.wall.adding(milliseconds: -1), trips: 1)
+        let actions = bench.begin(control: Control(health: health)) + bench.claims(1...10)
+        withKnownIssue("Processor+Lock: an openUntil that has passed is adopted as closed") { #expect(actions.sends.count == 1) }
+    }
+
+    @Test("a hold is saved, and kept by the next processor for what is left of it")
+    func adoptsTheHold() throws {
+        var old = ProcessorBench()
+        _ = old.begin()
+        let send = old.claims(1...1).sends[0]
+        _ = old.give(.exchanged(.success(ExchangeResult())))
+        let held = old.give(.attempted(seq: 1, attempt: send.attempt, .status(503, retryAfterMs: 60_000)))
+        let until = try #require(held.exchanges.compactMap(\.health).last?.holdUntil)
+        #expect((60_000...65_000).contains(until.milliseconds - old.now.wall.milliseconds))
+
+        var next = ProcessorBench(owner: "q")
+        next.pass(ms: 1000)
+        _ = next.begin(epoch: 2, control: Control(health: OriginHealth(holdUntil: until)))
+        #expect(next.processor.holdUntil == until.milliseconds - old.now.wall.milliseconds)
+    }
+
+    @Test("late answers of attempts from before the breaker opened neither close it nor open it again")
+    func ignoresLateAnswers() {
+        var bench = ProcessorBench(workers: 16)
+        _ = bench.begin()
+        let sends = bench.claims(1...12).sends
+        _ = bench.give(.exchanged(.success(ExchangeResult())))
+        for send in sends.prefix(10) { _ = bench.give(.attempted(seq: send.seq, attempt: send.attempt, .status(503))) }
+        let state = bench.processor.breaker.state
+        let late = bench.give(.attempted(seq: sends[10].seq, attempt: sends[10].attempt, Self.ok))
+        #expect(bench.processor.breaker.state == state)
+        #expect(late.events.map(\.name) == ["processed"])
+        _ = bench.give(.exchanged(.success(ExchangeResult())))
+        bench.pass(ms: 72_000)
+        _ = bench.give(.tick)
+        _ = bench.give(.attempted(seq: sends[11].seq, attempt: sends[11].attempt, .status(503)))
+        #expect(bench.processor.breaker.state == .halfOpen(probing: false))
+    }
+
+    @Test("a wall clock that was set back asks for retries to be clamped; one set forward or a slow one does not")
+    func clampsAfterAStep() {
+        var bench = ProcessorBench()
+        _ = bench.begin()
+        bench.now.wall = bench.now.wall.adding(milliseconds: -1999)
+        #expect(!bench.give(.tick).clampsRetries)
+        bench.now.wall = bench.now.wall.adding(milliseconds: -10_000)
+        let back = bench.give(.tick)
+        #expect(back.clampsRetries && back.events == [.clockStepped(milliseconds: -10_000)])
+        bench.now.wall = bench.now.wall.adding(milliseconds: 3_600_000)
+        let forward = bench.give(.tick)
+        #expect(!forward.clampsRetries && forward.events == [.clockStepped(milliseconds: 3_600_000)])
+        bench.pass(ms: 3_600_000)
+        #expect(bench.give(.tick).events.allSatisfy { !$0.isNamed("clock_stepped") })
+    }
+
+    @Test("drained, it gives back what it has not sent as unsent and what was interrupted as returned, then frees the lock")
+    func drains() {
+        var bench = ProcessorBench()
+        _ = bench.begin()
+        let sends = bench.claims(1...5).sends
+        #expect(sends.count == 3)
+        _ = bench.give(.drain)
+        var actions = bench.give(.exchanged(.success(ExchangeResult())))
+        #expect(actions.settlements.map(\.result) == [.unsent, .unsent])
+        _ = bench.give(.exchanged(.success(ExchangeResult())))
+        bench.pass(ms: 10_000)
+        let late = bench.give(.tick)
+        #expect(late.interruptsAll && late.renewsLock)
+        actions = bench.give(.renewed(.success(()), begunAt: bench.now.steady))
+        for send in sends { actions += bench.give(.attempted(seq: send.seq, attempt: send.attempt, .interrupted)) }
+        for _ in 0..<3 { actions += bench.give(.exchanged(.success(ExchangeResult()))) }
+        #expect(actions.settlements.map(\.result) == [.returned, .returned, .returned])
+        #expect(actions.contains { if case .releaseLock(let fence) = $0 { fence == bench.fence(1) } else { false } })
+        #expect(bench.give(.lockReleased).events == [.drained])
+        #expect(bench.processor.isFinished && bench.processor.deadline(now: bench.now) == .max)
+        #expect(bench.give(.wake).isEmpty)
+    }
+}

@@ -1,0 +1,135 @@
+import GuardianCore
+import GuardianTesting
+import Testing
+
+/// Delivery as a value: what happened goes in, what to do comes out.
+@Suite struct ProcessorTests {
+    static let ok = Outcome.status(200)
+
+    @Test("a lock, a token, an exchange, a request, a settlement: each is asked for in its turn")
+    func happyPath() {
+        var bench = ProcessorBench()
+        let start = bench.give(.tick)
+        #expect(start.asksForLock && start.exchanges.isEmpty)
+        let held = bench.give(.lockAnswered(.acquired(bench.fence(1), takenOver: nil, returned: 0), Control()))
+        #expect(held.events == [.lockAcquired(epoch: 1)] && held.asksForToken)
+        #expect(held.exchanges.map { $0.urgent + $0.normal } == [0])
+        #expect(bench.give(.tokenAnswered(.success("t"))).isEmpty)
+        let asked = bench.give(.exchanged(.success(ExchangeResult())))
+        #expect(asked.exchanges.map(\.fence) == [bench.fence(1)])
+        #expect(asked.exchanges.map(\.normal) == [6] && asked.exchanges.map(\.urgent) == [8])
+
+        let sent = bench.claims(1...1)
+        #expect(sent.sends == [Send(seq: 1, attempt: 1, token: "t", timeoutMs: 30_000)])
+        #expect(sent.events == [.claimed(id: .text("n1"), attempt: 1)])
+        // The exchange under way brings nothing more.
+        _ = bench.give(.exchanged(.success(ExchangeResult())))
+        bench.pass(ms: 42)
+        let settled = bench.give(.attempted(seq: 1, attempt: 1, Self.ok))
+        #expect(settled.events.contains(.processed(id: .text("n1"), latencyMs: 42, httpStatus: 200)))
+        #expect(settled.settlements == [Settlement(seq: 1, id: .text("n1"), result: .processed)])
+    }
+
+    @Test("an exchange that comes back stale gives the lease up: old claims are forgotten, and never settled under a new one")
+    func staleExchange() {
+        var bench = ProcessorBench()
+        _ = bench.begin()
+        let sends = bench.claims(1...5).sends
+        #expect(sends.count == 3)
+        let lost = bench.give(.exchanged(.failure(.stale)))
+        #expect(lost.events == [.lockLost(epoch: 1)] && lost.interruptsAll)
+        #expect(bench.processor.lease == nil)
+        #expect(bench.give(.attempted(seq: sends[0].seq, attempt: sends[0].attempt, Self.ok)).isEmpty)
+
+        bench.pass(ms: 500)
+        let again = bench.begin(epoch: 2)
+        #expect(again.events.contains(.lockAcquired(epoch: 2)))
+        let late = bench.give(.attempted(seq: sends[1].seq, attempt: sends[1].attempt, Self.ok))
+        #expect((again + late).settlements.isEmpty)
+        #expect((again + late).exchanges.allSatisfy { $0.fence.epoch == 2 })
+        #expect((again + late).sends.isEmpty)
+    }
+
+    @Test("the answer to an exchange of a lease that is over brings no claims, even when its fence is ours again")
+    func lateExchange() {
+        var bench = ProcessorBench()
+        _ = bench.begin()
+        bench.pass(ms: 10_000)
+        #expect(bench.give(.tick).renewsLock)
+        #expect(bench.give(.renewed(.failure(.stale), begunAt: bench.now.steady)).events == [.lockLost(epoch: 1)])
+        bench.pass(ms: 500)
+        #expect(bench.give(.tick).asksForLock)
+        let held = bench.give(.lockAnswered(.acquired(bench.fence(2), takenOver: nil, returned: 2), Control()))
+        #expect(held.exchanges.isEmpty, "one exchange at a time")
+        let late = bench.claims(1...2, epoch: 1)
+        #expect(late.sends.isEmpty && late.settlements.isEmpty)
+        #expect(late.exchanges.map(\.fence.epoch) == [2])
+    }
+
+    @Test("an answer to an old attempt changes nothing, although the same operation is on the wire again")
+    func lateAnswer() {
+        var bench = ProcessorBench()
+        _ = bench.begin()
+        let first = bench.claims(1...1).sends[0]
+        _ = bench.give(.exchanged(.failure(.stale)))
+        bench.pass(ms: 500)
+        _ = bench.begin(epoch: 2)
+        let second = bench.claims(1...1, epoch: 2).sends[0]
+        #expect(second.seq == first.seq && second.attempt > first.attempt)
+        _ = bench.give(.exchanged(.success(ExchangeResult())))
+
+        let late = bench.give(.attempted(seq: 1, attempt: first.attempt, .status(422)))
+        #expect(late.events.isEmpty && late.settlements.isEmpty)
+        let answer = bench.give(.attempted(seq: 1, attempt: second.attempt, Self.ok))
+        #expect(answer.settlements.map(\.result) == [.processed])
+        #expect(bench.give(.attempted(seq: 1, attempt: second.attempt, .status(422))).settlements.isEmpty)
+    }
+
+    @Test("a request that waits for a token is gone with its lease: the token sends it only under the new claim, once")
+    func tokenAfterTakeover() {
+        var bench = ProcessorBench()
+        _ = bench.begin()
+        let first = bench.claims(1...1).sends[0]
+        #expect(bench.give(.attempted(seq: 1, attempt: first.attempt, .status(401))).asksForToken)
+        _ = bench.give(.exchanged(.failure(.stale)))
+        bench.pass(ms: 500)
+        _ = bench.give(.tick)
+        _ = bench.give(.lockAnswered(.acquired(bench.fence(2), takenOver: nil, returned: 1), Control()))
+        let claimed = bench.claims(1...1, epoch: 2)
+        let answered = bench.give(.tokenAnswered(.success("new")))
+        #expect((claimed + answered).sends.map(\.seq) == [1])
+        #expect((claimed + answered).settlements.isEmpty)
+    }
+
+    @Test("a request never outlives the lease, and none starts when the lease has no time left")
+    func distrusts() {
+        var bench = ProcessorBench()
+        _ = bench.begin()
+        // Distrusted a tenth before another may take over, at 108 s.
+        bench.pass(ms: 100_000)
+        _ = bench.give(.tick)
+        #expect(bench.claims(1...1).sends.map(\.timeoutMs) == [8000])
+        bench.pass(ms: 8000)
+        let late = bench.claims(2...3)
+        #expect(late.sends.isEmpty)
+        #expect(late.settlements.map(\.result) == [.unsent, .unsent])
+        #expect(late.exchanges.allSatisfy { $0.urgent + $0.normal == 0 })
+
+        let renewed = bench.give(.renewed(.success(()), begunAt: bench.now.steady))
+        #expect(renewed.sends.isEmpty)
+        let answered = bench.give(.exchanged(.success(ExchangeResult())))
+        #expect(answered.exchanges.map { $0.normal > 0 } == [true])
+    }
+
+    @Test("a lease counts from when its renewal was begun, not from when it was heard of")
+    func renewsFromTheBeginning() {
+        var bench = ProcessorBench()
+        _ = bench.begin()
+        bench.pass(ms: 10_000)
+        #expect(bench.give(.tick).renewsLock)
+        bench.pass(ms: 50_000)
+        #expect(!bench.give(.tick).renewsLock, "one lock call at a time")
+        #expect(bench.give(.renewed(.success(()), begunAt: 10_000)).renewsLock)
+        #expect(bench.processor.lease?.trustedUntil == 118_000)
+    }
+}

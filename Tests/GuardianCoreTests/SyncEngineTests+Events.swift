@@ -1,0 +1,70 @@
+import GuardianCore
+import GuardianTesting
+import Synchronization
+import Testing
+
+/// Says whether each success was told after it was committed.
+private final class CommitWitness: EventSink {
+    let store = Mutex<WatchedStore?>(nil)
+    let early = Mutex<[OperationID]>([])
+
+    func record(_ event: Event, at time: Timestamp) {
+        guard case .processed(let id, _, _) = event, let store = store.withLock({ $0 }), !store.isProcessed(id) else { return }
+        early.withLock { $0.append(id) }
+    }
+}
+
+extension SyncEngineTests {
+    @Test("a reader gets what happens in order, the same as every sink")
+    func tellsInOrder() async throws {
+        let rig = EngineRig()
+        let events = rig.engine.events
+        rig.transport.answer(.status(422), .status(200))
+        try await rig.enqueue(["a"])
+        try await rig.run {
+            await rig.sink.first { $0.isNamed("failed") }
+            try await rig.enqueue(["b"])
+            await rig.processed(1)
+        }
+        let told = rig.sink.events
+        let names = ["enqueued", "lock_acquired", "claimed", "failed", "enqueued", "claimed", "processed", "drained"]
+        #expect(told.map(\.name) == names)
+        var heard: [Event] = []
+        for await event in events {
+            heard.append(event)
+            if heard.count == told.count { break }
+        }
+        #expect(heard == told)
+    }
+
+    @Test("a reader that never reads slows nothing down, and finds the newest of what it missed")
+    func ignoresSlowReaders() async throws {
+        let rig = EngineRig()
+        let events = rig.engine.events
+        let backlog = 4096
+        for line in 0..<8 { try await rig.enqueue((0..<200).map { "\(line)-\($0)" }, entity: "\(line)") }
+        try await rig.run { await rig.processed(1600) }
+        let told = rig.sink.events
+        #expect(told.count > backlog)
+        var heard: [Event] = []
+        for await event in events {
+            heard.append(event)
+            if heard.count == backlog { break }
+        }
+        #expect(heard == told.suffix(backlog))
+        #expect(rig.clock.now.steady == 0)
+    }
+
+    @Test("a success is told only after it is committed")
+    func tellsAfterTheCommit() async throws {
+        let witness = CommitWitness()
+        let rig = EngineRig(sinks: [witness])
+        witness.store.withLock { $0 = rig.store }
+        try await rig.enqueue(["a", "b", "c"])
+        try await rig.run { await rig.processed(3) }
+        #expect((0..<3).allSatisfy { rig.store.isProcessed(.text(["a", "b", "c"][$0])) })
+        withKnownIssue("Processor+Outcomes: processed, failed and retry_scheduled are told when the answer comes, before the settle") {
+            #expect(witness.early.withLock { $0 }.isEmpty)
+        }
+    }
+}

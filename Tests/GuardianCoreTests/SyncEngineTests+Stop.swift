@@ -1,0 +1,167 @@
+import GuardianCore
+import GuardianTesting
+import Testing
+
+extension SyncEngineTests {
+    @Test("paused, the engine finishes what is on the wire and sends nothing new; resumed, it goes on")
+    func pauses() async throws {
+        let rig = EngineRig()
+        rig.transport.hold()
+        try await rig.enqueue((0..<10).map { "n\($0)" })
+        try await rig.run {
+            await rig.transport.waitForAttempts(3)
+            try await rig.engine.pause()
+            #expect(await rig.advance { rig.sink.events.contains(.paused(.operator)) })
+            rig.transport.release()
+            await rig.processed(3)
+            try await rig.enqueue(["urgent"], priority: 9)
+            await rig.poll(times: 20)
+            #expect(rig.sent.count == 3)
+            try await rig.engine.resume()
+            #expect(await rig.advance { rig.sink.count { $0.isNamed("processed") } == 11 })
+        }
+        #expect(rig.sink.events.contains(.resumed(.operator)))
+    }
+
+    @Test("pause() reaches its own engine at once: claims taken ahead go back unsent, without a tick of the clock")
+    func pausesAtOnce() async throws {
+        let rig = EngineRig()
+        rig.transport.hold()
+        try await rig.enqueue((0..<10).map { "n\($0)" })
+        try await rig.run {
+            await rig.transport.waitForAttempts(3)
+            await rig.rest()
+            try await rig.engine.pause()
+            await rig.rest()
+            if let first = rig.transport.held.first { rig.transport.release(first.operation.id) }
+            await rig.rest()
+            #expect(rig.sent.count == 3)
+            let books = try await rig.store.books()
+            #expect(books.processing == 2 && books.processed == 1)
+        }
+        #expect(rig.clock.now.steady == 0)
+    }
+
+    @Test("a drain finishes what is on the wire, gives back what was not sent as if it had not been claimed, and frees the lock")
+    func drains() async throws {
+        let rig = EngineRig()
+        rig.transport.hold()
+        try await rig.enqueue((0..<10).map { "n\($0)" })
+        async let run: Void = rig.engine.run()
+        await rig.transport.waitForAttempts(3)
+        rig.engine.drain()
+        await rig.rest()
+        #expect(rig.transport.held.count == 3)
+        rig.transport.release()
+        try await run
+
+        #expect(rig.sent.count == 3)
+        #expect(rig.clock.now.steady == 0)
+        #expect(rig.sink.events.last == .drained)
+        #expect(!rig.engine.isActive)
+        let books = try await rig.store.books()
+        #expect(books.processed == 3 && books.pending == 7 && books.processing == 0)
+        #expect(try await rig.store.lockState() == nil)
+        #expect(try await rig.store.list(OperationFilter()).allSatisfy { $0.status == .pending && $0.lastAttemptAt == nil })
+    }
+
+    @Test("a drain whose time is up interrupts what is on the wire and gives it back, with no attempt used up")
+    func drainsInTime() async throws {
+        let rig = EngineRig()
+        rig.transport.hold()
+        try await rig.enqueue(["a", "b"])
+        async let run: Void = rig.engine.run()
+        await rig.transport.waitForAttempts(2)
+        rig.engine.drain()
+        await rig.rest()
+        rig.clock.advance(byMilliseconds: 9_999)
+        await rig.rest()
+        #expect(rig.transport.held.count == 2)
+        rig.clock.advance(byMilliseconds: 1)
+        try await run
+
+        #expect(rig.transport.held.isEmpty)
+        let stored = try await rig.store.list(OperationFilter())
+        #expect(stored.count == 2)
+        #expect(stored.allSatisfy { $0.status == .pending && $0.attemptCount == 0 && $0.tries == 0 && $0.lastAttemptAt != nil })
+        #expect(try await rig.store.lockState() == nil)
+    }
+
+    @Test("cancelling the task of run() ends it at once: claims go back, the lock is free")
+    func cancels() async throws {
+        let rig = EngineRig()
+        rig.transport.hold()
+        try await rig.enqueue((0..<10).map { "n\($0)" })
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await rig.engine.run() }
+            await rig.transport.waitForAttempts(3)
+            group.cancelAll()
+            try await group.waitForAll()
+        }
+        #expect(rig.clock.now.steady == 0)
+        let books = try await rig.store.books()
+        #expect(books.pending == 10 && books.processing == 0)
+        #expect(try await rig.store.lockState() == nil)
+    }
+
+    @Test("a cancelled run() ends although the store fails once meanwhile")
+    func cancelsOverTrouble() async throws {
+        let rig = EngineRig()
+        rig.transport.hold()
+        try await rig.enqueue(["a"])
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await rig.engine.run() }
+            await rig.transport.waitForAttempts(1)
+            await rig.rest()
+            let last = rig.store.count(.exchange)
+            rig.store.refuse { call, number in call == .exchange && number == last + 1 }
+            group.cancelAll()
+            let hasEnded = await rig.advance(stepMs: 1000, mostMs: 30_000) { rig.sink.events.contains(.drained) }
+            withKnownIssue("EngineLoop: the alarm ends with the cancelled task, so nothing wakes the loop to ask the store again") {
+                #expect(hasEnded)
+            }
+            rig.engine.wake()
+            try await group.waitForAll()
+        }
+        #expect(try await rig.store.books().processing == 0)
+        #expect(try await rig.store.lockState() == nil)
+    }
+
+    @Test("run() is refused while it runs")
+    func runsOnce() async throws {
+        let rig = EngineRig()
+        try await rig.run {
+            await rig.sink.first { $0.isNamed("lock_acquired") }
+            await #expect(throws: SyncError.refused(reason: "this engine runs already")) { try await rig.engine.run() }
+            #expect(rig.engine.isActive)
+        }
+    }
+
+    @Test("a drained engine runs again, under a new epoch")
+    func runsAgain() async throws {
+        let rig = EngineRig()
+        try await rig.enqueue(["a"])
+        try await rig.run { await rig.processed(1) }
+        try await rig.enqueue(["b"])
+        try await rig.run { await rig.processed(2) }
+        #expect(rig.sent == ["a", "b"])
+        #expect(rig.transport.attempts.map(\.claim.fence.epoch) == [1, 2])
+        #expect(Set(rig.transport.attempts.map(\.claim.fence.owner)).count == 2)
+    }
+
+    @Test("drained twice, the engine still runs again")
+    func drainsTwice() async throws {
+        let rig = EngineRig()
+        try await rig.enqueue(["a"])
+        try await rig.run { await rig.processed(1) }
+        rig.engine.drain()
+        try await rig.enqueue(["b"])
+        async let run: Void = rig.engine.run()
+        let isSent = await rig.advance(mostMs: 10_000) { rig.sent.contains("b") }
+        withKnownIssue("SyncEngine: a drain of an engine that does not run waits in the mailbox and ends the next run") {
+            #expect(isSent)
+        }
+        rig.engine.drain()
+        try await run
+    }
+}

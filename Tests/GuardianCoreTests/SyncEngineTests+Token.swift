@@ -1,0 +1,113 @@
+import GuardianCore
+import GuardianTesting
+import Testing
+
+extension SyncEngineTests {
+    @Test("a 401 for many workers is one refresh; all go on at once with the new token")
+    func refreshesOnce() async throws {
+        let tokens = ScriptedTokens("old")
+        let rig = EngineRig(tokens: tokens)
+        tokens.refreshBrings("new")
+        tokens.hold()
+        rig.transport.answerOtherwise { $0.token == "new" ? .status(200) : .status(401) }
+        rig.transport.hold()
+        try await rig.enqueue(["a", "b", "c", "d", "e"])
+        try await rig.run {
+            await rig.transport.waitForAttempts(3)
+            rig.transport.release()
+            #expect(await rig.eventually { tokens.refreshes == 1 })
+            await rig.poll(times: 10)
+            let waiting = rig.sent.count
+            #expect((3...4).contains(waiting))
+            tokens.release()
+            await rig.processed(5)
+            #expect(rig.transport.attempts.map(\.token) == Array(repeating: "old", count: waiting) + Array(repeating: "new", count: 5))
+        }
+        #expect(tokens.refreshes == 1)
+        #expect(rig.sink.events.filter { $0.isNamed("token_refreshed") } == [.tokenRefreshed(success: true)])
+        #expect(!rig.sink.events.contains { $0.isNamed("paused") })
+        let books = try await rig.store.books()
+        #expect(books.processed == 5 && books.failed == 0)
+    }
+
+    @Test("a 401 for a token that has been replaced meanwhile is sent again with the new one, without another refresh")
+    func lateRefusal() async throws {
+        let tokens = ScriptedTokens("old")
+        let rig = EngineRig(tokens: tokens)
+        tokens.refreshBrings("new", "newer")
+        rig.transport.hold()
+        try await rig.enqueue(["a", "b"])
+        try await rig.run {
+            await rig.transport.waitForAttempts(2)
+            rig.transport.release(.text("a"), with: .status(401))
+            await rig.transport.waitForAttempts(3)
+            rig.transport.release(.text("b"), with: .status(401))
+            await rig.transport.waitForAttempts(4)
+            rig.transport.release()
+            await rig.processed(2)
+        }
+        #expect(rig.transport.attempts.map(\.token).dropLast() == ["old", "old", "new"])
+        withKnownIssue("Processor+Outcomes: a late 401 refreshes again although the token is another by then") {
+            #expect(tokens.refreshes == 1)
+            #expect(rig.transport.attempts.last?.token == "new")
+        }
+    }
+
+    @Test("a refresh that brings the same token pauses delivery; a new login resumes it with no one's help, and nothing failed")
+    func pausesForLogin() async throws {
+        let tokens = ScriptedTokens("old")
+        let rig = EngineRig(tokens: tokens)
+        rig.transport.answerOtherwise { $0.token == "new" ? .status(200) : .status(401) }
+        try await rig.enqueue(["a"])
+        try await rig.enqueue(["b"], priority: 5)
+        try await rig.run {
+            await rig.sink.first { $0 == .paused(.auth) }
+            let sent = rig.sent.count
+            await rig.poll(times: 40)
+            #expect(rig.sent.count == sent)
+            let stored = try await rig.store.loadControl().pauses
+            #expect(stored == [.auth])
+            tokens.refreshBrings("new")
+            #expect(await rig.advance { rig.sink.count { $0.isNamed("processed") } == 2 })
+            #expect(rig.sink.events.contains(.resumed(.auth)))
+            await rig.poll()
+        }
+        #expect(try await rig.store.loadControl().pauses == [])
+        #expect(rig.transport.attempts.suffix(2).map(\.token) == ["new", "new"])
+        let books = try await rig.store.books()
+        #expect(books.processed == 2 && books.failed == 0)
+    }
+
+    @Test("while no token is to be had at first, nothing is sent and nothing fails; then delivery begins by itself")
+    func waitsForTheFirstLogin() async throws {
+        let tokens = ScriptedTokens(nil)
+        let rig = EngineRig(tokens: tokens)
+        try await rig.enqueue(["a"])
+        try await rig.run {
+            await rig.sink.wait(for: 1) { $0 == .tokenRefreshed(success: false) }
+            await rig.poll(times: 20)
+            #expect(rig.sent.isEmpty)
+            tokens.logIn("late")
+            #expect(await rig.advance { rig.sink.count { $0.isNamed("processed") } == 1 })
+        }
+        #expect(rig.transport.attempts.map(\.token) == ["late"])
+    }
+
+    @Test("426 pauses delivery and fails nothing; lifted by hand, it goes on")
+    func pausesForUpgrade() async throws {
+        let rig = EngineRig()
+        rig.transport.answer(.status(426))
+        try await rig.enqueue(["a", "b"], entity: "a")
+        try await rig.run {
+            await rig.sink.first { $0 == .paused(.upgrade) }
+            await rig.poll(times: 20)
+            #expect(rig.sent == ["a"])
+            let books = try await rig.store.books()
+            #expect(books.pending == 2 && books.failed == 0)
+            try await rig.store.setPause(.upgrade, to: false)
+            #expect(await rig.advance { rig.sink.count { $0.isNamed("processed") } == 2 })
+        }
+        #expect(rig.sent == ["a", "a", "b"])
+        #expect(rig.sink.events.contains(.resumed(.upgrade)))
+    }
+}

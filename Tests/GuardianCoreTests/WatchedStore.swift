@@ -1,0 +1,101 @@
+import GuardianCore
+import GuardianTesting
+import Synchronization
+
+/// A memory store that counts what the engine asks of it, and refuses the calls that a test picks.
+final class WatchedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, RepairStore {
+    enum Call: CaseIterable {
+        case enqueue, exchange, loadControl, setPause, acquireLock, renewLock, releaseLock, clampRetries, sweepLedger
+    }
+
+    private struct State {
+        var calls: [Call: Int] = [:]
+        var underWay = 0
+        var refuses: @Sendable (Call, Int) -> Bool = { _, _ in false }
+        var processed: Set<OperationID> = []
+    }
+
+    let memory: MemoryStore
+    private let state = Mutex(State())
+
+    init(_ memory: MemoryStore) { self.memory = memory }
+
+    /// From now on calls fail as `.unavailable` when `refuses` says so; it gets each call with its number, from 1.
+    func refuse(when refuses: @escaping @Sendable (Call, Int) -> Bool) { state.withLock { $0.refuses = refuses } }
+
+    /// How often a call was made.
+    func count(_ call: Call) -> Int { state.withLock { $0.calls[call] ?? 0 } }
+
+    /// Whether no call is under way.
+    var isQuiet: Bool { state.withLock { $0.underWay == 0 } }
+
+    /// Whether the operation's success has been committed.
+    func isProcessed(_ id: OperationID) -> Bool { state.withLock { $0.processed.contains(id) } }
+
+    private func meet<Value>(_ call: Call, _ perform: () async throws(StoreError) -> Value) async throws(StoreError) -> Value {
+        let isRefused = state.withLock { state in
+            state.calls[call, default: 0] += 1
+            state.underWay += 1
+            return state.refuses(call, state.calls[call] ?? 0)
+        }
+        defer { state.withLock { $0.underWay -= 1 } }
+        if isRefused { throw .unavailable("by the test") }
+        return try await perform()
+    }
+
+    func enqueue(_ operations: [Operation]) async throws(StoreError) -> [Receipt] {
+        try await meet(.enqueue) { () async throws(StoreError) in try await memory.enqueue(operations) }
+    }
+
+    func exchange(_ exchange: Exchange) async throws(StoreError) -> ExchangeResult {
+        let result = try await meet(.exchange) { () async throws(StoreError) in try await memory.exchange(exchange) }
+        state.withLock { state in
+            for (settlement, isSettled) in zip(exchange.settlements, result.settled) where isSettled && settlement.result == .processed {
+                state.processed.insert(settlement.id)
+            }
+        }
+        return result
+    }
+
+    func loadControl() async throws(StoreError) -> Control {
+        try await meet(.loadControl) { () async throws(StoreError) in try await memory.loadControl() }
+    }
+
+    func setPause(_ pause: Pause, to active: Bool) async throws(StoreError) {
+        try await meet(.setPause) { () async throws(StoreError) in try await memory.setPause(pause, to: active) }
+    }
+
+    func acquireLock(owner: String, now: Timestamp, staleAfterMs: Int64) async throws(StoreError) -> LockAnswer {
+        try await meet(.acquireLock) { () async throws(StoreError) in
+            try await memory.acquireLock(owner: owner, now: now, staleAfterMs: staleAfterMs)
+        }
+    }
+
+    func renewLock(_ fence: Fence, now: Timestamp) async throws(StoreError) {
+        try await meet(.renewLock) { () async throws(StoreError) in try await memory.renewLock(fence, now: now) }
+    }
+
+    func releaseLock(_ fence: Fence) async throws(StoreError) {
+        try await meet(.releaseLock) { () async throws(StoreError) in try await memory.releaseLock(fence) }
+    }
+
+    func clampRetries(now: Timestamp) async throws(StoreError) -> Int {
+        try await meet(.clampRetries) { () async throws(StoreError) in try await memory.clampRetries(now: now) }
+    }
+
+    func sweepLedger(before: Timestamp, limit: Int) async throws(StoreError) -> Int {
+        try await meet(.sweepLedger) { () async throws(StoreError) in try await memory.sweepLedger(before: before, limit: limit) }
+    }
+
+    func forceReleaseLock() async throws(StoreError) -> LockState? { try await memory.forceReleaseLock() }
+    func lockState() async throws(StoreError) -> LockState? { try await memory.lockState() }
+    func books() async throws(StoreError) -> Books { try await memory.books() }
+    func operation(_ id: OperationID) async throws(StoreError) -> Operation? { try await memory.operation(id) }
+    func list(_ filter: OperationFilter) async throws(StoreError) -> [Operation] { try await memory.list(filter) }
+    func oldestPending() async throws(StoreError) -> Timestamp? { try await memory.oldestPending() }
+    func retry(_ ids: [OperationID]?, now: Timestamp) async throws(StoreError) -> Int { try await memory.retry(ids, now: now) }
+    func cancel(_ id: OperationID, now: Timestamp) async throws(StoreError) -> CancelAnswer { try await memory.cancel(id, now: now) }
+    func clearFailed() async throws(StoreError) -> Int { try await memory.clearFailed() }
+    func check() async throws(StoreError) -> CheckReport { try await memory.check() }
+    func rebuildIndex(ordering: Ordering) async throws(StoreError) -> Int { try await memory.rebuildIndex(ordering: ordering) }
+}

@@ -1,0 +1,72 @@
+import GuardianCore
+import GuardianTesting
+import Synchronization
+
+/// A memory store that fails when told to, or keeps its writers waiting.
+final class TroubledStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, RepairStore {
+    private struct State {
+        var trouble: StoreError?
+        var isHeld = false
+        var waiting: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let store = MemoryStore()
+    private let state = Mutex(State())
+
+    /// What every call throws, while it is set.
+    var trouble: StoreError? {
+        get { state.withLock { $0.trouble } }
+        set { state.withLock { $0.trouble = newValue } }
+    }
+
+    func holdWrites() { state.withLock { $0.isHeld = true } }
+
+    func releaseWrites() {
+        let waiting = state.withLock { state in
+            defer { (state.isHeld, state.waiting) = (false, []) }
+            return state.waiting
+        }
+        for writer in waiting { writer.resume() }
+    }
+
+    private func sound() throws(StoreError) -> MemoryStore {
+        if let trouble { throw trouble }
+        return store
+    }
+
+    func enqueue(_ operations: [Operation]) async throws(StoreError) -> [Receipt] {
+        let store = try sound()
+        await withCheckedContinuation { writer in
+            let isHeld = state.withLock { state in
+                if state.isHeld { state.waiting.append(writer) }
+                return state.isHeld
+            }
+            if !isHeld { writer.resume() }
+        }
+        return try await store.enqueue(operations)
+    }
+
+    func exchange(_ exchange: Exchange) async throws(StoreError) -> ExchangeResult { try await sound().exchange(exchange) }
+    func loadControl() async throws(StoreError) -> Control { try await sound().loadControl() }
+    func setPause(_ pause: Pause, to active: Bool) async throws(StoreError) { try await sound().setPause(pause, to: active) }
+    func acquireLock(owner: String, now: Timestamp, staleAfterMs: Int64) async throws(StoreError) -> LockAnswer {
+        try await sound().acquireLock(owner: owner, now: now, staleAfterMs: staleAfterMs)
+    }
+    func renewLock(_ fence: Fence, now: Timestamp) async throws(StoreError) { try await sound().renewLock(fence, now: now) }
+    func releaseLock(_ fence: Fence) async throws(StoreError) { try await sound().releaseLock(fence) }
+    func forceReleaseLock() async throws(StoreError) -> LockState? { try await sound().forceReleaseLock() }
+    func lockState() async throws(StoreError) -> LockState? { try await sound().lockState() }
+    func books() async throws(StoreError) -> Books { try await sound().books() }
+    func operation(_ id: OperationID) async throws(StoreError) -> Operation? { try await sound().operation(id) }
+    func list(_ filter: OperationFilter) async throws(StoreError) -> [Operation] { try await sound().list(filter) }
+    func oldestPending() async throws(StoreError) -> Timestamp? { try await sound().oldestPending() }
+    func retry(_ ids: [OperationID]?, now: Timestamp) async throws(StoreError) -> Int { try await sound().retry(ids, now: now) }
+    func cancel(_ id: OperationID, now: Timestamp) async throws(StoreError) -> CancelAnswer { try await sound().cancel(id, now: now) }
+    func clearFailed() async throws(StoreError) -> Int { try await sound().clearFailed() }
+    func sweepLedger(before: Timestamp, limit: Int) async throws(StoreError) -> Int {
+        try await sound().sweepLedger(before: before, limit: limit)
+    }
+    func clampRetries(now: Timestamp) async throws(StoreError) -> Int { try await sound().clampRetries(now: now) }
+    func check() async throws(StoreError) -> CheckReport { try await sound().check() }
+    func rebuildIndex(ordering: Ordering) async throws(StoreError) -> Int { try await sound().rebuildIndex(ordering: ordering) }
+}

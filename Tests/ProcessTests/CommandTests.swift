@@ -1,0 +1,113 @@
+import Foundation
+import GuardianCore
+import Testing
+
+extension ProcessTests {
+    /// Commands on a store that no daemon has open.
+    @Suite(.serialized) struct CommandTests {
+        @Test("enqueue from flags prints the receipt; the same id again adds nothing")
+        func enqueuesFlags() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let first = try await workplace.enqueue("mine")
+            #expect(first.status == 0)
+            #expect(first.json["id"]?.string == "mine")
+            #expect(first.json["seq"]?.integer == 1)
+            #expect(first.json["status"]?.string == "pending")
+            #expect(first.json["outcome"]?.string == "accepted")
+            let again = try await workplace.enqueue("mine")
+            #expect(again.status == 0)
+            #expect(again.json["outcome"]?.string == "duplicate")
+            #expect(again.json["seq"]?.integer == 1)
+            let told = try await workplace.run(
+                "enqueue", "--operation", "delete", "--entity-type", "room", "--entity-id", "r2", "--id", "gone")
+            #expect(told.output.hasPrefix("accepted gone (seq "))
+            let bad = try await workplace.run(
+                "enqueue", "--operation", "update", "--entity-type", "room", "--entity-id", "r1", "--payload", "[1]")
+            #expect(bad.status != 0)
+            #expect(bad.errors.contains("payload: "))
+            try await workplace.expectBalance()
+        }
+
+        @Test("enqueue reads NDJSON from standard input, and counts what was there already")
+        func enqueuesStandardInput() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let line = #"{"id":"%s","operation_type":"update","entity_type":"room","entity_id":"r1","payload":{"seq":1}}\n"#
+            let script = "printf '\(line)\(line)\(line)' a b a | \"$0\" enqueue --from-file - --json --data-dir \"$1\""
+            let answer = try await Shell.run(["sh", "-c", script, Guardian.binary, workplace.path])
+            #expect(answer.status == 0, "\(answer.errors)")
+            #expect(answer.json["accepted"]?.integer == 2)
+            #expect(answer.json["duplicates"]?.integer == 1)
+        }
+
+        @Test("status, list and show agree on what is stored")
+        func looks() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            for id in ["a", "b", "c"] { #expect(try await workplace.enqueue(id).status == 0) }
+            let status = try await workplace.run("status", "--json")
+            #expect(status.json["books"]?["pending"]?.integer == 3)
+            #expect(status.json["books"]?["accepted"]?.integer == 3)
+            #expect(try await workplace.run("status").output.contains("pending 3"))
+            #expect(try await ids(workplace.run("list", "--json")) == ["a", "b", "c"])
+            #expect(try await ids(workplace.run("list", "--status", "pending", "--limit", "2", "--json")) == ["a", "b"])
+            #expect(try await ids(workplace.run("list", "--status", "failed", "--json")) == [])
+            #expect(try await ids(workplace.run("list", "--entity-id", "b", "--json")) == ["b"])
+            let shown = try await workplace.run("show", "b", "--json").json
+            #expect(shown["status"]?.string == "pending")
+            #expect(shown["ordering_key"]?.string == "room/b")
+            #expect(shown["payload"]?["seq"]?.integer == 1)
+            #expect(shown["attempt_count"]?.integer == 0)
+        }
+
+        @Test("cancel and clear-failed and lock release ask for --yes; a cancelled operation was never sent, and is gone")
+        func asks() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            #expect(try await workplace.enqueue("a").status == 0)
+            for command in [["cancel", "a"], ["clear-failed"], ["lock", "release"]] {
+                let answer = try await Guardian.run(command + ["--data-dir", workplace.path])
+                #expect(answer.status == 5, "\(command)")
+                #expect(answer.errors.contains("--yes"), "\(command): \(answer.errors)")
+            }
+            let cancelled = try await workplace.run("cancel", "a", "--yes", "--json")
+            #expect(cancelled.status == 0)
+            #expect(cancelled.json["cancelled"]?.string == "never_sent")
+            #expect(try await workplace.run("show", "a").status == 3)
+            #expect(try await workplace.run("cancel", "a", "--yes").status == 3)
+            #expect(try await workplace.run("status", "--json").json["books"]?["cancelled"]?.integer == 1)
+            try await workplace.expectBalance()
+        }
+
+        @Test("rebuild-index finds nothing wrong with a store that is whole")
+        func rebuilds() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            for id in ["a", "b"] { #expect(try await workplace.enqueue(id).status == 0) }
+            let answer = try await workplace.run("rebuild-index", "--json")
+            #expect(answer.status == 0)
+            #expect(answer.json["changed"]?.integer == 0)
+            try await workplace.expectBalance()
+        }
+
+        @Test("the lock is free while no daemon runs")
+        func lockIsFree() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            #expect(try await workplace.enqueue("a").status == 0)
+            #expect(try await workplace.run("lock", "status", "--json").json["held"] == false)
+            #expect(try await workplace.run("lock", "release", "--yes", "--json").json["released"] == false)
+            for (command, paused) in [("pause", true), ("resume", false)] {
+                #expect(try await workplace.run(command, "--json").json["paused"] == .bool(paused))
+                let pauses = try await workplace.run("status", "--json").json["pauses"]?.elements
+                #expect(pauses?.isEmpty == !paused)
+            }
+        }
+
+        private func ids(_ answer: Guardian.Answer) throws -> [String] {
+            #expect(answer.status == 0, "\(answer.errors)")
+            return try #require(answer.json.elements).compactMap { $0["id"]?.string }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+import Foundation
+import GuardianCore
+import Testing
+
+extension ProcessTests {
+    /// Store files that can't be used, under a real daemon: told, never touched.
+    @Suite(.serialized) struct DamageTests {
+        enum Damage: String, CaseIterable {
+            /// Not a database at all.
+            case noise
+            /// A database of which only the header is left.
+            case headOnly
+            /// A database whose first page is whole.
+            case rot
+        }
+
+        @Test("a damaged store: serve says so, stays up and leaves every byte as it is, until it is moved away", arguments: Damage.allCases)
+        func isDamaged(_ damage: Damage) async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            try await make(damage, in: workplace)
+            let before = try bytes(workplace.store)
+            let serve = try await workplace.serveNotReady()
+            defer { serve.kill() }
+            #expect(serve.errors.contains("guardian: the store is damaged"))
+            try await Web.expectNotReady(serve.url, because: "the store is damaged")
+            #expect(try await workplace.run("check").status != 0)
+            #expect(try await workplace.run("enqueue", "--from-file", "/dev/null").status == 4)
+
+            let aside = workplace.path + "/aside"
+            try FileManager.default.moveItem(atPath: workplace.store, toPath: aside)
+            try await Web.wait("the ready line") { serve.errors.contains("guardian: ready on ") }
+            #expect(try await Web.post(serve.url, Web.operation) == 202)
+            #expect(try bytes(aside) == before)
+            try await workplace.expectBalance()
+        }
+
+        @Test("a store of a newer version is refused by its name and not touched")
+        func isNewer() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            #expect(try await workplace.enqueue("kept").status == 0)
+            try await workplace.sqlite("INSERT INTO grdb_migrations VALUES ('9999-tomorrow')")
+            let before = try bytes(workplace.store)
+            let command = try await workplace.run("status")
+            #expect(command.status == 4)
+            #expect(command.errors.contains("newer") && command.errors.contains("9999-tomorrow"))
+            let serve = try await workplace.serveNotReady()
+            defer { serve.kill() }
+            #expect(serve.errors.contains("9999-tomorrow"))
+            try await Web.expectNotReady(serve.url, because: "newer")
+            #expect(serve.terminate() == 0)
+            #expect(try bytes(workplace.store) == before)
+        }
+
+        @Test("a store that rots under a running daemon: the process stays up, and check finds it")
+        func rots() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let serve = try await workplace.serve(upstream: Workplace.nobody)
+            defer { serve.kill() }
+            try await fill(serve.url)
+            try await Web.wait("a checkpoint") {
+                try await workplace.sqlite("PRAGMA wal_checkpoint(TRUNCATE)").hasPrefix("0|")
+            }
+            try overwrite(workplace.store, from: 0.25, to: 0.75)
+            let check = try await workplace.run("check", "--json")
+            #expect(check.status == 4 || check.status == 1 && check.json["problems"]?.elements?.isEmpty == false, "\(check)")
+            for id in 1...20 {
+                let answer = try await Web.send("POST", serve.url, "/v1/operations", body: Web.operation)
+                #expect([202, 503].contains(answer.status), "\(id): \(answer.status) \(answer.body)")
+            }
+            _ = try await Web.get(serve.url, "/v1/operations?limit=1000")
+            #expect(try await Web.get(serve.url, "/healthz").status == 200)
+            #expect(serve.isRunning)
+        }
+
+        private func fill(_ url: String) async throws {
+            let lines = (1...500).map { number in
+                #"{"operation_type":"update","entity_type":"room","entity_id":"r\#(number)","payload":{"seq":1,"text":"something to say"}}"#
+            }
+            let type = ["Content-Type": "application/x-ndjson"]
+            let answer = try await Web.send("POST", url, "/v1/operations", body: lines.joined(separator: "\n"), headers: type)
+            #expect(answer.status == 202)
+        }
+
+        private func make(_ damage: Damage, in workplace: Workplace) async throws {
+            if damage == .noise {
+                var random = Xoshiro256(seed: seed(for: "a file of noise"))
+                let noise = Data((0..<65_536).map { _ in UInt8.random(in: 0...255, using: &random) })
+                try noise.write(to: URL(fileURLWithPath: workplace.store))
+                return
+            }
+            #expect(try await workplace.enqueue("lost").status == 0)
+            try await workplace.sqlite("PRAGMA wal_checkpoint(TRUNCATE)")
+            let size = Double(try bytes(workplace.store).count)
+            try overwrite(workplace.store, from: (damage == .headOnly ? 100 : 4096) / size, to: 1)
+        }
+
+        /// Writes a byte that begins no page over a part of a file, given by shares of its length.
+        private func overwrite(_ path: String, from: Double, to: Double) throws {
+            let size = Double(try bytes(path).count)
+            let file = try FileHandle(forUpdating: URL(fileURLWithPath: path))
+            try file.seek(toOffset: UInt64(size * from))
+            try file.write(contentsOf: Data(repeating: 0xA5, count: Int(size * (to - from))))
+            try file.close()
+        }
+
+        private func bytes(_ path: String) throws -> Data { try Data(contentsOf: URL(fileURLWithPath: path)) }
+    }
+}

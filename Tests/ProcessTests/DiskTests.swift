@@ -1,0 +1,130 @@
+import Foundation
+import GuardianCore
+import Testing
+
+extension ProcessTests {
+    /// A disk that fills up, or turns read-only, under a real daemon.
+    @Suite(.serialized, .enabled(if: SmallDisk.isPossible, "mounting needs root")) struct DiskTests {
+        @Test("a full disk is a 507 that names the free bytes; what was acknowledged is there, and room is all it takes to go on")
+        func fillsUp() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let disk = try SmallDisk(on: workplace.path, megabytes: 6)
+            defer { disk.remove() }
+            let filler = try Filler(in: disk, bytes: 2 << 20)
+            let serve = try await workplace.serve(upstream: Workplace.nobody)
+            defer { serve.kill() }
+
+            let (acknowledged, refusal) = try await fill(serve.url)
+            #expect(!acknowledged.isEmpty)
+            try expectFull(refusal)
+            #expect(try await Web.get(serve.url, "/healthz").status == 200)
+            #expect(try await Web.listed(serve.url) == acknowledged)
+            try await workplace.expectBalance()
+
+            try filler.remove()
+            let late = body("after")
+            try await Web.wait("room to post") { try await Web.post(serve.url, late) == 202 }
+            #expect(try await Web.listed(serve.url) == acknowledged.union(["after"]))
+            try await workplace.expectBalance()
+            #expect(serve.terminate() == 0)
+        }
+
+        @Test("on a disk that is full at the start, serve waits for room and then takes operations")
+        func isFull() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let disk = try SmallDisk(on: workplace.path, megabytes: 2)
+            defer { disk.remove() }
+            let filler = try Filler(in: disk, bytes: 4 << 20)
+            let serve = try await workplace.serveNotReady()
+            defer { serve.kill() }
+            try expectFull(try await Web.send("POST", serve.url, "/v1/operations", body: body("early")))
+            #expect(try await Web.get(serve.url, "/healthz").status == 200)
+            #expect(try await Web.get(serve.url, "/readyz").status >= 500)
+            try filler.remove()
+            try await Web.wait("the ready line") { serve.errors.contains("guardian: ready on ") }
+            #expect(try await Web.post(serve.url, body("late")) == 202)
+            #expect(try await Web.listed(serve.url) == ["late"])
+        }
+
+        @Test("however little room there is at its start, serve stays up")
+        func hasLittleRoom() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            for free in stride(from: 0, through: 200, by: 4) {
+                let disk = try SmallDisk(on: workplace.path, megabytes: 1)
+                defer { disk.remove() }
+                _ = try Filler(in: disk, bytes: (1024 - free) << 10)
+                do {
+                    let serve = try await workplace.serve(upstream: Workplace.nobody)
+                    defer { serve.kill() }
+                    #expect(try await Web.get(serve.url, "/healthz").status == 200, "\(free) KiB")
+                } catch let ended as Guardian.NotReady {
+                    Issue.record("\(free) KiB: \(ended.output)")
+                }
+            }
+        }
+
+        @Test("on a read-only disk serve says so, stays up, and is ready by itself when the disk can be written again")
+        func isReadOnly() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let disk = try SmallDisk(on: workplace.path, megabytes: 6)
+            defer { disk.remove() }
+            #expect(try await workplace.enqueue("kept").status == 0)
+            try disk.setReadOnly(true)
+            let serve = try await workplace.serveNotReady()
+            defer { serve.kill() }
+            #expect(serve.errors.contains("can't be written"))
+            try await Web.expectNotReady(serve.url, because: "can't be written")
+            try disk.setReadOnly(false)
+            try await Web.wait("the ready line") { serve.errors.contains("guardian: ready on ") }
+            #expect(try await Web.get(serve.url, "/readyz").status == 200)
+            #expect(try await Web.post(serve.url, body("new")) == 202)
+            #expect(try await Web.listed(serve.url) == ["kept", "new"])
+        }
+
+        private func body(_ id: String) -> String {
+            let padding = String(repeating: "x", count: 30_000)
+            return """
+                {"id":"\(id)","operation_type":"update","entity_type":"room","entity_id":"r1","payload":{"padding":"\(padding)"}}
+                """
+        }
+
+        /// Posts until it is refused: what was acknowledged, and the refusal.
+        private func fill(_ url: String) async throws -> (Set<String>, Web.Answer) {
+            var acknowledged: Set<String> = []
+            while true {
+                let id = "fill-\(acknowledged.count + 1)"
+                let answer = try await Web.send("POST", url, "/v1/operations", body: body(id))
+                guard answer.status == 202, acknowledged.count < 1000 else { return (acknowledged, answer) }
+                acknowledged.insert(id)
+            }
+        }
+
+        private func expectFull(_ answer: Web.Answer) throws {
+            #expect(answer.status == 507, "\(answer.body)")
+            #expect(answer.headers.contains("application/problem+json"))
+            let detail = try #require(answer.json["detail"]?.string)
+            #expect(detail.contains("disk is full"))
+            #expect(detail.contains(/[0-9]+ bytes free/), "\(detail)")
+        }
+    }
+}
+
+/// A file that takes up room: as many bytes as it may have, or as many as there are.
+struct Filler {
+    private let path: String
+
+    init(in disk: SmallDisk, bytes: Int) throws {
+        path = disk.path + "/filler"
+        try Data().write(to: URL(fileURLWithPath: path))
+        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+        defer { do { try file.close() } catch {} }
+        let piece = Data(count: 4096)
+        do { for _ in 0..<bytes / piece.count { try file.write(contentsOf: piece) } } catch {}
+    }
+
+    func remove() throws { try FileManager.default.removeItem(atPath: path) }
+}

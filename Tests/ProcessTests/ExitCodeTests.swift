@@ -1,0 +1,97 @@
+import Foundation
+import GuardianCore
+import Testing
+
+extension ProcessTests {
+    /// What scripts rely on: exit codes, errors on stderr, help.
+    @Suite(.serialized) struct ExitCodeTests {
+        @Test("an id that is not there is 3, a call that makes no sense is 2; both say what is wrong on stderr only")
+        func callerIsTold() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            #expect(try await workplace.enqueue("a").status == 0)
+            let unknown = [["show", "nope"], ["retry", "nope"], ["cancel", "nope", "--yes"]]
+            let senseless = [
+                ["list", "--status", "lost"], ["retry"], ["retry", "a", "--all-failed"], ["enqueue"], ["show"], ["status", "--nonsense"],
+                ["nonsense"], ["enqueue", "--from-file", workplace.path + "/nothing"], ["serve", "--workers", "none"],
+                ["serve", "--listen", "nowhere"],
+            ]
+            for (commands, status) in [(unknown, Int32(3)), (senseless, 2)] {
+                for command in commands {
+                    let answer = try await Guardian.run(command + ["--data-dir", workplace.path], wrapper: ["timeout", "20"])
+                    #expect(answer.status == status, "\(command): \(answer.errors)")
+                    #expect(!answer.errors.isEmpty, "\(command)")
+                    #expect(answer.output.isEmpty, "\(command): \(answer.output)")
+                }
+            }
+        }
+
+        @Test("without a store every command that needs one is 4, says what to do, and makes none")
+        func storeIsMissing() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let commands = [
+                ["status"], ["list"], ["show", "a"], ["retry", "--all-failed"], ["cancel", "a", "--yes"], ["clear-failed", "--yes"],
+                ["pause"], ["resume"], ["lock", "status"], ["lock", "release", "--yes"], ["rebuild-index"], ["check"],
+            ]
+            for command in commands {
+                let answer = try await Guardian.run(command + ["--data-dir", workplace.path])
+                #expect(answer.status == 4, "\(command): \(answer.errors)")
+                #expect(answer.errors.contains("--data-dir"), "\(command): \(answer.errors)")
+            }
+            #expect(try FileManager.default.contentsOfDirectory(atPath: workplace.path).isEmpty)
+        }
+
+        @Test("config print says where each value came from; config check names the key that is wrong, and the one that was meant")
+        func configuration() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let file = workplace.path + "/guardian.yaml"
+            try "workers: 7\nretry:\n  base: 2s\n".write(toFile: file, atomically: true, encoding: .utf8)
+            let printed = try await workplace.run("config", "print", "--config", file, environment: ["GUARDIAN_RETRY_BASE": "3s"])
+            #expect(printed.status == 0)
+            let lines = printed.output.split(separator: "\n")
+            #expect(lines.contains("workers = 7  (file)"))
+            #expect(lines.contains("retry.base = 3s  (environment)"))
+            #expect(lines.contains("data_dir = \(workplace.path)  (flag)"))
+            #expect(lines.contains("retry.max = 30s  (default)"))
+            #expect(try await workplace.run("config", "check", "--config", file).status == 0)
+            for (text, told) in [("wrokers: 7\n", "did you mean workers?"), ("workers: many\n", "workers: "), ("- a\n", file)] {
+                try text.write(toFile: file, atomically: true, encoding: .utf8)
+                for command in ["check", "print"] {
+                    let answer = try await workplace.run("config", command, "--config", file)
+                    #expect(answer.status == 2, "\(text)")
+                    #expect(answer.errors.contains(told), "\(text): \(answer.errors)")
+                }
+            }
+        }
+
+        @Test("every command has --help with an example")
+        func help() async throws {
+            var waiting: [[String]] = [[]]
+            var leaves = 0
+            while let command = waiting.popLast() {
+                let answer = try await Guardian.run(command + ["--help"])
+                #expect(answer.status == 0, "\(command): \(answer.errors)")
+                let inner = Self.subcommands(in: answer.output)
+                waiting += inner.map { command + [$0] }
+                guard inner.isEmpty else { continue }
+                leaves += 1
+                // Help is wrapped where the line ends.
+                let words = answer.output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+                let examples = words.ranges(of: "Example").first.map { String(words[$0.upperBound...]) } ?? ""
+                let call = (["guardian"] + command).joined(separator: " ")
+                #expect(examples.contains(call), "\(call)")
+            }
+            #expect(leaves >= 18)
+        }
+
+        /// The names under `SUBCOMMANDS:`: two spaces, then the name.
+        private static func subcommands(in help: String) -> [String] {
+            let lines = help.split(separator: "\n", omittingEmptySubsequences: false)
+            guard let start = lines.firstIndex(of: "SUBCOMMANDS:") else { return [] }
+            return lines[(start + 1)...].prefix { !$0.isEmpty }.filter { $0.hasPrefix("  ") && !$0.hasPrefix("   ") }
+                .compactMap { $0.split(separator: " ").first.map { String($0) } }
+        }
+    }
+}
