@@ -94,6 +94,7 @@ let package = Package(
                 .product(name: "HummingbirdHTTP2", package: "hummingbird"),
             ] + hummingbird + nio),
         tests("GuardianServerTests", ["GuardianCore", "GuardianServer", "GuardianTesting", httpClient] + hummingbird + nio),
+        tests("GuardianBackendTests", ["GuardianBackend", httpClient] + hummingbird + nio),
         tests("GuardianRuntimeTests", ["GuardianCore", "GuardianRuntime"]),
         tests("GuardianTestingTests", ["GuardianCore", "GuardianTesting"]),
         tests("SimulationTests", ["GuardianCore", "GuardianTesting", "GuardianSQLite"]),

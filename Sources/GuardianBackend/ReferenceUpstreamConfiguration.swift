@@ -12,14 +12,16 @@ public struct ReferenceUpstreamConfiguration: Sendable {
     public var seed: UInt64
     /// Where effects are kept (`effects.ndjson`), so that a restart still knows its keys; nil keeps them in memory.
     public var dataDirectory: String?
-    /// How long a key is remembered; 24 h by default.
+    /// How long a key is remembered after its answer; 24 h by default. Older ones are forgotten, over a restart too.
     public var idempotencyWindow: Duration
     /// Bytes of a request body at most; 2 MiB by default.
     public var bodyLimit: Int
+    /// API requests per second that it takes at first, as in the mode `rate`; nil is any number, and the default. Another mode ends it.
+    public var rate: Double?
 
     public init(
         host: String = "127.0.0.1", port: Int = 8090, latency: Duration = .zero, failureRate: Double = 0, seed: UInt64 = 1,
-        dataDirectory: String? = nil, idempotencyWindow: Duration = .seconds(86_400), bodyLimit: Int = 2 << 20
+        dataDirectory: String? = nil, idempotencyWindow: Duration = .seconds(86_400), bodyLimit: Int = 2 << 20, rate: Double? = nil
     ) {
         self.host = host
         self.port = port
@@ -29,28 +31,6 @@ public struct ReferenceUpstreamConfiguration: Sendable {
         self.dataDirectory = dataDirectory
         self.idempotencyWindow = idempotencyWindow
         self.bodyLimit = bodyLimit
+        self.rate = rate
     }
-}
-
-/// What the upstream does with API requests until told otherwise.
-public enum UpstreamMode: Sendable, Equatable {
-    /// Works.
-    case up
-    /// Answers `status` without effect; `remaining` nil means until the mode changes.
-    case status(Int, remaining: Int?, retryAfter: String?, body: String?, contentType: String?)
-}
-
-/// One change that was applied.
-public struct Effect: Sendable, Equatable {
-    /// From 1, in the order in which effects were applied.
-    public var n: Int
-    public var idempotencyKey: String
-    public var method: String
-    public var path: String
-    public var entity: String
-    public var traceID: String
-    /// `payload.seq`, when the payload has one: lets a test check the order for an entity.
-    public var payloadSeq: Int?
-    /// RFC 3339 UTC.
-    public var at: String
 }

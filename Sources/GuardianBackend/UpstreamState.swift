@@ -4,16 +4,19 @@ import Foundation
 struct UpstreamState {
     struct StoredAnswer {
         var status: Int
-        var body: String
+        /// JSON.
+        var data: String
         var etag: String?
         var bodyHash: Int
-        var at: ContinuousClock.Instant
+        var at: Date
     }
 
     struct Entity {
         var version: Int
         var body: String
         var isDeleted = false
+
+        var etag: String { "\"v\(version)\"" }
     }
 
     enum Admission {
@@ -24,15 +27,21 @@ struct UpstreamState {
     }
 
     var mode = UpstreamMode.up
+    /// How many requests the mode still strikes.
+    var remaining: Int?
+    var bucket = TokenBucket(perSecond: 1, at: .now)
     var requests = 0
     var replays = 0
     var injectedFailures = 0
+    /// Requests above the rate.
+    var rejected = 0
+    /// How long a key is remembered.
+    var window: Duration
     private(set) var effects: [Effect] = []
     private var answers: [String: StoredAnswer] = [:]
     private var inProgress: Set<String> = []
     private var entities: [String: Entity] = [:]
     private var random: UInt64
-    private let window: Duration
 
     init(seed: UInt64, window: Duration) {
         random = seed
@@ -49,12 +58,15 @@ struct UpstreamState {
     }
 
     /// Reserves a key before anything is done, so that two requests with one key never both apply.
-    mutating func admit(key: String?, bodyHash: Int) -> Admission {
+    mutating func admit(key: String?, bodyHash: Int, at now: Date) -> Admission {
         guard let key else { return .apply }
-        if let known = answers[key], ContinuousClock.now - known.at < window {
-            guard known.bodyHash == bodyHash else { return .reused }
-            replays += 1
-            return .replay(known)
+        if let known = answers[key] {
+            if now.timeIntervalSince(known.at) < window / .seconds(1) {
+                guard known.bodyHash == bodyHash else { return .reused }
+                replays += 1
+                return .replay(known)
+            }
+            answers[key] = nil
         }
         return inProgress.insert(key).inserted ? .apply : .inProgress
     }
@@ -63,39 +75,30 @@ struct UpstreamState {
         if let key { inProgress.remove(key) }
     }
 
-    mutating func remember(key: String?, _ answer: StoredAnswer) {
-        guard let key else { return }
-        inProgress.remove(key)
-        answers[key] = answer
+    /// Forgets every key that was answered, and returns how many there were.
+    @discardableResult
+    mutating func forget() -> Int {
+        defer { answers = [:] }
+        return answers.count
     }
 
     func entity(_ path: String) -> Entity? { entities[path].flatMap { $0.isDeleted ? nil : $0 } }
 
-    mutating func write(_ path: String, body: String) -> Int {
-        let version = (entities[path]?.version ?? 0) + 1
-        entities[path] = Entity(version: version, body: body)
-        return version
-    }
+    /// The ETag that the next write gives an entity. Versions go on after a delete.
+    func nextETag(_ path: String) -> String { Entity(version: (entities[path]?.version ?? 0) + 1, body: "").etag }
 
-    mutating func delete(_ path: String) { entities[path]?.isDeleted = true }
-
-    mutating func record(
-        key: String, method: String, path: String, entity: String, traceID: String, payloadSeq: Int?, at: String
-    ) -> Effect {
-        let effect = Effect(
-            n: effects.count + 1, idempotencyKey: key, method: method, path: path, entity: entity, traceID: traceID, payloadSeq: payloadSeq,
-            at: at)
+    /// Applies an effect, and keeps its answer under its key.
+    mutating func record(_ effect: Effect, _ answer: StoredAnswer) {
         effects.append(effect)
-        return effect
-    }
-
-    /// Takes back what a journal kept.
-    mutating func restore(_ effect: Effect, answer: StoredAnswer, body: String) {
-        effects.append(effect)
+        inProgress.remove(effect.idempotencyKey)
         answers[effect.idempotencyKey] = answer
-        if effect.method == "DELETE" { delete(effect.entity) } else { _ = write(effect.entity, body: body) }
+        if effect.method == "DELETE" {
+            entities[effect.entity]?.isDeleted = true
+        } else {
+            entities[effect.entity] = Entity(version: (entities[effect.entity]?.version ?? 0) + 1, body: answer.data)
+        }
     }
 
-    /// Effects that share a key with an earlier one: must be none.
+    /// Effects that share a key with an earlier one: must be none, as long as keys are remembered.
     var duplicateKeys: Int { effects.count - Set(effects.map(\.idempotencyKey)).count }
 }

@@ -26,13 +26,15 @@ final class AttemptTimer: Sendable {
 
     private let state = Mutex(State())
 
-    /// Runs `body` and cancels its task when `milliseconds` are over. Says whether they were.
-    func bound<Value>(milliseconds: Int64, _ body: () async -> Value) async -> (Value, isLate: Bool) {
-        await withUnsafeCurrentTask { task in
-            let number = add(Entry(task: task, deadline: .now() + .milliseconds(milliseconds)))
+    /// Runs `body` in a task of its own and cancels that when `milliseconds` are over. Says whether they were.
+    func bound<Value: Sendable>(milliseconds: Int64, _ body: @Sendable () async -> Value) async -> (Value, isLate: Bool) {
+        let deadline = NIODeadline.now() + .milliseconds(milliseconds)
+        async let bounded = withUnsafeCurrentTask { task in
+            let number = add(Entry(task: task, deadline: deadline))
             let value = await body()
             return (value, state.withLock { $0.entries.removeValue(forKey: number)?.isLate ?? false })
         }
+        return await bounded
     }
 
     private func add(_ entry: Entry) -> Int {

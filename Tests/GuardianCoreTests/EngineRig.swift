@@ -75,9 +75,9 @@ struct EngineRig {
         return false
     }
 
-    /// Lets everyone else run until `isDone`, without moving the clock. Returns whether it came to that.
-    func eventually(_ isDone: () async -> Bool) async -> Bool {
-        let end = ContinuousClock.now + .seconds(20)
+    /// Lets everyone else run until `isDone`, without moving the clock. Returns whether it came to that within `real` time.
+    func eventually(within real: Duration = .seconds(20), _ isDone: () async -> Bool) async -> Bool {
+        let end = ContinuousClock.now + real
         while ContinuousClock.now < end {
             if await isDone() { return true }
             await Task.yield()

@@ -33,8 +33,7 @@ import Testing
         "half a pair of surrogates swallows nothing that follows it",
         arguments: [(#""\ud83d\u0041""#, "\u{FFFD}A"), (#""\ud83d\ud83d\ude00""#, "\u{FFFD}😀")])
     func loneSurrogates(text: String, meaning: String) throws {
-        let read = try JSONValue(parsing: text).string
-        withKnownIssue("JSONValue+Parsing: the escape after a lone high surrogate is dropped") { #expect(read == meaning) }
+        #expect(try JSONValue(parsing: text).string == meaning)
     }
 
     @Test("128 levels are read and checked, 129 refused by both, with the place")

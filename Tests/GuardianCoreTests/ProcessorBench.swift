@@ -17,11 +17,11 @@ struct ProcessorBench {
 
     mutating func give(_ input: Processor.Input) -> [Processor.Action] { processor.handle(input, now: now, random: &random) }
 
-    /// Gives it the lock under `epoch`, no token to wait for, and an answer to the exchange that it then makes.
-    mutating func begin(epoch: Int64 = 1, control: Control = Control()) -> [Processor.Action] {
+    /// Gives it the lock under `epoch`, a token when it asks for one, and an answer to the exchange that it then makes.
+    mutating func begin(epoch: Int64 = 1, control: Control = Control(), token: String? = nil) -> [Processor.Action] {
         var actions = give(.tick)
         actions += give(.lockAnswered(.acquired(fence(epoch), takenOver: nil, returned: 0), control))
-        if actions.asksForToken { actions += give(.tokenAnswered(.success(nil))) }
+        if actions.asksForToken { actions += give(.tokenAnswered(.success(token))) }
         return actions + give(.exchanged(.success(ExchangeResult(pauses: control.pauses))))
     }
 

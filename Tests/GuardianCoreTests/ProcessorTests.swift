@@ -26,8 +26,10 @@ import Testing
         _ = bench.give(.exchanged(.success(ExchangeResult())))
         bench.pass(ms: 42)
         let settled = bench.give(.attempted(seq: 1, attempt: 1, Self.ok))
-        #expect(settled.events.contains(.processed(id: .text("n1"), latencyMs: 42, httpStatus: 200)))
         #expect(settled.settlements == [Settlement(seq: 1, id: .text("n1"), result: .processed)])
+        #expect(settled.events.isEmpty, "told when it is committed")
+        let told = bench.give(.exchanged(.success(ExchangeResult(settled: [true]))))
+        #expect(told.events == [.processed(id: .text("n1"), latencyMs: 42, httpStatus: 200)])
     }
 
     @Test("an exchange that comes back stale gives the lease up: old claims are forgotten, and never settled under a new one")

@@ -63,8 +63,6 @@ extension SyncEngineTests {
         try await rig.enqueue(["a", "b", "c"])
         try await rig.run { await rig.processed(3) }
         #expect((0..<3).allSatisfy { rig.store.isProcessed(.text(["a", "b", "c"][$0])) })
-        withKnownIssue("Processor+Outcomes: processed, failed and retry_scheduled are told when the answer comes, before the settle") {
-            #expect(witness.early.withLock { $0 }.isEmpty)
-        }
+        #expect(witness.early.withLock { $0 }.isEmpty)
     }
 }

@@ -1,6 +1,20 @@
 import GuardianCore
 import GuardianTesting
+import Synchronization
 import Testing
+
+/// Calls the test back in the middle of the engine's work, when the first request is about to begin.
+private final class AtTheFirstClaim: EventSink {
+    let call = Mutex<(@Sendable () -> Void)?>(nil)
+
+    func record(_ event: Event, at time: Timestamp) {
+        guard case .claimed = event else { return }
+        call.withLock { call in
+            defer { call = nil }
+            return call
+        }?()
+    }
+}
 
 extension SyncEngineTests {
     @Test("paused, the engine finishes what is on the wire and sends nothing new; resumed, it goes on")
@@ -116,15 +130,37 @@ extension SyncEngineTests {
             let last = rig.store.count(.exchange)
             rig.store.refuse { call, number in call == .exchange && number == last + 1 }
             group.cancelAll()
-            let hasEnded = await rig.advance(stepMs: 1000, mostMs: 30_000) { rig.sink.events.contains(.drained) }
-            withKnownIssue("EngineLoop: the alarm ends with the cancelled task, so nothing wakes the loop to ask the store again") {
-                #expect(hasEnded)
-            }
-            rig.engine.wake()
             try await group.waitForAll()
         }
         #expect(try await rig.store.books().processing == 0)
         #expect(try await rig.store.lockState() == nil)
+    }
+
+    @Test("a request that is about to begin when run() is cancelled is interrupted like the others")
+    func cancelsWhatBegins() async throws {
+        let sink = AtTheFirstClaim()
+        let rig = EngineRig(sinks: [sink])
+        rig.transport.hold()
+        let run = Task { try await rig.engine.run() }
+        sink.call.withLock { $0 = { run.cancel() } }
+        try await rig.enqueue(["a", "b", "c"])
+        let hasEnded = await rig.eventually(within: .seconds(2)) { rig.sink.events.contains(.drained) }
+        #expect(hasEnded)
+        rig.transport.release()
+        try await run.value
+    }
+
+    @Test("a drain that was taken is never lost, however early it comes")
+    func drainsEarly() async throws {
+        for _ in 0..<200 {
+            let rig = EngineRig()
+            let run = Task { try await rig.engine.run() }
+            #expect(await rig.eventually { rig.engine.drain() })
+            let hasEnded = await rig.eventually(within: .milliseconds(500)) { rig.sink.events.contains(.drained) }
+            #expect(hasEnded)
+            if !hasEnded { rig.engine.drain() }
+            try await run.value
+        }
     }
 
     @Test("run() is refused while it runs")
@@ -149,19 +185,15 @@ extension SyncEngineTests {
         #expect(Set(rig.transport.attempts.map(\.claim.fence.owner)).count == 2)
     }
 
-    @Test("drained twice, the engine still runs again")
+    @Test("a drain of an engine that does not run says so, and does not end its next run")
     func drainsTwice() async throws {
         let rig = EngineRig()
         try await rig.enqueue(["a"])
+        #expect(!rig.engine.drain())
         try await rig.run { await rig.processed(1) }
-        rig.engine.drain()
+        #expect(!rig.engine.drain())
         try await rig.enqueue(["b"])
-        async let run: Void = rig.engine.run()
-        let isSent = await rig.advance(mostMs: 10_000) { rig.sent.contains("b") }
-        withKnownIssue("SyncEngine: a drain of an engine that does not run waits in the mailbox and ends the next run") {
-            #expect(isSent)
-        }
-        rig.engine.drain()
-        try await run
+        try await rig.run { await rig.processed(2) }
+        #expect(rig.sent == ["a", "b"])
     }
 }

@@ -16,6 +16,7 @@ import Testing
             script.serverErrors = 0.2
             var world = SimulatedWorld(seed: seed, script: script, store: SabotagedStore(store, sabotage)) { store.processDied(owner: $0) }
             let report = await world.run()
+            await Task.yield()
             if !report.violations.isEmpty { return report.violations }
         }
         return []

@@ -44,8 +44,9 @@ struct EngineLoop {
         case .emit(let event):
             engine.hub.tell(event, at: now.wall)
         case .send(let claim, let attempt, let token, let timeoutMs):
+            let ticket = sends.ticket
             group.addTask { [engine] in
-                let outcome = await sends.run { await engine.transport.send(claim, token: token, timeoutMs: timeoutMs) }
+                let outcome = await sends.run(ticket) { await engine.transport.send(claim, token: token, timeoutMs: timeoutMs) }
                 engine.mailbox.put(.attempted(seq: claim.seq, attempt: attempt, outcome))
             }
         case .interruptAll: sends.cancelAll()
@@ -113,18 +114,24 @@ private final class SendTasks: Sendable {
     private struct State {
         var handles: [Int: Handle] = [:]
         var next = 0
+        var interruptions = 0
     }
 
     private let state = Mutex(State())
 
-    func run(_ send: @Sendable () async -> Outcome) async -> Outcome {
+    /// What a request needs that is to begin later: an interruption in between is meant for it too.
+    var ticket: Int { state.withLock { $0.interruptions } }
+
+    func run(_ ticket: Int, _ send: @Sendable () async -> Outcome) async -> Outcome {
         await withUnsafeCurrentTask { task in
             let handle = task.map { Handle(task: $0) }
-            let number = state.withLock { state in
+            let number: Int? = state.withLock { state in
+                guard state.interruptions == ticket else { return nil }
                 state.next += 1
                 state.handles[state.next] = handle
                 return state.next
             }
+            guard let number else { return .interrupted }
             let outcome = await send()
             state.withLock { $0.handles[number] = nil }
             return outcome
@@ -132,7 +139,10 @@ private final class SendTasks: Sendable {
     }
 
     func cancelAll() {
-        state.withLock { state in for handle in state.handles.values { handle.task.cancel() } }
+        state.withLock { state in
+            state.interruptions += 1
+            for handle in state.handles.values { handle.task.cancel() }
+        }
     }
 }
 

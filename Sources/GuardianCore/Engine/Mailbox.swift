@@ -5,22 +5,29 @@ final class Mailbox: Sendable {
     private struct State {
         var waiting: [Processor.Input] = []
         var wakeIsIn = false
+        /// Whether a loop takes what is put.
+        var isOpen = false
         var reader: CheckedContinuation<Void, Never>?
     }
 
     private let state = Mutex(State())
 
-    func put(_ input: Processor.Input) {
-        let reader = state.withLock { state in
+    /// Returns whether a loop will take it.
+    @discardableResult
+    func put(_ input: Processor.Input) -> Bool {
+        let (reader, isOpen) = state.withLock { state -> (CheckedContinuation<Void, Never>?, Bool) in
+            guard state.isOpen else { return (nil, false) }
             state.waiting.append(input)
-            return Self.takeReader(&state)
+            return (Self.takeReader(&state), true)
         }
         reader?.resume()
+        return isOpen
     }
 
-    /// Forgets what waits: it was meant for an earlier run.
-    func clear() {
+    /// A loop begins or has ended; what waits was not meant for the next one.
+    func open(_ isOpen: Bool) {
         state.withLock { state in
+            state.isOpen = isOpen
             state.waiting = []
             state.wakeIsIn = false
         }
@@ -29,7 +36,7 @@ final class Mailbox: Sendable {
     /// Puts one `wake`, unless one waits already.
     func wake() {
         let reader: CheckedContinuation<Void, Never>? = state.withLock { state in
-            guard !state.wakeIsIn else { return nil }
+            guard state.isOpen, !state.wakeIsIn else { return nil }
             state.wakeIsIn = true
             state.waiting.append(.wake)
             return Self.takeReader(&state)

@@ -34,7 +34,7 @@ extension Processor {
         if let lease {
             next = min(next, max(lease.heartbeatDue, askForLockAt))
             if !exchangeUnderWay { next = min(next, max(askStoreAt, now.steady + 1)) }
-            if !exchangeUnderWay, let outboxSince { next = min(next, outboxSince + Self.gatherMs) }
+            if !exchangeUnderWay, storeFailures == 0, let outboxSince { next = min(next, outboxSince + Self.gatherMs) }
             if let nextDue { next = min(next, now.steady + max(1, nextDue.milliseconds - now.wall.milliseconds)) }
         } else if !lockCallUnderWay {
             next = min(next, askForLockAt)

@@ -8,7 +8,8 @@ extension Processor {
         if flight.claim.operation.priority <= 0 { normalInFlight -= 1 }
         let operation = flight.claim.operation
         workers.attemptTook(milliseconds: now.steady - flight.startedAt)
-        if case .refused(.auth, _) = outcome { refusedToken = flight.credential }
+        // A late refusal of a token that has been replaced says nothing of the one in force.
+        if case .refused(.auth, _) = outcome, flight.credential == token { refusedToken = token }
         let othersSucceed = serial.othersSucceed(since: operation.failureMark, now: now.steady)
         observe(outcome, flight, now, &random, &actions)
 

@@ -135,11 +135,7 @@ public final class SyncEngine: Sendable {
 
     /// Finishes what is on the wire, gives the rest back, releases the lock; ``run()`` then returns. False when nobody runs the engine.
     @discardableResult
-    public func drain() -> Bool {
-        guard running.load(ordering: .acquiring) else { return false }
-        mailbox.put(.drain)
-        return true
-    }
+    public func drain() -> Bool { mailbox.put(.drain) }
 
     /// Delivers until drained or cancelled. One call at a time.
     public func run() async throws {
@@ -147,12 +143,13 @@ public final class SyncEngine: Sendable {
             throw SyncError.refused(reason: "this engine runs already")
         }
         defer {
+            mailbox.open(false)
             holdsLock.store(false, ordering: .releasing)
             running.store(false, ordering: .releasing)
         }
         var generator = fork(0, at: clock.now.wall).random
         let owner = UniqueID.v4(using: &generator).description
-        mailbox.clear()
+        mailbox.open(true)
         // A task of its own, for it must outlive the cancellation of this one by as long as it takes to give claims back; awaited here.
         let loop = Task { [generator] in
             var loop = EngineLoop(engine: self, owner: owner, random: generator)

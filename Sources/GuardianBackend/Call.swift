@@ -1,0 +1,82 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+
+/// An API request, read once.
+struct Call {
+    let method: HTTPRequest.Method
+    let path: String
+    let key: String?
+    let ifMatch: String?
+    let body: String
+    /// nil when the body is no JSON object.
+    let content: Content?
+    /// The path of the entity: a create makes a member of its collection, everything else names it by its own path.
+    let entity: String
+    /// What the request came with, in `Trace-Id` or else in the envelope; empty for neither.
+    let trace: String
+
+    /// The payload of an envelope, or a bare object.
+    struct Content {
+        var text: String
+        var traceID: String?
+        var operationID: String?
+        var seq: Int?
+        var id: String?
+    }
+
+    init(_ request: Request, body: String) {
+        method = request.method
+        path = request.uri.path
+        key = request.headers["Idempotency-Key"]
+        ifMatch = request.headers[.ifMatch]
+        self.body = body
+        content = Self.content(of: body)
+        entity = method == .post ? path + "/" + (content?.id.map(Self.segment) ?? UUID().uuidString.lowercased()) : path
+        trace = request.headers["Trace-Id"] ?? content?.traceID ?? ""
+    }
+
+    var isRead: Bool { method == .get }
+
+    func error(_ status: HTTPResponse.Status, _ code: String, _ message: String) -> Response {
+        .error(status, code, message, trace: trace)
+    }
+
+    func data(_ status: HTTPResponse.Status, _ data: String, etag: String?) -> Response {
+        let meta = trace.isEmpty ? "" : "\"trace_id\":\(Response.quoted(trace))"
+        var response = Response.json(status, "{\"meta\":{\(meta)},\"data\":\(data)}", trace: trace)
+        if let etag { response.headers[.eTag] = etag }
+        return response
+    }
+
+    /// An empty body is an empty object.
+    private static func content(of body: String) -> Content? {
+        if body.isEmpty { return Content(text: "{}") }
+        do {
+            guard let json = try JSONSerialization.jsonObject(with: Data(body.utf8)) as? [String: Any] else { return nil }
+            let meta = json["meta"] as? [String: Any]
+            let payload = meta == nil ? json : json["payload"] as? [String: Any] ?? [:]
+            let text = String(decoding: try JSONSerialization.data(withJSONObject: payload), as: UTF8.self)
+            return Content(
+                text: text, traceID: meta?["trace_id"] as? String, operationID: meta?["operation_id"] as? String,
+                seq: payload["seq"] as? Int, id: payload["id"].map { "\($0)" })
+        } catch {
+            return nil
+        }
+    }
+
+    /// An id as it stands in a path (RFC 3986: all but unreserved characters are encoded).
+    private static func segment(_ id: String) -> String {
+        id.addingPercentEncoding(withAllowedCharacters: unreserved) ?? id
+    }
+
+    private static let unreserved = CharacterSet(
+        charactersIn: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+}
+
+extension HTTPFields {
+    subscript(name: String) -> String? {
+        get { HTTPField.Name(name).flatMap { self[$0] } }
+        set { if let name = HTTPField.Name(name) { self[name] = newValue } }
+    }
+}
