@@ -37,7 +37,9 @@ struct AnswerReader {
     /// Why this can't be our server's answer: a captive portal's or proxy's page (spec section 4, last row).
     private func stranger(_ status: Int, _ headers: HTTPHeaders, _ text: String, _ url: String) -> String? {
         if status == 511 { return "511: the network asks for a login" }
-        if status == 301 || status == 302 || status == 303, let target = headers.first(name: "location"), origin.resolve(target, from: url) == nil {
+        if status == 301 || status == 302 || status == 303, let target = headers.first(name: "location"),
+            origin.resolve(target, from: url) == nil
+        {
             return "\(status) to another origin"
         }
         guard (200..<300).contains(status), !text.isEmpty else { return nil }

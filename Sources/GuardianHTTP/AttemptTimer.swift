@@ -42,7 +42,8 @@ final class AttemptTimer: Sendable {
             state.next += 1
             state.entries[state.next] = entry
             if state.ticking == nil, !state.isStopped {
-                state.ticking = MultiThreadedEventLoopGroup.singleton.any().scheduleRepeatedTask(initialDelay: Self.tick, delay: Self.tick) {
+                state.ticking = MultiThreadedEventLoopGroup.singleton.any().scheduleRepeatedTask(initialDelay: Self.tick, delay: Self.tick)
+                {
                     [weak self] task in
                     if let self { self.sweep(task) } else { task.cancel() }
                 }

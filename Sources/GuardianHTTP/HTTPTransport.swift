@@ -90,7 +90,9 @@ public final class HTTPTransport: Transport, Sendable {
         return isLate && outcome == .interrupted ? .unanswered(.timeout, detail: "no answer in time") : outcome
     }
 
-    private func exchange(_ operation: Operation, _ route: Route, _ path: String, _ body: ByteBuffer, token: String?) async throws -> Outcome {
+    private func exchange(_ operation: Operation, _ route: Route, _ path: String, _ body: ByteBuffer, token: String?) async throws
+        -> Outcome
+    {
         var url = origin.text + path
         for _ in 0...Self.redirectLimit {
             var request = HTTPClientRequest(url: url)

@@ -96,7 +96,8 @@ public struct Examination: Sendable {
             let report = try await store.check()
             findings.append(
                 Finding(
-                    "store", .holds, "\(assembly.storePath): \(report.pending) pending, \(report.processing) processing, \(report.failed) failed"))
+                    "store", .holds,
+                    "\(assembly.storePath): \(report.pending) pending, \(report.processing) processing, \(report.failed) failed"))
             findings.append(
                 report.problems.isEmpty
                     ? Finding("integrity", .holds, "the books balance, every line has its head")
@@ -106,10 +107,12 @@ public struct Examination: Sendable {
             findings.append(
                 Finding(
                     "durability", isDurable ? .holds : .fails,
-                    "journal_mode \(journal), synchronous \(synchronous): an answer \(isDurable ? "comes" : "does not come") after its fsync"))
+                    "journal_mode \(journal), synchronous \(synchronous): an answer \(isDurable ? "comes" : "does not come") after its fsync"
+                ))
             let lock = try await store.lockState()
             findings.append(
-                Finding("lock", .holds, lock.map { "held by \($0.fence.owner), heartbeat \($0.heartbeatAt)" } ?? "free: nobody delivers now"))
+                Finding(
+                    "lock", .holds, lock.map { "held by \($0.fence.owner), heartbeat \($0.heartbeatAt)" } ?? "free: nobody delivers now"))
             let pauses = try await store.loadControl().pauses.map(\.rawValue).sorted()
             findings.append(
                 pauses.isEmpty
@@ -141,7 +144,9 @@ public struct Examination: Sendable {
     private func upstream() async -> Finding {
         let url = settings.text("upstream.url")
         do {
-            switch try await HTTPTransport.probe(url: url, allowInsecure: settings.text("upstream.allow_insecure") == "true", timeoutMs: 5000) {
+            switch try await HTTPTransport.probe(
+                url: url, allowInsecure: settings.text("upstream.allow_insecure") == "true", timeoutMs: 5000)
+            {
             case .accepted(let answer), .refused(_, let answer): return Finding("upstream", .holds, "\(url) answers (\(answer.status))")
             case .unanswered(let failure, let detail):
                 return Finding("upstream", .warns, "\(url): \(failure.rawValue): \(detail); operations wait until it answers")

@@ -43,7 +43,9 @@ struct Demo: AsyncParsableCommand {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await server.run { Terminal.say("API        http://127.0.0.1:\($0)/v1/status") } }
             group.addTask { try await engine.run() }
-            Terminal.say("offline    enqueuing \(operations) operations over \(entities) entities; nobody answers at \(settings.text("upstream.url"))")
+            Terminal.say(
+                "offline    enqueuing \(operations) operations over \(entities) entities; nobody answers at \(settings.text("upstream.url"))"
+            )
             let start = ContinuousClock.now
             let workload = Workload(seed: seed, operations: operations, entities: entities, readings: false)
             for operation in workload { try await engine.enqueue(operation) }

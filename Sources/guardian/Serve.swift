@@ -6,8 +6,10 @@ import UnixSignals
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run the sidecar: take operations over HTTP, deliver them.",
-        discussion:
-            "A store that can't be opened is tried again every second; until then requests are answered with the reason.\nExample: guardian serve --data-dir ./guardian-data --listen 127.0.0.1:8080 --upstream https://api.example.com")
+        discussion: """
+            A store that can't be opened is tried again every second; until then requests are answered with the reason.
+            Example: guardian serve --data-dir ./guardian-data --listen 127.0.0.1:8080 --upstream https://api.example.com
+            """)
 
     @OptionGroup var options: StoreOptions
     @Option(help: "host:port or unix:/path; 127.0.0.1:8080 by default, port 0 takes a free one.") var listen: String?
