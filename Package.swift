@@ -52,6 +52,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -61,6 +62,7 @@ let package = Package(
     ],
     targets: [
         library("GuardianCore"),
+        library("GuardianPrivacy", [.product(name: "Crypto", package: "swift-crypto")]),
         library("GuardianSQLite", ["GuardianCore", grdb, .product(name: "GRDBSQLite", package: "GRDB.swift")]),
         library("GuardianHTTP", ["GuardianCore", httpClient] + nio),
         library("GuardianServer", ["GuardianCore", logging, lifecycle[0]] + hummingbird + nio),
@@ -69,11 +71,11 @@ let package = Package(
         library(
             "GuardianRuntime",
             [
-                "GuardianCore", "GuardianSQLite", "GuardianHTTP", "GuardianServer", logging,
+                "GuardianCore", "GuardianPrivacy", "GuardianSQLite", "GuardianHTTP", "GuardianServer", logging,
                 .product(name: "Yams", package: "Yams"),
             ] + lifecycle),
         library("GuardianTesting", ["GuardianCore"]),
-        library("GuardianSync", ["GuardianCore", "GuardianSQLite", "GuardianHTTP"]),
+        library("GuardianSync", ["GuardianCore", "GuardianPrivacy", "GuardianSQLite", "GuardianHTTP"]),
         .executableTarget(
             name: "guardian",
             dependencies: [
@@ -86,6 +88,7 @@ let package = Package(
             dependencies: ["GuardianCore", "GuardianSQLite", "GuardianHTTP", "GuardianBackend", httpClient] + nio,
             path: "Benchmarks/Swift", swiftSettings: settings),
         tests("GuardianCoreTests", ["GuardianCore", "GuardianTesting"]),
+        tests("GuardianPrivacyTests", ["GuardianPrivacy"]),
         tests("GuardianSQLiteTests", ["GuardianCore", "GuardianSQLite", "GuardianTesting", grdb]),
         tests(
             "GuardianHTTPTests",

@@ -9,12 +9,12 @@ public final class HTTPTransport: Transport, Sendable {
     /// Redirects (307, 308 within the origin) that one attempt follows.
     static let redirectLimit = 5
 
-    private let configuration: HTTPTransportConfiguration
-    private let origin: Origin
-    private let routes: RouteTable
-    private let client: HTTPClient
-    private let builder: RequestBuilder
-    private let timer = AttemptTimer()
+    let configuration: HTTPTransportConfiguration
+    let origin: Origin
+    let routes: RouteTable
+    let client: HTTPClient
+    let builder: RequestBuilder
+    let timer = AttemptTimer()
 
     /// Throws ``HTTPConfigurationError`` when the URL can't be used, or would send data in clear.
     public init(configuration: HTTPTransportConfiguration) throws(HTTPConfigurationError) {
@@ -66,23 +66,13 @@ public final class HTTPTransport: Transport, Sendable {
 
     public func send(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Outcome {
         let operation = claim.operation
-        let route: Route
-        let path: String
-        let body: ByteBuffer
-        do throws(Unroutable) {
-            guard let found = routes.route(for: operation) else {
-                throw Unroutable(
-                    code: "NO_ROUTE", message: "no route for (\(operation.type), \(operation.entity.type)); add one under upstream.routes")
-            }
-            route = found
-            path = try RouteTable.path(of: found, for: operation)
-            body = try builder.body(of: operation, route: found)
-        } catch {
+        let draft: Draft
+        do throws(Unroutable) { draft = try self.draft(of: operation) } catch {
             return .unsendable(LastError(class: .permanent, code: error.code, message: error.message))
         }
         let (outcome, isLate) = await timer.bound(milliseconds: timeoutMs) {
             do {
-                return try await exchange(operation, route, path, body, token: token)
+                return try await exchange(operation, draft, token: token)
             } catch {
                 return NetworkErrors.outcome(of: error)
             }
@@ -90,15 +80,35 @@ public final class HTTPTransport: Transport, Sendable {
         return isLate && outcome == .interrupted ? .unanswered(.timeout, detail: "no answer in time") : outcome
     }
 
-    private func exchange(_ operation: Operation, _ route: Route, _ path: String, _ body: ByteBuffer, token: String?) async throws
-        -> Outcome
-    {
-        var url = origin.text + path
+    /// What an operation becomes before anything is sent.
+    struct Draft: Sendable {
+        var route: Route
+        var url: String
+        var body: ByteBuffer
+    }
+
+    func draft(of operation: Operation) throws(Unroutable) -> Draft {
+        guard let route = routes.route(for: operation) else {
+            throw Unroutable(
+                code: "NO_ROUTE", message: "no route for (\(operation.type), \(operation.entity.type)); add one under upstream.routes")
+        }
+        let path = try RouteTable.path(of: route, for: operation)
+        return Draft(route: route, url: origin.text + path, body: try builder.body(of: operation, route: route))
+    }
+
+    /// The request to `url`, which is the draft's own or one that a redirect leads to.
+    func request(to url: String, _ operation: Operation, _ draft: Draft, token: String?) -> HTTPClientRequest {
+        var request = HTTPClientRequest(url: url)
+        request.method = HTTPMethod(rawValue: draft.route.method)
+        request.headers = builder.headers(of: operation, token: token)
+        request.body = .bytes(draft.body)
+        return request
+    }
+
+    private func exchange(_ operation: Operation, _ draft: Draft, token: String?) async throws -> Outcome {
+        var url = draft.url
         for _ in 0...Self.redirectLimit {
-            var request = HTTPClientRequest(url: url)
-            request.method = HTTPMethod(rawValue: route.method)
-            request.headers = builder.headers(of: operation, token: token)
-            request.body = .bytes(body)
+            let request = request(to: url, operation, draft, token: token)
             let response = try await client.execute(request, deadline: .distantFuture)
             if response.status == .temporaryRedirect || response.status == .permanentRedirect,
                 let next = response.headers.first(name: "location").flatMap({ origin.resolve($0, from: url) })
@@ -107,7 +117,7 @@ public final class HTTPTransport: Transport, Sendable {
                 url = next
                 continue
             }
-            return try await read(response, operation, route, url)
+            return try await read(response, operation, draft.route, url)
         }
         return .refused(.permanent, Answer(status: 308, code: "TOO_MANY_REDIRECTS", message: "more than \(Self.redirectLimit) redirects"))
     }

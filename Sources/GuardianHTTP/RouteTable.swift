@@ -40,6 +40,17 @@ public struct RouteTable: Sendable {
         }
     }
 
+    /// Where the entity of an operation is read: a route for `read`, else the member's own path.
+    public func lookPath(for operation: Operation) throws(Unroutable) -> String {
+        if let read = exact["read \(operation.entity.type)"] { return try Self.path(of: read, for: operation) }
+        guard let route = route(for: operation) else {
+            throw Unroutable(code: "NO_ROUTE", message: "no route for (read, \(operation.entity.type)); add one under upstream.routes")
+        }
+        var path = try Self.path(of: route, for: operation)
+        if route.method == "POST", !route.path.contains("{id}") { path += "/" + (try Self.encode(operation.entity.id, "id")) }
+        return path
+    }
+
     /// The path with its parameters filled in and percent-encoded.
     public static func path(of route: Route, for operation: Operation) throws(Unroutable) -> String {
         guard route.path.utf8.contains(UInt8(ascii: "{")) else { return route.path }
@@ -104,6 +115,11 @@ public struct RouteTable: Sendable {
 public struct Unroutable: Error, Sendable, Equatable {
     public var code: String
     public var message: String
+
+    public init(code: String, message: String) {
+        self.code = code
+        self.message = message
+    }
 }
 
 /// camelCase and snake_case.

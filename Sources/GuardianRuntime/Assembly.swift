@@ -1,5 +1,7 @@
+import Foundation
 public import GuardianCore
 public import GuardianHTTP
+import GuardianPrivacy
 public import GuardianSQLite
 public import GuardianServer
 
@@ -24,11 +26,13 @@ public struct Assembly: Sendable {
 
     public func engine(store: SQLiteStore, sinks: [any EventSink] = []) async throws -> (SyncEngine, HTTPTransport) {
         let processor = try processorConfiguration()
-        let transport = try HTTPTransport(configuration: try transportConfiguration(deviceID: try await store.deviceID()))
+        let deviceID = try await store.deviceID()
+        let transport = try HTTPTransport(configuration: try transportConfiguration(deviceID: deviceID))
+        let principalHash = PrincipalHash(salt: deviceID)
         let ordering = Ordering(rawValue: settings.text("ordering")) ?? .entity
         let engine = SyncEngine(
             store: store, transport: transport, tokens: try tokens(), sinks: sinks,
-            configuration: .init(processor: processor, ordering: ordering))
+            configuration: .init(processor: processor, ordering: ordering, principalHash: { principalHash($0) }))
         return (engine, transport)
     }
 
@@ -36,10 +40,17 @@ public struct Assembly: Sendable {
         guard settings.text("upstream.auth.kind") == "bearer_file" else { return NoToken() }
         let file = settings.text("upstream.auth.file")
         guard !file.isEmpty else { throw SettingsError("upstream.auth.file", "is needed for upstream.auth.kind bearer_file") }
-        return BearerFileTokens(path: file)
+        let principal = settings.text("upstream.auth.principal_file")
+        return BearerFileTokens(path: file, principalPath: principal.isEmpty ? nil : principal)
     }
 
-    private func processorConfiguration() throws -> ProcessorConfiguration {
+    /// What the files of the token hold now.
+    func tokenFiles() -> [Data?] {
+        [settings.text("upstream.auth.file"), settings.text("upstream.auth.principal_file")]
+            .map { $0.isEmpty ? nil : FileManager.default.contents(atPath: $0) }
+    }
+
+    func processorConfiguration() throws -> ProcessorConfiguration {
         var processor = ProcessorConfiguration(workers: settings.integer("workers"))
         processor.retry = RetryPolicy(
             baseMs: settings.milliseconds("retry.base"), maxMs: settings.milliseconds("retry.max"),
@@ -49,7 +60,9 @@ public struct Assembly: Sendable {
             coolDownMs: settings.milliseconds("breaker.cool_down"))
         processor.lease = .init(
             heartbeatMs: settings.milliseconds("lock.heartbeat"), staleAfterMs: settings.milliseconds("lock.stale_after"))
+        processor.idempotencyWindowMs = settings.milliseconds("upstream.idempotency_window")
         processor.attemptTimeoutMs = settings.milliseconds("upstream.timeout")
+        processor.upcasters = try upcasters()
         guard processor.lease.heartbeatMs * 2 <= processor.lease.staleAfterMs else {
             throw SettingsError("lock.stale_after", "must be at least twice lock.heartbeat")
         }
@@ -80,12 +93,21 @@ public struct Assembly: Sendable {
         return configuration
     }
 
-    private func transportConfiguration(deviceID: String) throws -> HTTPTransportConfiguration {
+    func transportConfiguration(deviceID: String) throws -> HTTPTransportConfiguration {
         HTTPTransportConfiguration(
             url: settings.text("upstream.url"), envelope: settings.text("upstream.envelope") == "none" ? .none : .standard,
             connectTimeoutMs: settings.milliseconds("upstream.connect_timeout"),
             allowInsecure: settings.text("upstream.allow_insecure") == "true", routes: try routes(), appVersion: BuildInfo.version,
             deviceID: deviceID, poolSize: settings.integer("workers"))
+    }
+
+    /// The casters of the key `upcasters`.
+    public func upcasters() throws -> Upcasters {
+        let list = try settings.upcasters.map { try $0.upcaster() }
+        do throws(SyncError) { return try Upcasters(list) } catch {
+            guard case .validation(let field, let constraint) = error else { throw error }
+            throw SettingsError(field, constraint)
+        }
     }
 
     private func routes() throws -> [Route] {

@@ -25,7 +25,9 @@ public struct Daemon: Sendable {
     /// Throws a ``SettingsError`` for what can be found wrong before anything is opened.
     public init(_ settings: Settings, sinks: [any EventSink] = []) throws {
         assembly = Assembly(settings)
-        api = try assembly.api()
+        var api = try assembly.api()
+        api.freeBytes = assembly.freeBytes
+        self.api = api
         try assembly.validate()
         self.sinks = sinks
     }
@@ -69,12 +71,29 @@ public struct Daemon: Sendable {
         server.serve(engine: engine, store: store)
         opened.yield(engine)
         tell(.ready(url: url))
-        do { try await engine.run() } catch {
+        do {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await watchToken(engine) }
+                try await engine.run()
+                group.cancelAll()
+            }
+        } catch {
             await transport.shutdown()
             throw error
         }
         await transport.shutdown()
         try store.close()
+    }
+
+    /// Tells the engine when the token's files have changed, so that a switch of user takes effect without a restart.
+    private func watchToken(_ engine: SyncEngine) async throws {
+        var last = assembly.tokenFiles()
+        while !Task.isCancelled {
+            do { try await Task.sleep(for: Self.retryEvery) } catch { return }
+            let now = assembly.tokenFiles()
+            if now != last { engine.tokenChanged() }
+            last = now
+        }
     }
 
     /// A store that could be opened, and the engine over it. Tried again until it works; what is wrong is told once.

@@ -53,6 +53,8 @@ public struct Settings: Sendable {
         Key(name: "upstream.connect_timeout", fallback: "10s", check: Check.duration),
         Key(name: "upstream.allow_insecure", fallback: "false", check: Check.oneOf(["true", "false"])),
         Key(name: "upstream.auth.kind", fallback: "none", check: Check.oneOf(["none", "bearer_file"])),
+        Key(name: "upstream.idempotency_window", fallback: "24h", check: Check.duration),
+        Key(name: "upstream.auth.principal_file", fallback: "", check: Check.any),
         Key(name: "upstream.auth.file", fallback: "", check: Check.any),
         Key(name: "retry.base", fallback: "1s", check: Check.duration),
         Key(name: "retry.max", fallback: "30s", check: Check.duration),
@@ -75,6 +77,8 @@ public struct Settings: Sendable {
     public private(set) var values: [String: Value]
     /// The entries of `upstream.routes`, as they were read.
     private(set) var routes: [[String: any Sendable]] = []
+    /// The entries of `upcasters`, as they were read.
+    private(set) var upcasters: [UpcasterEntry] = []
 
     /// `flags` has dotted keys. Throws a ``SettingsError`` for the first thing that is wrong.
     public init(file: String? = nil, environment: [String: String] = [:], flags: [String: String] = [:]) throws {
@@ -108,6 +112,8 @@ public struct Settings: Sendable {
             if key == "upstream.routes" {
                 guard let list = value as? [[String: Any]] else { throw SettingsError(key, "must be a list of maps") }
                 routes = list.map { $0.mapValues(Self.sendable) }
+            } else if key == "upcasters" {
+                upcasters = try UpcasterEntry.list(value)
             } else if let inner = value as? [String: Any] {
                 try flatten(inner, key + ".")
             } else {

@@ -6,7 +6,8 @@ enum OperationRow {
     static let columns = """
         seq, id, idempotency_key, trace_id, operation_type, entity_type, entity_id, ordering_key, payload, base, txn_token, priority, \
         not_before, expires_at, principal, schema_version, status, enqueued_at, updated_at, attempt_count, last_attempt_at, \
-        next_retry_at, backoff_ms, tries, failure_mark, error_class, error_code, error_status, error_message, next
+        next_retry_at, backoff_ms, tries, failure_mark, error_class, error_code, error_status, error_message, next, \
+        crashes, unknown_at
         """
 
     static func read(_ row: RawStatement) throws -> GuardianCore.Operation {
@@ -28,6 +29,8 @@ enum OperationRow {
                 class: ErrorClass(rawValue: name) ?? .permanent, code: row.text(26) ?? "", httpStatus: row.optionalInt(27).map { Int($0) },
                 message: row.text(28) ?? "")
         }
+        operation.crashes = Int(row.int(30))
+        operation.unknownAt = row.time(31)
         return operation
     }
 

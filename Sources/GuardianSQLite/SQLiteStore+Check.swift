@@ -69,22 +69,25 @@ extension SQLiteStore {
         var changed = 0
         var after: Int64 = 0
         let rows = try transaction.statement(
-            "SELECT seq, line, entity_type, entity_id, ordering_key FROM operation WHERE seq > ?1 ORDER BY seq LIMIT 1000")
-        let update = try transaction.statement("UPDATE operation SET line = ?2 WHERE seq = ?1")
+            "SELECT seq, line, entity_type, entity_id, ordering_key, entity_line FROM operation WHERE seq > ?1 ORDER BY seq LIMIT 1000")
+        let update = try transaction.statement("UPDATE operation SET line = ?2, entity_line = ?3 WHERE seq = ?1")
         while true {
             rows.bind(1, after)
-            var wrong: [(seq: Int64, line: Int64)] = []
+            var wrong: [(seq: Int64, line: Int64, entityLine: Int64?)] = []
             var count = 0
             while try rows.step() {
                 count += 1
                 after = rows.int(0)
-                let key = rows.text(4) ?? EntityKey(type: rows.text(2) ?? "", id: rows.text(3) ?? "").orderingKey
-                let line = ordering.line(for: key)
-                if line != rows.int(1) { wrong.append((after, line)) }
+                let entity = EntityKey(type: rows.text(2) ?? "", id: rows.text(3) ?? "")
+                let line = ordering.line(for: rows.text(4) ?? entity.orderingKey)
+                let own = Line.of(entity)
+                let entityLine = own == line ? nil : own
+                if line != rows.int(1) || entityLine != rows.optionalInt(5) { wrong.append((after, line, entityLine)) }
             }
-            for (seq, line) in wrong {
+            for (seq, line, entityLine) in wrong {
                 update.bind(1, seq)
                 update.bind(2, line)
+                update.bind(3, entityLine)
                 try update.run()
             }
             changed += wrong.count

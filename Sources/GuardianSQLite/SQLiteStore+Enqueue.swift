@@ -15,6 +15,7 @@ extension SQLiteStore {
 private struct Insertion {
     let transaction: WriteTransaction
     let operations: [GuardianCore.Operation]
+    private let isStrict: Bool
     private let lines: [Int64]
     private let first: Int64
     /// For each operation the place of the next one of its line; 0 when there is none.
@@ -33,8 +34,8 @@ private struct Insertion {
         """
         INSERT INTO operation (seq, id, line, status, head, priority, due_at, idempotency_key, trace_id, operation_type, entity_type,
             entity_id, schema_version, enqueued_at, updated_at, attempt_count, tries, backoff_ms, payload, previous, next,
-            ordering_key, txn_token, principal, not_before, expires_at, base)
-        VALUES (?1, ?2, ?3, 0, ?4, ?5, ?16, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, 0, 0, 0, ?13, ?14, ?15, ?17, ?18, ?19, ?20, ?21, ?22)
+            ordering_key, txn_token, principal, not_before, expires_at, base, entity_line)
+        VALUES (?1, ?2, ?3, 0, ?4, ?5, ?16, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, 0, 0, 0, ?13, ?14, ?15, ?17, ?18, ?19, ?20, ?21, ?22, ?23)
         ON CONFLICT (id) DO NOTHING
         """)
     private static let firstSeq = SQL("SELECT seq FROM operation WHERE id = ?1 UNION ALL SELECT seq FROM ledger WHERE id = ?1 LIMIT 1")
@@ -42,6 +43,7 @@ private struct Insertion {
     init(_ transaction: WriteTransaction, _ operations: [GuardianCore.Operation], _ ordering: Ordering) throws {
         self.transaction = transaction
         self.operations = operations
+        isStrict = ordering == .strict
         lines = operations.map { ordering.line(for: $0) }
         first = try transaction.takeSeqs(operations.count)
         following = Array(repeating: 0, count: operations.count)
@@ -91,7 +93,8 @@ private struct Insertion {
     private func write(_ place: Int, previous: Int64?, next: Int64?) throws -> Bool {
         let operation = operations[place]
         let isPlain =
-            operation.customOrderingKey == nil && operation.txnToken == nil && operation.principal == nil && operation.notBefore == nil
+            !isStrict && operation.customOrderingKey == nil && operation.txnToken == nil && operation.principal == nil
+            && operation.notBefore == nil
             && operation.expiresAt == nil && operation.base == nil
         let row = try transaction.statement(isPlain ? Self.plain : Self.complete)
         let bytes = transaction.bytes
@@ -115,15 +118,22 @@ private struct Insertion {
         row.bind(14, previous)
         row.bind(15, next)
         if !isPlain {
-            row.bind(16, max(0, operation.notBefore?.milliseconds ?? 0))
+            row.bind(16, try due(of: operation))
             row.bind(17, text: operation.customOrderingKey.map { bytes.put($0) })
             row.bind(18, text: operation.txnToken.map { bytes.put($0) })
             row.bind(19, text: operation.principal.map { bytes.put($0) })
             row.bind(20, operation.notBefore)
             row.bind(21, operation.expiresAt)
             row.bind(22, text: operation.base.map { bytes.put($0) })
+            let entityLine = Line.of(operation.entity)
+            row.bind(23, entityLine == lines[place] ? nil : entityLine)
         }
         return try row.run() == 1
+    }
+
+    private func due(of operation: GuardianCore.Operation) throws -> Int64 {
+        if let principal = operation.principal, try transaction.signedIn() != principal { return Parking.due }
+        return max(0, operation.notBefore?.milliseconds ?? 0)
     }
 
     private func seq(of id: OperationID) throws -> Int64? {

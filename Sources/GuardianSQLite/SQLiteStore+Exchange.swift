@@ -11,6 +11,7 @@ extension SQLiteStore {
             }
             if let health = exchange.health { try Self.save(health, transaction) }
             for (pause, active) in exchange.pauses { try Self.save(pause, active, transaction) }
+            if let signedIn = exchange.signedIn { try transaction.signIn(signedIn) }
             result.pauses = try Self.pauses(transaction)
             if exchange.urgent + exchange.normal > 0, result.pauses.isEmpty { try Self.claim(exchange, transaction, &result) }
             return result
@@ -36,12 +37,12 @@ extension SQLiteStore {
         let now = exchange.now
         switch settlement.result {
         case .processed: return try settleProcessed(settlement, epoch, now, transaction)
-        case .retry(let due, let backoffMs, let error, let charged, let mark):
+        case .retry(let due, let backoffMs, let error, let charged, let mark, let unknownAt):
             let update = try transaction.statement(
                 """
-                UPDATE operation SET status = 0, claim_epoch = NULL, due_at = ?4, next_retry_at = ?4, backoff_ms = ?5, tries = tries + 1,
-                    attempt_count = attempt_count + ?6, failure_mark = ?7, updated_at = ?3, error_class = ?8, error_code = ?9,
-                    error_status = ?10, error_message = ?11
+                UPDATE operation SET status = 0, claim_epoch = NULL, due_at = \(Parking.sql(due: "?4")), next_retry_at = ?4,
+                    backoff_ms = ?5, tries = tries + 1, attempt_count = attempt_count + ?6, failure_mark = ?7, updated_at = ?3,
+                    error_class = ?8, error_code = ?9, error_status = ?10, error_message = ?11, unknown_at = ?12
                 WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING next
                 """)
             bind(update, seq, epoch, now)
@@ -50,6 +51,7 @@ extension SQLiteStore {
             update.bind(6, charged ? 1 : 0)
             update.bind(7, mark)
             bind(update, error, from: 8)
+            update.bind(12, unknownAt)
             return try backToPending(update, seq, transaction)
         case .failed(let error):
             let update = try transaction.statement(
@@ -74,12 +76,26 @@ extension SQLiteStore {
         case .unsent, .returned:
             let update = try transaction.statement(
                 """
-                UPDATE operation SET status = 0, claim_epoch = NULL, updated_at = ?3,
+                UPDATE operation SET status = 0, claim_epoch = NULL, updated_at = ?3, due_at = \(Parking.sql(due: "due_at")),
+                    unknown_at = CASE WHEN ?4 THEN unknown_at ELSE coalesce(unknown_at, last_attempt_at) END,
                     last_attempt_at = CASE WHEN ?4 THEN attempted_before ELSE last_attempt_at END
                 WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING next
                 """)
             bind(update, seq, epoch, now)
             update.bind(4, settlement.result == .unsent ? 1 : 0)
+            return try backToPending(update, seq, transaction)
+        case .recast(let payload, let version, let newKey):
+            let update = try transaction.statement(
+                """
+                UPDATE operation SET status = 0, claim_epoch = NULL, updated_at = ?3, due_at = \(Parking.sql(due: "due_at")),
+                    payload = ?4, schema_version = ?5, last_attempt_at = attempted_before,
+                    idempotency_key = CASE WHEN attempted_before IS NULL THEN idempotency_key ELSE ?6 END, unknown_at = NULL
+                WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING next
+                """)
+            bind(update, seq, epoch, now)
+            update.bind(4, payload as String?)
+            update.bind(5, version)
+            update.bind(6, newKey)
             return try backToPending(update, seq, transaction)
         }
     }
@@ -107,7 +123,7 @@ extension SQLiteStore {
         let key = try find.uuid(1)
         find.reset()
         try remove(settlement.seq, transaction)
-        try transaction.remember(settlement.id, seq: settlement.seq, key: key, now)
+        try transaction.remember(settlement.id, seq: settlement.seq, key: key, .processed(answer: nil), now)
         transaction.count { $0.processed += 1 }
         if let next { try transaction.setHead(next, true) }
         return true
@@ -162,14 +178,14 @@ extension SQLiteStore {
         let now = exchange.now.milliseconds
         for priority in try priorities(transaction) {
             var wanted = priority > 0 ? urgent : normal
-            if wanted > 0 { try claim(priority, dueAfter: 0, dueUntil: now, &wanted, exchange, transaction, &result) }
-            if wanted > 0 { try claim(priority, dueAfter: -1, dueUntil: 0, &wanted, exchange, transaction, &result) }
+            if wanted > 0, !result.isAlone { try claim(priority, dueAfter: 0, dueUntil: now, &wanted, exchange, transaction, &result) }
+            if wanted > 0, !result.isAlone { try claim(priority, dueAfter: -1, dueUntil: 0, &wanted, exchange, transaction, &result) }
             if priority > 0 { urgent = wanted } else { normal = wanted }
             let next = try transaction.statement(nextDue)
             next.bind(1, priority)
             next.bind(2, max(now, 0))
             defer { next.reset() }
-            if try next.step() {
+            if try next.step(), next.int(0) < Parking.due {
                 let due = Timestamp(milliseconds: next.int(0))
                 result.nextDue = result.nextDue.map { min($0, due) } ?? due
             }
@@ -208,6 +224,17 @@ extension SQLiteStore {
                     try expire(operation, next, exchange.now, transaction)
                     result.expired.append(operation.id)
                     expired += 1
+                } else if operation.crashes >= Operation.mostCrashes {
+                    try setAside(operation, next, exchange.now, transaction)
+                    result.setAside.append(operation.id)
+                    expired += 1
+                } else if operation.crashes > 0 {
+                    // Alone, so that the next crash tells which it was.
+                    result.isAlone = true
+                    if exchange.held == 0, result.claims.isEmpty {
+                        result.claims.append(try take(operation, exchange, transaction))
+                    }
+                    return
                 } else {
                     result.claims.append(try take(operation, exchange, transaction))
                     wanted -= 1
@@ -233,18 +260,38 @@ extension SQLiteStore {
         _ operation: GuardianCore.Operation, _ next: Int64?, _ now: Timestamp, _ transaction: WriteTransaction
     ) throws {
         try remove(operation.seq, transaction)
-        try transaction.remember(operation.id, seq: operation.seq, key: operation.idempotencyKey, now)
+        try transaction.remember(operation.id, seq: operation.seq, key: operation.idempotencyKey, .expired, now)
         transaction.count { $0.expired += 1 }
+        if let next { try transaction.setHead(next, true) }
+    }
+
+    /// Fails a head that was in hand at too many crashes.
+    private static func setAside(
+        _ operation: GuardianCore.Operation, _ next: Int64?, _ now: Timestamp, _ transaction: WriteTransaction
+    ) throws {
+        let update = try transaction.statement(
+            """
+            UPDATE operation SET status = 2, head = 0, next = NULL, due_at = 0, next_retry_at = NULL, updated_at = ?2, error_class = ?3,
+                error_code = ?4, error_status = ?5, error_message = ?6
+            WHERE seq = ?1
+            """)
+        update.bind(1, operation.seq)
+        update.bind(2, now)
+        bind(update, .crashSuspect, from: 3)
+        try update.run()
+        transaction.count { $0.failed += 1 }
         if let next { try transaction.setHead(next, true) }
     }
 
     // MARK: What outlives a restart
 
     private static func save(_ health: OriginHealth, _ transaction: WriteTransaction) throws {
-        let upsert = try transaction.statement("INSERT OR REPLACE INTO upstream VALUES (1, ?1, ?2, ?3)")
+        let upsert = try transaction.statement("INSERT OR REPLACE INTO upstream VALUES (1, ?1, ?2, ?3, ?4, ?5)")
         upsert.bind(1, health.openUntil)
         upsert.bind(2, health.holdUntil)
         upsert.bind(3, health.trips)
+        upsert.bind(4, health.plagueSince)
+        upsert.bind(5, health.plagueStatus.map { Int64($0) })
         try upsert.run()
     }
 
@@ -269,10 +316,16 @@ extension SQLiteStore {
     public func loadControl() async throws(StoreError) -> Control {
         try await read { db in
             var control = Control()
-            if let row = try Row.fetchOne(db, sql: "SELECT open_until, hold_until, trips FROM upstream") {
-                control.health = OriginHealth(
+            if let row = try Row.fetchOne(db, sql: "SELECT open_until, hold_until, trips, plague_since, plague_status FROM upstream") {
+                var health = OriginHealth(
                     openUntil: (row[0] as Int64?).map { Timestamp(milliseconds: $0) },
                     holdUntil: (row[1] as Int64?).map { Timestamp(milliseconds: $0) }, trips: row[2])
+                health.plagueSince = (row[3] as Int64?).map { Timestamp(milliseconds: $0) }
+                health.plagueStatus = row[4]
+                control.health = health
+            }
+            if let hash = try String.fetchOne(db, sql: "SELECT value FROM setting WHERE name = 'signed_in'") {
+                control.signedIn = .principal(hash)
             }
             control.pauses = Set(try String.fetchAll(db, sql: "SELECT reason FROM pause").compactMap(Pause.init(rawValue:)))
             control.processed = try Int64.fetchOne(db, sql: "SELECT processed FROM books") ?? 0

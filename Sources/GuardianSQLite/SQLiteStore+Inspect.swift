@@ -24,6 +24,14 @@ extension SQLiteStore {
         return books
     }
 
+    public func accountingGap() async throws(StoreError) -> Int64 {
+        try await read { db in
+            let books = try Self.books(db)
+            let rows = try Int64.fetchOne(db, sql: "SELECT count(*) FROM operation") ?? 0
+            return books.pending + books.processing + books.failed - rows
+        }
+    }
+
     public func operation(_ id: OperationID) async throws(StoreError) -> GuardianCore.Operation? {
         try await read { db in
             let find = try RawStatement(db, "SELECT \(OperationRow.columns) FROM operation WHERE id = ?1")

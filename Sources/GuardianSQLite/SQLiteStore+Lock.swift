@@ -7,11 +7,12 @@ extension SQLiteStore {
         let presence = presence
         let answer: LockAnswer = try await queue.write { transaction in
             let before = try Self.holder(transaction)
+            let isCrash = before.map { $0.fence.owner != owner && presence.isDead($0.fence.owner) } ?? false
             if let before, before.fence.owner != owner {
                 let silence = now.milliseconds - before.heartbeatAt.milliseconds
                 // A heartbeat from the far future is one of a clock that has been set back since.
                 let isStale = silence >= staleAfterMs || silence <= -staleAfterMs
-                guard isStale || presence.isDead(before.fence.owner) else { return .heldBy(before) }
+                guard isStale || isCrash else { return .heldBy(before) }
             }
             let take = try transaction.statement(
                 "UPDATE lock SET epoch = epoch + 1, owner = ?1, heartbeat_at = ?2, acquired_at = ?2 RETURNING epoch")
@@ -20,7 +21,7 @@ extension SQLiteStore {
             guard try take.step() else { throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "the lock's row is missing") }
             let fence = Fence(owner: owner, epoch: take.int(0))
             try take.run()
-            return .acquired(fence, takenOver: before, returned: try Self.returnClaims(transaction, now))
+            return .acquired(fence, takenOver: before, returned: try Self.returnClaims(transaction, now, isCrash: isCrash))
         }
         if case .acquired(_, let before?, _) = answer, before.fence.owner != owner { presence.forget(before.fence.owner) }
         return answer
@@ -73,14 +74,18 @@ extension SQLiteStore {
             acquiredAt: Timestamp(milliseconds: find.int(3)))
     }
 
-    /// Claims of whoever had the lock go back to the heads of their lines. Walks the few claimed heads, not the queue.
-    private static func returnClaims(_ transaction: WriteTransaction, _ now: Timestamp?) throws -> Int {
+    /// Claims of whoever had the lock go back to the heads of their lines; after a crash each of them is a suspect. Walks the few claimed
+    /// heads, not the queue.
+    private static func returnClaims(_ transaction: WriteTransaction, _ now: Timestamp?, isCrash: Bool = false) throws -> Int {
         let update = try transaction.statement(
             """
-            UPDATE operation INDEXED BY operation_head SET status = 0, claim_epoch = NULL, updated_at = coalesce(?1, updated_at)
+            UPDATE operation INDEXED BY operation_head SET status = 0, claim_epoch = NULL, updated_at = coalesce(?1, updated_at),
+                crashes = coalesce(crashes, 0) + ?2, unknown_at = coalesce(unknown_at, last_attempt_at),
+                due_at = \(Parking.sql(due: "due_at"))
             WHERE head = 1 AND status = 1 RETURNING seq, next
             """)
         update.bind(1, now)
+        update.bind(2, isCrash ? 1 : 0)
         var heads: [(seq: Int64, next: Int64?)] = []
         while try update.step() { heads.append((update.int(0), update.optionalInt(1))) }
         for (seq, next) in heads { if let next, next < seq { try transaction.makeWay(seq) } }

@@ -47,8 +47,8 @@ extension SQLiteStore {
     ) throws {
         let update = try transaction.statement(
             """
-            UPDATE operation SET status = 0, due_at = 0, attempt_count = 0, tries = 0, failure_mark = NULL, next_retry_at = NULL,
-                backoff_ms = 0, updated_at = ?2
+            UPDATE operation SET status = 0, due_at = \(Parking.sql(due: "0")), attempt_count = 0, tries = 0, failure_mark = NULL,
+                next_retry_at = NULL, backoff_ms = 0, crashes = NULL, updated_at = ?2
             WHERE seq = ?1
             """)
         update.bind(1, seq)
@@ -72,7 +72,7 @@ extension SQLiteStore {
             if member.status == 1 { return .inFlight }
             if member.status == 0 { try transaction.leave(member) }
             try Self.remove(seq, transaction)
-            try transaction.remember(id, seq: seq, key: key, now)
+            try transaction.remember(id, seq: seq, key: key, .cancelled, now)
             transaction.count {
                 $0.cancelled += 1
                 if member.status == 2 { $0.failed -= 1 }
@@ -127,7 +127,7 @@ extension SQLiteStore {
                 """
                 UPDATE operation SET due_at = ?1 + backoff_ms, next_retry_at = ?1 + backoff_ms
                 WHERE seq IN (SELECT seq FROM operation INDEXED BY operation_head
-                              WHERE head = 1 AND status = 0 AND due_at > ?1 AND backoff_ms > 0 AND due_at > ?1 + backoff_ms)
+                              WHERE head = 1 AND status = 0 AND due_at > ?1 AND due_at < \(Parking.due) AND backoff_ms > 0 AND due_at > ?1 + backoff_ms)
                 """)
             update.bind(1, now)
             return try update.run()

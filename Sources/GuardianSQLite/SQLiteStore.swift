@@ -192,4 +192,4 @@ public final class SQLiteStore: Sendable {
     }
 }
 
-extension SQLiteStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, RepairStore {}
+extension SQLiteStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, ExplainStore, RepairStore {}

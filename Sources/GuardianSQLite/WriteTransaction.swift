@@ -22,7 +22,10 @@ final class WriteTransaction {
             cleared = cleared + ?5, failed = failed + ?6, next_seq = max(next_seq, ?7)
         """)
     private static let rememberID = SQL(
-        "INSERT INTO ledger (id, seq, idempotency_key, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO NOTHING")
+        """
+        INSERT INTO ledger (id, seq, idempotency_key, at, ending, merged_into, answer) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        ON CONFLICT (id) DO NOTHING
+        """)
     private static let newestID = SQL("SELECT max(id) FROM ledger")
 
     init(_ db: Database) { self.db = db }
@@ -97,13 +100,14 @@ final class WriteTransaction {
     }
 
     /// Keeps the id of an operation that leaves the queue for the ledger's window: enqueued again, it adds nothing.
-    func remember(_ id: OperationID, seq: Int64, key: UniqueID, _ now: Timestamp) throws {
+    func remember(_ id: OperationID, seq: Int64, key: UniqueID, _ ending: Ending, _ now: Timestamp) throws {
         newestRemembered = nil
         let insert = try statement(Self.rememberID)
         insert.bind(1, id)
         insert.bind(2, seq)
         insert.bind(3, key)
         insert.bind(4, now)
+        EndingColumns.bind(ending, to: insert, from: 5)
         try insert.run()
     }
 

@@ -52,14 +52,21 @@ struct API: Sendable {
     }
 
     func cancel(_ id: OperationID) async throws -> Response {
+        let before: GuardianCore.Operation?
         let answer: CancelAnswer
-        do throws(StoreError) { answer = try await store.cancel(id, now: SystemClock().now.wall) } catch {
+        do throws(StoreError) {
+            before = try await store.operation(id)
+            answer = try await store.cancel(id, now: SystemClock().now.wall)
+        } catch {
             throw Problem(SyncError.store(error))
         }
         switch answer {
         case .notFound: throw Problem(SyncError.notFound(id: id.description))
         case .inFlight: throw Problem(SyncError.refused(reason: "operation \(id) is on the wire now; ask again when it has settled"))
-        case .neverSent, .mayHaveApplied: return Self.json(.ok, ["id": .string(id.description), "cancelled": .string(answer.rawValue)])
+        case .neverSent: return Self.json(.ok, ["id": .string(id.description), "cancelled": .string(answer.rawValue)])
+        case .mayHaveApplied:
+            let undo = before?.undo?.json ?? .null
+            return Self.json(.ok, ["id": .string(id.description), "cancelled": .string(answer.rawValue), "undo": undo])
         }
     }
 

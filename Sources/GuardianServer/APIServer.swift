@@ -18,6 +18,8 @@ public final class APIServer: Sendable {
         public var bodyLimit: Int
         /// A Unix socket to listen on instead of host and port; it is made with mode 0600.
         public var socketPath: String?
+        /// Asks for the bytes that are free where the store lives; nil when they are not known.
+        public var freeBytes: @Sendable () -> Int64? = { nil }
 
         public init(
             host: String = "127.0.0.1", port: Int = 8080, token: String? = nil, bodyLimit: Int = 16 << 20, socketPath: String? = nil
@@ -101,6 +103,8 @@ public final class APIServer: Sendable {
         router.get("v1/operations/:id") { [self] _, context in try await api().show(try API.id(context)) }
         router.delete("v1/operations/:id") { [self] _, context in try await api().cancel(try API.id(context)) }
         router.post("v1/operations/:id/retry") { [self] _, context in try await api().retry(try API.id(context)) }
+        router.get("v1/operations/:id/explain") { [self] _, context in try await api().explain(try API.id(context)) }
+        router.get("v1/explain") { [self] _, _ in try await api().explainQueue() }
         router.get("v1/events") { [self] _, _ in try api().events() }
         router.post("v1/pause") { [self] _, _ in try await api().pause(true) }
         router.post("v1/resume") { [self] _, _ in try await api().pause(false) }

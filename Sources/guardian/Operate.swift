@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import GuardianCore
 import GuardianHTTP
 import GuardianRuntime
@@ -9,14 +10,44 @@ struct Retry: AsyncParsableCommand {
         abstract: "Put failed operations back into the queue, at their old place.", discussion: "Example: guardian retry --all-failed")
     @OptionGroup var options: StoreOptions
     @Argument var id: String?
-    @Flag var allFailed = false
+    @Flag(help: "Every failed operation, oldest first.") var allFailed = false
+    @Option(help: "So many a second, such as 50 or 50/s; all at once without it.") var rate: String?
 
     func run() async throws {
         guard (id != nil) != allFailed else { throw Failure(.usage, "give an ID, or --all-failed") }
+        if let rate {
+            let number = rate.hasSuffix("/s") ? String(rate.dropLast(2)) : rate
+            guard allFailed, let perSecond = Double(number), perSecond > 0, perSecond <= 1e6 else {
+                throw Failure(.usage, "--rate: must be a number of operations a second, with --all-failed")
+            }
+            return try await retryPaced(perSecond)
+        }
         let ids = try id.map { [try operationID($0)] }
         let count = try await options.existingStore().retry(ids, now: SystemClock().now.wall)
         if let id, count == 0 { throw Failure(.notFound, "no failed operation \(id)") }
         Terminal.say(options.json ? "{\"retried\":\(count)}" : "\(count) put back")
+    }
+
+    /// Those that are failed now, a few at a time; one that fails again meanwhile is not taken twice.
+    private func retryPaced(_ perSecond: Double) async throws {
+        let store = try options.existingStore()
+        let total = try await store.books().failed
+        let step = max(1, Int(perSecond / 10))
+        let start = ContinuousClock.now
+        var (taken, done, after) = (0, 0, Int64(0))
+        while taken < total {
+            let filter = OperationFilter(status: .failed, afterSeq: after, limit: step)
+            let page = try await store.list(filter)
+            guard let last = page.last else { break }
+            after = last.seq
+            done += try await store.retry(page.map(\.id), now: SystemClock().now.wall)
+            taken += page.count
+            if Terminal.errorIsTerminal { Terminal.write("\r\(taken) of \(total) put back", to: .standardError) }
+            let due = start + .seconds(Double(taken) / perSecond)
+            if taken < total { try await Task.sleep(until: due, clock: .continuous) }
+        }
+        if Terminal.errorIsTerminal { Terminal.write("\n", to: .standardError) }
+        Terminal.say(options.json ? "{\"retried\":\(done)}" : "\(done) put back")
     }
 }
 
@@ -31,11 +62,17 @@ struct Cancel: AsyncParsableCommand {
     func run() async throws {
         let id = try operationID(id)
         try Terminal.confirm("Cancel operation \(id)? It will not be delivered.", yes: yes)
-        let answer = try await options.existingStore().cancel(id, now: SystemClock().now.wall)
+        let store = try options.existingStore()
+        let before = try await store.operation(id)
+        let answer = try await store.cancel(id, now: SystemClock().now.wall)
         switch answer {
         case .notFound: throw SyncError.notFound(id: id.description)
         case .inFlight: throw Failure(.refused, "operation \(id) is on the wire now; ask again when it has settled")
-        case .neverSent, .mayHaveApplied: Terminal.say(options.json ? "{\"cancelled\":\"\(answer.rawValue)\"}" : answer.rawValue)
+        case .neverSent: Terminal.say(options.json ? "{\"cancelled\":\"\(answer.rawValue)\"}" : answer.rawValue)
+        case .mayHaveApplied:
+            let undo = before?.undo?.json ?? .null
+            let object: JSONValue = ["cancelled": .string(answer.rawValue), "undo": undo]
+            Terminal.say(options.json ? object.text : "\(answer.rawValue); this would take it back: \(undo.text)")
         }
     }
 }

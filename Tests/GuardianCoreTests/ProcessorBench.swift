@@ -21,7 +21,7 @@ struct ProcessorBench {
     mutating func begin(epoch: Int64 = 1, control: Control = Control(), token: String? = nil) -> [Processor.Action] {
         var actions = give(.tick)
         actions += give(.lockAnswered(.acquired(fence(epoch), takenOver: nil, returned: 0), control))
-        if actions.asksForToken { actions += give(.tokenAnswered(.success(token))) }
+        if actions.asksForToken { actions += give(.tokenAnswered(.success(token.map { Token($0) }))) }
         return actions + give(.exchanged(.success(ExchangeResult(pauses: control.pauses))))
     }
 

@@ -52,6 +52,46 @@ import Testing
         #expect((again + late).sends.isEmpty)
     }
 
+    @Test("a result that was not written when the lease was lost is dropped: the next lease settles nothing of the old one")
+    func unwrittenResult() {
+        var bench = ProcessorBench()
+        _ = bench.begin()
+        let send = bench.claims(1...1).sends[0]
+        #expect(bench.give(.attempted(seq: 1, attempt: send.attempt, Self.ok)).exchanges.isEmpty, "one exchange at a time")
+        let lost = bench.give(.exchanged(.failure(.stale)))
+        bench.pass(ms: 500)
+        let again = bench.begin(epoch: 2) + bench.give(.exchanged(.success(ExchangeResult())))
+        #expect((lost + again).settlements.isEmpty)
+        #expect(!(lost + again).events.contains { $0.isNamed("processed") })
+    }
+
+    @Test("a settlement that found its claim no longer in force is not told as an end")
+    func refusedSettlement() {
+        var bench = ProcessorBench()
+        _ = bench.begin()
+        let sends = bench.claims(1...2).sends
+        _ = bench.give(.exchanged(.success(ExchangeResult())))
+        let first = bench.give(.attempted(seq: 1, attempt: sends[0].attempt, Self.ok))
+        #expect(first.settlements.count == 1)
+        let refused = bench.give(.exchanged(.success(ExchangeResult(settled: [false]))))
+        #expect(!refused.events.contains { $0.isNamed("processed") })
+        var second = bench.give(.attempted(seq: 2, attempt: sends[1].attempt, Self.ok))
+        second += bench.give(.exchanged(.success(ExchangeResult())))
+        #expect(second.settlements.map(\.seq) == [2])
+    }
+
+    @Test("a pause in force when the lock is taken is told and holds before anything is claimed")
+    func adoptsPauses() {
+        var bench = ProcessorBench()
+        _ = bench.give(.tick)
+        let control = Control(pauses: [.operator])
+        let held = bench.give(.lockAnswered(.acquired(bench.fence(1), takenOver: nil, returned: 0), control))
+        #expect(held.events == [.lockAcquired(epoch: 1), .paused(.operator)])
+        #expect(bench.processor.pauses == [.operator])
+        let next = bench.give(.tokenAnswered(.success(nil))) + bench.give(.exchanged(.success(ExchangeResult(pauses: [.operator]))))
+        #expect((held + next).exchanges.allSatisfy { $0.urgent + $0.normal == 0 })
+    }
+
     @Test("the answer to an exchange of a lease that is over brings no claims, even when its fence is ours again")
     func lateExchange() {
         var bench = ProcessorBench()

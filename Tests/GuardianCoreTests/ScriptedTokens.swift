@@ -38,9 +38,9 @@ final class ScriptedTokens: TokenProvider {
     /// How often another token was asked for.
     var refreshes: Int { state.withLock { $0.refreshes } }
 
-    func token(refresh: Bool) async throws -> String? {
+    func token(refresh: Bool) async throws -> Token? {
         guard let token = state.withLock({ $0.token }) else { throw NobodyIsLoggedIn() }
-        guard refresh else { return token }
+        guard refresh else { return Token(token) }
         await withCheckedContinuation { continuation in
             let waits = state.withLock { state in
                 state.refreshes += 1
@@ -51,7 +51,7 @@ final class ScriptedTokens: TokenProvider {
         }
         return state.withLock { state in
             if !state.next.isEmpty { state.token = state.next.removeFirst() }
-            return state.token
+            return state.token.map { Token($0) }
         }
     }
 }

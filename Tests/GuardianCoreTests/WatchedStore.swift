@@ -3,7 +3,7 @@ import GuardianTesting
 import Synchronization
 
 /// A memory store that counts what the engine asks of it, and refuses the calls that a test picks.
-final class WatchedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, RepairStore {
+final class WatchedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, ExplainStore, RepairStore {
     enum Call: CaseIterable {
         case enqueue, exchange, loadControl, setPause, acquireLock, renewLock, releaseLock, clampRetries, sweepLedger
     }
@@ -93,6 +93,16 @@ final class WatchedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, 
     func operation(_ id: OperationID) async throws(StoreError) -> Operation? { try await memory.operation(id) }
     func list(_ filter: OperationFilter) async throws(StoreError) -> [Operation] { try await memory.list(filter) }
     func oldestPending() async throws(StoreError) -> Timestamp? { try await memory.oldestPending() }
+    func accountingGap() async throws(StoreError) -> Int64 { try await memory.accountingGap() }
+    func standing(of id: OperationID) async throws(StoreError) -> Standing? { try await memory.standing(of: id) }
+    func census(at now: Timestamp) async throws(StoreError) -> Census { try await memory.census(at: now) }
+    func ending(of id: OperationID) async throws(StoreError) -> Ending? { try await memory.ending(of: id) }
+    func operations(of entity: EntityKey, limit: Int) async throws(StoreError) -> [Operation] {
+        try await memory.operations(of: entity, limit: limit)
+    }
+    func unsent(for principal: String, afterSeq: Int64, limit: Int) async throws(StoreError) -> [Operation] {
+        try await memory.unsent(for: principal, afterSeq: afterSeq, limit: limit)
+    }
     func retry(_ ids: [OperationID]?, now: Timestamp) async throws(StoreError) -> Int { try await memory.retry(ids, now: now) }
     func cancel(_ id: OperationID, now: Timestamp) async throws(StoreError) -> CancelAnswer { try await memory.cancel(id, now: now) }
     func clearFailed() async throws(StoreError) -> Int { try await memory.clearFailed() }

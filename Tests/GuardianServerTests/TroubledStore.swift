@@ -3,7 +3,7 @@ import GuardianTesting
 import Synchronization
 
 /// A memory store that fails when told to, or keeps its writers waiting.
-final class TroubledStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, RepairStore {
+final class TroubledStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, ExplainStore, RepairStore {
     private struct State {
         var trouble: StoreError?
         var isHeld = false
@@ -60,6 +60,16 @@ final class TroubledStore: EnqueueStore, DeliveryStore, LockStore, InspectStore,
     func operation(_ id: OperationID) async throws(StoreError) -> Operation? { try await sound().operation(id) }
     func list(_ filter: OperationFilter) async throws(StoreError) -> [Operation] { try await sound().list(filter) }
     func oldestPending() async throws(StoreError) -> Timestamp? { try await sound().oldestPending() }
+    func accountingGap() async throws(StoreError) -> Int64 { try await sound().accountingGap() }
+    func standing(of id: OperationID) async throws(StoreError) -> Standing? { try await sound().standing(of: id) }
+    func census(at now: Timestamp) async throws(StoreError) -> Census { try await sound().census(at: now) }
+    func ending(of id: OperationID) async throws(StoreError) -> Ending? { try await sound().ending(of: id) }
+    func operations(of entity: EntityKey, limit: Int) async throws(StoreError) -> [Operation] {
+        try await sound().operations(of: entity, limit: limit)
+    }
+    func unsent(for principal: String, afterSeq: Int64, limit: Int) async throws(StoreError) -> [Operation] {
+        try await sound().unsent(for: principal, afterSeq: afterSeq, limit: limit)
+    }
     func retry(_ ids: [OperationID]?, now: Timestamp) async throws(StoreError) -> Int { try await sound().retry(ids, now: now) }
     func cancel(_ id: OperationID, now: Timestamp) async throws(StoreError) -> CancelAnswer { try await sound().cancel(id, now: now) }
     func clearFailed() async throws(StoreError) -> Int { try await sound().clearFailed() }

@@ -10,9 +10,10 @@ extension ProcessTests {
             let workplace = try Workplace()
             defer { workplace.remove() }
             #expect(try await workplace.enqueue("a").status == 0)
-            let unknown = [["show", "nope"], ["retry", "nope"], ["cancel", "nope", "--yes"]]
+            let unknown = [["show", "nope"], ["explain", "nope"], ["retry", "nope"], ["cancel", "nope", "--yes"]]
             let senseless = [
-                ["list", "--status", "lost"], ["retry"], ["retry", "a", "--all-failed"], ["enqueue"], ["show"], ["status", "--nonsense"],
+                ["list", "--status", "lost"], ["explain", "--as-request"], ["retry"], ["retry", "a", "--all-failed"], ["enqueue"], ["show"],
+                ["status", "--nonsense"],
                 ["nonsense"], ["enqueue", "--from-file", workplace.path + "/nothing"], ["serve", "--workers", "none"],
                 ["serve", "--listen", "nowhere"],
             ]
@@ -31,7 +32,8 @@ extension ProcessTests {
             let workplace = try Workplace()
             defer { workplace.remove() }
             let commands = [
-                ["status"], ["list"], ["show", "a"], ["retry", "--all-failed"], ["cancel", "a", "--yes"], ["clear-failed", "--yes"],
+                ["status"], ["list"], ["show", "a"], ["explain"], ["explain", "a"], ["retry", "--all-failed"], ["cancel", "a", "--yes"],
+                ["clear-failed", "--yes"],
                 ["pause"], ["resume"], ["lock", "status"], ["lock", "release", "--yes"], ["rebuild-index"], ["check"],
             ]
             for command in commands {

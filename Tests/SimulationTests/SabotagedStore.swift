@@ -3,7 +3,7 @@ import GuardianTesting
 import Synchronization
 
 /// A memory store that breaks one promise.
-final class SabotagedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, RepairStore {
+final class SabotagedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, ExplainStore, RepairStore {
     enum Sabotage: CaseIterable {
         /// Says yes and writes nothing, now and then.
         case losesEnqueues
@@ -66,7 +66,7 @@ final class SabotagedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore
         if sabotage == .forgetsSettlements, every(5) { changed.settlements = [] }
         if sabotage == .failsRetries {
             for (index, settlement) in changed.settlements.enumerated() {
-                guard case .retry(_, _, var error, _, _) = settlement.result else { continue }
+                guard case .retry(_, _, var error, _, _, _) = settlement.result else { continue }
                 error.class = .exhausted
                 changed.settlements[index].result = .failed(error)
             }
@@ -108,6 +108,16 @@ final class SabotagedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore
     func books() async throws(StoreError) -> Books { try await store.books() }
     func operation(_ id: OperationID) async throws(StoreError) -> Operation? { try await store.operation(id) }
     func list(_ filter: OperationFilter) async throws(StoreError) -> [Operation] { try await store.list(filter) }
+    func accountingGap() async throws(StoreError) -> Int64 { try await store.accountingGap() }
+    func standing(of id: OperationID) async throws(StoreError) -> Standing? { try await store.standing(of: id) }
+    func census(at now: Timestamp) async throws(StoreError) -> Census { try await store.census(at: now) }
+    func ending(of id: OperationID) async throws(StoreError) -> Ending? { try await store.ending(of: id) }
+    func operations(of entity: EntityKey, limit: Int) async throws(StoreError) -> [Operation] {
+        try await store.operations(of: entity, limit: limit)
+    }
+    func unsent(for principal: String, afterSeq: Int64, limit: Int) async throws(StoreError) -> [Operation] {
+        try await store.unsent(for: principal, afterSeq: afterSeq, limit: limit)
+    }
     func oldestPending() async throws(StoreError) -> Timestamp? { try await store.oldestPending() }
     func retry(_ ids: [OperationID]?, now: Timestamp) async throws(StoreError) -> Int { try await store.retry(ids, now: now) }
     func cancel(_ id: OperationID, now: Timestamp) async throws(StoreError) -> CancelAnswer { try await store.cancel(id, now: now) }

@@ -7,7 +7,7 @@ struct AttemptSerial: Sendable {
     static let recentMs: Int64 = 60_000
 
     private var epoch: Int64 = 0
-    private var begun: Int64 = 0
+    private(set) var begun: Int64 = 0
     private var lastSuccess: Int64 = -1
     private var lastSuccessAt: Int64?
 

@@ -52,6 +52,11 @@ public struct CircuitBreaker: Sendable, Equatable {
         state = .open(until: now + min(max(remainingMs, 0), policy.coolDownMs * 6 / 5))
     }
 
+    public var isHalfOpen: Bool {
+        if case .halfOpen = state { return true }
+        return false
+    }
+
     /// How many attempts may be on the wire beside `inFlight` others: nil is no limit.
     public func allowance(inFlight: Int) -> Int? {
         switch state {

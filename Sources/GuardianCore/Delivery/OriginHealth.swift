@@ -6,6 +6,10 @@ public struct OriginHealth: Sendable, Equatable {
     public var holdUntil: Timestamp?
     /// How often the breaker has opened, ever.
     public var trips: Int64
+    /// A plague holds delivery since then; nil when none does.
+    public var plagueSince: Timestamp?
+    /// The status that it answers with.
+    public var plagueStatus: Int?
 
     public init(openUntil: Timestamp? = nil, holdUntil: Timestamp? = nil, trips: Int64 = 0) {
         self.openUntil = openUntil

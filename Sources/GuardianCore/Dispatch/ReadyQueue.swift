@@ -23,6 +23,18 @@ struct ReadyQueue: Sendable {
         return all
     }
 
+    func contains(where fits: (Claim) -> Bool) -> Bool {
+        urgent[urgentHead...].contains(where: fits) || normal[normalHead...].contains(where: fits)
+    }
+
+    /// Takes out those that fit.
+    mutating func take(where fits: (Claim) -> Bool) -> [Claim] {
+        guard !isEmpty else { return [] }
+        let all = takeAll()
+        for claim in all where !fits(claim) { add(claim) }
+        return all.filter(fits)
+    }
+
     private static func take(_ list: inout [Claim], _ head: inout Int) -> Claim? {
         guard head < list.count else { return nil }
         let claim = list[head]

@@ -15,7 +15,13 @@ public struct Limits: Sendable, Equatable {
 public struct Admission: Sendable {
     public var limits: Limits
 
-    public init(limits: Limits = Limits()) { self.limits = limits }
+    private let principalHash: (@Sendable (String) -> String)?
+
+    /// Without `principalHash`, operations of principals are refused.
+    public init(limits: Limits = Limits(), principalHash: (@Sendable (String) -> String)? = nil) {
+        self.limits = limits
+        self.principalHash = principalHash
+    }
 
     /// The operation ready to be stored; throws ``SyncError/validation(field:constraint:)`` with the name of the first field that is wrong.
     public func admit(_ new: NewOperation, at now: Timestamp, random: inout Xoshiro256) throws(SyncError) -> Operation {
@@ -52,9 +58,7 @@ public struct Admission: Sendable {
         if let start = new.notBefore, let end = new.expiresAt, end <= start {
             throw .validation(field: "expires_at", constraint: "must be after not_before")
         }
-        guard new.principal == nil else {
-            throw .validation(field: "principal", constraint: "is not supported by this version; leave it out")
-        }
+        let principal = try principal(new.principal)
         if let payload = new.payload {
             try checkJSON(payload, "payload")
         } else if new.operationType != "delete" {
@@ -65,7 +69,16 @@ public struct Admission: Sendable {
             id: id, idempotencyKey: key, traceID: trace, type: new.operationType,
             entity: EntityKey(type: new.entityType, id: new.entityID), customOrderingKey: new.orderingKey, payload: new.payload,
             base: new.base, txnToken: new.txnToken, priority: new.priority, notBefore: new.notBefore, expiresAt: new.expiresAt,
-            schemaVersion: new.schemaVersion, enqueuedAt: now)
+            principal: principal, schemaVersion: new.schemaVersion, enqueuedAt: now)
+    }
+
+    private func principal(_ text: String?) throws(SyncError) -> String? {
+        guard let text else { return nil }
+        try checkText(text, "principal", most: 256)
+        guard let principalHash else {
+            throw .validation(field: "principal", constraint: "is not configured here; leave it out")
+        }
+        return principalHash(text)
     }
 
     private func uuid(_ text: String?, _ field: String) throws(SyncError) -> UniqueID? {

@@ -22,11 +22,16 @@ struct EngineLoop {
             let alarm = Alarm()
             group.addTask { [engine] in await alarm.run(clock: engine.clock, mailbox: engine.mailbox) }
             group.addTask { [engine] in await LedgerSweep(engine: engine).run() }
+            group.addTask { [engine] in
+                var watchdog = Watchdog(engine: engine)
+                await watchdog.run()
+            }
             var now = engine.clock.now
             var actions = processor.handle(.tick, now: now, random: &random)
             while true {
                 for action in actions { perform(action, at: now, in: &group, sends: sends) }
                 engine.holdsLock.store(processor.lease != nil, ordering: .releasing)
+                engine.hasFreeWorkers.store(processor.hasFreeWorkers(now), ordering: .releasing)
                 if processor.isFinished { break }
                 alarm.set(processor.deadline(now: engine.clock.now))
                 actions = []
@@ -48,6 +53,11 @@ struct EngineLoop {
             group.addTask { [engine] in
                 let outcome = await sends.run(ticket) { await engine.transport.send(claim, token: token, timeoutMs: timeoutMs) }
                 engine.mailbox.put(.attempted(seq: claim.seq, attempt: attempt, outcome))
+            }
+        case .look(let claim, let attempt, let token, let timeoutMs):
+            group.addTask { [engine] in
+                let look = await engine.transport.look(claim, token: token, timeoutMs: timeoutMs)
+                engine.mailbox.put(.looked(seq: claim.seq, attempt: attempt, look))
             }
         case .interruptAll: sends.cancelAll()
         case .exchange(let exchange):
@@ -81,7 +91,9 @@ struct EngineLoop {
         case .fetchToken(let refresh):
             group.addTask { [engine] in
                 do {
-                    engine.mailbox.put(.tokenAnswered(.success(try await engine.tokens.token(refresh: refresh))))
+                    var token = try await engine.tokens.token(refresh: refresh)
+                    if let principal = token?.principal { token?.principal = try engine.hash(principal) }
+                    engine.mailbox.put(.tokenAnswered(.success(token)))
                 } catch {
                     engine.mailbox.put(.tokenAnswered(.failure(Processor.TokenFailure(String(describing: type(of: error))))))
                 }

@@ -22,8 +22,10 @@ extension Processor {
         case .exchanged(let result): exchanged(result, now, &actions)
         case .attempted(let seq, let attempt, let outcome): attempted(seq, attempt, outcome, now, &random, &actions)
         case .tokenAnswered(let result): tokenAnswered(result, now, &actions)
+        case .tokenChanged: token = .unknown
+        case .looked(let seq, let attempt, let look): looked(seq, attempt, look, now, &random, &actions)
         }
-        advance(now, &actions)
+        advance(now, &random, &actions)
         return actions
     }
 
@@ -40,6 +42,7 @@ extension Processor {
             next = min(next, askForLockAt)
         }
         if holdUntil > now.steady { next = min(next, holdUntil) }
+        if lease != nil, let judgement = plague.deadline { next = min(next, judgement) }
         if case .open(let until) = breaker.state { next = min(next, until) }
         if let drainDeadline, !interrupted { next = min(next, drainDeadline) }
         return max(next, now.steady + 1)
@@ -59,7 +62,7 @@ extension Processor {
         lastSeen = now
     }
 
-    private mutating func advance(_ now: Moment, _ actions: inout [Action]) {
+    private mutating func advance(_ now: Moment, _ random: inout Xoshiro256, _ actions: inout [Action]) {
         if breaker.advance(now: now.steady) {
             actions.append(.emit(.breakerProbing))
             mayHaveMore = true
@@ -68,13 +71,26 @@ extension Processor {
             holdUntil = .min
             mayHaveMore = true
         }
+        judge(now, &actions)
         tendLock(now, &actions)
         tendToken(now, &actions)
         tendDrain(now, &actions)
         giveBackUnsendable(now)
-        sendReady(now, &actions)
+        sendReady(now, &random, &actions)
         if outbox.isEmpty { outboxSince = nil } else if outboxSince == nil { outboxSince = now.steady }
         talkToStore(now, &actions)
+    }
+
+    /// Claims in our hands that the next exchange does not settle.
+    private var held: Int {
+        flights.count + waitingForToken.count + accused.count + ready.urgentCount + ready.normalCount
+            + max(0, outbox.count - configuration.settleBatch)
+    }
+
+    /// Whether one of them is a crash suspect, beside which nothing else is claimed.
+    private var holdsSuspect: Bool {
+        flights.values.contains { $0.claim.operation.crashes > 0 } || waitingForToken.contains { $0.claim.operation.crashes > 0 }
+            || accused.values.contains { $0.claim.operation.crashes > 0 } || ready.contains { $0.operation.crashes > 0 }
     }
 
     /// How many more requests may start now.
@@ -84,15 +100,21 @@ extension Processor {
         else { return 0 }
         let onWire = flights.count + waitingForToken.count
         let places = max(0, ramp.limit - onWire)
+        if plague.isHeld { return onWire == 0 && plague.mayProbe(now: now.steady) ? min(1, breaker.allowance(inFlight: 0) ?? 1) : 0 }
         return min(places, breaker.allowance(inFlight: onWire) ?? places)
     }
+
+    /// Whether another operation could be sent at once, if there were one.
+    func hasFreeWorkers(_ now: Moment) -> Bool { ready.isEmpty && !holdsSuspect && openPlaces(now) > 0 }
 
     /// Whether claiming makes sense now, or soon enough.
     private func mayClaim(_ now: Moment) -> Bool {
         guard let lease, lease.timeLeftMs(now: now.steady) != nil, drainDeadline == nil, pauses.isEmpty, holdUntil <= now.steady,
             case .known = token
         else { return false }
-        return breaker.allowance(inFlight: flights.count + waitingForToken.count) != 0
+        let onWire = flights.count + waitingForToken.count
+        if plague.isHeld, onWire > 0 || !plague.mayProbe(now: now.steady) { return false }
+        return breaker.allowance(inFlight: onWire) != 0
     }
 
     /// Claims that can't be sent soon go back, so that they are not held from anyone, and can be cancelled or folded.
@@ -103,10 +125,15 @@ extension Processor {
         for claim in ready.takeAll() { outbox.append(Verdict(claim, .unsent)) }
     }
 
-    private mutating func sendReady(_ now: Moment, _ actions: inout [Action]) {
+    private mutating func sendReady(_ now: Moment, _ random: inout Xoshiro256, _ actions: inout [Action]) {
         while openPlaces(now) > 0 {
             let normalIsFree = normalInFlight < workers.normalPlaces(limit: ramp.limit)
             guard let claim = ready.takeUrgent() ?? (normalIsFree ? ready.takeNormal() : nil) else { return }
+            guard mayCarry(claim.operation) else {
+                outbox.append(Verdict(claim, .unsent))
+                continue
+            }
+            guard !upcast(claim, isCleared: false, &random) else { continue }
             start(
                 Flight(claim: claim, attempt: 0, startedAt: now.steady, generation: 0, isProbe: false, tokenIsFresh: false), now, &actions)
         }
@@ -120,11 +147,16 @@ extension Processor {
         flight.credential = token
         flight.generation = breaker.generation
         flight.isProbe = breaker.sent()
+        flight.isPlagueProbe = plague.sent()
         if flight.claim.operation.priority <= 0 { normalInFlight += 1 }
         flights[flight.claim.seq] = flight
         actions.append(.emit(.claimed(id: flight.claim.operation.id, attempt: flight.claim.operation.tries + 1)))
-        actions.append(
-            .send(flight.claim, attempt: flight.attempt, token: credential, timeoutMs: min(configuration.attemptTimeoutMs, left)))
+        let timeoutMs = min(configuration.attemptTimeoutMs, left)
+        if !flight.isCleared, needsLook(flight.claim.operation, now) {
+            actions.append(.look(flight.claim, attempt: flight.attempt, token: credential?.value, timeoutMs: timeoutMs))
+        } else {
+            actions.append(.send(flight.claim, attempt: flight.attempt, token: credential?.value, timeoutMs: timeoutMs))
+        }
     }
 
     private mutating func talkToStore(_ now: Moment, _ actions: inout [Action]) {
@@ -132,7 +164,7 @@ extension Processor {
         var urgent = 0
         var normal = 0
         if mayClaim(now) {
-            if case .halfOpen = breaker.state {
+            if breaker.isHalfOpen || plague.isHeld {
                 urgent = ready.isEmpty ? 1 : 0
                 normal = urgent
             } else {
@@ -142,7 +174,8 @@ extension Processor {
         }
         let isDue = nextDue.map { $0 <= now.wall } ?? false
         let wantsClaims = urgent + normal > 0 && (mayHaveMore || isDue || !outbox.isEmpty)
-        let hasNews = !outbox.isEmpty || healthChanged || !pauseWrites.isEmpty
+        let signedIn = token.signedIn == storedSignedIn ? nil : token.signedIn
+        let hasNews = !outbox.isEmpty || healthChanged || !pauseWrites.isEmpty || signedIn != nil
         guard hasNews || wantsClaims || now.steady >= askStoreAt, !mayGather(now) else { return }
 
         let batch = outbox.prefix(configuration.settleBatch)
@@ -151,12 +184,15 @@ extension Processor {
         pauseWritesSent = pauseWrites
         exchangeUnderWay = true
         exchangeFence = lease.fence
+        signedInSent = signedIn
+        claimsAsked = urgent + normal
         mayHaveMore = false
+        let isAlone = holdsSuspect
         actions.append(
             .exchange(
                 Exchange(
                     fence: lease.fence, now: now.wall, settlements: batch.map(\.settlement), health: healthChanged ? health(now) : nil,
-                    pauses: pauseWrites, urgent: urgent, normal: normal)))
+                    pauses: pauseWrites, signedIn: signedIn, held: held, urgent: isAlone ? 0 : urgent, normal: isAlone ? 0 : normal)))
     }
 
     /// Whether the exchange may wait for more results, which then share its fsync: answers come fast, workers have enough to send
@@ -176,6 +212,10 @@ extension Processor {
         case .closed: break
         case .open(let until): health.openUntil = now.wall.adding(milliseconds: until - now.steady)
         case .halfOpen: health.openUntil = now.wall
+        }
+        if case .held(_, let status, _, _, _) = plague.state {
+            health.plagueStatus = status
+            health.plagueSince = plagueSince
         }
         if holdUntil > now.steady { health.holdUntil = now.wall.adding(milliseconds: holdUntil - now.steady) }
         return health
@@ -201,10 +241,14 @@ extension Processor {
             outbox.removeFirst(outboxSent)
             outboxSince = outbox.isEmpty ? nil : now.steady
             if healthSent { healthChanged = false }
+            if let signedInSent { storedSignedIn = signedInSent }
+            if claimsAsked > 0 { isDry = result.claims.isEmpty && !result.isAlone }
             for (pause, active) in pauseWritesSent where pauseWrites[pause] == active { pauseWrites[pause] = nil }
             nextDue = result.nextDue
             for id in result.expired { actions.append(.emit(.expired(id: id))) }
+            for id in result.setAside { actions.append(.emit(.failed(id: id, error: .crashSuspect))) }
             for claim in result.claims { ready.add(claim) }
+            giveBackOthers()
             // A settled head may have freed the next of its line after the claim looked; more may wait than the claim took.
             mayHaveMore = mayHaveMore || !result.claims.isEmpty || outboxSent > 0
             adopt(result.pauses, &actions)
@@ -230,6 +274,9 @@ extension Processor {
         guard let drainDeadline, !releasing else { return }
         for flight in waitingForToken { outbox.append(Verdict(flight.claim, .returned)) }
         waitingForToken = []
+        for accused in accused.values { outbox.append(Verdict(accused.claim, .returned)) }
+        accused = [:]
+        plague.forgetAll()
         if now.steady >= drainDeadline, !interrupted {
             interrupted = true
             actions.append(.interruptAll)

@@ -25,6 +25,9 @@ extension Processor {
         mayHaveMore = true
         askStoreAt = now.steady
         storeFailures = 0
+        storedSignedIn = control.signedIn
+        signedInSent = nil
+        plague.forgetAll()
         pauses = control.pauses
         for pause in Pause.allCases where pauses.contains(pause) { actions.append(.emit(.paused(pause))) }
         adopt(control.health, now)
@@ -37,6 +40,10 @@ extension Processor {
         if let until = health?.openUntil {
             breaker = CircuitBreaker(
                 policy: configuration.breaker, openForMs: until.milliseconds - now.wall.milliseconds, now: now.steady)
+        }
+        if let status = health?.plagueStatus {
+            plague.resume(status: status, now: now.steady)
+            plagueSince = health?.plagueSince ?? now.wall
         }
         if let until = health?.holdUntil, until > now.wall {
             holdUntil = now.steady + min(until.milliseconds - now.wall.milliseconds, OutcomeDecider.longestHoldMs)
@@ -61,6 +68,8 @@ extension Processor {
         lease = nil
         _ = ready.takeAll()
         flights = [:]
+        accused = [:]
+        plague.forgetAll()
         normalInFlight = 0
         waitingForToken = []
         outbox = []

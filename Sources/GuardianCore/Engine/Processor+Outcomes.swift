@@ -16,7 +16,11 @@ extension Processor {
         let situation = OutcomeDecider.Situation(
             operation: operation, othersSucceed: othersSucceed, isProbe: flight.isProbe, tokenIsFresh: flight.tokenIsFresh,
             tlsFailures: tlsFailures)
-        switch decider.decide(outcome, situation, random: &random) {
+        let decision = decider.decide(outcome, situation, random: &random)
+        if case .refused(.permanent, let answer) = outcome, case .failed(let error) = decision {
+            return accuse(flight, error, status: answer.status, now, &random, &actions)
+        }
+        switch decision {
         case .processed:
             let latencyMs = now.steady - flight.startedAt
             settle(operation, .processed, .processed(id: operation.id, latencyMs: latencyMs, httpStatus: outcome.status))
@@ -24,7 +28,10 @@ extension Processor {
             if let holdMs { hold(holdMs, now, &actions) }
             let due = now.wall.adding(milliseconds: delayMs)
             settle(
-                operation, .retry(due: due, backoffMs: delayMs, error: error, charged: charged, failureMark: serial.mark),
+                operation,
+                .retry(
+                    due: due, backoffMs: delayMs, error: error, charged: charged, failureMark: serial.mark,
+                    unknownAt: flight.unknownAt(after: outcome)),
                 .retryScheduled(id: operation.id, due: due, backoffMs: delayMs, error: error))
         case .failed(let error):
             let isConflict = error.class == .conflict
@@ -39,7 +46,7 @@ extension Processor {
     }
 
     /// Hands a result to the next exchange; `event` is told once it is on disk.
-    private mutating func settle(_ operation: Operation, _ result: Settlement.Result, _ event: Event? = nil) {
+    mutating func settle(_ operation: Operation, _ result: Settlement.Result, _ event: Event? = nil) {
         outbox.append(Verdict(settlement: Settlement(seq: operation.seq, id: operation.id, result: result), event: event))
     }
 
@@ -61,11 +68,17 @@ extension Processor {
             failed = false
             serial.succeeded(flight.attempt, now: now.steady)
             ramp.succeeded()
+            apply(plague.succeeded(seq: flight.claim.seq, attempt: flight.attempt), now, &actions)
+            endPlagueProbe(flight, success: true, now, &random, &actions)
         case .refused(let kind, let answer):
+            if kind != .permanent { endPlagueProbe(flight, success: kind == .conflict, now, &random, &actions) }
             failed = kind == .transient && answer.status != 409 && answer.status != 429
             if answer.status == 429 || answer.status == 503 { ramp.pushedBack() }
-        case .unanswered: failed = true
+        case .unanswered:
+            failed = true
+            endPlagueProbe(flight, success: false, now, &random, &actions)
         case .unsendable, .interrupted:
+            endPlagueProbe(flight, success: false, now, &random, &actions)
             breaker.probeVoid(generation: flight.generation)
             return
         }

@@ -3,7 +3,23 @@ extension Processor {
     enum Credential: Sendable, Equatable {
         case unknown
         /// In force; nil when the upstream wants none.
-        case known(String?)
+        case known(Token?)
+
+        /// Whose it is.
+        var signedIn: SignedIn? {
+            guard case .known(let token) = self else { return nil }
+            return token?.principal.map { .principal($0) } ?? .nobody
+        }
+    }
+
+    /// Whether an operation may be sent with the token in force: one of a principal only with that principal's.
+    func mayCarry(_ operation: Operation) -> Bool { operation.principal == nil || operation.principal == token.signedIn?.hash }
+
+    /// Claims of somebody who has signed out go back; the store parks them.
+    mutating func giveBackOthers() {
+        let signedIn = token.signedIn?.hash
+        let others = ready.take { $0.operation.principal != nil && $0.operation.principal != signedIn }
+        for claim in others { outbox.append(Verdict(claim, .unsent)) }
     }
 
     /// How often a provider is asked again while delivery waits for a token.
@@ -19,14 +35,14 @@ extension Processor {
 
     /// A 401 came back: one refresh for all that wait. One that was sent before the last refresh goes out again with what there is now.
     mutating func awaitToken(_ flight: Flight, _ now: Moment, _ actions: inout [Action]) {
-        if flight.credential != token, case .known = token, !tokenCallUnderWay, maySendAgain(now) {
+        if flight.credential != token, case .known = token, !tokenCallUnderWay, maySendAgain(now), mayCarry(flight.claim.operation) {
             return start(flight, now, &actions)
         }
         waitingForToken.append(flight)
         if !tokenCallUnderWay { askForTokenAt = now.steady }
     }
 
-    mutating func tokenAnswered(_ result: Result<String?, TokenFailure>, _ now: Moment, _ actions: inout [Action]) {
+    mutating func tokenAnswered(_ result: Result<Token?, TokenFailure>, _ now: Moment, _ actions: inout [Action]) {
         tokenCallUnderWay = false
         askForTokenAt = now.steady + Self.tokenPollMs
         let waiting = waitingForToken
@@ -35,16 +51,17 @@ extension Processor {
         case .failure:
             actions.append(.emit(.tokenRefreshed(success: false)))
             for flight in waiting { giveBack(flight) }
-            if token != .unknown || !waiting.isEmpty { pause(.auth, &actions) }
+            pause(.auth, &actions)
         case .success(let fresh):
             let isNew = token != .known(fresh)
             let wasKnown = token != .unknown
             token = .known(fresh)
+            giveBackOthers()
             if wasKnown, isNew || !waiting.isEmpty { actions.append(.emit(.tokenRefreshed(success: isNew))) }
             if pauses.contains(.auth), token != refusedToken { resume(.auth, &actions) }
             for var flight in waiting {
                 flight.tokenIsFresh = true
-                if maySendAgain(now) { start(flight, now, &actions) } else { giveBack(flight) }
+                if maySendAgain(now), mayCarry(flight.claim.operation) { start(flight, now, &actions) } else { giveBack(flight) }
             }
             mayHaveMore = true
         }

@@ -19,7 +19,11 @@ public struct Processor: Sendable {
         case exchanged(Result<ExchangeResult, StoreError>)
         case attempted(seq: Int64, attempt: Int64, Outcome)
         /// The provider's answer: a token (or none needed), or why there is none.
-        case tokenAnswered(Result<String?, TokenFailure>)
+        case tokenAnswered(Result<Token?, TokenFailure>)
+        /// Another user may be signed in: the provider is asked again.
+        case tokenChanged
+        /// A look at the upstream has ended.
+        case looked(seq: Int64, attempt: Int64, Look)
         case lockReleased
         /// End gracefully: what is on the wire may finish, for as long as a drain lasts.
         case drain
@@ -34,6 +38,8 @@ public struct Processor: Sendable {
         case releaseLock(Fence)
         case exchange(Exchange)
         case send(Claim, attempt: Int64, token: String?, timeoutMs: Int64)
+        /// Ask whether the effect is there already, before it is sent again.
+        case look(Claim, attempt: Int64, token: String?, timeoutMs: Int64)
         case fetchToken(refresh: Bool)
         /// Cancel what is on the wire: the drain's time is up.
         case interruptAll
@@ -57,6 +63,15 @@ public struct Processor: Sendable {
         var tokenIsFresh: Bool
         /// What it was sent with.
         var credential: Credential = .unknown
+        var isPlagueProbe = false
+        /// A look has shown that no earlier attempt had an effect.
+        var isCleared = false
+    }
+
+    /// An operation with a permanent answer, until it is known whether the write or the server is wrong.
+    struct Accused: Sendable {
+        var claim: Claim
+        var error: LastError
     }
 
     /// A result that waits to be written, and what to tell then.
@@ -114,6 +129,12 @@ public struct Processor: Sendable {
     public internal(set) var ramp: Ramp
     public internal(set) var pauses: Set<Pause> = []
     var tlsFailures = 0
+    public internal(set) var plague = PlagueDetector()
+    var accused: [Int64: Accused] = [:]
+    var plagueSince: Timestamp?
+    /// Whether the last exchange that asked for claims got fewer than it asked for: there is nothing else to send.
+    var isDry = false
+    var claimsAsked = 0
     // The token.
     var token: Credential = .unknown
     /// The one that the upstream has refused last; delivery that waits for a login goes on with any other.
@@ -121,6 +142,9 @@ public struct Processor: Sendable {
     var tokenCallUnderWay = false
     var askForTokenAt: Int64 = .min
     var waitingForToken: [Flight] = []
+    /// Whose token is in force, as the store knows it.
+    var storedSignedIn: SignedIn?
+    var signedInSent: SignedIn?
     // The end.
     public internal(set) var drainDeadline: Int64?
     var interrupted = false

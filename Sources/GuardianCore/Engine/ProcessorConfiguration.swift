@@ -11,12 +11,17 @@ public struct ProcessorConfiguration: Sendable, Equatable {
     public var pollMs: Int64
     /// Milliseconds that a graceful stop waits for answers; 10 s by default.
     public var drainMs: Int64
+    /// Milliseconds that the upstream remembers idempotency keys; 24 h by default. An outcome unknown for longer is in doubt.
+    public var idempotencyWindowMs: Int64 = 86_400_000
     /// Settlements written in one transaction at most.
     public var settleBatch: Int
+    /// What brings operations that an older build has queued up to date; none by default.
+    public var upcasters: Upcasters
 
     public init(
         workers: Int = 4, retry: RetryPolicy = .standard, breaker: CircuitBreaker.Policy = .init(), lease: Lease.Policy = .init(),
-        attemptTimeoutMs: Int64 = 30_000, pollMs: Int64 = 500, drainMs: Int64 = 10_000, settleBatch: Int = 256
+        attemptTimeoutMs: Int64 = 30_000, pollMs: Int64 = 500, drainMs: Int64 = 10_000, settleBatch: Int = 256,
+        upcasters: Upcasters = Upcasters()
     ) {
         self.workers = min(max(workers, 1), 1024)
         self.retry = retry
@@ -26,5 +31,6 @@ public struct ProcessorConfiguration: Sendable, Equatable {
         self.pollMs = pollMs
         self.drainMs = drainMs
         self.settleBatch = settleBatch
+        self.upcasters = upcasters
     }
 }

@@ -11,10 +11,14 @@ public final class SyncEngine: Sendable {
         public var ordering: Ordering
         /// Hours that ids of processed operations are remembered; 24 by default.
         public var ledgerHours: Int64
+        /// Turns a principal into what is stored of it, such as a keyed SHA-256. Without one, operations of principals are refused.
+        public var principalHash: (@Sendable (String) -> String)?
 
         public init(
-            processor: ProcessorConfiguration = .init(), limits: Limits = .init(), ordering: Ordering = .entity, ledgerHours: Int64 = 24
+            processor: ProcessorConfiguration = .init(), limits: Limits = .init(), ordering: Ordering = .entity, ledgerHours: Int64 = 24,
+            principalHash: (@Sendable (String) -> String)? = nil
         ) {
+            self.principalHash = principalHash
             self.processor = processor
             self.limits = limits
             self.ordering = ordering
@@ -40,6 +44,10 @@ public final class SyncEngine: Sendable {
     private let running = Atomic<Bool>(false)
     /// Whether this engine holds the lock now.
     let holdsLock = Atomic<Bool>(false)
+    /// Whether workers are free that have nothing to send, and nothing holds delivery.
+    let hasFreeWorkers = Atomic<Bool>(false)
+    let stalls = Atomic<Int>(0)
+    let accountingGap = Atomic<Int>(0)
 
     public init(
         store: any Store, transport: any Transport, tokens: any TokenProvider = NoToken(), clock: any TimeSource = SystemClock(),
@@ -52,11 +60,14 @@ public final class SyncEngine: Sendable {
         self.configuration = configuration
         chance = Mutex(Chance(random: random))
         hub = EventHub(sinks: sinks)
-        admission = Admission(limits: configuration.limits)
+        admission = Admission(limits: configuration.limits, principalHash: configuration.principalHash)
     }
 
     /// Whether this engine delivers now (and does not stand by for another).
     public var isActive: Bool { holdsLock.load(ordering: .acquiring) }
+
+    /// How often the watchdog found an operation that was due and that nobody claimed.
+    public var stallCount: Int { stalls.load(ordering: .relaxed) }
 
     /// What happens from now on, for one reader.
     public var events: AsyncStream<Event> { hub.subscribe() }
@@ -130,6 +141,17 @@ public final class SyncEngine: Sendable {
         mailbox.wake()
     }
 
+    /// Says that another user may be signed in, or none: the token provider is asked again.
+    public func tokenChanged() { mailbox.put(.tokenChanged) }
+
+    /// What is stored of a principal.
+    public func hash(_ principal: String) throws(SyncError) -> String {
+        guard let hash = configuration.principalHash else {
+            throw .validation(field: "principal", constraint: "needs an engine with a principalHash in its configuration")
+        }
+        return hash(principal)
+    }
+
     /// Says that the store has changed outside of ``enqueue(_:)``.
     public func wake() { mailbox.wake() }
 
@@ -145,6 +167,7 @@ public final class SyncEngine: Sendable {
         defer {
             mailbox.open(false)
             holdsLock.store(false, ordering: .releasing)
+            hasFreeWorkers.store(false, ordering: .releasing)
             running.store(false, ordering: .releasing)
         }
         var generator = fork(0, at: clock.now.wall).random

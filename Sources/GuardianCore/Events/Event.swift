@@ -11,6 +11,8 @@ public enum Event: Sendable, Equatable {
     case breakerProbing
     case breakerClosed
     case originHeld(milliseconds: Int64)
+    case plagueHeld(status: Int)
+    case plagueReleased(afterMs: Int64)
     case lockAcquired(epoch: Int64)
     case lockTakenOver(from: String, epoch: Int64)
     case lockLost(epoch: Int64)
@@ -18,6 +20,9 @@ public enum Event: Sendable, Equatable {
     case resumed(Pause)
     case tokenRefreshed(success: Bool)
     case storeError(StoreError)
+    /// Operations were due, workers free, and nothing was claimed; what is done about it.
+    case stalled(due: Int, repair: String)
+    case booksUnbalanced(gap: Int64)
     case clockStepped(milliseconds: Int64)
     case drained
 
@@ -35,6 +40,8 @@ public enum Event: Sendable, Equatable {
         case .breakerProbing: "breaker_probing"
         case .breakerClosed: "breaker_closed"
         case .originHeld: "origin_held"
+        case .plagueHeld: "plague_held"
+        case .plagueReleased: "plague_released"
         case .lockAcquired: "lock_acquired"
         case .lockTakenOver: "lock_taken_over"
         case .lockLost: "lock_lost"
@@ -42,6 +49,8 @@ public enum Event: Sendable, Equatable {
         case .resumed: "resumed"
         case .tokenRefreshed: "token_refreshed"
         case .storeError: "store_error"
+        case .stalled: "stalled"
+        case .booksUnbalanced: "books_unbalanced"
         case .clockStepped: "clock_stepped"
         case .drained: "drained"
         }

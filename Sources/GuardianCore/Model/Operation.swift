@@ -1,5 +1,8 @@
 /// One change to one entity, as it stands in the store (spec section 2).
 public struct Operation: Sendable, Equatable {
+    /// Crashes after which an operation is set aside.
+    public static let mostCrashes = 3
+
     /// Where a stored operation stands. Processed operations leave the queue.
     public enum Status: Int, Sendable, CaseIterable {
         /// Waits for its turn, its time or its retry.
@@ -59,6 +62,10 @@ public struct Operation: Sendable, Equatable {
     public var tries: Int
     /// Where the processor's count of attempts stood when this operation last failed (see `AttemptSerial`); nil when it never did.
     public var failureMark: Int64?
+    /// How often a process has died while this operation was in its hands (spec section 3.13).
+    public var crashes: Int
+    /// Since when the outcome of an attempt under the present key is unknown: sent, and no answer that settles it. nil when none is.
+    public var unknownAt: Timestamp?
 
     public var orderingKey: String { customOrderingKey ?? entity.orderingKey }
 
@@ -89,6 +96,7 @@ public struct Operation: Sendable, Equatable {
         self.attemptCount = 0
         self.backoffMs = 0
         self.tries = 0
+        self.crashes = 0
     }
 }
 
@@ -104,6 +112,11 @@ public struct LastError: Sendable, Equatable {
 
     public static let maximumMessageLength = 1000
 
+    /// Of an operation that was in hand when a process died three times.
+    public static let crashSuspect = LastError(
+        class: .crashSuspect, code: "CRASH_SUSPECT",
+        message: "a process has died \(Operation.mostCrashes) times while it delivered this; look at it, then retry or cancel it")
+
     public init(class: ErrorClass, code: String, httpStatus: Int? = nil, message: String) {
         self.class = `class`
         self.code = code
@@ -116,4 +129,5 @@ public struct LastError: Sendable, Equatable {
 public enum ErrorClass: String, Sendable, CaseIterable {
     case permanent, transient, network, tls, auth, conflict, upgrade, exhausted, expired
     case crashSuspect = "crash_suspect"
+    case inDoubt = "in_doubt"
 }

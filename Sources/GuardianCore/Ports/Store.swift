@@ -1,5 +1,5 @@
-/// Where operations live. Five small ports, each for one caller; every store passes the same contract suite.
-public typealias Store = EnqueueStore & DeliveryStore & LockStore & InspectStore & RepairStore
+/// Where operations live. Small ports, each for one caller; every store passes the same contract suite.
+public typealias Store = EnqueueStore & DeliveryStore & LockStore & InspectStore & ExplainStore & RepairStore
 
 /// Takes operations in.
 public protocol EnqueueStore: Sendable {
@@ -35,10 +35,26 @@ public protocol LockStore: Sendable {
 public protocol InspectStore: Sendable {
     func books() async throws(StoreError) -> Books
     func operation(_ id: OperationID) async throws(StoreError) -> Operation?
+    /// Accepted operations that are neither stored nor counted as gone; must be 0. Counts rows by an index, so that it can be asked often.
+    func accountingGap() async throws(StoreError) -> Int64
     /// Stored operations after `filter.afterSeq` in `seq` order, at most `filter.limit`.
     func list(_ filter: OperationFilter) async throws(StoreError) -> [Operation]
     /// When the oldest pending operation was enqueued.
     func oldestPending() async throws(StoreError) -> Timestamp?
+}
+
+/// Says where operations stand and what became of them.
+public protocol ExplainStore: Sendable {
+    /// A stored operation and its place; nil when none has that id.
+    func standing(of id: OperationID) async throws(StoreError) -> Standing?
+    /// How many pending operations stand where, counted at `now`.
+    func census(at now: Timestamp) async throws(StoreError) -> Census
+    /// How an operation ended that has left the queue, as long as the ledger remembers it.
+    func ending(of id: OperationID) async throws(StoreError) -> Ending?
+    /// All operations of one entity that are stored, in `seq` order, at most `limit`.
+    func operations(of entity: EntityKey, limit: Int) async throws(StoreError) -> [Operation]
+    /// What is stored for one principal (its hash), in `seq` order after `afterSeq`, at most `limit`.
+    func unsent(for principal: String, afterSeq: Int64, limit: Int) async throws(StoreError) -> [Operation]
 }
 
 /// What people and janitors do to stored operations.

@@ -38,6 +38,10 @@ public struct Exchange: Sendable {
     public var health: OriginHealth?
     /// Pauses the processor itself has set or lifted.
     public var pauses: [Pause: Bool]
+    /// Who is signed in now, when that has changed.
+    public var signedIn: SignedIn?
+    /// Claims that the processor still holds once these settlements are written. One that a crash made suspect is claimed only alone.
+    public var held: Int
     /// How many heads of priority > 0 to claim at most.
     public var urgent: Int
     /// How many heads of any priority to claim at most, after the urgent ones.
@@ -45,8 +49,10 @@ public struct Exchange: Sendable {
 
     public init(
         fence: Fence, now: Timestamp, settlements: [Settlement] = [], health: OriginHealth? = nil, pauses: [Pause: Bool] = [:],
-        urgent: Int = 0, normal: Int = 0
+        signedIn: SignedIn? = nil, held: Int = 0, urgent: Int = 0, normal: Int = 0
     ) {
+        self.signedIn = signedIn
+        self.held = held
         self.fence = fence
         self.now = now
         self.settlements = settlements
@@ -57,12 +63,29 @@ public struct Exchange: Sendable {
     }
 }
 
+/// Whose token is in force: only that principal's operations, and those of nobody, are sent.
+public enum SignedIn: Sendable, Equatable {
+    case nobody
+    /// The hash of a principal.
+    case principal(String)
+
+    /// The hash; nil for nobody.
+    public var hash: String? {
+        if case .principal(let hash) = self { return hash }
+        return nil
+    }
+}
+
 public struct ExchangeResult: Sendable {
     public var claims: [Claim]
     /// Whether each settlement found its claim still in force, in order.
     public var settled: [Bool]
     /// Operations whose `expiresAt` had passed when their turn came; they have left the queue, counted.
     public var expired: [OperationID]
+    /// Operations that were in hand when a process died three times; they are failed now, as crash suspects.
+    public var setAside: [OperationID] = []
+    /// A crash suspect is claimed, or waits to be: nothing else goes beside it.
+    public var isAlone = false
     /// When the next head that waits for a time becomes due.
     public var nextDue: Timestamp?
     /// Pauses in force, whoever set them.
@@ -97,13 +120,18 @@ public struct Settlement: Sendable, Equatable {
         /// Leaves the queue; its id and key stay in the ledger.
         case processed
         /// Stays at the head of its line until `due`.
-        case retry(due: Timestamp, backoffMs: Int64, error: LastError, charged: Bool, failureMark: Int64)
+        /// `unknownAt`: since when an outcome under the present key is unknown; nil when none is.
+        case retry(
+            due: Timestamp, backoffMs: Int64, error: LastError, charged: Bool, failureMark: Int64, unknownAt: Timestamp? = nil)
         /// Steps out of its line, with its reason.
         case failed(LastError)
         /// Claimed but not sent: as if it had not been claimed. Uses up nothing.
         case unsent
         /// Sent, and stopped by a shutdown or a pause before an answer counted: back to the head of its line, no attempt used up.
         case returned
+        /// Claimed, not sent, and brought up to a newer version: back to the head of its line with another payload. One that was ever
+        /// attempted gets the new key, for what is sent under a key never changes.
+        case recast(payload: String, schemaVersion: Int, newKey: UniqueID)
     }
 
     public var seq: Int64
@@ -131,6 +159,8 @@ public struct Control: Sendable, Equatable {
     public var pauses: Set<Pause>
     /// The durable count of processed operations.
     public var processed: Int64
+    /// Whose token was in force last.
+    public var signedIn: SignedIn = .nobody
 
     public init(health: OriginHealth? = nil, pauses: Set<Pause> = [], processed: Int64 = 0) {
         self.health = health

@@ -10,10 +10,12 @@ internal import GRDB
 /// 3. Numbers rise along a line, but for one in flight, which older ones that a person retried stand behind.
 /// 4. Failed rows (`status = 2`) stand in no line and have `head = 0`.
 /// 5. The table `line` names the last row of each line. An entry whose row has left its line says that nobody stands in it.
-/// 6. `due_at` is 0 for a row that waits for no time, `not_before` for one that never failed, `next_retry_at` for one that did.
+/// 6. `due_at` is 0 for a row that waits for no time, `not_before` for one that never failed, `next_retry_at` for one that did, and
+///    `Parking.due` for a pending one whose principal is not signed in.
 /// 7. The one row of `books` changes in the transaction of what it counts: accepted = rows + processed + coalesced + cancelled +
 ///    expired + cleared, and `failed` is the number of rows with status 2.
-/// 8. `next_seq` is greater than every `seq` ever given; a number is never given twice.
+/// 8. `entity_line` is the hash of the entity where `line` is that of another key, NULL elsewhere: finding an entity costs the others nothing.
+/// 9. `next_seq` is greater than every `seq` ever given; a number is never given twice.
 ///
 /// The cost of a claim does not grow with the queue: `operation_head` holds heads only, in the order in which they are claimed, and each row
 /// knows the next of its line. Claim and settle write near the oldest rows only; an index by line would make them write all over the file.
@@ -59,17 +61,26 @@ enum Migrations {
                         error_status INTEGER,
                         error_message TEXT,
                         base TEXT,
-                        payload TEXT
+                        payload TEXT,
+                        entity_line INTEGER,
+                        crashes INTEGER,
+                        unknown_at INTEGER
                     );
                     CREATE TABLE line (line INTEGER PRIMARY KEY, last INTEGER NOT NULL);
                     CREATE INDEX operation_head ON operation(status, priority, due_at, seq) WHERE head = 1;
                     CREATE INDEX operation_failed ON operation(seq) WHERE status = 2;
+                    CREATE INDEX operation_failed_line ON operation(line, seq) WHERE status = 2;
+                    CREATE INDEX operation_entity ON operation(entity_line, seq) WHERE entity_line IS NOT NULL;
+                    CREATE INDEX operation_principal ON operation(principal, seq) WHERE principal IS NOT NULL;
                     CREATE TABLE ledger (
                         number INTEGER PRIMARY KEY,
                         id NOT NULL UNIQUE,
                         seq INTEGER NOT NULL,
                         idempotency_key BLOB NOT NULL,
-                        at INTEGER NOT NULL
+                        at INTEGER NOT NULL,
+                        ending INTEGER NOT NULL,
+                        merged_into,
+                        answer TEXT
                     );
                     CREATE TABLE books (
                         only INTEGER PRIMARY KEY CHECK (only = 1),
@@ -83,7 +94,8 @@ enum Migrations {
                     );
                     INSERT INTO lock VALUES (1, 0, NULL, 0, 0);
                     CREATE TABLE upstream (
-                        only INTEGER PRIMARY KEY CHECK (only = 1), open_until INTEGER, hold_until INTEGER, trips INTEGER NOT NULL
+                        only INTEGER PRIMARY KEY CHECK (only = 1), open_until INTEGER, hold_until INTEGER, trips INTEGER NOT NULL,
+                        plague_since INTEGER, plague_status INTEGER
                     );
                     CREATE TABLE pause (reason TEXT PRIMARY KEY) WITHOUT ROWID;
                     CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

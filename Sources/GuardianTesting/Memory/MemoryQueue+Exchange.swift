@@ -7,6 +7,7 @@ extension MemoryQueue {
         for settlement in exchange.settlements { result.settled.append(settle(settlement, exchange)) }
         if let health = exchange.health { self.health = health }
         for (pause, active) in exchange.pauses { set(pause, active) }
+        if let signedIn = exchange.signedIn { signIn(signedIn) }
         result.pauses = pauses
         if exchange.urgent + exchange.normal > 0, pauses.isEmpty { claim(exchange, &result) }
         return result
@@ -22,10 +23,10 @@ extension MemoryQueue {
         case .processed:
             remove(seq)
             books.processed += 1
-            remember(settlement.id, seq, at: exchange.now)
+            remember(settlement.id, seq, .processed(answer: nil), at: exchange.now)
             return true
-        case .retry(let due, let backoffMs, let error, let charged, let mark):
-            row.due = due.milliseconds
+        case .retry(let due, let backoffMs, let error, let charged, let mark, let unknownAt):
+            row.operation.unknownAt = unknownAt
             row.operation.nextRetryAt = due
             row.operation.backoffMs = backoffMs
             row.operation.tries += 1
@@ -42,8 +43,15 @@ extension MemoryQueue {
             books.failed += 1
             leaveLine(seq)
         case .unsent: row.operation.lastAttemptAt = row.attemptedBefore
-        case .returned: break
+        case .returned: row.operation.unknownAt = row.operation.unknownAt ?? row.operation.lastAttemptAt
+        case .recast(let payload, let version, let newKey):
+            row.operation.lastAttemptAt = row.attemptedBefore
+            row.operation.payload = payload
+            row.operation.schemaVersion = version
+            row.operation.unknownAt = nil
+            if row.attemptedBefore != nil { row.operation.idempotencyKey = newKey }
         }
+        if row.operation.status == .pending { row.due = due(of: row.operation) }
         claimed[row.line] = nil
         rows[seq] = row
         return true
@@ -54,12 +62,14 @@ extension MemoryQueue {
         var normal = exchange.normal
         let now = exchange.now.milliseconds
         for priority in Set(pendingHeads().map(\.operation.priority)).sorted(by: >) {
-            for isDated in [true, false] {
+            for isDated in [true, false] where !result.isAlone {
                 var wanted = priority > 0 ? urgent : normal
                 claim(priority, isDated: isDated, &wanted, exchange, &result)
                 if priority > 0 { urgent = wanted } else { normal = wanted }
             }
-            let next = pendingHeads().filter { $0.operation.priority == priority && $0.due > max(now, 0) }.map(\.due).min()
+            let next = pendingHeads().filter { $0.operation.priority == priority && $0.due > max(now, 0) && $0.due < Self.parked }.map(
+                \.due
+            ).min()
             if let next { result.nextDue = min(result.nextDue ?? Timestamp(milliseconds: next), Timestamp(milliseconds: next)) }
         }
     }
@@ -81,9 +91,18 @@ extension MemoryQueue {
                 if let end = row.operation.expiresAt, end <= exchange.now {
                     remove(row.operation.seq)
                     books.expired += 1
-                    remember(row.operation.id, row.operation.seq, at: exchange.now)
+                    remember(row.operation.id, row.operation.seq, .expired, at: exchange.now)
                     result.expired.append(row.operation.id)
                     expired = true
+                } else if row.operation.crashes >= Operation.mostCrashes {
+                    setAside(row)
+                    result.setAside.append(row.operation.id)
+                    expired = true
+                } else if row.operation.crashes > 0 {
+                    // Alone, so that the next crash tells which it was.
+                    result.isAlone = true
+                    if exchange.held == 0, result.claims.isEmpty { result.claims.append(take(row, exchange)) }
+                    return
                 } else {
                     result.claims.append(take(row, exchange))
                     wanted -= 1
@@ -92,6 +111,16 @@ extension MemoryQueue {
             // Expired heads made room for the next of their lines.
             if !expired { return }
         }
+    }
+
+    private mutating func setAside(_ row: Row) {
+        var row = row
+        row.due = 0
+        row.operation.status = .failed
+        row.operation.lastError = .crashSuspect
+        rows[row.operation.seq] = row
+        books.failed += 1
+        leaveLine(row.operation.seq)
     }
 
     private mutating func take(_ row: Row, _ exchange: Exchange) -> Claim {

@@ -18,7 +18,7 @@ extension MemoryQueue {
     /// Puts a failed operation back into its line, at its old place. Returns whether it was failed.
     mutating func retry(_ id: OperationID, now: Timestamp) -> Bool {
         guard let seq = ids[id], var row = rows[seq], row.operation.status == .failed else { return false }
-        row.due = 0
+        row.operation.crashes = 0
         row.operation.status = .pending
         row.operation.attemptCount = 0
         row.operation.tries = 0
@@ -26,6 +26,7 @@ extension MemoryQueue {
         row.operation.nextRetryAt = nil
         row.operation.backoffMs = 0
         row.operation.updatedAt = now
+        row.due = due(of: row.operation)
         rows[seq] = row
         var line = lines[row.line, default: []]
         line.insert(seq, at: line.firstIndex { $0 > seq } ?? line.endIndex)
@@ -40,7 +41,7 @@ extension MemoryQueue {
         if row.operation.status == .failed { books.failed -= 1 }
         books.cancelled += 1
         remove(seq)
-        remember(id, seq, at: now)
+        remember(id, seq, .cancelled, at: now)
         return row.operation.lastAttemptAt == nil ? .neverSent : .mayHaveApplied
     }
 
@@ -64,7 +65,7 @@ extension MemoryQueue {
         for line in lines.values {
             guard let seq = line.first, var row = rows[seq], row.operation.status == .pending, row.operation.backoffMs > 0 else { continue }
             let latest = now.milliseconds + row.operation.backoffMs
-            guard row.due > latest else { continue }
+            guard row.due > latest, row.due < Self.parked else { continue }
             row.due = latest
             row.operation.nextRetryAt = Timestamp(milliseconds: latest)
             rows[seq] = row

@@ -14,7 +14,11 @@ struct MemoryQueue {
     struct LedgerEntry {
         var seq: Int64
         var at: Timestamp
+        var ending: Ending
     }
+
+    /// The `due` of an operation whose principal is not signed in.
+    static let parked = Int64.max / 4
 
     var ordering: Ordering
     var rows: [Int64: Row] = [:]
@@ -33,6 +37,7 @@ struct MemoryQueue {
     var deadOwners: Set<String> = []
     var health: OriginHealth?
     var pauses: Set<Pause> = []
+    var signedIn = SignedIn.nobody
 
     init(ordering: Ordering) { self.ordering = ordering }
 
@@ -54,7 +59,7 @@ struct MemoryQueue {
         stored.status = .pending
         nextSeq += 1
         let line = ordering.line(for: operation.orderingKey)
-        rows[stored.seq] = Row(operation: stored, line: line, due: max(0, operation.notBefore?.milliseconds ?? 0))
+        rows[stored.seq] = Row(operation: stored, line: line, due: due(of: operation))
         ids[stored.id] = stored.seq
         lines[line, default: []].append(stored.seq)
         books.accepted += 1
@@ -74,9 +79,25 @@ struct MemoryQueue {
         if let row = rows.removeValue(forKey: seq) { ids[row.operation.id] = nil }
     }
 
+    /// From when a pending operation may be claimed, as far as it is up to itself and its principal.
+    func due(of operation: Operation) -> Int64 {
+        if let principal = operation.principal, principal != signedIn.hash { return Self.parked }
+        return max(0, (operation.nextRetryAt ?? operation.notBefore)?.milliseconds ?? 0)
+    }
+
+    /// Another principal is signed in: the operations of all others park, and its own come back.
+    mutating func signIn(_ signedIn: SignedIn) {
+        self.signedIn = signedIn
+        for (seq, row) in rows where row.operation.principal != nil && row.operation.status == .pending {
+            var moved = row
+            moved.due = due(of: row.operation)
+            rows[seq] = moved
+        }
+    }
+
     /// An id that has left stays known for a while, so that a producer that tries again adds nothing.
-    mutating func remember(_ id: OperationID, _ seq: Int64, at now: Timestamp) {
-        if ledger.updateValue(LedgerEntry(seq: seq, at: now), forKey: id) == nil { ledgerOrder.append(id) }
+    mutating func remember(_ id: OperationID, _ seq: Int64, _ ending: Ending, at now: Timestamp) {
+        if ledger.updateValue(LedgerEntry(seq: seq, at: now, ending: ending), forKey: id) == nil { ledgerOrder.append(id) }
     }
 
     mutating func set(_ pause: Pause, _ active: Bool) {
@@ -96,16 +117,22 @@ struct MemoryQueue {
         epoch += 1
         let fence = Fence(owner: owner, epoch: epoch)
         lock = LockState(fence: fence, heartbeatAt: now, acquiredAt: now)
-        return .acquired(fence, takenOver: before, returned: returnClaims(at: now))
+        let isCrash = before.map { $0.fence.owner != owner && deadOwners.contains($0.fence.owner) } ?? false
+        return .acquired(fence, takenOver: before, returned: returnClaims(at: now, isCrash: isCrash))
     }
 
-    /// Claims of whoever had the lock go back to the heads of their lines.
-    mutating func returnClaims(at now: Timestamp?) -> Int {
+    /// Claims of whoever had the lock go back to the heads of their lines; after a crash each of them is a suspect.
+    mutating func returnClaims(at now: Timestamp?, isCrash: Bool = false) -> Int {
         let seqs = Array(claimed.values)
         for seq in seqs {
-            rows[seq]?.operation.status = .pending
-            rows[seq]?.epoch = nil
-            if let now { rows[seq]?.operation.updatedAt = now }
+            guard var row = rows[seq] else { continue }
+            row.operation.status = .pending
+            row.epoch = nil
+            if let now { row.operation.updatedAt = now }
+            if isCrash { row.operation.crashes += 1 }
+            row.operation.unknownAt = row.operation.unknownAt ?? row.operation.lastAttemptAt
+            row.due = due(of: row.operation)
+            rows[seq] = row
         }
         claimed = [:]
         return seqs.count

@@ -5,7 +5,7 @@ import Synchronization
 ///
 /// For tests of an app and for the simulator. It passes the same contract suite as the others. Claims and inspection walk every line,
 /// so it is meant for thousands of operations, not millions.
-public final class MemoryStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, RepairStore {
+public final class MemoryStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, ExplainStore, RepairStore {
     private let state: Mutex<MemoryQueue>
 
     public init(ordering: Ordering = .entity) { state = Mutex(MemoryQueue(ordering: ordering)) }
@@ -22,7 +22,11 @@ public final class MemoryStore: EnqueueStore, DeliveryStore, LockStore, InspectS
     }
 
     public func loadControl() async throws(StoreError) -> Control {
-        state.withLock { Control(health: $0.health, pauses: $0.pauses, processed: $0.books.processed) }
+        state.withLock { state in
+            var control = Control(health: state.health, pauses: state.pauses, processed: state.books.processed)
+            control.signedIn = state.signedIn
+            return control
+        }
     }
 
     public func setPause(_ pause: Pause, to active: Bool) async throws(StoreError) {
@@ -62,6 +66,8 @@ public final class MemoryStore: EnqueueStore, DeliveryStore, LockStore, InspectS
 
     public func books() async throws(StoreError) -> Books { state.withLock { $0.currentBooks } }
 
+    public func accountingGap() async throws(StoreError) -> Int64 { state.withLock { $0.check().gap } }
+
     public func operation(_ id: OperationID) async throws(StoreError) -> Operation? {
         state.withLock { state in state.ids[id].flatMap { state.rows[$0]?.operation } }
     }
@@ -70,6 +76,20 @@ public final class MemoryStore: EnqueueStore, DeliveryStore, LockStore, InspectS
 
     public func oldestPending() async throws(StoreError) -> Timestamp? {
         state.withLock { $0.rows.values.filter { $0.operation.status == .pending }.map(\.operation.enqueuedAt).min() }
+    }
+
+    public func standing(of id: OperationID) async throws(StoreError) -> Standing? { state.withLock { $0.standing(of: id) } }
+
+    public func census(at now: Timestamp) async throws(StoreError) -> Census { state.withLock { $0.census(at: now) } }
+
+    public func ending(of id: OperationID) async throws(StoreError) -> Ending? { state.withLock { $0.ledger[id]?.ending } }
+
+    public func operations(of entity: EntityKey, limit: Int) async throws(StoreError) -> [Operation] {
+        state.withLock { state in Array(state.all { $0.entity == entity }.prefix(limit)) }
+    }
+
+    public func unsent(for principal: String, afterSeq: Int64, limit: Int) async throws(StoreError) -> [Operation] {
+        state.withLock { state in Array(state.all { $0.principal == principal && $0.seq > afterSeq }.prefix(limit)) }
     }
 
     public func retry(_ ids: [OperationID]?, now: Timestamp) async throws(StoreError) -> Int {

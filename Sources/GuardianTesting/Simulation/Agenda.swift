@@ -11,6 +11,7 @@ struct Agenda {
         case storeCall(Incarnation, StoreCall)
         case arrive(Request)
         case attemptEnds(Request, Outcome)
+        case looked(Request, Look)
         case tokenAnswer(Incarnation)
         case thaw(process: Int)
         case trouble(Trouble)
@@ -42,7 +43,7 @@ struct Agenda {
     }
 
     enum Trouble {
-        case freeze, clockJump, expireLogin, forceRelease, pause, resume, cancel, drain, askForUpgrade, breakTLS, end, lift
+        case freeze, clockJump, expireLogin, forceRelease, pause, resume, cancel, drain, askForUpgrade, breakTLS, switchUser, end, lift
     }
 
     private struct Entry {

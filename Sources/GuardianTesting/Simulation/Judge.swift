@@ -15,7 +15,10 @@ struct Judge {
         var fate = Fate.waiting
         /// Left its line once without an effect: a copy still in the network may apply it out of turn.
         var wasGivenUp = false
+        var wasApplied = false
         var failedAnswers = 0
+        /// How often a process is known to have died with it in hand.
+        var crashes = 0
         /// How many successes of others there were when it was first sent.
         var successesAtFirstSend: Int?
     }
@@ -30,6 +33,8 @@ struct Judge {
     private(set) var successes = 0
     /// How many times an operation was put into `failed`.
     private(set) var failures = 0
+    private(set) var wronglyFailed = 0
+    var countsWrongFailures = false
 
     init(records: [Record]) { self.records = records }
 
@@ -57,7 +62,10 @@ struct Judge {
     mutating func applied(_ seq: Int64) {
         guard let index = indexOfSeq[seq] else { return violated("an effect of the unknown seq \(seq)") }
         let record = records[index]
+        if record.verdict == .killer { violated("the killer \(seq) was applied") }
         if record.wasGivenUp { return }
+        if record.wasApplied { violated("seq \(seq) was applied twice") }
+        records[index].wasApplied = true
         if let last = lastEffect[record.line], last > seq { violated("order: seq \(seq) was applied after \(last)") }
         lastEffect[record.line] = max(lastEffect[record.line] ?? 0, seq)
         // A head whose settling was not heard of may have been applied before; none that waits may have been passed.
@@ -90,7 +98,25 @@ struct Judge {
         if claim.operation.idempotencyKey != record.operation.idempotencyKey || claim.operation.payload != record.operation.payload {
             violated("seq \(claim.seq) changed its key or payload")
         }
+        if record.crashes > 0, !claimed.isEmpty { violated("the crash suspect \(claim.seq) was claimed beside others") }
+        if claim.operation.crashes != record.crashes {
+            violated("seq \(claim.seq) has \(claim.operation.crashes) crashes, not \(record.crashes)")
+        }
         claimed[record.line] = claim.seq
+    }
+
+    /// A process has died, and it is known: what it had in hand is suspect.
+    mutating func crashed() {
+        for seq in claimed.values { if let index = indexOfSeq[seq] { records[index].crashes += 1 } }
+    }
+
+    mutating func setAside(_ id: OperationID) {
+        guard let index = records.firstIndex(where: { $0.operation.id == id }) else { return violated("set aside the unknown \(id)") }
+        if records[index].crashes < Operation.mostCrashes { violated("\(id) was set aside after \(records[index].crashes) crashes") }
+        if records[index].fate != .waiting { violated("set aside \(id), which is \(records[index].fate)") }
+        failures += 1
+        records[index].fate = .failed
+        records[index].wasGivenUp = true
     }
 
     /// Claims of an older epoch are void.
@@ -111,14 +137,18 @@ struct Judge {
             records[index].fate = .failed
             records[index].wasGivenUp = true
             judge(error, record, maxAttempts: maxAttempts)
-        case .retry, .unsent, .returned: break
+        case .retry, .unsent, .returned, .recast: break
         }
     }
 
     private mutating func judge(_ error: LastError, _ record: Record, maxAttempts: Int) {
         let seq = record.seq ?? 0
         switch error.class {
-        case .permanent: if record.verdict != .refusedForGood { violated("seq \(seq) failed as permanent and was fine") }
+        case .permanent:
+            if record.verdict != .refusedForGood {
+                wronglyFailed += 1
+                if !countsWrongFailures { violated("seq \(seq) failed as permanent and was fine") }
+            }
         case .conflict: if record.verdict != .conflict { violated("seq \(seq) failed as a conflict and had none") }
         case .exhausted:
             if record.failedAnswers < maxAttempts { violated("seq \(seq) was given up after \(record.failedAnswers) failures") }
@@ -137,6 +167,7 @@ struct Judge {
     mutating func retried(_ ids: [OperationID]) {
         for index in records.indices where records[index].fate == .failed && ids.contains(records[index].operation.id) {
             records[index].fate = .waiting
+            records[index].crashes = 0
         }
     }
 

@@ -26,6 +26,10 @@ extension SimulatedWorld {
         /// Spans during which no request arrives, and spans during which each is answered 5xx.
         public var outages: [Range<Int64>] = []
         public var storms: [Range<Int64>] = []
+        /// Spans during which a gateway forbids everything (403).
+        public var gateways: [Range<Int64>] = []
+        /// How long the upstream remembers keys.
+        public var keyMemoryMs: Int64 = 86_400_000
         /// How many times each of these happens, at a random moment.
         public var freezes = 0
         public var clockJumps = 0
@@ -36,6 +40,20 @@ extension SimulatedWorld {
         public var drains = 0
         public var upgradesAsked = 0
         public var tlsFailures = 0
+        /// Operations of one of two users, and how many times the other signs in.
+        public var owned = 0.0
+        public var userSwitches = 0
+        /// Operations whose sending kills the process.
+        public var killers = 0
+        /// Operations that the upstream refuses for good (422), and the number of a single one.
+        public var badWrites = 0.0
+        public var loneBadWrite: Int?
+        /// Operations are enqueued until then; nil means as long as there is trouble.
+        public var produceWithinMs: Int64?
+        /// Whether operations that fail for the server's fault are only counted.
+        public var countsWrongFailures = false
+        /// The store is checked after so many steps; 1 checks after every one.
+        public var checkEvery = 1
         /// Operations that the upstream never takes: 422, 409, or 500 while there is trouble.
         public var poison = 0.0
         /// Operations that must wait for a time, end at a time, or go first.
@@ -76,6 +94,9 @@ extension SimulatedWorld {
             poison = often(0.3, 0.3)
             dated = often(0.3, 0.3)
             urgent = often(0.3, 0.5)
+            owned = often(0.3, 0.8)
+            userSwitches = owned > 0 ? Int.random(in: 1...4, using: &random) : 0
+            killers = times(0.1, 1)
         }
 
         private static func span(in length: Int64, _ random: inout Xoshiro256) -> Range<Int64> {

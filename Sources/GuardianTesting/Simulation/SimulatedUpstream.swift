@@ -9,21 +9,33 @@ struct SimulatedUpstream {
         case refusedForGood, conflict
         /// 500 until the trouble is over.
         case broken
+        /// Kills whoever sends it.
+        case killer
     }
 
-    /// Keys whose effect stands.
-    private(set) var applied: Set<UniqueID> = []
+    /// When each key was seen first; a key older than the upstream's memory is forgotten.
+    private var seen: [UniqueID: Int64] = [:]
+    /// How often each operation has had its effect.
+    private(set) var effects: [OperationID: Int] = [:]
+    var keyMemoryMs: Int64 = 86_400_000
     var validToken = 1
     var asksForUpgrade = false
     var tlsFailures = 0
 
-    /// Applies the effect of `key` once. Returns whether it was the first time.
-    mutating func apply(_ key: UniqueID) -> Bool { applied.insert(key).inserted }
+    func hasApplied(_ id: OperationID) -> Bool { effects[id] != nil }
+
+    /// Applies the effect of an operation unless its key is remembered. Returns whether it did.
+    mutating func apply(_ operation: Operation, now: Int64) -> Bool {
+        if let at = seen[operation.idempotencyKey], now - at < keyMemoryMs { return false }
+        seen[operation.idempotencyKey] = now
+        effects[operation.id, default: 0] += 1
+        return true
+    }
 
     /// The answer when nothing else is wrong, and whether the effect stands afterwards.
     func judge(_ verdict: Verdict, isTroubled: Bool) -> Outcome {
         switch verdict {
-        case .fine: .accepted(Answer(status: 200))
+        case .fine, .killer: .accepted(Answer(status: 200))
         case .refusedForGood: .refused(.permanent, Answer(status: 422, code: "INVALID"))
         case .conflict: .refused(.conflict, Answer(status: 409, code: "VERSION"))
         case .broken: isTroubled ? .refused(.transient, Answer(status: 500)) : .accepted(Answer(status: 200))

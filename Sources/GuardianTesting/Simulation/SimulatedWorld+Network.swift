@@ -7,8 +7,15 @@ extension SimulatedWorld {
         if processes[sender].open.values.contains(where: { script.ordering.line(for: $0.claim.operation.orderingKey) == line }) {
             judge.violated("two requests of one process in a line: seq \(request.claim.seq)")
         }
+        if let principal = request.claim.operation.principal, request.token != "token-\(principal)-\(upstream.validToken)",
+            request.token?.hasPrefix("token-\(principal)-") != true
+        {
+            judge.violated("seq \(request.claim.seq) of \(principal) was sent with \(request.token ?? "no token")")
+        }
         processes[sender].open[request.attempt] = request
         judge.sent(request.claim.seq)
+        if judge.record(of: request.claim.seq)?.verdict == .refusedForGood { report.attemptsOfBadWrites += 1 }
+        if judge.record(of: request.claim.seq)?.verdict == .killer { return agenda.add(.attemptEnds(request, .interrupted), at: now + 1) }
         let timeout = now + request.timeoutMs
         if script.outages.contains(where: { $0.contains(now) }) {
             let failure: NetworkFailure = [.refused, .unreachable, .dns, .timeout][Int.random(in: 0..<4, using: &random)]
@@ -45,7 +52,8 @@ extension SimulatedWorld {
     }
 
     private mutating func answer(_ request: Agenda.Request) -> Outcome {
-        if let token = request.token, token != "token-\(upstream.validToken)" { return .refused(.auth, Answer(status: 401)) }
+        if let token = request.token, !token.hasSuffix("-\(upstream.validToken)") { return .refused(.auth, Answer(status: 401)) }
+        if script.gateways.contains(where: { $0.contains(now) }) { return .refused(.permanent, Answer(status: 403, code: "GATEWAY")) }
         if isTroubled, upstream.asksForUpgrade {
             upstream.asksForUpgrade = false
             return .refused(.upgrade, Answer(status: 426))
@@ -68,11 +76,30 @@ extension SimulatedWorld {
         guard let record = judge.record(of: request.claim.seq), record.verdict == .fine || record.verdict == .broken && !isTroubled else {
             return
         }
-        if upstream.apply(request.claim.operation.idempotencyKey) { judge.applied(request.claim.seq) }
+        if upstream.apply(request.claim.operation, now: now) { judge.applied(request.claim.seq) }
+    }
+
+    /// A look goes the way of a request, and changes nothing.
+    mutating func look(_ request: Agenda.Request) {
+        processes[request.sender.process].open[request.attempt] = request
+        let answers = script.outages.contains { $0.contains(now) } ? false : !(isTroubled && chance(script.lostAnswers))
+        let look: Look =
+            answers
+            ? (upstream.hasApplied(request.claim.operation.id) ? .applied : .notApplied) : .failed(.unanswered(.timeout, detail: ""))
+        agenda.add(.looked(request, look), at: answers ? delay(1...200) : now + request.timeoutMs)
+    }
+
+    mutating func looked(_ request: Agenda.Request, _ look: Look) {
+        guard lives(request.sender) else { return }
+        processes[request.sender.process].open[request.attempt] = nil
+        deliver(.looked(seq: request.claim.seq, attempt: request.attempt, look), to: request.sender)
     }
 
     mutating func attemptEnds(_ request: Agenda.Request, _ outcome: Outcome) {
         guard lives(request.sender) else { return }
+        if judge.record(of: request.claim.seq)?.verdict == .killer, outcome == .interrupted {
+            return crash(request.sender.process, isKnown: true)
+        }
         if processes[request.sender.process].open.removeValue(forKey: request.attempt) != nil { judge.answered(request.claim.seq, outcome) }
         // An answer told twice, or after the request was interrupted, must change nothing.
         deliver(.attempted(seq: request.claim.seq, attempt: request.attempt, outcome), to: request.sender)

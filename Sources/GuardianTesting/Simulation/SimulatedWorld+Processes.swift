@@ -16,11 +16,14 @@ extension SimulatedWorld {
     }
 
     /// SIGKILL. Requests on the wire stay there.
-    mutating func crash(_ process: Int) {
+    mutating func crash(_ process: Int, isKnown: Bool = false) {
         guard let processor = processes[process].processor else { return }
         report.crashes += 1
         // A process on a machine that is gone can't be known to be dead; its lock must grow stale.
-        if chance(0.7) { processDied(processor.owner) }
+        if isKnown || chance(0.7) {
+            processDied(processor.owner)
+            deadOwners.insert(processor.owner)
+        }
         processes[process].processor = nil
         processes[process].frozenUntil = nil
         agenda.add(.start(process: process), at: delay(0...30_000))
@@ -52,12 +55,24 @@ extension SimulatedWorld {
         case .clampRetries: call(.clampRetries, life)
         case .send(let claim, let attempt, let token, let timeoutMs):
             send(Agenda.Request(sender: life, claim: claim, attempt: attempt, token: token, sentAt: now, timeoutMs: timeoutMs))
+        case .look(let claim, let attempt, let token, let timeoutMs):
+            look(Agenda.Request(sender: life, claim: claim, attempt: attempt, token: token, sentAt: now, timeoutMs: timeoutMs))
         case .fetchToken: agenda.add(.tokenAnswer(life), at: delay(1...100))
         case .interruptAll:
             for (_, request) in processes[life.process].open.sorted(by: { $0.key < $1.key }) {
                 agenda.add(.attemptEnds(request, .interrupted), at: now + 1)
             }
         case .emit(.breakerOpened): report.breakerOpened += 1
+        case .emit(.plagueHeld):
+            report.plaguesHeld += 1
+            if let gateway = script.gateways.first(where: { $0.contains(now) }), report.timeToHoldMs == nil {
+                report.timeToHoldMs = now - gateway.lowerBound
+            }
+        case .emit(.plagueReleased):
+            if let gateway = script.gateways.last(where: { $0.upperBound <= now }), report.timeToReleaseMs == nil {
+                report.timeToReleaseMs = now - gateway.upperBound
+            }
+        case .emit(.processed): report.lastDeliveredMs = now
         case .emit(.lockTakenOver): report.takeovers += 1
         case .emit: break
         case .finished:
@@ -73,6 +88,7 @@ extension SimulatedWorld {
     mutating func answerToken(_ life: Agenda.Incarnation) {
         let isRefused = isTroubled && chance(0.2)
         deliver(
-            .tokenAnswered(isRefused ? .failure(.init("away")) : .success("token-\(upstream.validToken)")), to: life)
+            .tokenAnswered(isRefused ? .failure(.init("away")) : .success(Token("token-\(user)-\(upstream.validToken)", principal: user))),
+            to: life)
     }
 }

@@ -57,7 +57,8 @@ extension SimulatedWorld {
             switch call {
             case .acquireLock(let owner, let staleAfterMs):
                 let answer = try await store.acquireLock(owner: owner, now: moment.wall, staleAfterMs: staleAfterMs)
-                if case .acquired(let fence, _, _) = answer {
+                if case .acquired(let fence, let holder, _) = answer {
+                    if let holder, holder.fence.owner != owner, deadOwners.contains(holder.fence.owner) { judge.crashed() }
                     if let before, before.fence.epoch >= fence.epoch {
                         judge.violated("the epoch did not rise: \(before.fence) → \(fence)")
                     }
@@ -94,10 +95,11 @@ extension SimulatedWorld {
             note(UInt64(bitPattern: settlement.seq) &* 2 &+ (isSettled ? 1 : 0))
             guard isSettled, let record = judge.record(of: settlement.seq) else { continue }
             judge.settled(
-                settlement, wasApplied: upstream.applied.contains(record.operation.idempotencyKey),
+                settlement, wasApplied: upstream.hasApplied(record.operation.id),
                 maxAttempts: configuration.retry.maxAttempts)
         }
         for id in result.expired { if let seq = judge.seq(of: id) { judge.left(seq, as: .expired) } }
+        for id in result.setAside { judge.setAside(id) }
         if result.claims.count > exchange.urgent + exchange.normal { judge.violated("more claims than asked for") }
         for claim in result.claims {
             note(UInt64(bitPattern: claim.seq))
@@ -107,6 +109,8 @@ extension SimulatedWorld {
 
     /// The books and the rows, after every step that touched the store.
     mutating func checkStore() async {
+        guard report.steps % script.checkEvery == 0 else { return }
+        await checkPlaces()
         do throws(StoreError) { judge.compare(try await store.check()) } catch { judge.violated("check: \(error)") }
     }
 }

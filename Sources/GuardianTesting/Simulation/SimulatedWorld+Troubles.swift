@@ -14,6 +14,7 @@ extension SimulatedWorld {
         case .drain: deliver(.drain, to: .init(process: process, life: processes[process].life))
         case .askForUpgrade: upstream.asksForUpgrade = true
         case .breakTLS: upstream.tlsFailures += 1
+        case .switchUser: switchUser()
         case .forceRelease: await forceRelease()
         case .pause:
             await set(.operator, true)
@@ -25,8 +26,15 @@ extension SimulatedWorld {
             await lift()
             // A pause that a processor was about to write.
             agenda.add(.trouble(.lift), at: now + 600_000)
+            // Whoever is left comes back in turn.
+            if script.owned > 0 { for turn in 1...20 { agenda.add(.trouble(.switchUser), at: now + Int64(turn) * 900_000) } }
         case .lift: await lift()
         }
+    }
+
+    private mutating func switchUser() {
+        user = user == "a" ? "b" : "a"
+        for process in processes.indices { deliver(.tokenChanged, to: .init(process: process, life: processes[process].life)) }
     }
 
     /// What only a person can lift; a login that expired must heal by itself.
@@ -55,7 +63,7 @@ extension SimulatedWorld {
             let answer = try await store.cancel(record.operation.id, now: moment.wall)
             switch answer {
             case .neverSent, .mayHaveApplied:
-                if answer == .neverSent, upstream.applied.contains(record.operation.idempotencyKey) {
+                if answer == .neverSent, upstream.hasApplied(record.operation.id) {
                     judge.violated("cancel said never_sent of seq \(record.seq ?? 0), whose effect stands")
                 }
                 if let seq = record.seq { judge.left(seq, as: .cancelled) }

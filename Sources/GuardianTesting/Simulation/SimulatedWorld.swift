@@ -22,6 +22,14 @@ public struct SimulatedWorld: Sendable {
         public var crashes = 0
         public var takeovers = 0
         public var breakerOpened = 0
+        public var plaguesHeld = 0
+        /// Operations that were fine and were put into `failed` as if they were not.
+        public var wronglyFailed = 0
+        /// From the beginning of a gateway to the hold, and from its end to the release.
+        public var timeToHoldMs: Int64?
+        public var timeToReleaseMs: Int64?
+        public var attemptsOfBadWrites = 0
+        public var lastDeliveredMs: Int64 = 0
         public var virtualMs: Int64 = 0
         /// A hash of everything that happened, in order: equal for equal runs.
         public var digest: UInt64 = 0xcbf2_9ce4_8422_2325
@@ -42,6 +50,9 @@ public struct SimulatedWorld: Sendable {
     var now: Int64 = 0
     var wallOffset: Int64 = 1_767_225_600_000
     var isTroubled = true
+    /// Who is signed in.
+    var user = "a"
+    var deadOwners: Set<String> = []
     var report: Report
 
     /// A world on a ``MemoryStore``, its script drawn from the seed unless one is given.
@@ -81,7 +92,12 @@ public struct SimulatedWorld: Sendable {
                 if random.unit() < 0.5 { operation.notBefore = at } else { operation.expiresAt = at }
             }
             var verdict = SimulatedUpstream.Verdict.fine
-            if random.unit() < script.poison { verdict = [.refusedForGood, .conflict, .broken][Int.random(in: 0..<3, using: &random)] }
+            if number < script.killers { verdict = .killer }
+            if random.unit() < script.owned { operation.principal = random.unit() < 0.5 ? "a" : "b" }
+            if number == script.loneBadWrite || random.unit() < script.badWrites { verdict = .refusedForGood }
+            if random.unit() < script.poison, verdict == .fine {
+                verdict = [.refusedForGood, .conflict, .broken][Int.random(in: 0..<3, using: &random)]
+            }
             return Judge.Record(operation: operation, verdict: verdict, line: script.ordering.line(for: operation.orderingKey))
         }
     }
@@ -91,6 +107,8 @@ public struct SimulatedWorld: Sendable {
     /// Runs to the end, or to the first broken promise.
     public mutating func run() async -> Report {
         plan()
+        judge.countsWrongFailures = script.countsWrongFailures
+        upstream.keyMemoryMs = script.keyMemoryMs
         while judge.violations.isEmpty, let (at, item) = agenda.next() {
             now = max(now, at)
             report.steps += 1
@@ -121,13 +139,13 @@ public struct SimulatedWorld: Sendable {
         var index = 0
         while index < judge.records.count {
             let end = min(index + Int.random(in: 1...3, using: &random), judge.records.count)
-            agenda.add(.produce(index..<end), at: Int64.random(in: 0..<script.troubleMs, using: &random))
+            agenda.add(.produce(index..<end), at: Int64.random(in: 0..<(script.produceWithinMs ?? script.troubleMs), using: &random))
             index = end
         }
         let troubles: [(Int, Agenda.Trouble)] = [
             (script.freezes, .freeze), (script.clockJumps, .clockJump), (script.expiredLogins, .expireLogin),
             (script.forcedReleases, .forceRelease), (script.pauses, .pause), (script.cancellations, .cancel), (script.drains, .drain),
-            (script.upgradesAsked, .askForUpgrade), (script.tlsFailures, .breakTLS),
+            (script.upgradesAsked, .askForUpgrade), (script.tlsFailures, .breakTLS), (script.userSwitches, .switchUser),
         ]
         for (times, trouble) in troubles {
             for _ in 0..<times { agenda.add(.trouble(trouble), at: Int64.random(in: 0..<script.troubleMs, using: &random)) }
@@ -145,6 +163,7 @@ public struct SimulatedWorld: Sendable {
         case .input(let life, let input): deliver(input, to: life)
         case .storeCall(let life, let call): await perform(call, for: life)
         case .arrive(let request): arrive(request)
+        case .looked(let request, let look): looked(request, look)
         case .attemptEnds(let request, let outcome): attemptEnds(request, outcome)
         case .tokenAnswer(let life): answerToken(life)
         case .thaw(let process): processes[process].frozenUntil = nil
@@ -175,10 +194,11 @@ public struct SimulatedWorld: Sendable {
     }
 
     private mutating func finish() async {
-        for record in judge.records where record.fate == .processed && !upstream.applied.contains(record.operation.idempotencyKey) {
+        for record in judge.records where record.fate == .processed && !upstream.hasApplied(record.operation.id) {
             judge.violated("seq \(record.seq ?? 0) is processed and has no effect")
         }
         report.violations = judge.violations
+        report.wronglyFailed = judge.wronglyFailed
         report.acknowledged = judge.records.count(where: \.isAcknowledged)
         report.processed = judge.records.count { $0.fate == .processed }
         report.failed = judge.records.count { $0.fate == .failed }

@@ -1,0 +1,202 @@
+/// Tells a broken server from a broken write (spec section 3.11).
+///
+/// **The question.** A permanent answer (403, 404, 405, 413, 422 …) may say that this write is wrong, and then it must fail at once; or
+/// that the server is (a gateway that forbids everything, a deploy without a route), and then nothing may fail. One answer can't tell.
+/// What tells is whether *others* get through.
+///
+/// **The rule.** Judgement on a permanent answer waits until one of these is known:
+/// 1. *Poison*: an attempt that began after the answer came has succeeded. The server works; the write is wrong and fails at once. When
+///    several ordering keys waited for judgement together, it may have been a short plague: each is asked once more before it fails.
+/// 2. *Plague*: ``keys`` different ordering keys have got the same permanent status one after the other, and nothing succeeded in
+///    between. Delivery is held; all that wait for judgement go back unharmed.
+/// 3. *Nothing more to learn*: no other operation is on the wire or can be sent, or ``patienceMs`` have passed. With at least
+///    ``fewestKeys`` ordering keys refused since the last success it is taken for a plague, with fewer for poison.
+///
+/// One that was asked once more, after a success or a hold, and is refused again, is no witness against the server a second time: it is
+/// poison as soon as anything else succeeds, or nothing more is to be learnt.
+///
+/// A hold on the word of fewer than ``keys`` ordering keys ends after ``longestWeakHoldMs``: a queue of nothing but bad writes must not stand
+/// still for ever. Until the next success the answers are then taken for what they say.
+///
+/// While held, one probe at a time asks again, first after ``firstProbeMs``, then after twice as long each time up to ``longestProbeMs``.
+/// A success ends the hold; what comes back late from before it says nothing.
+///
+/// **Why these numbers.**
+/// - ``keys`` = 8. With a share *p* of bad writes the chance that a run of 8 begins at a given answer is p⁸: at 20 % it is 2.6 · 10⁻⁶, or one
+///   false hold in 400 000 operations, and a false hold costs a probe, not a write. A true plague is known after 8 answers: with
+///   4 workers that is two round trips.
+/// - Only answers of one status count together: a broken gateway says one thing, bad writes are wrong in several ways.
+/// - ``fewestKeys`` = 3. Two bad writes side by side are common; three ordering keys with nothing else to send are a small queue in front
+///   of a broken server more often than three bad writes.
+/// - ``patienceMs`` = 5 s: longer than most answers take, short enough that a lone bad write beside one slow upload is told the same minute.
+/// - ``longestWeakHoldMs`` = 1 h: longer than a bad deploy lasts where somebody is on call, and a hold is told as it begins.
+/// - Probes from 1 s to 30 s: a false hold ends after a second, and an hour of plague costs 120 requests.
+public struct PlagueDetector: Sendable, Equatable {
+    public static let keys = 8
+    public static let fewestKeys = 3
+    public static let patienceMs: Int64 = 5000
+    public static let longestWeakHoldMs: Int64 = 3_600_000
+    public static let firstProbeMs: Int64 = 1000
+    /// Operations remembered as asked once more, at most.
+    static let mostRemembered = 10_000
+    public static let longestProbeMs: Int64 = 30_000
+
+    /// What to do about operations, named by their `seq`.
+    public enum Verdict: Sendable, Equatable {
+        /// They are wrong, and fail with the answer they got.
+        case poison([Int64])
+        /// The server works now, and may not have then: they are asked once more.
+        case askAgain([Int64])
+        /// The server is wrong: they go back, nothing used up. Delivery is held from now on.
+        case plague([Int64], status: Int)
+    }
+
+    public enum State: Sendable, Equatable {
+        case clear
+        /// Since `since`, because of `status`; the next probe may go at `probeAt`, unless one is on the wire.
+        case held(since: Int64, status: Int, probeAt: Int64, waitMs: Int64, isProbing: Bool)
+    }
+
+    private struct Suspect: Sendable, Equatable {
+        var seq: Int64
+        var line: Int64
+        var status: Int
+        /// How many attempts had begun when the answer came.
+        var begun: Int64
+        var at: Int64
+    }
+
+    public private(set) var state = State.clear
+    /// Those that wait for judgement, in the order of their answers.
+    private var suspects: [Suspect] = []
+    /// When a hold on little evidence ends; nil when the evidence is good.
+    private var weakUntil: Int64?
+    /// The status that is taken for what it says until something succeeds: a weak hold has not ended by itself.
+    private var believed: Int?
+    /// Ordering keys, by status, whose operations were failed since the last success: they are witnesses still.
+    private var convicted: [Int: Set<Int64>] = [:]
+    /// Those that have been asked once more.
+    private var askedAgain: Set<Int64> = []
+
+    public init() {}
+
+    public var isHeld: Bool { state != .clear }
+    public var isJudging: Bool { !suspects.isEmpty }
+
+    /// Steady time at which ``advance(now:isIdle:)`` or a probe is due; nil when nothing is.
+    public var deadline: Int64? {
+        if case .held(_, _, let probeAt, _, let isProbing) = state, !isProbing { return probeAt }
+        return suspects.first.map { $0.at + Self.patienceMs }
+    }
+
+    /// An operation got a permanent answer, when `begun` attempts had begun altogether.
+    public mutating func refused(seq: Int64, line: Int64, status: Int, begun: Int64, now: Int64) -> Verdict? {
+        guard !isHeld else { return .plague([seq], status: status) }
+        guard status != believed else { return .poison([seq]) }
+        suspects.append(Suspect(seq: seq, line: line, status: status, begun: begun, at: now))
+        return witnesses(against: status) >= Self.keys ? hold(status, now, isWeak: false) : nil
+    }
+
+    /// Ordering keys that speak against the server.
+    private func witnesses(against status: Int) -> Int {
+        let fresh = suspects.filter { $0.status == status && !askedAgain.contains($0.seq) }.map(\.line)
+        return convicted[status, default: []].union(fresh).count
+    }
+
+    /// An attempt has succeeded: whoever was refused before it began was refused by a server that works.
+    public mutating func succeeded(seq: Int64, attempt: Int64) -> Verdict? {
+        believed = nil
+        convicted = [:]
+        askedAgain.remove(seq)
+        guard !isHeld, !suspects.isEmpty else { return nil }
+        let judged = suspects.filter { $0.begun < attempt }
+        guard !judged.isEmpty else { return nil }
+        let isLone = Set(suspects.map(\.line)).count == 1
+        if !isLone, let again = firstTime(judged) { return .askAgain(again) }
+        let poisoned = judged.filter { isLone || askedAgain.contains($0.seq) }.map(\.seq)
+        return fail(poisoned)
+    }
+
+    /// Those that have not been asked again yet, when there are any; they are from now on.
+    private mutating func firstTime(_ judged: [Suspect]) -> [Int64]? {
+        let fresh = judged.map(\.seq).filter { !askedAgain.contains($0) }
+        guard !fresh.isEmpty else { return nil }
+        askedAgain.formUnion(fresh)
+        suspects.removeAll { fresh.contains($0.seq) }
+        return fresh
+    }
+
+    private mutating func fail(_ seqs: [Int64]) -> Verdict {
+        for suspect in suspects where seqs.contains(suspect.seq) { convicted[suspect.status, default: []].insert(suspect.line) }
+        suspects.removeAll { seqs.contains($0.seq) }
+        askedAgain.subtract(seqs)
+        return .poison(seqs)
+    }
+
+    /// Time has passed. `isIdle` says that nothing else is on the wire, and that nothing else can be sent.
+    public mutating func advance(now: Int64, isIdle: Bool) -> Verdict? {
+        guard !isHeld, let first = suspects.first, isIdle || now >= first.at + Self.patienceMs else { return nil }
+        let same = suspects.filter { $0.status == first.status }
+        let again = same.filter { askedAgain.contains($0.seq) }
+        if !again.isEmpty { return fail(again.map(\.seq)) }
+        if witnesses(against: first.status) >= Self.fewestKeys { return hold(first.status, now, isWeak: true) }
+        return fail(same.map(\.seq))
+    }
+
+    /// All that is known of answers is void; a hold stays.
+    public mutating func forgetAll() {
+        suspects = []
+        convicted = [:]
+        askedAgain = []
+    }
+
+    private mutating func hold(_ status: Int, _ now: Int64, isWeak: Bool) -> Verdict {
+        weakUntil = isWeak ? now + Self.longestWeakHoldMs : nil
+        let all = suspects.map(\.seq)
+        suspects = []
+        convicted = [:]
+        if askedAgain.count > Self.mostRemembered { askedAgain = [] }
+        askedAgain.formUnion(all)
+        state = .held(since: now, status: status, probeAt: now + Self.firstProbeMs, waitMs: Self.firstProbeMs, isProbing: false)
+        return .plague(all, status: status)
+    }
+
+    // MARK: The probe
+
+    /// As it was saved: held, and asking at once. How good the evidence was is not known, so the hold is taken for a weak one.
+    public mutating func resume(status: Int, now: Int64) {
+        weakUntil = now + Self.longestWeakHoldMs
+        state = .held(since: now, status: status, probeAt: now, waitMs: Self.firstProbeMs, isProbing: false)
+    }
+
+    /// Whether the probe may go now.
+    public func mayProbe(now: Int64) -> Bool {
+        guard case .held(_, _, let probeAt, _, let isProbing) = state else { return false }
+        return !isProbing && now >= probeAt
+    }
+
+    /// An attempt goes out. Returns whether it is the probe.
+    public mutating func sent() -> Bool {
+        guard case .held(let since, let status, let probeAt, let waitMs, _) = state else { return false }
+        state = .held(since: since, status: status, probeAt: probeAt, waitMs: waitMs, isProbing: true)
+        return true
+    }
+
+    /// The probe came back. A success ends the hold, and so does the last one of a weak hold; returns whether it did. `unit`, 0 ..< 1, spreads the next one by a fifth.
+    public mutating func probeEnded(success: Bool, now: Int64, unit: Double) -> Bool {
+        guard case .held(let since, let status, _, let waitMs, true) = state else { return false }
+        if success {
+            state = .clear
+            return true
+        }
+        if let weakUntil, now >= weakUntil {
+            believed = status
+            state = .clear
+            return true
+        }
+        let next = min(waitMs * 2, Self.longestProbeMs)
+        let jittered = Int64(Double(next) * (0.8 + 0.4 * unit))
+        state = .held(since: since, status: status, probeAt: now + jittered, waitMs: next, isProbing: false)
+        return false
+    }
+}

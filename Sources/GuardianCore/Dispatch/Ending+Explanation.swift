@@ -1,0 +1,12 @@
+extension Ending {
+    /// What became of an operation that has left the queue, as the end of a sentence.
+    public var explanation: String {
+        switch self {
+        case .processed: "it was delivered"
+        case .merged(let into): "it was folded into operation \(into) before it was sent; ask about that one"
+        case .cancelled: "it was cancelled"
+        case .expired: "it expired before it could be sent"
+        case .cleared: "it had failed, and a person removed it"
+        }
+    }
+}

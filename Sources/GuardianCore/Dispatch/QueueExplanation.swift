@@ -1,0 +1,45 @@
+/// Why a whole queue is not moving: how many operations are held up by what.
+///
+/// Each is counted once: pending + leased + failed = ``claimable`` + the sum of ``reasons``. What holds everyone up, such as a pause,
+/// takes all heads; what stands behind a head is *behind* even then. Doubt is not counted, for it would take a look at each: such an
+/// operation is counted by its time, or as claimable.
+public struct QueueExplanation: Sendable, Equatable {
+    /// Operations that wait, claimable or not.
+    public var pending: Int64
+    public var claimable: Int64
+    /// Only those that hold up someone.
+    public var reasons: [Explanation.Reason: Int64]
+    /// A sentence for people: what holds everyone up, or who delivers.
+    public var detail: String
+
+    /// Decides from where operations stand and what holds delivery up as a whole, both of one moment.
+    public static func of(_ census: Census, _ situation: Explanation.Situation) -> QueueExplanation {
+        var counts: [Explanation.Reason: Int64] = [.behind: census.behind, .leased: census.leased, .failed: census.failed]
+        var claimable: Int64 = 0
+        let waiting = census.notBefore + census.backoff + census.due
+        let obstacle = situation.standstill ?? situation.upstreamObstacle
+        if let all = situation.standstill {
+            counts[all.reason] = census.parked + waiting
+        } else {
+            counts[.principal] = census.parked
+            if let obstacle {
+                counts[obstacle.reason] = waiting
+            } else {
+                counts[.notBefore] = census.notBefore
+                counts[.backoff] = census.backoff
+                claimable = census.due
+            }
+        }
+        let calm = claimable > 0 ? "\(claimable) may go; \(situation.whoDelivers)" : "nothing waits to be sent now"
+        return QueueExplanation(
+            pending: census.pending, claimable: claimable, reasons: counts.filter { $0.value > 0 }, detail: obstacle?.detail ?? calm)
+    }
+
+    /// `{"pending", "claimable", "reasons": {reason: count}}`.
+    public var json: JSONValue {
+        let counts = Explanation.Reason.allCases.compactMap { reason in
+            reasons[reason].map { JSONValue.Member(reason.rawValue, JSONValue($0)) }
+        }
+        return ["pending": JSONValue(pending), "claimable": JSONValue(claimable), "reasons": .object(counts)]
+    }
+}

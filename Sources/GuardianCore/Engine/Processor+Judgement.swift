@@ -1,0 +1,151 @@
+extension Processor {
+    /// A permanent answer: the write may be wrong, or the server. Judgement waits until others have been heard.
+    mutating func accuse(
+        _ flight: Flight, _ error: LastError, status: Int, _ now: Moment, _ random: inout Xoshiro256, _ actions: inout [Action]
+    ) {
+        let operation = flight.claim.operation
+        accused[operation.seq] = Accused(claim: flight.claim, error: error)
+        if endPlagueProbe(flight, success: false, now, &random, &actions) {
+            // The next probes ask for others, when there are any; the release brings it back at once.
+            return giveBack([operation.seq], waitMs: Self.probeRotationMs, now)
+        }
+        let line = Line.of(operation.orderingKey)
+        apply(plague.refused(seq: operation.seq, line: line, status: status, begun: serial.begun, now: now.steady), now, &actions)
+        judge(now, &actions)
+    }
+
+    /// Milliseconds that one that was a probe in vain lets others go first.
+    private static var probeRotationMs: Int64 { 600_000 }
+
+    /// Judges those that have waited long enough, or for whom nothing more can be learnt.
+    mutating func judge(_ now: Moment, _ actions: inout [Action]) {
+        guard plague.isJudging else { return }
+        let isIdle =
+            flights.isEmpty && ready.isEmpty && waitingForToken.isEmpty && outbox.isEmpty && !exchangeUnderWay && isDry && !mayHaveMore
+        apply(plague.advance(now: now.steady, isIdle: isIdle), now, &actions)
+    }
+
+    mutating func apply(_ verdict: PlagueDetector.Verdict?, _ now: Moment, _ actions: inout [Action]) {
+        switch verdict {
+        case nil: break
+        case .poison(let seqs):
+            for seq in seqs {
+                guard let accused = accused.removeValue(forKey: seq) else { continue }
+                settle(accused.claim.operation, .failed(accused.error), .failed(id: accused.claim.operation.id, error: accused.error))
+            }
+        case .askAgain(let seqs): giveBack(seqs, waitMs: 0, now)
+        case .plague(let seqs, let status):
+            giveBack(seqs, waitMs: 0, now)
+            if plagueSince == nil {
+                plagueSince = now.wall
+                healthChanged = true
+                actions.append(.emit(.plagueHeld(status: status)))
+            }
+        }
+    }
+
+    /// Back to the heads of their lines, with the answer they got, and nothing used up.
+    private mutating func giveBack(_ seqs: [Int64], waitMs: Int64, _ now: Moment) {
+        for seq in seqs {
+            guard let accused = accused.removeValue(forKey: seq) else { continue }
+            let operation = accused.claim.operation
+            settle(
+                operation,
+                .retry(
+                    due: now.wall.adding(milliseconds: waitMs), backoffMs: min(waitMs, 1), error: accused.error, charged: false,
+                    failureMark: serial.mark, unknownAt: operation.unknownAt))
+        }
+    }
+
+    /// The answer to the probe of a plague. Returns whether it was one.
+    @discardableResult
+    mutating func endPlagueProbe(
+        _ flight: Flight, success: Bool, _ now: Moment, _ random: inout Xoshiro256, _ actions: inout [Action]
+    ) -> Bool {
+        guard flight.isPlagueProbe, plague.isHeld else { return false }
+        if plague.probeEnded(success: success, now: now.steady, unit: random.unit()) {
+            let heldMs = plagueSince.map { now.wall.milliseconds - $0.milliseconds } ?? 0
+            plagueSince = nil
+            healthChanged = true
+            mayHaveMore = true
+            ramp.restart()
+            actions.append(.clampRetries)
+            actions.append(.emit(.plagueReleased(afterMs: max(0, heldMs))))
+        }
+        return true
+    }
+
+    // MARK: Doubt
+
+    /// Whether an outcome under the present key has been unknown for longer than the upstream remembers keys. Deleting twice is harmless.
+    func isInDoubt(_ operation: Operation, _ now: Moment) -> Bool {
+        guard let unknownAt = operation.unknownAt, operation.type != "delete" else { return false }
+        return now.wall.milliseconds - unknownAt.milliseconds >= configuration.idempotencyWindowMs
+    }
+
+    /// Whether it must be looked up first: it is in doubt, or it must change and may have been applied as it was.
+    func needsLook(_ operation: Operation, _ now: Moment) -> Bool {
+        if isInDoubt(operation, now) { return true }
+        guard operation.unknownAt != nil, case .changed = configuration.upcasters.cast(operation) else { return false }
+        return true
+    }
+
+    /// Brings an operation of an older version up to this build's: the store keeps the new payload, and it is claimed again. Returns
+    /// whether there was something to do; one that may have been applied as it was is looked up first.
+    mutating func upcast(_ claim: Claim, isCleared: Bool, _ random: inout Xoshiro256) -> Bool {
+        switch configuration.upcasters.cast(claim.operation) {
+        case .upToDate: return false
+        case .impossible(let error):
+            settle(claim.operation, .failed(error), .failed(id: claim.operation.id, error: error))
+            return true
+        case .changed(let payload, let version):
+            guard claim.operation.unknownAt == nil || isCleared else { return false }
+            let newKey = UniqueID.v4(using: &random)
+            outbox.append(Verdict(claim, .recast(payload: payload, schemaVersion: version, newKey: newKey)))
+            return true
+        }
+    }
+
+    /// A look has ended: what was done is settled, what was not is sent, and what can't be told is a person's to decide.
+    mutating func looked(
+        _ seq: Int64, _ attempt: Int64, _ look: Look, _ now: Moment, _ random: inout Xoshiro256, _ actions: inout [Action]
+    ) {
+        guard let flight = flights[seq], flight.attempt == attempt else { return }
+        switch look {
+        case .failed(let outcome): attempted(seq, attempt, outcome, now, &random, &actions)
+        case .applied: attempted(seq, attempt, .accepted(Answer(status: 200)), now, &random, &actions)
+        case .notApplied:
+            flights[seq] = nil
+            if flight.claim.operation.priority <= 0 { normalInFlight -= 1 }
+            var cleared = flight
+            cleared.isCleared = true
+            if upcast(flight.claim, isCleared: true, &random) { return }
+            if lease?.timeLeftMs(now: now.steady) != nil, drainDeadline == nil, case .known = token {
+                start(cleared, now, &actions)
+            } else {
+                outbox.append(Verdict(flight.claim, .unsent))
+            }
+        case .unclear(let why):
+            let error = LastError(
+                class: .inDoubt, code: "IN_DOUBT",
+                message:
+                    "it was sent, its outcome is unknown, and the upstream has forgotten its key: \(why); look there, then retry or cancel it"
+            )
+            attempted(seq, attempt, .unsendable(error), now, &random, &actions)
+        }
+    }
+}
+
+extension Processor.Flight {
+    /// Since when an outcome under the operation's key is unknown, after this one.
+    func unknownAt(after outcome: Outcome) -> Timestamp? {
+        let before = isCleared ? nil : claim.operation.unknownAt
+        let isUnknown: Bool
+        switch outcome {
+        case .unanswered(let failure, _): isUnknown = !failure.neverArrived
+        case .refused(.transient, let answer): isUnknown = answer.status != 429 && answer.retryAfterMs == nil
+        default: isUnknown = false
+        }
+        return before ?? (isUnknown ? claim.operation.lastAttemptAt : nil)
+    }
+}

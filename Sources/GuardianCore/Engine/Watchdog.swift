@@ -1,0 +1,64 @@
+import Synchronization
+
+/// Sees to it that nothing stalls in silence (spec section 3.12): an operation that is due, while workers are free and nothing holds
+/// delivery, is claimed within two seconds, or it is told, and mended: first by waking the processor, then by lining the queue up anew.
+///
+/// It also counts the books once a minute.
+struct Watchdog {
+    static let everyMs: Int64 = 1000
+    static let patienceMs: Int64 = 2000
+    static let auditMs: Int64 = 60_000
+
+    let engine: SyncEngine
+    private var stalledSince: Int64?
+    private var lastAudit: Int64
+
+    init(engine: SyncEngine) {
+        self.engine = engine
+        lastAudit = engine.clock.now.steady
+    }
+
+    mutating func run() async {
+        while !Task.isCancelled {
+            let now = engine.clock.now
+            do { try await engine.clock.wait(untilSteady: now.steady + Self.everyMs) } catch { return }
+            do throws(StoreError) {
+                try await look()
+                try await audit()
+            } catch {
+                engine.hub.tell(.storeError(error), at: engine.clock.now.wall)
+            }
+        }
+    }
+
+    /// Whether something is due that nobody claims.
+    private mutating func look() async throws(StoreError) {
+        guard engine.hasFreeWorkers.load(ordering: .acquiring) else { return stalledSince = nil }
+        let now = engine.clock.now
+        let census = try await engine.store.census(at: now.wall)
+        let waits = census.dueSince.map { now.wall.milliseconds - $0.milliseconds >= Self.patienceMs } ?? false
+        let isHeadless = census.pending > 0 && census.behind == census.pending && census.leased == 0
+        guard waits || isHeadless, engine.hasFreeWorkers.load(ordering: .acquiring) else { return stalledSince = nil }
+        guard let since = stalledSince else { return stalledSince = now.steady }
+        engine.stalls.add(1, ordering: .relaxed)
+        if now.steady - since < 2 * Self.patienceMs, !isHeadless {
+            engine.hub.tell(.stalled(due: Int(census.due), repair: "wake"), at: now.wall)
+            engine.mailbox.wake()
+        } else {
+            engine.hub.tell(.stalled(due: Int(census.due), repair: "rebuild_index"), at: now.wall)
+            _ = try await engine.store.rebuildIndex(ordering: engine.configuration.ordering)
+            engine.mailbox.wake()
+            stalledSince = nil
+        }
+    }
+
+    /// What must be waiting by the books, and what is.
+    private mutating func audit() async throws(StoreError) {
+        let now = engine.clock.now
+        guard engine.isActive, now.steady - lastAudit >= Self.auditMs else { return }
+        lastAudit = now.steady
+        let gap = try await engine.store.accountingGap()
+        engine.accountingGap.store(Int(gap), ordering: .relaxed)
+        if gap != 0 { engine.hub.tell(.booksUnbalanced(gap: gap), at: now.wall) }
+    }
+}

@@ -1,0 +1,52 @@
+import AsyncHTTPClient
+public import GuardianCore
+import NIOCore
+import NIOHTTP1
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// The request that an operation becomes, as the upstream would see it: what `explain --as-request` prints.
+public struct RequestPreview: Sendable {
+    /// Stands where the token would.
+    public static let mask = "***"
+
+    public var method: String
+    public var url: String
+    /// In the order in which they are sent, their names in lower case.
+    public var headers: [(name: String, value: String)]
+    public var body: String
+
+    /// Adds to `request` what the HTTP client adds when it sends it.
+    init(_ request: HTTPClientRequest, body: ByteBuffer) throws(Unroutable) {
+        let parsed: HTTPClient.Request
+        do { parsed = try HTTPClient.Request(url: request.url) } catch {
+            throw Unroutable(code: "BAD_URL", message: "\(request.url) can't be read as a URL")
+        }
+        method = request.method.rawValue
+        // A fragment is not sent.
+        url = String(parsed.url.absoluteString.prefix { $0 != "#" })
+        headers = request.headers.map { ($0.name.lowercased(), $0.value) }
+        let isDefaultPort = parsed.port == (parsed.useTLS ? 443 : 80)
+        headers.append(("host", isDefaultPort ? parsed.host : "\(parsed.host):\(parsed.port)"))
+        headers.append(("content-length", "\(body.readableBytes)"))
+        self.body = String(buffer: body)
+    }
+
+    /// As text: method and URL, one header a line, an empty line, the body.
+    public var text: String {
+        (["\(method) \(url)"] + headers.map { "\($0.name): \($0.value)" } + ["", body]).joined(separator: "\n")
+    }
+}
+
+extension HTTPTransport {
+    /// What ``send(_:token:timeoutMs:)`` would send, made the same way; the token is masked. Throws why there is nothing to send.
+    public func preview(of operation: Operation, hasToken: Bool) throws(Unroutable) -> RequestPreview {
+        let draft = try draft(of: operation)
+        let request = request(to: draft.url, operation, draft, token: hasToken ? RequestPreview.mask : nil)
+        return try RequestPreview(request, body: draft.body)
+    }
+}

@@ -1,0 +1,34 @@
+internal import GRDB
+internal import GuardianCore
+
+/// How an operation ended, as the columns `ending`, `merged_into` and `answer` of the ledger.
+enum EndingColumns {
+    static let names = "ending, merged_into, answer"
+
+    static func bind(_ ending: Ending, to insert: RawStatement, from index: Int32) {
+        insert.bind(index + 1, nil as Int64?)
+        insert.bind(index + 2, nil as String?)
+        switch ending {
+        case .processed(let answer):
+            insert.bind(index, 0)
+            insert.bind(index + 2, answer)
+        case .merged(let into):
+            insert.bind(index, 1)
+            insert.bind(index + 1, into)
+        case .cancelled: insert.bind(index, 2)
+        case .expired: insert.bind(index, 3)
+        case .cleared: insert.bind(index, 4)
+        }
+    }
+
+    static func read(_ row: RawStatement, from column: Int32) throws -> Ending {
+        switch row.int(column) {
+        case 0: .processed(answer: row.text(column + 2))
+        case 1: .merged(into: try row.operationID(column + 1))
+        case 2: .cancelled
+        case 3: .expired
+        case 4: .cleared
+        case let other: throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "the ledger has an unknown ending (\(other))")
+        }
+    }
+}

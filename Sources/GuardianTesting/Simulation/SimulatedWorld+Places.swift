@@ -1,0 +1,39 @@
+import GuardianCore
+
+extension SimulatedWorld {
+    /// Every pending operation stands in exactly one place, and the census counts the same (spec section 3.12).
+    mutating func checkPlaces() async {
+        do throws(StoreError) {
+            let census = try await store.census(at: moment.wall)
+            var counted = Census()
+            counted.dueSince = census.dueSince
+            for operation in try await store.list(OperationFilter(limit: 1000)) {
+                guard let standing = try await store.standing(of: operation.id) else {
+                    return judge.violated("\(operation.id) is listed and stands nowhere")
+                }
+                count(standing, in: &counted)
+            }
+            if script.operations <= 1000, counted != census { judge.violated("census: \(census), counted one by one: \(counted)") }
+            if (census.due > 0) != (census.dueSince != nil) { judge.violated("due since: \(census)") }
+        } catch {
+            judge.violated("census: \(error)")
+        }
+    }
+
+    private func count(_ standing: Standing, in census: inout Census) {
+        let operation = standing.operation
+        switch operation.status {
+        case .failed: census.failed += 1
+        case .processing: census.leased += 1
+        case .pending where !standing.isHead: census.behind += 1
+        case .pending where standing.isParked: census.parked += 1
+        case .pending:
+            let due = operation.nextRetryAt ?? operation.notBefore
+            if let due, due > moment.wall {
+                if operation.nextRetryAt == nil { census.notBefore += 1 } else { census.backoff += 1 }
+            } else {
+                census.due += 1
+            }
+        }
+    }
+}
