@@ -39,6 +39,9 @@ final class ProcessorPresence: Sendable {
         return flock(file, LOCK_EX | LOCK_NB) == 0
     }
 
+    /// Lets go as the kernel does when a process dies, and leaves the file.
+    func die(_ owner: String) { if let file = held.withLock({ $0.removeValue(forKey: owner) }) { close(file) } }
+
     /// Forgets a dead or departed owner.
     func forget(_ owner: String) {
         if let file = held.withLock({ $0.removeValue(forKey: owner) }) { close(file) }

@@ -42,7 +42,7 @@ extension SQLiteStore {
                 """
                 UPDATE operation SET status = 0, claim_epoch = NULL, due_at = \(Parking.sql(due: "?4")), next_retry_at = ?4,
                     backoff_ms = ?5, tries = tries + 1, attempt_count = attempt_count + ?6, failure_mark = ?7, updated_at = ?3,
-                    error_class = ?8, error_code = ?9, error_status = ?10, error_message = ?11, unknown_at = ?12
+                    error_class = ?8, error_code = ?9, error_status = ?10, error_message = ?11, unknown_at = ?12, crashes = NULL
                 WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING next
                 """)
             bind(update, seq, epoch, now)
@@ -78,6 +78,7 @@ extension SQLiteStore {
                 """
                 UPDATE operation SET status = 0, claim_epoch = NULL, updated_at = ?3, due_at = \(Parking.sql(due: "due_at")),
                     unknown_at = CASE WHEN ?4 THEN unknown_at ELSE coalesce(unknown_at, last_attempt_at) END,
+                    crashes = CASE WHEN ?4 THEN crashes ELSE NULL END,
                     last_attempt_at = CASE WHEN ?4 THEN attempted_before ELSE last_attempt_at END
                 WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING next
                 """)

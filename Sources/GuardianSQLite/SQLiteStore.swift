@@ -86,6 +86,9 @@ public final class SQLiteStore: Sendable {
         }
     }
 
+    /// For tests in which several processors share this process: `owner` is gone, as if its process had died.
+    package func processDied(owner: String) { presence.die(owner) }
+
     /// Bytes that this user can still write on the volume of `path`; nil when it can't be asked.
     public static func freeBytes(at path: String) -> Int64? { Disk.freeBytes(at: path) }
 

@@ -156,7 +156,7 @@ extension SyncEngineTests {
             let rig = EngineRig()
             let run = Task { try await rig.engine.run() }
             #expect(await rig.eventually { rig.engine.drain() })
-            let hasEnded = await rig.eventually(within: .milliseconds(500)) { rig.sink.events.contains(.drained) }
+            let hasEnded = await rig.eventually(within: .seconds(10)) { rig.sink.events.contains(.drained) }
             #expect(hasEnded)
             if !hasEnded { rig.engine.drain() }
             try await run.value

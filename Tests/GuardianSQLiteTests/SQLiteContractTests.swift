@@ -6,7 +6,7 @@ import Testing
 @Suite struct SQLiteContractTests {
     @Test("the SQLite store keeps the contract", arguments: StoreContract.checks)
     func contract(check: StoreContract.Check) async throws {
-        try await withStore { store, _ in try await StoreContract(store: store).run(check) }
+        try await withStore { store, _ in try await StoreContract(store: store, processDied: { store.processDied(owner: $0) }).run(check) }
     }
 
     @Test("the simulated world keeps every promise on a real file", arguments: UInt64(0)..<20)
@@ -25,7 +25,7 @@ import Testing
             script.freezes = 1
             script.poison = 0.1
             script.pollMs = 5000
-            var world = SimulatedWorld(seed: seed, script: script, store: store) { _ in }
+            var world = SimulatedWorld(seed: seed, script: script, store: store) { store.processDied(owner: $0) }
             let report = await world.run()
             #expect(report.violations == [], "seed \(seed)")
         }

@@ -19,9 +19,14 @@ extension ProcessTests {
         @Test("retry by id, retry --all-failed and clear-failed move what has failed, beside the daemon")
         func retries() async throws {
             try await withDaemon { workplace, serve, backend in
-                try await Web.setMode(backend.url, status: 422)
-                for id in ["a", "b", "c"] { #expect(try await workplace.enqueue(id).status == 0) }
-                try await Web.wait("3 failed") { try await Web.failed(serve.url) == 3 }
+                try await Web.poison(backend.url, ["a", "b", "c"])
+                // A good one after each bad one: the server works.
+                for (index, id) in ["a", "b", "c"].enumerated() {
+                    #expect(try await workplace.enqueue(id).status == 0)
+                    #expect(try await workplace.enqueue("good-\(id)").status == 0)
+                    try await Web.wait("\(id) failed") { try await Web.failed(serve.url) == index + 1 }
+                    try await Web.wait("a good one") { try await Web.processed(serve.url) == index + 1 }
+                }
                 let failed = try #require(try await workplace.run("list", "--status", "failed", "--json").json.elements)
                 #expect(failed.compactMap { $0["id"]?.string } == ["a", "b", "c"])
                 #expect(failed.allSatisfy { $0["last_error"]?["http_status"]?.integer == 422 })
@@ -29,13 +34,13 @@ extension ProcessTests {
 
                 try await Web.setMode(backend.url, status: nil)
                 #expect(try await workplace.run("retry", "b", "--json").json["retried"]?.integer == 1)
-                try await Web.wait("1 processed") { try await Web.processed(serve.url) == 1 }
+                try await Web.wait("b processed") { try await Web.processed(serve.url) == 4 }
                 #expect(try await workplace.run("retry", "b").status == 3)
                 #expect(try await workplace.run("retry", "--all-failed", "--json").json["retried"]?.integer == 2)
-                try await Web.wait("3 processed") { try await Web.processed(serve.url) == 3 }
-                #expect(try await Web.effects(backend.url).count == 3)
+                try await Web.wait("all processed") { try await Web.processed(serve.url) == 6 }
+                #expect(try await Web.effects(backend.url).count == 6)
 
-                try await Web.setMode(backend.url, status: 422)
+                try await Web.poison(backend.url, ["d"])
                 #expect(try await workplace.enqueue("d").status == 0)
                 try await Web.wait("1 failed") { try await Web.failed(serve.url) == 1 }
                 #expect(try await workplace.run("clear-failed").status == 5)

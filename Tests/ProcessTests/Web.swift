@@ -61,6 +61,12 @@ enum Web {
         #expect(try await send("PUT", url, "/_mode", body: mode).status == 200)
     }
 
+    /// Makes the reference upstream refuse these rooms with 422, and take all others.
+    static func poison(_ url: String, _ rooms: [String]) async throws {
+        let paths = rooms.map { "\"/api/v1/rooms/\($0)\"" }.joined(separator: ",")
+        #expect(try await send("PUT", url, "/_mode", body: #"{"mode":"poison","entities":[\#(paths)],"status":422}"#).status == 200)
+    }
+
     static func failed(_ url: String) async throws -> Int {
         Int(try await get(url, "/v1/status").json["books"]?["failed"]?.integer ?? 0)
     }

@@ -20,8 +20,8 @@ import Testing
         script.produceWithinMs = Self.hour / 2
         script.outages = [Self.hour..<27 * Self.hour]
         script.checkEvery = 50
-        var world = SimulatedWorld(seed: seed, script: script)
-        let report = await world.run()
+        let world = SimulatedWorld(seed: seed, script: script)
+        let report = await world.runAside()
         #expect(report.violations == [])
         #expect(report.processed == 40)
     }

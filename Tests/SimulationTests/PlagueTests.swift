@@ -20,8 +20,8 @@ import Testing
         "ten minutes of a gateway that forbids everything fail none of 5 000 operations, and all are delivered after",
         arguments: [UInt64(1), 2])
     func gateway(seed: UInt64) async {
-        var world = world(seed: seed) { $0.gateways = [120_000..<720_000] }
-        let report = await world.run()
+        let world = world(seed: seed) { $0.gateways = [120_000..<720_000] }
+        let report = await world.runAside()
         #expect(report.violations == [])
         #expect(report.failures == 0)
         #expect(report.processed == 5000)
@@ -33,9 +33,9 @@ import Testing
 
     @Test("a lone bad write among 5 000 good ones fails after one attempt, and holds nobody up")
     func poison() async {
-        var clean = world(seed: 3) { _ in }
-        var poisoned = world(seed: 3) { $0.loneBadWrite = 2500 }
-        let (without, with) = (await clean.run(), await poisoned.run())
+        let clean = world(seed: 3) { _ in }
+        let poisoned = world(seed: 3) { $0.loneBadWrite = 2500 }
+        let (without, with) = (await clean.runAside(), await poisoned.runAside())
         #expect(with.violations == [])
         #expect(with.plaguesHeld == 0)
         #expect(with.failed == 1)
@@ -52,7 +52,7 @@ import Testing
     func sweep() async {
         for bad in [0.0, 0.02, 0.1, 0.2] {
             for outageMs in [Int64(5000), 60_000, 600_000, 3_600_000] {
-                var world = world(seed: UInt64(outageMs) &+ UInt64(bad * 100)) {
+                let world = world(seed: UInt64(outageMs) &+ UInt64(bad * 100)) {
                     $0.operations = 2000
                     $0.entities = 200
                     $0.troubleMs = 4_200_000
@@ -60,8 +60,7 @@ import Testing
                     $0.gateways = [300_000..<300_000 + outageMs]
                     $0.countsWrongFailures = true
                 }
-                let report = await world.run()
-                await Task.yield()
+                let report = await world.runAside()
                 print(
                     "measured: bad \(Int(bad * 100)) %, gateway \(outageMs / 1000) s: wrongly failed \(report.wronglyFailed) of \(report.processed),",
                     "held \(report.plaguesHeld) times, to hold \(report.timeToHoldMs.map { "\($0) ms" } ?? "-"),",

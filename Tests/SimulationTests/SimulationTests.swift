@@ -14,7 +14,9 @@ import Testing
         let last = Self.environment["GUARDIAN_SEED"] == nil ? Self.first + Self.seeds : Self.first + 1
         let total = await withTaskGroup(of: Totals.self) { group in
             let lanes = UInt64(max(1, ProcessInfo.processInfo.activeProcessorCount))
-            for lane in 0..<lanes { group.addTask { await Self.run(from: Self.first + lane, to: last, by: lanes) } }
+            for lane in 0..<lanes {
+                group.addTask { await OwnThreads.run { await Self.run(from: Self.first + lane, to: last, by: lanes) } }
+            }
             return await group.reduce(into: Totals()) { $0.add($1) }
         }
         print("measured: worlds \(last - Self.first), seeds \(Self.first)..<\(last): \(total)")
@@ -41,8 +43,6 @@ import Testing
         for seed in stride(from: from, to: to, by: Int(step)) {
             var world = SimulatedWorld(seed: seed)
             let report = await world.run()
-            // A world never suspends; the other tests need the threads too.
-            await Task.yield()
             if !report.violations.isEmpty {
                 totals.violations += 1
                 if totals.violations <= 10 { Issue.record("seed \(seed): \(report.violations[0]) (step \(report.steps))") }

@@ -42,7 +42,8 @@ extension Processor {
             next = min(next, askForLockAt)
         }
         if holdUntil > now.steady { next = min(next, holdUntil) }
-        if lease != nil, let judgement = plague.deadline { next = min(next, judgement) }
+        // A probe that is due and has nothing to ask with waits for the next poll.
+        if lease != nil, let judgement = plague.deadline, judgement > now.steady { next = min(next, judgement) }
         if case .open(let until) = breaker.state { next = min(next, until) }
         if let drainDeadline, !interrupted { next = min(next, drainDeadline) }
         return max(next, now.steady + 1)

@@ -62,7 +62,8 @@ public struct Operation: Sendable, Equatable {
     public var tries: Int
     /// Where the processor's count of attempts stood when this operation last failed (see `AttemptSerial`); nil when it never did.
     public var failureMark: Int64?
-    /// How often a process has died while this operation was in its hands (spec section 3.13).
+    /// How often in a row a process has died while this operation was in its hands (spec section 3.13): an outcome that is written ends
+    /// the row, for it shows that handling the operation does not kill.
     public var crashes: Int
     /// Since when the outcome of an attempt under the present key is unknown: sent, and no answer that settles it. nil when none is.
     public var unknownAt: Timestamp?

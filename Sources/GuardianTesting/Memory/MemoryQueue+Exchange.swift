@@ -27,6 +27,7 @@ extension MemoryQueue {
             return true
         case .retry(let due, let backoffMs, let error, let charged, let mark, let unknownAt):
             row.operation.unknownAt = unknownAt
+            row.operation.crashes = 0
             row.operation.nextRetryAt = due
             row.operation.backoffMs = backoffMs
             row.operation.tries += 1
@@ -43,7 +44,9 @@ extension MemoryQueue {
             books.failed += 1
             leaveLine(seq)
         case .unsent: row.operation.lastAttemptAt = row.attemptedBefore
-        case .returned: row.operation.unknownAt = row.operation.unknownAt ?? row.operation.lastAttemptAt
+        case .returned:
+            row.operation.unknownAt = row.operation.unknownAt ?? row.operation.lastAttemptAt
+            row.operation.crashes = 0
         case .recast(let payload, let version, let newKey):
             row.operation.lastAttemptAt = row.attemptedBefore
             row.operation.payload = payload

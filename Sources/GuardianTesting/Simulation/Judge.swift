@@ -137,7 +137,8 @@ struct Judge {
             records[index].fate = .failed
             records[index].wasGivenUp = true
             judge(error, record, maxAttempts: maxAttempts)
-        case .retry, .unsent, .returned, .recast: break
+        case .retry, .returned: records[index].crashes = 0
+        case .unsent, .recast: break
         }
     }
 

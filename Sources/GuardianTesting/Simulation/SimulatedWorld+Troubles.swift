@@ -27,7 +27,7 @@ extension SimulatedWorld {
             // A pause that a processor was about to write.
             agenda.add(.trouble(.lift), at: now + 600_000)
             // Whoever is left comes back in turn.
-            if script.owned > 0 { for turn in 1...20 { agenda.add(.trouble(.switchUser), at: now + Int64(turn) * 900_000) } }
+            if script.owned > 0 { for turn in 1...60 { agenda.add(.trouble(.switchUser), at: now + Int64(turn) * 120_000) } }
         case .lift: await lift()
         }
     }
