@@ -6,6 +6,7 @@ import NIOHTTP1
 struct AnswerReader {
     let envelope: HTTPTransportConfiguration.Envelope
     let origin: Origin
+    var requiresTraceEcho = false
 
     func outcome(
         status: Int, headers: HTTPHeaders, body: ByteBuffer, operation: Operation, route: Route, url: String
@@ -14,14 +15,8 @@ struct AnswerReader {
         if let stranger = stranger(status, headers, text, url) { return .unanswered(.foreign, detail: stranger) }
         var answer = Answer(status: status, etag: headers.first(name: "etag"))
         answer.retryAfterMs = headers.first(name: "retry-after").flatMap { RetryAfter.milliseconds($0, now: SystemClock().now.wall) }
-        if (200..<300).contains(status), !text.isEmpty, isJSON(headers) || envelope == .standard {
-            do throws(JSONScanner.Defect) { try JSONScanner.checkObject(text) } catch {
-                if envelope == .standard || !isJSONValue(text) {
-                    answer.code = "UNPARSABLE_BODY"
-                    answer.message = "the answer \(error.constraint) (at byte \(error.offset))"
-                    return .refused(.transient, answer)
-                }
-            }
+        if (200..<300).contains(status) {
+            if let outcome = check(text, isJSON: isJSON(headers), headers, operation, &answer) { return outcome }
         } else if status >= 300 {
             describe(text, &answer)
         }
@@ -32,6 +27,32 @@ struct AnswerReader {
             kind = AnswerTable.classify(status: status, operationType: operation.type, code: answer.code)
         }
         return kind.map { .refused($0, answer) } ?? .accepted(answer)
+    }
+
+    /// What is wrong with a success: nil when nothing is. One that can't be read may have had its effect; one that is not ours had none.
+    private func check(
+        _ text: String, isJSON: Bool, _ headers: HTTPHeaders, _ operation: Operation, _ answer: inout Answer
+    ) -> Outcome? {
+        if requiresTraceEcho, headers.first(name: "trace-id") != operation.traceID.description {
+            return .unanswered(.foreign, detail: "an answer without our trace id")
+        }
+        guard !text.isEmpty, isJSON || envelope == .standard else { return nil }
+        do throws(JSONScanner.Defect) {
+            let json = try JSONValue(parsing: text)
+            guard envelope == .standard else { return nil }
+            guard json.members != nil else { throw JSONScanner.Defect(constraint: "must be a JSON object", offset: 0) }
+            guard json["meta"] != nil || json["data"] != nil else {
+                return .unanswered(.foreign, detail: "JSON that is no envelope of our server's")
+            }
+            if let trace = json["meta"]?["trace_id"]?.string, trace != operation.traceID.description {
+                return .unanswered(.foreign, detail: "the answer to another request")
+            }
+            return nil
+        } catch {
+            answer.code = "UNPARSABLE_BODY"
+            answer.message = "the answer \(error.constraint) (at byte \(error.offset))"
+            return .refused(.transient, answer)
+        }
     }
 
     /// Why this can't be our server's answer: a captive portal's or proxy's page (spec section 4, last row).
@@ -50,15 +71,6 @@ struct AnswerReader {
 
     private func isJSON(_ headers: HTTPHeaders) -> Bool {
         headers.first(name: "content-type")?.lowercased().contains("json") ?? false
-    }
-
-    private func isJSONValue(_ text: String) -> Bool {
-        do throws(JSONScanner.Defect) {
-            _ = try JSONValue(parsing: text)
-            return true
-        } catch {
-            return false
-        }
     }
 
     private func describe(_ text: String, _ answer: inout Answer) {

@@ -137,7 +137,7 @@ public final class HTTPTransport: Transport, Sendable {
                     status: status, code: "ANSWER_TOO_LARGE", message: "the answer is larger than \(configuration.responseBodyLimit) bytes")
             )
         }
-        let reader = AnswerReader(envelope: configuration.envelope, origin: origin)
+        let reader = AnswerReader(envelope: configuration.envelope, origin: origin, requiresTraceEcho: configuration.requiresTraceEcho)
         return reader.outcome(
             status: status, headers: response.headers, body: body, operation: operation, route: route, url: url)
     }

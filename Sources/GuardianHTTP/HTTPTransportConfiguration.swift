@@ -23,6 +23,8 @@ public struct HTTPTransportConfiguration: Sendable {
     public var poolSize: Int
     /// PEM file of certificate authorities to trust instead of the system's.
     public var trustRootsFile: String?
+    /// Whether a success must carry our `Trace-Id` back; one that does not is a stranger's. For APIs that echo it.
+    public var requiresTraceEcho = false
 
     public init(
         url: String, envelope: Envelope = .standard, connectTimeoutMs: Int64 = 10_000, allowInsecure: Bool = false, routes: [Route] = [],

@@ -94,11 +94,13 @@ public struct Assembly: Sendable {
     }
 
     func transportConfiguration(deviceID: String) throws -> HTTPTransportConfiguration {
-        HTTPTransportConfiguration(
+        var configuration = HTTPTransportConfiguration(
             url: settings.text("upstream.url"), envelope: settings.text("upstream.envelope") == "none" ? .none : .standard,
             connectTimeoutMs: settings.milliseconds("upstream.connect_timeout"),
             allowInsecure: settings.text("upstream.allow_insecure") == "true", routes: try routes(), appVersion: BuildInfo.version,
             deviceID: deviceID, poolSize: settings.integer("workers"))
+        configuration.requiresTraceEcho = settings.text("upstream.trace_echo") == "true"
+        return configuration
     }
 
     /// The casters of the key `upcasters`.

@@ -53,6 +53,7 @@ public struct Settings: Sendable {
         Key(name: "upstream.connect_timeout", fallback: "10s", check: Check.duration),
         Key(name: "upstream.allow_insecure", fallback: "false", check: Check.oneOf(["true", "false"])),
         Key(name: "upstream.auth.kind", fallback: "none", check: Check.oneOf(["none", "bearer_file"])),
+        Key(name: "upstream.trace_echo", fallback: "false", check: Check.oneOf(["true", "false"])),
         Key(name: "upstream.idempotency_window", fallback: "24h", check: Check.duration),
         Key(name: "upstream.auth.principal_file", fallback: "", check: Check.any),
         Key(name: "upstream.auth.file", fallback: "", check: Check.any),

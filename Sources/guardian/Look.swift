@@ -19,6 +19,9 @@ struct Status: AsyncParsableCommand {
             let answer: JSONValue = [
                 "books": books.json, "pauses": .array(pauses.map { .string($0) }), "lock": holder,
                 "oldest_pending": JSONValue(oldest?.rfc3339), "breaker_trips": JSONValue(control.health?.trips ?? 0),
+                "plague": control.health?.plagueStatus.map {
+                    ["http_status": JSONValue($0), "since": JSONValue(control.health?.plagueSince?.rfc3339)]
+                } ?? .null,
             ]
             return Terminal.say(answer.text)
         }
@@ -26,6 +29,9 @@ struct Status: AsyncParsableCommand {
         if let oldest { Terminal.say("oldest pending since \(oldest)") }
         Terminal.say(
             lock.map { "delivered by \($0.fence.owner), epoch \($0.fence.epoch), heartbeat \($0.heartbeatAt)" } ?? "nobody delivers now")
+        if let status = control.health?.plagueStatus {
+            Terminal.say("held: the upstream answers \(status) to everything; nothing fails, one probe at a time asks again")
+        }
         if !pauses.isEmpty { Terminal.say("paused: \(pauses.joined(separator: ", "))") }
     }
 }

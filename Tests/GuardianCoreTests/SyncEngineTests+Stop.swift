@@ -144,7 +144,7 @@ extension SyncEngineTests {
         let run = Task { try await rig.engine.run() }
         sink.call.withLock { $0 = { run.cancel() } }
         try await rig.enqueue(["a", "b", "c"])
-        let hasEnded = await rig.eventually(within: .seconds(2)) { rig.sink.events.contains(.drained) }
+        let hasEnded = await rig.eventually(within: .seconds(20)) { rig.sink.events.contains(.drained) }
         #expect(hasEnded)
         rig.transport.release()
         try await run.value

@@ -71,7 +71,7 @@ import Testing
     @Test("an upstream that has closed a kept connection is asked again over a new one by the next attempt")
     func reconnects() async throws {
         try await WireServer.run(reply: { _ in
-            .hangsUp(after: "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}")
+            .hangsUp(after: "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 21\r\n\r\n{\"meta\":{},\"data\":{}}")
         }) { server in
             try await withTransport(to: server.url) { transport in
                 for _ in 0..<3 {

@@ -3,7 +3,8 @@ import GuardianSQLite
 import GuardianTesting
 import Testing
 
-@Suite struct SQLiteContractTests {
+/// One store at a time: each has a dozen files open, and `select` in Foundation knows no more than 1024.
+@Suite(.serialized) struct SQLiteContractTests {
     @Test("the SQLite store keeps the contract", arguments: StoreContract.checks)
     func contract(check: StoreContract.Check) async throws {
         try await withStore { store, _ in try await StoreContract(store: store, processDied: { store.processDied(owner: $0) }).run(check) }
@@ -24,6 +25,9 @@ import Testing
             script.forcedReleases = 1
             script.freezes = 1
             script.poison = 0.1
+            script.owned = 0.4
+            script.userSwitches = 2
+            script.killers = seed % 4 == 0 ? 1 : 0
             script.pollMs = 5000
             var world = SimulatedWorld(seed: seed, script: script, store: store) { store.processDied(owner: $0) }
             let report = await world.run()

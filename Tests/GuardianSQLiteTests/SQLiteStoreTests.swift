@@ -42,7 +42,7 @@ private func settle(_ store: SQLiteStore, _ claims: [Claim], _ result: Settlemen
     return try await store.exchange(Exchange(fence: fence, now: start, settlements: settlements)).settled
 }
 
-@Suite struct SQLiteStoreTests {
+@Suite(.serialized) struct SQLiteStoreTests {
     @Test("an id that was enqueued before adds nothing and gets its first receipt, also after it was processed")
     func deduplicates() async throws {
         try await withStore { store, _ in

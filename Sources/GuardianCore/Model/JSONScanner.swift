@@ -7,6 +7,11 @@ public enum JSONScanner {
     public struct Defect: Error, Equatable, Sendable {
         public var constraint: String
         public var offset: Int
+
+        public init(constraint: String, offset: Int) {
+            self.constraint = constraint
+            self.offset = offset
+        }
     }
 
     /// Throws unless `text` is exactly one JSON object.

@@ -29,7 +29,7 @@ public struct StoreContract: Sendable {
     }
 
     /// All checks.
-    public static let checks: [Check] = enqueueChecks + claimChecks + settleChecks + lockChecks + repairChecks
+    public static let checks: [Check] = enqueueChecks + claimChecks + settleChecks + lockChecks + repairChecks + explainChecks
 
     /// Runs one check; throws a ``Violation`` or what the store threw.
     public func run(_ check: Check) async throws {

@@ -1,0 +1,90 @@
+import GuardianCore
+import GuardianTesting
+import Testing
+
+/// What an app can ask the engine (spec section 6).
+@Suite struct AskingTests {
+    private func rig() -> (SyncEngine, MemoryStore, ScriptedTransport) {
+        let store = MemoryStore()
+        let transport = ScriptedTransport()
+        let configuration = SyncEngine.Configuration(principalHash: { "hash-" + $0 })
+        return (SyncEngine(store: store, transport: transport, configuration: configuration), store, transport)
+    }
+
+    private func operation(_ id: String, entity: String = "1", principal: String? = nil) -> NewOperation {
+        NewOperation("update", entityType: "room", entityID: entity, payload: "{}", id: id, principal: principal)
+    }
+
+    @Test("outcome waits for the end, and tells one that has passed")
+    func outcome() async throws {
+        let (engine, store, transport) = rig()
+        transport.hold()
+        try await engine.enqueue(operation("a"))
+        async let outcome = engine.outcome(of: .text("a"))
+        async let running: Void = engine.run()
+        await transport.waitForAttempts(1)
+        transport.release()
+        #expect(try await outcome == .processed(answer: nil))
+        engine.drain()
+        try await running
+        // Another engine over the same store, as after a restart.
+        let later = SyncEngine(store: store, transport: transport)
+        #expect(try await later.outcome(of: .text("a")) == .processed(answer: nil))
+        await #expect(throws: SyncError.notFound(id: "never")) { try await later.outcome(of: .text("never")) }
+    }
+
+    @Test("outcome of a cancelled operation says so, and of a failed one why")
+    func otherEnds() async throws {
+        let (engine, store, transport) = rig()
+        try await engine.enqueue([operation("a", entity: "1"), operation("b", entity: "2")])
+        _ = try await store.cancel(.text("a"), now: Timestamp(milliseconds: 0))
+        transport.answerOtherwise(.refused(.permanent, Answer(status: 422, code: "INVALID")))
+        async let running: Void = engine.run()
+        #expect(try await engine.outcome(of: .text("a")) == .cancelled)
+        guard case .failed(let error) = try await engine.outcome(of: .text("b")) else { throw SyncError.refused(reason: "not failed") }
+        #expect(error.code == "INVALID")
+        #expect(try await engine.state(of: EntityKey(type: "room", id: "2")) == .failed(error))
+        engine.drain()
+        try await running
+    }
+
+    @Test("the state of an entity counts what waits, and its stream tells each change")
+    func states() async throws {
+        let (engine, _, transport) = rig()
+        let entity = EntityKey(type: "room", id: "1")
+        #expect(try await engine.state(of: entity) == .synced)
+        try await engine.enqueue([operation("a"), operation("b"), operation("c", entity: "2")])
+        #expect(try await engine.state(of: entity) == .pending(2))
+        var states = engine.states(of: entity).makeAsyncIterator()
+        #expect(try await states.next() == .pending(2))
+        async let running: Void = engine.run()
+        var last: EntityState?
+        while last != .synced { last = try await states.next() }
+        #expect(transport.attempts.count == 3)
+        engine.drain()
+        try await running
+    }
+
+    @Test("unsent is what a logout would leave behind: of that principal only, in order")
+    func unsent() async throws {
+        let (engine, _, _) = rig()
+        try await engine.enqueue([operation("a", principal: "anna"), operation("b", principal: "bob"), operation("c", principal: "anna")])
+        #expect(try await engine.unsent(for: "anna").map(\.id) == [.text("a"), .text("c")])
+        #expect(try await engine.unsent(for: "nobody").isEmpty)
+        let plain = SyncEngine(store: MemoryStore(), transport: ScriptedTransport())
+        await #expect(throws: SyncError.self) { try await plain.enqueue(operation("x", principal: "anna")) }
+    }
+
+    @Test("what may have been applied is taken back by its undo, as far as what was before is known")
+    func undo() throws {
+        var random = Xoshiro256(seed: 1)
+        func stored(_ type: String, base: String?) throws -> Operation {
+            let new = NewOperation(type, entityType: "room", entityID: "1", payload: #"{"n":1}"#, base: base)
+            return try Admission().admit(new, at: Timestamp(milliseconds: 0), random: &random)
+        }
+        #expect(try stored("create", base: nil).undo?.operationType == "delete")
+        #expect(try stored("update", base: #"{"n":0}"#).undo?.payload == #"{"n":0}"#)
+        #expect(try stored("update", base: nil).undo == nil)
+        #expect(try stored("delete", base: #"{"n":0}"#).undo?.operationType == "create")
+    }
+}
