@@ -40,7 +40,11 @@ final class ProcessorPresence: Sendable {
     }
 
     /// Lets go as the kernel does when a process dies, and leaves the file.
-    func die(_ owner: String) { if let file = held.withLock({ $0.removeValue(forKey: owner) }) { close(file) } }
+    func die(_ owner: String) {
+        if let file = held.withLock({ $0.removeValue(forKey: owner) }) { close(file) }
+        // A child that is being started elsewhere holds a copy of the file until it runs its own program.
+        for _ in 0..<2000 where !isDead(owner) { usleep(1000) }
+    }
 
     /// Forgets a dead or departed owner.
     func forget(_ owner: String) {

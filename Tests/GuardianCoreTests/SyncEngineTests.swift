@@ -3,7 +3,7 @@ import GuardianTesting
 import Testing
 
 /// The real engine over a memory store, a scripted network and a clock that only the test advances.
-@Suite(.timeLimit(.minutes(1))) struct SyncEngineTests {
+@Suite(.timeLimit(.minutes(5))) struct SyncEngineTests {
     @Test("what was enqueued while nobody ran is delivered, in order within each line")
     func deliversInOrder() async throws {
         let rig = EngineRig()

@@ -5,7 +5,7 @@ import GuardianTesting
 import Testing
 
 @Suite struct WatchdogTests {
-    @Test("a line that lost its head is noticed, told, lined up anew, and delivered", .timeLimit(.minutes(1)))
+    @Test("a line that lost its head is noticed, told, lined up anew, and delivered", .timeLimit(.minutes(5)))
     func repairs() async throws {
         try await withStore { store, path in
             let sink = RecordingSink()

@@ -2,7 +2,7 @@ import GuardianCore
 import GuardianTesting
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct RecordingSinkTests {
+@Suite(.timeLimit(.minutes(5))) struct RecordingSinkTests {
     private static let time = Timestamp(milliseconds: 7)
 
     @Test("an event is found whether it was told before or after the test asked for it")

@@ -2,7 +2,7 @@ import GuardianCore
 import GuardianTesting
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct ScriptedTransportTests {
+@Suite(.timeLimit(.minutes(5))) struct ScriptedTransportTests {
     private func claim(_ id: String, entity: String = "1") -> Claim {
         var random = Xoshiro256(seed: 1)
         let operation = Operation(

@@ -96,8 +96,9 @@ extension Processor {
 
     /// How many more requests may start now.
     private func openPlaces(_ now: Moment) -> Int {
+        // While a refused token is refreshed, nothing more goes out with it.
         guard let lease, lease.timeLeftMs(now: now.steady) != nil, drainDeadline == nil, pauses.isEmpty, holdUntil <= now.steady,
-            case .known = token
+            waitingForToken.isEmpty, case .known = token
         else { return 0 }
         let onWire = flights.count + waitingForToken.count
         let places = max(0, ramp.limit - onWire)

@@ -135,9 +135,9 @@ public final class SyncEngine: Sendable {
         mailbox.wake()
     }
 
-    /// Ends ``pause()``.
-    public func resume() async throws(SyncError) {
-        do { try await store.setPause(.operator, to: false) } catch { throw .store(error) }
+    /// Ends ``pause()``, or by hand another pause, such as the one of an upgrade that has been made.
+    public func resume(_ pause: Pause = .operator) async throws(SyncError) {
+        do { try await store.setPause(pause, to: false) } catch { throw .store(error) }
         mailbox.wake()
     }
 

@@ -22,7 +22,7 @@ internal import GRDB
 enum Migrations {
     static var all: DatabaseMigrator {
         var migrator = DatabaseMigrator()
-        migrator.registerMigration("0001-operations") { db in
+        migrator.registerMigration("0001-queue") { db in
             try db.execute(
                 sql: """
                     CREATE TABLE operation (
