@@ -49,6 +49,8 @@ extension ProcessTests {
                 let serve = try Guardian.launch(workplace.arguments(upstream: backend.url), environment: Workplace.quick)
                 try await Task.sleep(for: .microseconds(Int.random(in: 0...60_000, using: &random)))
                 serve.kill()
+                // Killed before it had made its store, it can't have acknowledged anything.
+                if scene.acknowledged == 0, !FileManager.default.fileExists(atPath: workplace.store) { return }
             } else {
                 let serve = try await workplace.serve(upstream: backend.url)
                 let goal = scene.acknowledged + Int.random(in: 1...200, using: &random)
