@@ -93,13 +93,16 @@ let package = Package(
         tests(
             "GuardianHTTPTests",
             [
-                "GuardianCore", "GuardianHTTP", "GuardianBackend",
+                "GuardianCore", "GuardianHTTP", "GuardianBackend", "GuardianTesting",
                 .product(name: "HummingbirdHTTP2", package: "hummingbird"),
             ] + hummingbird + nio),
         tests("GuardianServerTests", ["GuardianCore", "GuardianServer", "GuardianTesting", httpClient] + hummingbird + nio),
         tests("GuardianBackendTests", ["GuardianBackend", httpClient] + hummingbird + nio),
-        tests("GuardianRuntimeTests", ["GuardianCore", "GuardianRuntime"]),
+        tests("GuardianRuntimeTests", ["GuardianCore", "GuardianHTTP", "GuardianRuntime"]),
         tests("GuardianTestingTests", ["GuardianCore", "GuardianTesting"]),
+        tests(
+            "IntegrationTests",
+            ["GuardianCore", "GuardianSQLite", "GuardianHTTP", "GuardianBackend", "GuardianTesting", "GuardianLoad"]),
         tests("SimulationTests", ["GuardianCore", "GuardianTesting", "GuardianSQLite"]),
         tests("ProcessTests", ["GuardianLoad", "GuardianCore"]),
         tests("TidyTests"),

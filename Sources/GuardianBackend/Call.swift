@@ -8,6 +8,7 @@ struct Call {
     let path: String
     let key: String?
     let ifMatch: String?
+    let authorization: String?
     let body: String
     /// nil when the body is no JSON object.
     let content: Content?
@@ -25,14 +26,22 @@ struct Call {
         var id: String?
     }
 
-    init(_ request: Request, body: String) {
+    init(_ request: Request, body: String, assignsID: Bool = false) {
         method = request.method
         path = request.uri.path
         key = request.headers["Idempotency-Key"]
         ifMatch = request.headers[.ifMatch]
+        authorization = request.headers[.authorization]
         self.body = body
-        content = Self.content(of: body)
+        var content = Self.content(of: body)
+        let id = assignsID && method == .post ? UUID().uuidString.lowercased() : nil
+        if let id, var named = content {
+            named.text = Self.naming(id, in: named.text)
+            named.id = id
+            content = named
+        }
         entity = method == .post ? path + "/" + (content?.id.map(Self.segment) ?? UUID().uuidString.lowercased()) : path
+        self.content = content
         trace = request.headers["Trace-Id"] ?? content?.traceID ?? ""
     }
 
@@ -47,6 +56,17 @@ struct Call {
         var response = Response.json(status, "{\"meta\":{\(meta)},\"data\":\(data)}", trace: trace)
         if let etag { response.headers[.eTag] = etag }
         return response
+    }
+
+    /// The payload with an id of the upstream's own.
+    private static func naming(_ id: String, in text: String) -> String {
+        do {
+            guard var payload = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any] else { return text }
+            payload["id"] = id
+            return String(decoding: try JSONSerialization.data(withJSONObject: payload), as: UTF8.self)
+        } catch {
+            return text
+        }
     }
 
     /// An empty body is an empty object.

@@ -13,7 +13,7 @@ extension ReferenceUpstream {
         var body: String?
         do { body = String(buffer: try await request.collectBody(upTo: configuration.bodyLimit)) } catch is NIOTooManyBytesError {}
         let n = log.withLock { $0.append(request.head, body: body ?? "", at: .now) }
-        let response = try await reply(to: Call(request, body: body ?? ""), isTooLarge: body == nil)
+        let response = try await reply(to: Call(request, body: body ?? "", assignsID: configuration.assignsIDs), isTooLarge: body == nil)
         log.withLock { $0.close(n, status: response?.status.code ?? 0) }
         if let response { return response }
         try await context.channel.close()
@@ -31,6 +31,7 @@ extension ReferenceUpstream {
         case .refuse(let status, let code, let message, let retryAfter):
             var response = call.error(.init(code: status), code, message)
             response.headers[.retryAfter] = retryAfter
+            if status == 401 { response.headers[.wwwAuthenticate] = "Bearer error=\"invalid_token\"" }
             return response
         case .stranger(let page): return .page(page)
         case .closeBefore: return nil

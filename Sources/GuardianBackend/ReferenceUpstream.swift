@@ -61,8 +61,15 @@ public final class ReferenceUpstream: Sendable {
         router.get("_effects") { [self] request, _ in try effectsAnswer(request) }
         router.get("_effects/summary") { [self] _, _ in summary() }
         router.get("_requests") { [self] request, _ in try requestsAnswer(request) }
+        router.post("oauth/token") { [self] in try await tokenAnswer($0, $1) }
+        router.get("_tokens") { [self] _, _ in tokensPage() }
+        router.put("_tokens") { [self] request, _ in try await changeTokens(request) }
+        router.post("_tokens/login") { [self] _, _ in loginAnswer() }
         router.put("_mode") { [self] request, _ in try await changeMode(request) }
         router.post("_forget") { [self] _, _ in Response.object(["forgotten": try forgetKeys()]) }
+        router.put("_changes") { [self] request, _ in try await changeChanges(request) }
+        router.get("api/v1/changes") { [self] in try await changesAnswer($0, $1, isStream: false) }
+        router.get("api/v1/changes/stream") { [self] in try await changesAnswer($0, $1, isStream: true) }
         for method in [HTTPRequest.Method.post, .put, .patch, .delete, .get] {
             router.on("api/**", method: method) { [self] request, context in try await answer(request, context) }
         }

@@ -18,10 +18,13 @@ public struct ReferenceUpstreamConfiguration: Sendable {
     public var bodyLimit: Int
     /// API requests per second that it takes at first, as in the mode `rate`; nil is any number, and the default. Another mode ends it.
     public var rate: Double?
+    /// Whether it gives what is created an id of its own, whatever the payload says; false by default.
+    public var assignsIDs: Bool
 
     public init(
         host: String = "127.0.0.1", port: Int = 8090, latency: Duration = .zero, failureRate: Double = 0, seed: UInt64 = 1,
-        dataDirectory: String? = nil, idempotencyWindow: Duration = .seconds(86_400), bodyLimit: Int = 2 << 20, rate: Double? = nil
+        dataDirectory: String? = nil, idempotencyWindow: Duration = .seconds(86_400), bodyLimit: Int = 2 << 20, rate: Double? = nil,
+        assignsIDs: Bool = false
     ) {
         self.host = host
         self.port = port
@@ -32,5 +35,6 @@ public struct ReferenceUpstreamConfiguration: Sendable {
         self.idempotencyWindow = idempotencyWindow
         self.bodyLimit = bodyLimit
         self.rate = rate
+        self.assignsIDs = assignsIDs
     }
 }

@@ -17,13 +17,14 @@ extension UpstreamMode {
         case "rate":
             guard let rate = try fields.number("per_second", in: 0.001...1e9) else { throw BadField("per_second", "must be there") }
             self = .rate(perSecond: rate)
+        case "auth": self = .auth
         case "poison":
             guard let entities = try fields.texts("entities"), !entities.isEmpty else {
                 throw BadField("entities", "must be a list of paths such as /api/v1/rooms/r7")
             }
             self = .poison(entities: Set(entities), status: try fields.whole("status", in: 200...599) ?? 422)
         default:
-            throw BadField("mode", "must be one of up, status, portal, gateway, drop, drop_before, rate, poison")
+            throw BadField("mode", "must be one of up, status, portal, gateway, drop, drop_before, rate, poison, auth")
         }
     }
 }

@@ -19,10 +19,12 @@ public enum UpstreamMode: Sendable, Equatable {
     case rate(perSecond: Double)
     /// Refuses with `status` what goes to one of these paths, and creates whose payload id makes one of them; the rest works.
     case poison(entities: Set<String>, status: Int)
+    /// Answers 401 to whoever sends no token of `/oauth/token` that is in force; the rest works.
+    case auth
 
     var remaining: Int? {
         switch self {
-        case .up, .rate, .poison: nil
+        case .up, .rate, .poison, .auth: nil
         case .status(_, let remaining, _, _, _), .portal(_, let remaining), .gateway(_, _, let remaining), .drop(_, let remaining),
             .dropBefore(_, let remaining):
             remaining

@@ -40,6 +40,9 @@ extension UpstreamState {
             if bucket.take(at: now) { return .serve }
             rejected += 1
             return .refuse(status: 429, code: "RATE_LIMITED", message: "more than \(perSecond) requests/s", retryAfter: "1")
+        case .auth:
+            if tokens.admits(call.authorization, at: now) { return .serve }
+            return .refuse(status: 401, code: "UNAUTHORIZED", message: "the token is missing, not known, or over")
         case .poison(let entities, let status):
             guard entities.contains(call.entity) || entities.contains(call.path) else { return .serve }
             return .refuse(status: status, code: "POISON", message: "\(call.entity) is refused")

@@ -35,9 +35,11 @@ struct UpstreamState {
     var injectedFailures = 0
     /// Requests above the rate.
     var rejected = 0
+    var tokens = TokenIssuer()
     /// How long a key is remembered.
     var window: Duration
     private(set) var effects: [Effect] = []
+    var changes = ChangeLog()
     private var answers: [String: StoredAnswer] = [:]
     private var inProgress: Set<String> = []
     private var entities: [String: Entity] = [:]
@@ -97,6 +99,7 @@ struct UpstreamState {
         } else {
             entities[effect.entity] = Entity(version: (entities[effect.entity]?.version ?? 0) + 1, body: answer.data)
         }
+        changes.append(effect, entities[effect.entity])
     }
 
     /// Effects that share a key with an earlier one: must be none, as long as keys are remembered.

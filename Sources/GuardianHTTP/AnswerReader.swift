@@ -39,7 +39,10 @@ struct AnswerReader {
         guard !text.isEmpty, isJSON || envelope == .standard else { return nil }
         do throws(JSONScanner.Defect) {
             let json = try JSONValue(parsing: text)
-            guard envelope == .standard else { return nil }
+            guard envelope == .standard else {
+                answer.data = Self.told(json)
+                return nil
+            }
             guard json.members != nil else { throw JSONScanner.Defect(constraint: "must be a JSON object", offset: 0) }
             guard json["meta"] != nil || json["data"] != nil else {
                 return .unanswered(.foreign, detail: "JSON that is no envelope of our server's")
@@ -47,6 +50,7 @@ struct AnswerReader {
             if let trace = json["meta"]?["trace_id"]?.string, trace != operation.traceID.description {
                 return .unanswered(.foreign, detail: "the answer to another request")
             }
+            answer.data = Self.told(json["data"])
             return nil
         } catch {
             answer.code = "UNPARSABLE_BODY"
@@ -54,6 +58,9 @@ struct AnswerReader {
             return .refused(.transient, answer)
         }
     }
+
+    /// An object that says something.
+    private static func told(_ data: JSONValue?) -> JSONValue? { data?.members?.isEmpty == false ? data : nil }
 
     /// Why this can't be our server's answer: a captive portal's or proxy's page (spec section 4, last row).
     private func stranger(_ status: Int, _ headers: HTTPHeaders, _ text: String, _ url: String) -> String? {

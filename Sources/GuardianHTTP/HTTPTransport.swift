@@ -23,17 +23,7 @@ public final class HTTPTransport: Transport, Sendable {
         try RouteTable.check(configuration.routes)
         routes = RouteTable(configuration.routes)
         builder = RequestBuilder(configuration: configuration)
-        var settings = HTTPClient.Configuration(
-            redirectConfiguration: .disallow,
-            timeout: .init(connect: .milliseconds(configuration.connectTimeoutMs)))
-        settings.httpVersion = .automatic
-        settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = configuration.poolSize
-        settings.connectionPool.retryConnectionEstablishment = false
-        var tls = TLSConfiguration.makeClientConfiguration()
-        tls.minimumTLSVersion = .tlsv12
-        if let file = configuration.trustRootsFile { tls.trustRoots = .file(file) }
-        settings.tlsConfiguration = tls
-        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
+        client = configuration.makeClient()
     }
 
     /// Throws what ``init(configuration:)`` would, and opens nothing.

@@ -22,6 +22,7 @@ struct RequestBuilder: Sendable {
         headers.add(name: "trace-id", value: operation.traceID.description)
         // W3C Trace Context: the trace is the operation's; the span is the second half of its key.
         headers.add(name: "traceparent", value: "00-\(operation.traceID.hex)-\(operation.idempotencyKey.lowHex)-01")
+        if let etag = operation.ifMatch { headers.add(name: "if-match", value: etag) }
         if let token { headers.add(name: "authorization", value: "Bearer \(token)") }
         return headers
     }
@@ -56,7 +57,7 @@ struct RequestBuilder: Sendable {
         return Self.renamed(.object(chosen), route.keyMapping).text
     }
 
-    private static func renamed(_ value: JSONValue, _ mapping: Route.KeyMapping) -> JSONValue {
+    static func renamed(_ value: JSONValue, _ mapping: Route.KeyMapping) -> JSONValue {
         switch value {
         case .object(let members):
             return .object(

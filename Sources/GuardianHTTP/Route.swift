@@ -7,6 +7,15 @@ public struct Route: Sendable, Equatable {
         case none
         case snakeCase = "snake_case"
         case camelCase = "camel_case"
+
+        /// What turns names from the wire into the app's.
+        var inverse: KeyMapping {
+            switch self {
+            case .none: .none
+            case .snakeCase: .camelCase
+            case .camelCase: .snakeCase
+            }
+        }
     }
 
     /// An operation type, or `*`.

@@ -30,23 +30,37 @@ public struct Assembly: Sendable {
         let transport = try HTTPTransport(configuration: try transportConfiguration(deviceID: deviceID))
         let principalHash = PrincipalHash(salt: deviceID)
         let ordering = Ordering(rawValue: settings.text("ordering")) ?? .entity
+        var configuration = SyncEngine.Configuration(processor: processor, ordering: ordering, principalHash: { principalHash($0) })
+        configuration.coalesces = try coalescing()
+        configuration.references = try references()
         let engine = SyncEngine(
-            store: store, transport: transport, tokens: try tokens(), sinks: sinks,
-            configuration: .init(processor: processor, ordering: ordering, principalHash: { principalHash($0) }))
+            store: store, transport: transport, tokens: try tokens(), sinks: sinks, configuration: configuration)
         return (engine, transport)
     }
 
-    private func tokens() throws -> any TokenProvider {
-        guard settings.text("upstream.auth.kind") == "bearer_file" else { return NoToken() }
-        let file = settings.text("upstream.auth.file")
-        guard !file.isEmpty else { throw SettingsError("upstream.auth.file", "is needed for upstream.auth.kind bearer_file") }
-        let principal = settings.text("upstream.auth.principal_file")
-        return BearerFileTokens(path: file, principalPath: principal.isEmpty ? nil : principal)
+    /// Where the credentials of requests come from.
+    func tokens() throws -> any TokenProvider {
+        var auth = AuthConfiguration()
+        auth.kind = AuthConfiguration.Kind(rawValue: settings.text("upstream.auth.kind")) ?? .none
+        auth.file = settings.text("upstream.auth.file")
+        auth.principalFile = settings.text("upstream.auth.principal_file")
+        auth.command = settings.text("upstream.auth.command")
+        auth.tokenURL = settings.text("upstream.auth.token_url")
+        auth.clientID = settings.text("upstream.auth.client_id")
+        let secret = settings.text("upstream.auth.client_secret")
+        auth.clientSecret = secret.isEmpty ? nil : Secret(secret)
+        auth.clientSecretFile = settings.text("upstream.auth.client_secret_file")
+        auth.refreshTokenFile = settings.text("upstream.auth.refresh_token_file")
+        auth.clientAuthentication = .init(rawValue: settings.text("upstream.auth.client_auth")) ?? .basic
+        auth.scope = settings.text("upstream.auth.scope")
+        auth.audience = settings.text("upstream.auth.audience")
+        auth.timeoutMs = settings.milliseconds("upstream.auth.timeout")
+        do throws(HTTPConfigurationError) { return try auth.provider() } catch { throw SettingsError(error.key, error.message) }
     }
 
-    /// What the files of the token hold now.
+    /// What the files that credentials are made of hold now.
     func tokenFiles() -> [Data?] {
-        [settings.text("upstream.auth.file"), settings.text("upstream.auth.principal_file")]
+        ["file", "principal_file", "client_secret_file", "refresh_token_file"].map { settings.text("upstream.auth." + $0) }
             .map { $0.isEmpty ? nil : FileManager.default.contents(atPath: $0) }
     }
 
@@ -63,6 +77,8 @@ public struct Assembly: Sendable {
         processor.idempotencyWindowMs = settings.milliseconds("upstream.idempotency_window")
         processor.attemptTimeoutMs = settings.milliseconds("upstream.timeout")
         processor.upcasters = try upcasters()
+        processor.conflicts = try conflicts()
+        for entry in try routeEntries() where try entry.assignsID() { processor.assignsIDs.insert(entry.entity) }
         guard processor.lease.heartbeatMs * 2 <= processor.lease.staleAfterMs else {
             throw SettingsError("lock.stale_after", "must be at least twice lock.heartbeat")
         }
@@ -112,8 +128,35 @@ public struct Assembly: Sendable {
         }
     }
 
-    private func routes() throws -> [Route] {
-        try settings.routes.enumerated().map { index, entry in try RouteEntry(index: index, entry: entry).route() }
+    func routeEntries() throws -> [RouteEntry] { settings.routes.enumerated().map { RouteEntry(index: $0, entry: $1) } }
+
+    private func routes() throws -> [Route] { try routeEntries().map { try $0.route() } }
+
+    /// The policies of the keys `conflict` and `merge` of each route.
+    private func conflicts() throws -> ConflictRules {
+        var rules = ConflictRules()
+        for entry in try routeEntries() {
+            if let policy = try entry.conflictPolicy() { rules.set(policy, operation: entry.operation, entity: entry.entity) }
+        }
+        return rules
+    }
+
+    /// The fields that hold ids of other entities, over all routes of each entity type.
+    private func references() throws -> References {
+        var fields: [String: [String: String]] = [:]
+        for entry in try routeEntries() { fields[entry.entity, default: [:]].merge(try entry.references()) { $1 } }
+        return References(fields.filter { !$0.value.isEmpty })
+    }
+
+    /// Whether an operation may be folded into one that waits: the key `coalesce` of its route.
+    func coalescing() throws -> (@Sendable (GuardianCore.Operation) -> Bool)? {
+        var folds: [String: Bool] = [:]
+        for entry in try routeEntries() { if let flag = try entry.flag("coalesce") { folds[entry.operation + " " + entry.entity] = flag } }
+        guard folds.values.contains(true) else { return nil }
+        return { [folds] operation in
+            let (type, entity) = (operation.type, operation.entity.type)
+            return folds["\(type) \(entity)"] ?? folds["* \(entity)"] ?? folds["\(type) *"] ?? folds["* *"] ?? false
+        }
     }
 }
 

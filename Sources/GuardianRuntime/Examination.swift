@@ -37,11 +37,11 @@ public struct Examination: Sendable {
 
     public init(_ settings: Settings) { assembly = Assembly(settings) }
 
-    /// Looks at all of it; changes nothing.
+    /// Looks at all of it; changes nothing, but that it asks for a credential for real, and keeps the refresh token that comes with it.
     public func run() async -> [Finding] {
         var findings = [configuration(), directory(), disk(), clock()]
         findings += await store()
-        findings += [token(), await upstream()]
+        findings += [token(), await auth(), await upstream()]
         return findings
     }
 
@@ -128,15 +128,32 @@ public struct Examination: Sendable {
     private func token() -> Finding {
         do {
             let asked = try settings.secret("token_file") != nil
-            let file = settings.text("upstream.auth.file")
-            if settings.text("upstream.auth.kind") == "bearer_file" {
-                guard let content = FileManager.default.contents(atPath: file), !content.isEmpty else {
-                    return Finding("token", .fails, "upstream.auth.file: \(file) can't be read or is empty")
-                }
-            }
             return Finding("token", .holds, asked ? "callers of the API must send the token" : "callers of the API need no token")
         } catch {
             return Finding("token", .fails, "\(error)")
+        }
+    }
+
+    /// Gets a credential as delivery would, and says when it expires; never what it is.
+    private func auth() async -> Finding {
+        let kind = settings.text("upstream.auth.kind")
+        do {
+            guard let provider = try assembly.tokens() as? any IssuingTokens else {
+                return Finding("auth", .holds, "\(kind): requests carry no credentials")
+            }
+            let issued = try await provider.issued()
+            let whose = issued.token.principal == nil ? "a credential of nobody's in particular" : "a credential of a principal's"
+            guard let end = issued.expiresAt else { return Finding("auth", .holds, "\(kind): \(whose); nobody says when it expires") }
+            let left = (end.milliseconds - SystemClock().now.wall.milliseconds) / 1000
+            return left > 0
+                ? Finding("auth", .holds, "\(kind): \(whose), expires \(end) (in \(left) s)")
+                : Finding("auth", .warns, "\(kind): \(whose), expired \(end) by this machine's time; delivery pauses when it is refused")
+        } catch let error as TokenError where error.isTransient {
+            return Finding("auth", .warns, "\(kind): \(error.message); delivery waits for it")
+        } catch let error as TokenError {
+            return Finding("auth", .fails, "\(kind): \(error.message)")
+        } catch {
+            return Finding("auth", .fails, "\(error)")
         }
     }
 

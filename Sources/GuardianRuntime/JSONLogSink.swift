@@ -59,8 +59,10 @@ public final class JSONLogSink: EventSink {
 
     private static func level(of event: Event) -> Int {
         switch event {
-        case .enqueued, .claimed, .processed: 0
-        case .retryScheduled, .plagueHeld, .originHeld, .breakerOpened, .lockTakenOver, .lockLost, .clockStepped, .conflict, .expired: 2
+        case .enqueued, .claimed, .processed, .coalesced, .cancelledOut: 0
+        case .retryScheduled, .plagueHeld, .originHeld, .breakerOpened, .lockTakenOver, .lockLost, .clockStepped, .conflict, .expired,
+            .rolledBack, .endingNotTaken:
+            2
         case .failed, .stalled, .booksUnbalanced, .storeError: 3
         default: 1
         }

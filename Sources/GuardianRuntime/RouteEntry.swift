@@ -3,7 +3,9 @@ import GuardianHTTP
 
 /// One entry of `upstream.routes`, read into a ``Route``; what is wrong is named by its place.
 struct RouteEntry {
-    static let known = ["operation", "entity", "method", "path", "keys", "fields", "answers", "conflict", "coalesce"]
+    static let known = [
+        "operation", "entity", "method", "path", "keys", "fields", "answers", "conflict", "merge", "coalesce", "assigns_id", "references",
+    ]
     static let methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
     let index: Int
@@ -23,9 +25,9 @@ struct RouteEntry {
             fields: try fields(), overrides: try overrides())
     }
 
-    private func wrong(_ name: String, _ message: String) -> SettingsError { SettingsError("upstream.routes[\(index)].\(name)", message) }
+    func wrong(_ name: String, _ message: String) -> SettingsError { SettingsError("upstream.routes[\(index)].\(name)", message) }
 
-    private func text(_ name: String) -> String? { entry[name].map { "\($0)" } }
+    func text(_ name: String) -> String? { entry[name].map { "\($0)" } }
 
     private func keyMapping() throws -> Route.KeyMapping {
         guard let text = text("keys") else { return .none }

@@ -1,4 +1,5 @@
 import GuardianCore
+import GuardianHTTP
 import Yams
 
 #if canImport(FoundationEssentials)
@@ -35,6 +36,8 @@ public struct Settings: Sendable {
         var name: String
         var fallback: String
         var check: @Sendable (String) -> String?
+        /// Taken from the environment only, and never shown.
+        var isSecret = false
     }
 
     /// The one list of keys.
@@ -52,11 +55,21 @@ public struct Settings: Sendable {
         Key(name: "upstream.timeout", fallback: "30s", check: Check.duration),
         Key(name: "upstream.connect_timeout", fallback: "10s", check: Check.duration),
         Key(name: "upstream.allow_insecure", fallback: "false", check: Check.oneOf(["true", "false"])),
-        Key(name: "upstream.auth.kind", fallback: "none", check: Check.oneOf(["none", "bearer_file"])),
+        Key(name: "upstream.auth.kind", fallback: "none", check: Check.oneOf(AuthConfiguration.Kind.allCases.map(\.rawValue))),
         Key(name: "upstream.trace_echo", fallback: "false", check: Check.oneOf(["true", "false"])),
         Key(name: "upstream.idempotency_window", fallback: "24h", check: Check.duration),
         Key(name: "upstream.auth.principal_file", fallback: "", check: Check.any),
         Key(name: "upstream.auth.file", fallback: "", check: Check.any),
+        Key(name: "upstream.auth.command", fallback: "", check: Check.command),
+        Key(name: "upstream.auth.token_url", fallback: "", check: Check.tokenURL),
+        Key(name: "upstream.auth.client_id", fallback: "", check: Check.any),
+        Key(name: "upstream.auth.client_secret", fallback: "", check: Check.any, isSecret: true),
+        Key(name: "upstream.auth.client_secret_file", fallback: "", check: Check.any),
+        Key(name: "upstream.auth.client_auth", fallback: "basic", check: Check.oneOf(["basic", "body"])),
+        Key(name: "upstream.auth.refresh_token_file", fallback: "", check: Check.any),
+        Key(name: "upstream.auth.scope", fallback: "", check: Check.any),
+        Key(name: "upstream.auth.audience", fallback: "", check: Check.any),
+        Key(name: "upstream.auth.timeout", fallback: "30s", check: Check.duration),
         Key(name: "retry.base", fallback: "1s", check: Check.duration),
         Key(name: "retry.max", fallback: "30s", check: Check.duration),
         Key(name: "retry.max_attempts", fallback: "5", check: Check.integer(1...1000)),
@@ -92,8 +105,14 @@ public struct Settings: Sendable {
         }
         for (key, text) in flags { values[key] = Value(text: text, source: .flag) }
         for key in Self.keys {
-            guard let value = values[key.name], let wrong = key.check(value.text) else { continue }
-            throw SettingsError(key.name, "\(wrong) (it is \"\(value.text)\", from the \(value.source.rawValue))")
+            guard let value = values[key.name] else { continue }
+            if key.isSecret, value.source == .file || value.source == .flag {
+                let name = "GUARDIAN_" + key.name.uppercased().replacing(".", with: "_")
+                throw SettingsError(
+                    key.name, "is a secret: put it into the environment (\(name)), or into the file that \(key.name)_file names")
+            }
+            guard let wrong = key.check(value.text) else { continue }
+            throw SettingsError(key.name, "\(wrong) (it is \"\(Self.shown(key, value.text))\", from the \(value.source.rawValue))")
         }
     }
 
@@ -121,6 +140,10 @@ public struct Settings: Sendable {
                 guard values[key] != nil else {
                     let near = NearestName.of(key, in: Self.keys.map(\.name)).map { "; did you mean \($0)?" } ?? ""
                     throw SettingsError(key, "is not a known key" + near)
+                }
+                if key == "upstream.auth.command", let words = value as? [Any] {
+                    values[key] = Value(text: CommandWords.join(words.map { "\($0)" }), source: .file)
+                    continue
                 }
                 guard !(value is [Any]) || key == "upstream.pins" else { throw SettingsError(key, "must be a single value") }
                 values[key] = Value(text: (value as? [Any]).map { $0.map { "\($0)" }.joined(separator: ",") } ?? "\(value)", source: .file)
@@ -154,8 +177,23 @@ public struct Settings: Sendable {
 
     /// Key, value and source of each setting, in the order of the list.
     public var lines: [(key: String, value: String, source: String)] {
-        Self.keys.map { ($0.name, text($0.name), values[$0.name]?.source.rawValue ?? "default") }
+        Self.keys.map { ($0.name, Self.shown($0, text($0.name)), values[$0.name]?.source.rawValue ?? "default") }
     }
+
+    /// A value as it may be shown: no secret, and no credentials in a URL.
+    private static func shown(_ key: Key, _ text: String) -> String {
+        if key.isSecret { return text.isEmpty ? "" : Secret.mask }
+        guard let scheme = text.firstRange(of: "://") else { return text }
+        let authority = text[scheme.upperBound...].prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+        guard let at = authority.lastIndex(of: "@") else { return text }
+        return text[..<scheme.upperBound] + Secret.mask + text[at...]
+    }
+}
+
+extension Settings: CustomStringConvertible, CustomReflectable {
+    /// Every key and its value, secrets masked.
+    public var description: String { lines.map { "\($0.key) = \($0.value)" }.joined(separator: "\n") }
+    public var customMirror: Mirror { Mirror(self, children: lines.map { ($0.key, $0.value) }) }
 }
 
 /// Rules for single values: nil when a text is fine, else what it must be.
@@ -174,6 +212,13 @@ enum Check {
     static func integer(_ range: ClosedRange<Int>) -> @Sendable (String) -> String? {
         { Int($0).map(range.contains) == true ? nil : "must be a whole number from \(range.lowerBound) to \(range.upperBound)" }
     }
+
+    @Sendable static func command(_ text: String) -> String? {
+        text.isEmpty || CommandWords.split(text) != nil
+            ? nil : "must be a program and its arguments, every quote with its end (no shell is involved), or a list of words"
+    }
+
+    @Sendable static func tokenURL(_ text: String) -> String? { text.isEmpty ? nil : OAuth2Configuration.defect(tokenURL: text) }
 
     @Sendable static func duration(_ text: String) -> String? {
         milliseconds(text).map { $0 > 0 } == true ? nil : "must be a duration such as 500ms, 30s, 2m or 24h"

@@ -7,7 +7,7 @@ enum OperationRow {
         seq, id, idempotency_key, trace_id, operation_type, entity_type, entity_id, ordering_key, payload, base, txn_token, priority, \
         not_before, expires_at, principal, schema_version, status, enqueued_at, updated_at, attempt_count, last_attempt_at, \
         next_retry_at, backoff_ms, tries, failure_mark, error_class, error_code, error_status, error_message, next, \
-        crashes, unknown_at
+        crashes, unknown_at, rounds, if_match, server_etag, server_gone, server_state
         """
 
     static func read(_ row: RawStatement) throws -> GuardianCore.Operation {
@@ -31,8 +31,13 @@ enum OperationRow {
         }
         operation.crashes = Int(row.int(30))
         operation.unknownAt = row.time(31)
+        operation.rounds = Int(row.int(32))
+        operation.ifMatch = row.text(33)
+        if !row.isNull(35) { operation.server = ServerState(state: row.text(36), etag: row.text(34), isGone: row.int(35) == 1) }
         return operation
     }
 
     static let nextColumn: Int32 = 29
+    /// How many columns there are: further ones of a query begin there.
+    static let count: Int32 = 37
 }

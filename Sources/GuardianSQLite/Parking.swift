@@ -5,11 +5,13 @@ internal import GuardianCore
 enum Parking {
     /// `due_at` of what is parked.
     static let due = Int64.max / 4
+    /// `due_at` of what points to an entity whose create is not settled. Later than ``due``, and not touched when someone signs in.
+    static let awaiting = Int64.max / 2
 
     /// An expression that parks a row whose principal is not signed in, and gives `due` for any other.
     static func sql(due: String) -> String {
         """
-        CASE WHEN principal IS NOT NULL AND principal IS NOT (SELECT value FROM setting WHERE name = 'signed_in')
+        CASE WHEN principal IS NOT NULL AND principal IS NOT (SELECT value FROM guardian_setting WHERE name = 'signed_in')
             THEN \(Self.due) ELSE \(due) END
         """
     }
@@ -21,7 +23,7 @@ enum Parking {
 extension WriteTransaction {
     /// The hash of the principal who is signed in.
     func signedIn() throws -> String? {
-        let find = try statement("SELECT value FROM setting WHERE name = 'signed_in'")
+        let find = try statement("SELECT value FROM guardian_setting WHERE name = 'signed_in'")
         defer { find.reset() }
         return try find.step() ? find.text(0) : nil
     }
@@ -30,22 +32,22 @@ extension WriteTransaction {
     func signIn(_ signedIn: SignedIn) throws {
         guard try self.signedIn() != signedIn.hash else { return }
         if let hash = signedIn.hash {
-            let save = try statement("INSERT OR REPLACE INTO setting VALUES ('signed_in', ?1)")
+            let save = try statement("INSERT OR REPLACE INTO guardian_setting VALUES ('signed_in', ?1)")
             save.bind(1, hash as String?)
             try save.run()
         } else {
-            try statement("DELETE FROM setting WHERE name = 'signed_in'").run()
+            try statement("DELETE FROM guardian_setting WHERE name = 'signed_in'").run()
         }
         let park = try statement(
             """
-            UPDATE operation INDEXED BY operation_principal SET due_at = \(Parking.due)
-            WHERE principal IS NOT NULL AND principal IS NOT ?1 AND status = 0 AND due_at <> \(Parking.due)
+            UPDATE guardian_operation INDEXED BY guardian_operation_principal SET due_at = \(Parking.due)
+            WHERE principal IS NOT NULL AND principal IS NOT ?1 AND status = 0 AND due_at < \(Parking.due)
             """)
         park.bind(1, signedIn.hash)
         try park.run()
         let back = try statement(
             """
-            UPDATE operation INDEXED BY operation_principal SET due_at = \(Parking.ownDue)
+            UPDATE guardian_operation INDEXED BY guardian_operation_principal SET due_at = \(Parking.ownDue)
             WHERE principal IS NOT NULL AND principal = ?1 AND status = 0 AND due_at = \(Parking.due)
             """)
         back.bind(1, signedIn.hash)

@@ -11,32 +11,37 @@ extension SQLiteStore {
             }
             try expect(
                 "lines without exactly one head",
-                "SELECT count(*) FROM (SELECT 1 FROM operation WHERE status < 2 GROUP BY line HAVING sum(head) <> 1)")
+                "SELECT count(*) FROM (SELECT 1 FROM guardian_operation WHERE status < 2 GROUP BY line HAVING sum(head) <> 1)")
             try expect(
-                "claimed operations that are not the head of their line", "SELECT count(*) FROM operation WHERE status = 1 AND head = 0")
-            try expect("failed operations that still stand in a line", "SELECT count(*) FROM operation WHERE status = 2 AND head = 1")
+                "claimed operations that are not the head of their line",
+                "SELECT count(*) FROM guardian_operation WHERE status = 1 AND head = 0")
+            try expect(
+                "failed operations that still stand in a line", "SELECT count(*) FROM guardian_operation WHERE status = 2 AND head = 1")
             try expect(
                 "followers that the one before them does not know",
                 """
-                SELECT count(*) FROM operation o LEFT JOIN operation p ON p.seq = o.previous AND p.status < 2
+                SELECT count(*) FROM guardian_operation o LEFT JOIN guardian_operation p ON p.seq = o.previous AND p.status < 2
                 WHERE o.status < 2 AND o.head = 0 AND (p.next IS NOT o.seq OR p.line IS NOT o.line)
                 """)
             try expect(
                 "operations whose next one is not behind them",
                 """
-                SELECT count(*) FROM operation o LEFT JOIN operation n ON n.seq = o.next AND n.status < 2
+                SELECT count(*) FROM guardian_operation o LEFT JOIN guardian_operation n ON n.seq = o.next AND n.status < 2
                 WHERE o.next IS NOT NULL AND (o.status = 2 OR n.head IS NOT 0 OR n.previous IS NOT o.seq)
                 """)
-            try expect("pending operations before an older one", "SELECT count(*) FROM operation WHERE status = 0 AND next < seq")
+            try expect("pending operations before an older one", "SELECT count(*) FROM guardian_operation WHERE status = 0 AND next < seq")
             try expect(
                 "lines whose end is not known",
                 """
-                SELECT count(*) FROM operation o LEFT JOIN line l ON l.line = o.line
+                SELECT count(*) FROM guardian_operation o LEFT JOIN guardian_line l ON l.line = o.line
                 WHERE o.status < 2 AND o.next IS NULL AND l.last IS NOT o.seq
                 """)
-            try expect("numbers given twice", "SELECT count(*) FROM operation WHERE seq >= (SELECT next_seq FROM books)")
+            for (what, sql) in Self.aliasChecks { try expect(what, sql) }
+            try expect("numbers given twice", "SELECT count(*) FROM guardian_operation WHERE seq >= (SELECT next_seq FROM guardian_books)")
             var counts: [Int64: Int64] = [:]
-            for row in try Row.fetchAll(db, sql: "SELECT status, count(*) FROM operation GROUP BY status") { counts[row[0]] = row[1] }
+            for row in try Row.fetchAll(db, sql: "SELECT status, count(*) FROM guardian_operation GROUP BY status") {
+                counts[row[0]] = row[1]
+            }
             let report = CheckReport(
                 pending: counts[0] ?? 0, processing: counts[1] ?? 0, failed: counts[2] ?? 0, books: try Self.books(db), problems: problems)
             if report.gap != 0 {
@@ -55,7 +60,7 @@ extension SQLiteStore {
         let changed = try await queue.write { transaction in
             try transaction.statement("REINDEX").run()
             let changed = try Self.rebuild(transaction, ordering: ordering)
-            let save = try transaction.statement("INSERT OR REPLACE INTO setting VALUES ('ordering', ?1)")
+            let save = try transaction.statement("INSERT OR REPLACE INTO guardian_setting VALUES ('ordering', ?1)")
             save.bind(1, ordering.rawValue as String?)
             try save.run()
             return changed
@@ -69,8 +74,9 @@ extension SQLiteStore {
         var changed = 0
         var after: Int64 = 0
         let rows = try transaction.statement(
-            "SELECT seq, line, entity_type, entity_id, ordering_key, entity_line FROM operation WHERE seq > ?1 ORDER BY seq LIMIT 1000")
-        let update = try transaction.statement("UPDATE operation SET line = ?2, entity_line = ?3 WHERE seq = ?1")
+            "SELECT seq, line, entity_type, entity_id, ordering_key, entity_line FROM guardian_operation WHERE seq > ?1 ORDER BY seq LIMIT 1000"
+        )
+        let update = try transaction.statement("UPDATE guardian_operation SET line = ?2, entity_line = ?3 WHERE seq = ?1")
         while true {
             rows.bind(1, after)
             var wrong: [(seq: Int64, line: Int64, entityLine: Int64?)] = []
@@ -98,23 +104,24 @@ extension SQLiteStore {
             sql: """
                 CREATE TEMP TABLE place AS SELECT seq, line,
                     lag(seq) OVER standing AS previous, lead(seq) OVER standing AS next
-                FROM operation WHERE status < 2 WINDOW standing AS (PARTITION BY line ORDER BY status DESC, seq);
+                FROM guardian_operation WHERE status < 2 WINDOW standing AS (PARTITION BY line ORDER BY status DESC, seq);
                 CREATE UNIQUE INDEX temp.place_seq ON place(seq);
                 """)
         defer { do { try transaction.db.execute(sql: "DROP TABLE temp.place") } catch {} }
-        changed += try transaction.run("UPDATE operation SET head = 0, next = NULL WHERE status = 2 AND (head = 1 OR next IS NOT NULL)")
+        changed += try transaction.run(
+            "UPDATE guardian_operation SET head = 0, next = NULL WHERE status = 2 AND (head = 1 OR next IS NOT NULL)")
         changed += try transaction.run(
             """
-            UPDATE operation SET head = p.previous IS NULL, previous = p.previous, next = p.next FROM temp.place p
-            WHERE p.seq = operation.seq AND (head <> (p.previous IS NULL) OR operation.next IS NOT p.next
-                OR p.previous IS NOT NULL AND operation.previous IS NOT p.previous)
+            UPDATE guardian_operation SET head = p.previous IS NULL, previous = p.previous, next = p.next FROM temp.place p
+            WHERE p.seq = guardian_operation.seq AND (head <> (p.previous IS NULL) OR guardian_operation.next IS NOT p.next
+                OR p.previous IS NOT NULL AND guardian_operation.previous IS NOT p.previous)
             """)
         changed += try transaction.run(
             """
-            INSERT INTO line SELECT line, seq FROM temp.place WHERE next IS NULL
+            INSERT INTO guardian_line SELECT line, seq FROM temp.place WHERE next IS NULL
             ON CONFLICT (line) DO UPDATE SET last = excluded.last WHERE last <> excluded.last
             """)
-        try transaction.statement("UPDATE books SET failed = (SELECT count(*) FROM operation WHERE status = 2)").run()
+        try transaction.statement("UPDATE guardian_books SET failed = (SELECT count(*) FROM guardian_operation WHERE status = 2)").run()
         return changed
     }
 }

@@ -4,7 +4,16 @@ public import GuardianCore
 extension SQLiteStore {
     public func enqueue(_ operations: [GuardianCore.Operation]) async throws(StoreError) -> [Receipt] {
         let ordering = currentOrdering
-        return try await queue.write { transaction in try Insertion(transaction, operations, ordering).run() }
+        return try await queue.write { transaction in try Self.insert(operations, ordering, transaction) }
+    }
+
+    static func insert(
+        _ operations: [GuardianCore.Operation], _ ordering: Ordering, _ transaction: WriteTransaction
+    ) throws -> [Receipt] {
+        if operations.contains(where: \.folds) {
+            return try FoldingInsertion(transaction: transaction, ordering: ordering, folding: Folding()).run(operations)
+        }
+        return try Insertion(transaction, operations, ordering).run()
     }
 }
 
@@ -12,7 +21,7 @@ extension SQLiteStore {
 ///
 /// Numbers are given in advance, so a row is written with the number of the one that will follow it; only rows that were in the store
 /// before, or that a duplicate was to follow, are written again.
-private struct Insertion {
+struct Insertion {
     let transaction: WriteTransaction
     let operations: [GuardianCore.Operation]
     private let isStrict: Bool
@@ -25,22 +34,24 @@ private struct Insertion {
 
     private static let plain = SQL(
         """
-        INSERT INTO operation (seq, id, line, status, head, priority, due_at, idempotency_key, trace_id, operation_type, entity_type,
+        INSERT INTO guardian_operation (seq, id, line, status, head, priority, due_at, idempotency_key, trace_id, operation_type, entity_type,
             entity_id, schema_version, enqueued_at, updated_at, attempt_count, tries, backoff_ms, payload, previous, next)
         VALUES (?1, ?2, ?3, 0, ?4, ?5, 0, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, 0, 0, 0, ?13, ?14, ?15)
         ON CONFLICT (id) DO NOTHING
         """)
     private static let complete = SQL(
         """
-        INSERT INTO operation (seq, id, line, status, head, priority, due_at, idempotency_key, trace_id, operation_type, entity_type,
+        INSERT INTO guardian_operation (seq, id, line, status, head, priority, due_at, idempotency_key, trace_id, operation_type, entity_type,
             entity_id, schema_version, enqueued_at, updated_at, attempt_count, tries, backoff_ms, payload, previous, next,
             ordering_key, txn_token, principal, not_before, expires_at, base, entity_line)
         VALUES (?1, ?2, ?3, 0, ?4, ?5, ?16, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, 0, 0, 0, ?13, ?14, ?15, ?17, ?18, ?19, ?20, ?21, ?22, ?23)
         ON CONFLICT (id) DO NOTHING
         """)
-    private static let firstSeq = SQL("SELECT seq FROM operation WHERE id = ?1 UNION ALL SELECT seq FROM ledger WHERE id = ?1 LIMIT 1")
+    private static let firstSeq = SQL(
+        "SELECT seq FROM guardian_operation WHERE id = ?1 UNION ALL SELECT seq FROM guardian_ledger WHERE id = ?1 LIMIT 1")
 
     init(_ transaction: WriteTransaction, _ operations: [GuardianCore.Operation], _ ordering: Ordering) throws {
+        let operations = try transaction.resolved(operations)
         self.transaction = transaction
         self.operations = operations
         isStrict = ordering == .strict
@@ -71,29 +82,34 @@ private struct Insertion {
 
     private mutating func insert(_ place: Int) throws -> Receipt {
         let id = operations[place].id
-        if try transaction.mayRemember(id), let known = try seq(of: id) { return Receipt(id: id, seq: known, outcome: .duplicate) }
+        if try transaction.mayRemember(id), let known = try Self.seq(of: id, transaction) {
+            return Receipt(id: id, seq: known, outcome: .duplicate)
+        }
         let seq = first + Int64(place)
         let line = lines[place]
         let end = try ends[line] ?? (try transaction.last(of: line), nil)
         let next = following[place] > 0 ? first + Int64(following[place]) : nil
-        guard try write(place, previous: end.last, next: next) else {
+        let awaited = try transaction.openReferences(of: operations[place])
+        guard try write(place, previous: end.last, next: next, isAwaiting: !awaited.isEmpty) else {
             ends[line] = end
-            guard let known = try self.seq(of: id) else {
+            guard let known = try Self.seq(of: id, transaction) else {
                 throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "the index of ids does not match its table")
             }
             return Receipt(id: id, seq: known, outcome: .duplicate)
         }
         if let last = end.last, end.next != seq { try transaction.setNext(of: last, to: seq) }
         ends[line] = (seq, next)
+        if operations[place].opensLocalID { try transaction.openLocalID(operations[place].entity, seq) }
+        try transaction.keep(awaited, ofOperation: seq)
         transaction.count { $0.accepted += 1 }
         return Receipt(id: id, seq: seq, outcome: .accepted)
     }
 
     /// Writes one row; false when its id is in the queue already.
-    private func write(_ place: Int, previous: Int64?, next: Int64?) throws -> Bool {
+    private func write(_ place: Int, previous: Int64?, next: Int64?, isAwaiting: Bool) throws -> Bool {
         let operation = operations[place]
         let isPlain =
-            !isStrict && operation.customOrderingKey == nil && operation.txnToken == nil && operation.principal == nil
+            !isStrict && !isAwaiting && operation.customOrderingKey == nil && operation.txnToken == nil && operation.principal == nil
             && operation.notBefore == nil
             && operation.expiresAt == nil && operation.base == nil
         let row = try transaction.statement(isPlain ? Self.plain : Self.complete)
@@ -118,7 +134,7 @@ private struct Insertion {
         row.bind(14, previous)
         row.bind(15, next)
         if !isPlain {
-            row.bind(16, try due(of: operation))
+            row.bind(16, isAwaiting ? Parking.awaiting : try due(of: operation))
             row.bind(17, text: operation.customOrderingKey.map { bytes.put($0) })
             row.bind(18, text: operation.txnToken.map { bytes.put($0) })
             row.bind(19, text: operation.principal.map { bytes.put($0) })
@@ -136,8 +152,9 @@ private struct Insertion {
         return max(0, operation.notBefore?.milliseconds ?? 0)
     }
 
-    private func seq(of id: OperationID) throws -> Int64? {
-        let find = try transaction.statement(Self.firstSeq)
+    /// The number of an operation that is stored, or that the ledger remembers.
+    static func seq(of id: OperationID, _ transaction: WriteTransaction) throws -> Int64? {
+        let find = try transaction.statement(firstSeq)
         find.bind(1, id)
         defer { find.reset() }
         return try find.step() ? find.int(0) : nil

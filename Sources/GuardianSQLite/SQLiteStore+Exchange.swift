@@ -7,7 +7,8 @@ extension SQLiteStore {
             try Self.checkFence(exchange.fence, transaction)
             var result = ExchangeResult()
             for settlement in exchange.settlements {
-                result.settled.append(try Self.settle(settlement, exchange, transaction))
+                let isSettled = try Self.settle(settlement, exchange, transaction, &result)
+                result.settled.append(isSettled)
             }
             if let health = exchange.health { try Self.save(health, transaction) }
             for (pause, active) in exchange.pauses { try Self.save(pause, active, transaction) }
@@ -18,7 +19,7 @@ extension SQLiteStore {
         }
     }
 
-    private static let fenceHolds = SQL("SELECT 1 FROM lock WHERE owner = ?1 AND epoch = ?2")
+    private static let fenceHolds = SQL("SELECT 1 FROM guardian_lock WHERE owner = ?1 AND epoch = ?2")
 
     static func checkFence(_ fence: Fence, _ transaction: WriteTransaction) throws {
         let find = try transaction.statement(fenceHolds)
@@ -31,16 +32,19 @@ extension SQLiteStore {
     // MARK: Settle
 
     /// Writes one result, if the claim it belongs to is still in force.
-    private static func settle(_ settlement: Settlement, _ exchange: Exchange, _ transaction: WriteTransaction) throws -> Bool {
+    private static func settle(
+        _ settlement: Settlement, _ exchange: Exchange, _ transaction: WriteTransaction, _ result: inout ExchangeResult
+    ) throws -> Bool {
         let seq = settlement.seq
         let epoch = exchange.fence.epoch
         let now = exchange.now
         switch settlement.result {
-        case .processed: return try settleProcessed(settlement, epoch, now, transaction)
+        case .processed, .overruled: return try settleProcessed(settlement, epoch, now, transaction, &result)
+        case .revised(let revision): return try settleRevised(settlement, revision, epoch, now, transaction)
         case .retry(let due, let backoffMs, let error, let charged, let mark, let unknownAt):
             let update = try transaction.statement(
                 """
-                UPDATE operation SET status = 0, claim_epoch = NULL, due_at = \(Parking.sql(due: "?4")), next_retry_at = ?4,
+                UPDATE guardian_operation SET status = 0, claim_epoch = NULL, due_at = \(Parking.sql(due: "?4")), next_retry_at = ?4,
                     backoff_ms = ?5, tries = tries + 1, attempt_count = attempt_count + ?6, failure_mark = ?7, updated_at = ?3,
                     error_class = ?8, error_code = ?9, error_status = ?10, error_message = ?11, unknown_at = ?12, crashes = NULL
                 WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING next
@@ -56,27 +60,33 @@ extension SQLiteStore {
         case .failed(let error):
             let update = try transaction.statement(
                 """
-                UPDATE operation SET status = 2, head = 0, claim_epoch = NULL, due_at = 0, next_retry_at = NULL, tries = tries + 1,
+                UPDATE guardian_operation SET status = 2, head = 0, claim_epoch = NULL, due_at = 0, next_retry_at = NULL, tries = tries + 1,
                     attempt_count = attempt_count + 1, updated_at = ?3, error_class = ?4, error_code = ?5, error_status = ?6,
-                    error_message = ?7
+                    error_message = ?7, server_state = ?8, server_etag = ?9, server_gone = ?10
                 WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2
-                RETURNING next
+                RETURNING next, txn_token
                 """)
             bind(update, seq, epoch, now)
             bind(update, error, from: 4)
+            update.bind(8, settlement.server?.state)
+            update.bind(9, settlement.server?.etag)
+            update.bind(10, settlement.server.map { $0.isGone ? 1 : 0 })
+            if let server = settlement.server { try EntityTable.save(server, ofOperation: seq, now, transaction) }
             guard try update.step() else { return false }
             let next = update.optionalInt(0)
+            let token = update.text(1)
             try update.run()
             transaction.count { $0.failed += 1 }
             if let next {
                 try transaction.setHead(next, true)
                 try transaction.setNext(of: seq, to: nil)
             }
+            if let token { try endOptimistic(token, .failed(error), state: settlement.server?.state, now, transaction, &result) }
             return true
         case .unsent, .returned:
             let update = try transaction.statement(
                 """
-                UPDATE operation SET status = 0, claim_epoch = NULL, updated_at = ?3, due_at = \(Parking.sql(due: "due_at")),
+                UPDATE guardian_operation SET status = 0, claim_epoch = NULL, updated_at = ?3, due_at = \(Parking.sql(due: "due_at")),
                     unknown_at = CASE WHEN ?4 THEN unknown_at ELSE coalesce(unknown_at, last_attempt_at) END,
                     crashes = CASE WHEN ?4 THEN crashes ELSE NULL END,
                     last_attempt_at = CASE WHEN ?4 THEN attempted_before ELSE last_attempt_at END
@@ -88,7 +98,7 @@ extension SQLiteStore {
         case .recast(let payload, let version, let newKey):
             let update = try transaction.statement(
                 """
-                UPDATE operation SET status = 0, claim_epoch = NULL, updated_at = ?3, due_at = \(Parking.sql(due: "due_at")),
+                UPDATE guardian_operation SET status = 0, claim_epoch = NULL, updated_at = ?3, due_at = \(Parking.sql(due: "due_at")),
                     payload = ?4, schema_version = ?5, last_attempt_at = attempted_before,
                     idempotency_key = CASE WHEN attempted_before IS NULL THEN idempotency_key ELSE ?6 END, unknown_at = NULL
                 WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING next
@@ -110,23 +120,56 @@ extension SQLiteStore {
         return true
     }
 
-    private static let findClaim = SQL("SELECT next, idempotency_key FROM operation WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2")
-    private static let delete = SQL("DELETE FROM operation WHERE seq = ?1")
+    /// A conflict has changed it: it is due at once, under a new key, and no outcome of that is unknown.
+    private static func settleRevised(
+        _ settlement: Settlement, _ revision: Settlement.Revision, _ epoch: Int64, _ now: Timestamp, _ transaction: WriteTransaction
+    ) throws -> Bool {
+        if let server = settlement.server { try EntityTable.save(server, ofOperation: settlement.seq, now, transaction) }
+        let update = try transaction.statement(
+            """
+            UPDATE guardian_operation SET status = 0, claim_epoch = NULL, updated_at = ?3, due_at = \(Parking.sql(due: "0")), payload = ?4,
+                operation_type = ?5, base = coalesce(?6, base), if_match = ?7, idempotency_key = ?8, rounds = coalesce(rounds, 0) + 1,
+                tries = tries + 1, next_retry_at = NULL, unknown_at = NULL, crashes = NULL
+            WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING next
+            """)
+        bind(update, settlement.seq, epoch, now)
+        update.bind(4, revision.payload)
+        update.bind(5, revision.type as String?)
+        update.bind(6, revision.base)
+        update.bind(7, revision.ifMatch)
+        update.bind(8, revision.newKey)
+        return try backToPending(update, settlement.seq, transaction)
+    }
+
+    private static let findClaim = SQL(
+        "SELECT next, idempotency_key, txn_token FROM guardian_operation WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2")
+    private static let delete = SQL("DELETE FROM guardian_operation WHERE seq = ?1")
 
     private static func settleProcessed(
-        _ settlement: Settlement, _ epoch: Int64, _ now: Timestamp, _ transaction: WriteTransaction
+        _ settlement: Settlement, _ epoch: Int64, _ now: Timestamp, _ transaction: WriteTransaction, _ result: inout ExchangeResult
     ) throws -> Bool {
         let find = try transaction.statement(findClaim)
         find.bind(1, settlement.seq)
         find.bind(2, epoch)
         guard try find.step() else { return false }
-        let next = find.optionalInt(0)
+        var next = find.optionalInt(0)
         let key = try find.uuid(1)
+        let token = find.text(2)
         find.reset()
+        if let server = settlement.serverID {
+            try transaction.adopt(settlement.seq, server, now)
+            next = try transaction.member(settlement.seq)?.next
+        }
+        if let server = settlement.server { try EntityTable.save(server, ofOperation: settlement.seq, now, transaction) }
+        if settlement.result == .processed, settlement.server?.state == nil { try foldIntoState(settlement.seq, now, transaction) }
         try remove(settlement.seq, transaction)
-        try transaction.remember(settlement.id, seq: settlement.seq, key: key, .processed(answer: nil), now)
+        try transaction.remember(settlement.id, seq: settlement.seq, key: key, .processed(answer: settlement.answer), now)
         transaction.count { $0.processed += 1 }
         if let next { try transaction.setHead(next, true) }
+        if let token {
+            let departure: Departure = settlement.result == .overruled ? .overruled : .processed
+            try endOptimistic(token, departure, state: settlement.server?.state, now, transaction, &result)
+        }
         return true
     }
 
@@ -134,6 +177,7 @@ extension SQLiteStore {
         let delete = try transaction.statement(delete)
         delete.bind(1, seq)
         try delete.run()
+        try transaction.forgetReferences(seq)
     }
 
     private static func bind(_ update: RawStatement, _ seq: Int64, _ epoch: Int64, _ now: Timestamp) {
@@ -142,7 +186,7 @@ extension SQLiteStore {
         update.bind(3, now)
     }
 
-    private static func bind(_ update: RawStatement, _ error: LastError, from index: Int32) {
+    static func bind(_ update: RawStatement, _ error: LastError, from index: Int32) {
         update.bind(index, error.class.rawValue as String?)
         update.bind(index + 1, error.code as String?)
         update.bind(index + 2, error.httpStatus.map { Int64($0) })
@@ -153,22 +197,22 @@ extension SQLiteStore {
 
     private static let nextDue = SQL(
         """
-        SELECT due_at FROM operation INDEXED BY operation_head
+        SELECT due_at FROM guardian_operation INDEXED BY guardian_operation_head
         WHERE head = 1 AND status = 0 AND priority = ?1 AND due_at > ?2 ORDER BY due_at LIMIT 1
         """)
     private static let priorityBelow = SQL(
         """
-        SELECT priority FROM operation INDEXED BY operation_head
+        SELECT priority FROM guardian_operation INDEXED BY guardian_operation_head
         WHERE head = 1 AND status = 0 AND priority < ?1 ORDER BY priority DESC LIMIT 1
         """)
     private static let heads = SQL(
         """
-        SELECT \(OperationRow.columns) FROM operation INDEXED BY operation_head
+        SELECT \(OperationRow.columns) FROM guardian_operation INDEXED BY guardian_operation_head
         WHERE head = 1 AND status = 0 AND priority = ?1 AND due_at > ?2 AND due_at <= ?3 ORDER BY due_at, seq LIMIT ?4
         """)
     private static let mark = SQL(
         """
-        UPDATE operation SET status = 1, claim_epoch = ?2, attempted_before = last_attempt_at, last_attempt_at = ?3, updated_at = ?3
+        UPDATE guardian_operation SET status = 1, claim_epoch = ?2, attempted_before = last_attempt_at, last_attempt_at = ?3, updated_at = ?3
         WHERE seq = ?1
         """)
 
@@ -225,10 +269,19 @@ extension SQLiteStore {
                     try expire(operation, next, exchange.now, transaction)
                     result.expired.append(operation.id)
                     expired += 1
+                    if let token = operation.txnToken {
+                        // What depends on it leaves its line: the heads are to be read anew.
+                        try endOptimistic(token, .expired, exchange.now, transaction, &result)
+                        break
+                    }
                 } else if operation.crashes >= Operation.mostCrashes {
                     try setAside(operation, next, exchange.now, transaction)
                     result.setAside.append(operation.id)
                     expired += 1
+                    if let token = operation.txnToken {
+                        try endOptimistic(token, .failed(.crashSuspect), exchange.now, transaction, &result)
+                        break
+                    }
                 } else if operation.crashes > 0 {
                     // Alone, so that the next crash tells which it was.
                     result.isAlone = true
@@ -254,6 +307,7 @@ extension SQLiteStore {
         claimed.status = .processing
         claimed.lastAttemptAt = exchange.now
         claimed.updatedAt = exchange.now
+        if claimed.ifMatch == nil { claimed.ifMatch = try EntityTable.etag(for: claimed, transaction) }
         return Claim(operation: claimed, fence: exchange.fence)
     }
 
@@ -272,7 +326,7 @@ extension SQLiteStore {
     ) throws {
         let update = try transaction.statement(
             """
-            UPDATE operation SET status = 2, head = 0, next = NULL, due_at = 0, next_retry_at = NULL, updated_at = ?2, error_class = ?3,
+            UPDATE guardian_operation SET status = 2, head = 0, next = NULL, due_at = 0, next_retry_at = NULL, updated_at = ?2, error_class = ?3,
                 error_code = ?4, error_status = ?5, error_message = ?6
             WHERE seq = ?1
             """)
@@ -287,7 +341,7 @@ extension SQLiteStore {
     // MARK: What outlives a restart
 
     private static func save(_ health: OriginHealth, _ transaction: WriteTransaction) throws {
-        let upsert = try transaction.statement("INSERT OR REPLACE INTO upstream VALUES (1, ?1, ?2, ?3, ?4, ?5)")
+        let upsert = try transaction.statement("INSERT OR REPLACE INTO guardian_upstream VALUES (1, ?1, ?2, ?3, ?4, ?5)")
         upsert.bind(1, health.openUntil)
         upsert.bind(2, health.holdUntil)
         upsert.bind(3, health.trips)
@@ -298,13 +352,13 @@ extension SQLiteStore {
 
     private static func save(_ pause: Pause, _ active: Bool, _ transaction: WriteTransaction) throws {
         let write = try transaction.statement(
-            active ? "INSERT OR IGNORE INTO pause VALUES (?1)" : "DELETE FROM pause WHERE reason = ?1")
+            active ? "INSERT OR IGNORE INTO guardian_pause VALUES (?1)" : "DELETE FROM guardian_pause WHERE reason = ?1")
         write.bind(1, pause.rawValue as String?)
         try write.run()
     }
 
     private static func pauses(_ transaction: WriteTransaction) throws -> Set<Pause> {
-        let find = try transaction.statement("SELECT reason FROM pause")
+        let find = try transaction.statement("SELECT reason FROM guardian_pause")
         var found: Set<Pause> = []
         while try find.step() { if let pause = find.text(0).flatMap(Pause.init(rawValue:)) { found.insert(pause) } }
         return found
@@ -317,7 +371,9 @@ extension SQLiteStore {
     public func loadControl() async throws(StoreError) -> Control {
         try await read { db in
             var control = Control()
-            if let row = try Row.fetchOne(db, sql: "SELECT open_until, hold_until, trips, plague_since, plague_status FROM upstream") {
+            if let row = try Row.fetchOne(
+                db, sql: "SELECT open_until, hold_until, trips, plague_since, plague_status FROM guardian_upstream")
+            {
                 var health = OriginHealth(
                     openUntil: (row[0] as Int64?).map { Timestamp(milliseconds: $0) },
                     holdUntil: (row[1] as Int64?).map { Timestamp(milliseconds: $0) }, trips: row[2])
@@ -325,11 +381,11 @@ extension SQLiteStore {
                 health.plagueStatus = row[4]
                 control.health = health
             }
-            if let hash = try String.fetchOne(db, sql: "SELECT value FROM setting WHERE name = 'signed_in'") {
+            if let hash = try String.fetchOne(db, sql: "SELECT value FROM guardian_setting WHERE name = 'signed_in'") {
                 control.signedIn = .principal(hash)
             }
-            control.pauses = Set(try String.fetchAll(db, sql: "SELECT reason FROM pause").compactMap(Pause.init(rawValue:)))
-            control.processed = try Int64.fetchOne(db, sql: "SELECT processed FROM books") ?? 0
+            control.pauses = Set(try String.fetchAll(db, sql: "SELECT reason FROM guardian_pause").compactMap(Pause.init(rawValue:)))
+            control.processed = try Int64.fetchOne(db, sql: "SELECT processed FROM guardian_books") ?? 0
             return control
         }
     }

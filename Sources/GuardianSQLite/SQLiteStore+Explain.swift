@@ -7,14 +7,21 @@ extension SQLiteStore {
 
     public func standing(of id: OperationID) async throws(StoreError) -> Standing? {
         try await read { db in
-            let find = try RawStatement(db, "SELECT \(OperationRow.columns), head, due_at, previous FROM operation WHERE id = ?1")
+            let find = try RawStatement(db, "SELECT \(OperationRow.columns), head, due_at, previous FROM guardian_operation WHERE id = ?1")
             find.bind(1, id)
             defer { find.reset() }
             guard try find.step() else { return nil }
             let operation = try OperationRow.read(find)
-            var standing = Standing(operation: operation, isHead: find.int(32) == 1, isParked: find.int(33) == Parking.due)
-            guard operation.status == .pending, !standing.isHead, let previous = find.optionalInt(34) else { return standing }
-            let walk = try RawStatement(db, "SELECT id, head, previous FROM operation WHERE seq = ?1")
+            var standing = Standing(
+                operation: operation, isHead: find.int(OperationRow.count) == 1, isParked: find.int(OperationRow.count + 1) == Parking.due)
+            if operation.status == .pending, standing.isHead, find.int(OperationRow.count + 1) == Parking.awaiting {
+                standing.isAwaiting = true
+                standing.awaits = try Self.create(awaitedBy: operation.seq, db)
+            }
+            guard operation.status == .pending, !standing.isHead, let previous = find.optionalInt(OperationRow.count + 2) else {
+                return standing
+            }
+            let walk = try RawStatement(db, "SELECT id, head, previous FROM guardian_operation WHERE seq = ?1")
             var at = previous
             for step in 0..<Self.longestWalk {
                 walk.bind(1, at)
@@ -40,25 +47,27 @@ extension SQLiteStore {
             let heads = try RawStatement(
                 db,
                 """
-                SELECT count(*), coalesce(sum(due_at = \(Parking.due)), 0), coalesce(sum(due_at <= ?1), 0)
-                FROM operation INDEXED BY operation_head WHERE head = 1 AND status = 0
+                SELECT count(*), coalesce(sum(due_at = \(Parking.due)), 0), coalesce(sum(due_at <= ?1), 0),
+                    coalesce(sum(due_at = \(Parking.awaiting)), 0)
+                FROM guardian_operation INDEXED BY guardian_operation_head WHERE head = 1 AND status = 0
                 """)
             heads.bind(1, max(now.milliseconds, 0))
             guard try heads.step() else { return census }
             let count = heads.int(0)
             census.parked = heads.int(1)
             census.due = heads.int(2)
+            census.awaiting = heads.int(3)
             heads.reset()
             let early = try RawStatement(
                 db,
                 """
-                SELECT count(*) FROM operation INDEXED BY operation_head
+                SELECT count(*) FROM guardian_operation INDEXED BY guardian_operation_head
                 WHERE head = 1 AND status = 0 AND due_at > ?1 AND due_at < \(Parking.due) AND next_retry_at IS NULL
                 """)
             early.bind(1, max(now.milliseconds, 0))
             if try early.step() { census.notBefore = early.int(0) }
             early.reset()
-            census.backoff = count - census.parked - census.due - census.notBefore
+            census.backoff = count - census.parked - census.awaiting - census.due - census.notBefore
             census.behind = max(0, books.pending - count)
             if census.due > 0 { census.dueSince = try Self.dueSince(db, now) }
             return census
@@ -70,7 +79,7 @@ extension SQLiteStore {
         let find = try RawStatement(
             db,
             """
-            SELECT max(due_at, updated_at) FROM operation INDEXED BY operation_head
+            SELECT max(due_at, updated_at) FROM guardian_operation INDEXED BY guardian_operation_head
             WHERE head = 1 AND status = 0 AND due_at <= ?1 ORDER BY priority, due_at, seq LIMIT 1
             """)
         find.bind(1, max(now.milliseconds, 0))
@@ -80,7 +89,7 @@ extension SQLiteStore {
 
     public func ending(of id: OperationID) async throws(StoreError) -> Ending? {
         try await read { db in
-            let find = try RawStatement(db, "SELECT \(EndingColumns.names) FROM ledger WHERE id = ?1")
+            let find = try RawStatement(db, "SELECT \(EndingColumns.names) FROM guardian_ledger WHERE id = ?1")
             find.bind(1, id)
             defer { find.reset() }
             return try find.step() ? try EndingColumns.read(find, from: 0) : nil
@@ -88,27 +97,31 @@ extension SQLiteStore {
     }
 
     public func operations(of entity: EntityKey, limit: Int) async throws(StoreError) -> [GuardianCore.Operation] {
+        try await read { db in try Self.operations(db, of: entity, limit: limit) }
+    }
+
+    static func operations(_ db: Database, of entity: EntityKey, limit: Int) throws -> [GuardianCore.Operation] {
+        let entity = try resolve(entity, db)
         let line = Line.of(entity)
-        return try await read { db in
-            var found = try Self.rows(
-                db, "operation INDEXED BY operation_entity WHERE entity_line IS NOT NULL AND entity_line = ?1 ORDER BY seq", line, limit)
-            found += try Self.rows(
-                db, "operation INDEXED BY operation_failed_line WHERE status = 2 AND line = ?1 ORDER BY seq", line, limit)
-            // Back along its own line, which has the youngest at its end.
-            let standing = """
-                operation WHERE seq IN (
-                    WITH RECURSIVE back(seq, previous, head) AS (
-                        SELECT o.seq, o.previous, o.head FROM line l JOIN operation o ON o.seq = l.last WHERE l.line = ?1 AND o.status < 2
-                        UNION ALL
-                        SELECT o.seq, o.previous, o.head FROM back JOIN operation o ON o.seq = back.previous WHERE back.head = 0
-                    )
-                    SELECT seq FROM back LIMIT \(limit))
-                """
-            found += try Self.rows(db, standing, line, limit)
-            var seen: Set<Int64> = []
-            let own = found.filter { $0.entity == entity && seen.insert($0.seq).inserted }
-            return Array(own.sorted { $0.seq < $1.seq }.prefix(limit))
-        }
+        var found = try rows(
+            db, "guardian_operation INDEXED BY guardian_operation_entity WHERE entity_line IS NOT NULL AND entity_line = ?1 ORDER BY seq",
+            line, limit)
+        found += try rows(
+            db, "guardian_operation INDEXED BY guardian_operation_failed_line WHERE status = 2 AND line = ?1 ORDER BY seq", line, limit)
+        // Back along its own line, which has the youngest at its end.
+        let standing = """
+            guardian_operation WHERE seq IN (
+                WITH RECURSIVE back(seq, previous, head) AS (
+                    SELECT o.seq, o.previous, o.head FROM guardian_line l JOIN guardian_operation o ON o.seq = l.last WHERE l.line = ?1 AND o.status < 2
+                    UNION ALL
+                    SELECT o.seq, o.previous, o.head FROM back JOIN guardian_operation o ON o.seq = back.previous WHERE back.head = 0
+                )
+                SELECT seq FROM back LIMIT \(limit))
+            """
+        found += try rows(db, standing, line, limit)
+        var seen: Set<Int64> = []
+        let own = found.filter { $0.entity == entity && seen.insert($0.seq).inserted }
+        return Array(own.sorted { $0.seq < $1.seq }.prefix(limit))
     }
 
     public func unsent(for principal: String, afterSeq: Int64, limit: Int) async throws(StoreError) -> [GuardianCore.Operation] {
@@ -116,7 +129,7 @@ extension SQLiteStore {
             let find = try RawStatement(
                 db,
                 """
-                SELECT \(OperationRow.columns) FROM operation INDEXED BY operation_principal
+                SELECT \(OperationRow.columns) FROM guardian_operation INDEXED BY guardian_operation_principal
                 WHERE principal IS NOT NULL AND principal = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3
                 """)
             find.bind(1, principal as String?)

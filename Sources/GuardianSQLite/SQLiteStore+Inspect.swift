@@ -10,7 +10,7 @@ extension SQLiteStore {
         var books = Books()
         guard
             let row = try Row.fetchOne(
-                db, sql: "SELECT accepted, processed, coalesced, cancelled, expired, cleared, failed FROM books")
+                db, sql: "SELECT accepted, processed, coalesced, cancelled, expired, cleared, failed FROM guardian_books")
         else { throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "the books are missing") }
         books.accepted = row[0]
         books.processed = row[1]
@@ -20,21 +20,22 @@ extension SQLiteStore {
         books.cleared = row[5]
         books.failed = row[6]
         books.processing =
-            try Int64.fetchOne(db, sql: "SELECT count(*) FROM operation INDEXED BY operation_head WHERE head = 1 AND status = 1") ?? 0
+            try Int64.fetchOne(
+                db, sql: "SELECT count(*) FROM guardian_operation INDEXED BY guardian_operation_head WHERE head = 1 AND status = 1") ?? 0
         return books
     }
 
     public func accountingGap() async throws(StoreError) -> Int64 {
         try await read { db in
             let books = try Self.books(db)
-            let rows = try Int64.fetchOne(db, sql: "SELECT count(*) FROM operation") ?? 0
+            let rows = try Int64.fetchOne(db, sql: "SELECT count(*) FROM guardian_operation") ?? 0
             return books.pending + books.processing + books.failed - rows
         }
     }
 
     public func operation(_ id: OperationID) async throws(StoreError) -> GuardianCore.Operation? {
         try await read { db in
-            let find = try RawStatement(db, "SELECT \(OperationRow.columns) FROM operation WHERE id = ?1")
+            let find = try RawStatement(db, "SELECT \(OperationRow.columns) FROM guardian_operation WHERE id = ?1")
             find.bind(1, id)
             defer { find.reset() }
             return try find.step() ? try OperationRow.read(find) : nil
@@ -53,7 +54,7 @@ extension SQLiteStore {
             if filter.until != nil { conditions.append("enqueued_at < ?7") }
             let find = try RawStatement(
                 db,
-                "SELECT \(OperationRow.columns) FROM operation WHERE \(conditions.joined(separator: " AND ")) ORDER BY seq LIMIT \(filter.limit)"
+                "SELECT \(OperationRow.columns) FROM guardian_operation WHERE \(conditions.joined(separator: " AND ")) ORDER BY seq LIMIT \(filter.limit)"
             )
             find.bind(1, filter.afterSeq)
             if let type = filter.operationType { find.bind(2, type as String?) }
@@ -70,7 +71,7 @@ extension SQLiteStore {
 
     public func oldestPending() async throws(StoreError) -> Timestamp? {
         try await read { db in
-            try Int64.fetchOne(db, sql: "SELECT enqueued_at FROM operation WHERE status < 2 ORDER BY seq LIMIT 1")
+            try Int64.fetchOne(db, sql: "SELECT enqueued_at FROM guardian_operation WHERE status < 2 ORDER BY seq LIMIT 1")
                 .map { Timestamp(milliseconds: $0) }
         }
     }

@@ -15,7 +15,7 @@ extension SQLiteStore {
                 guard isStale || isCrash else { return .heldBy(before) }
             }
             let take = try transaction.statement(
-                "UPDATE lock SET epoch = epoch + 1, owner = ?1, heartbeat_at = ?2, acquired_at = ?2 RETURNING epoch")
+                "UPDATE guardian_lock SET epoch = epoch + 1, owner = ?1, heartbeat_at = ?2, acquired_at = ?2 RETURNING epoch")
             take.bind(1, owner as String?)
             take.bind(2, now)
             guard try take.step() else { throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "the lock's row is missing") }
@@ -29,7 +29,7 @@ extension SQLiteStore {
 
     public func renewLock(_ fence: Fence, now: Timestamp) async throws(StoreError) {
         try await queue.write { transaction in
-            let beat = try transaction.statement("UPDATE lock SET heartbeat_at = ?3 WHERE owner = ?1 AND epoch = ?2")
+            let beat = try transaction.statement("UPDATE guardian_lock SET heartbeat_at = ?3 WHERE owner = ?1 AND epoch = ?2")
             beat.bind(1, fence.owner as String?)
             beat.bind(2, fence.epoch)
             beat.bind(3, now)
@@ -41,7 +41,7 @@ extension SQLiteStore {
         try await queue.write { transaction in
             try Self.checkFence(fence, transaction)
             _ = try Self.returnClaims(transaction, nil)
-            try transaction.statement("UPDATE lock SET owner = NULL").run()
+            try transaction.statement("UPDATE guardian_lock SET owner = NULL").run()
         }
         presence.forget(fence.owner)
     }
@@ -49,7 +49,7 @@ extension SQLiteStore {
     public func forceReleaseLock() async throws(StoreError) -> LockState? {
         try await queue.write { transaction in
             let before = try Self.holder(transaction)
-            try transaction.statement("UPDATE lock SET epoch = epoch + 1, owner = NULL").run()
+            try transaction.statement("UPDATE guardian_lock SET epoch = epoch + 1, owner = NULL").run()
             if before != nil { _ = try Self.returnClaims(transaction, nil) }
             return before
         }
@@ -57,7 +57,8 @@ extension SQLiteStore {
 
     public func lockState() async throws(StoreError) -> LockState? {
         try await read { db in
-            try Row.fetchOne(db, sql: "SELECT owner, epoch, heartbeat_at, acquired_at FROM lock WHERE owner IS NOT NULL").map { row in
+            try Row.fetchOne(db, sql: "SELECT owner, epoch, heartbeat_at, acquired_at FROM guardian_lock WHERE owner IS NOT NULL").map {
+                row in
                 LockState(
                     fence: Fence(owner: row[0], epoch: row[1]), heartbeatAt: Timestamp(milliseconds: row[2]),
                     acquiredAt: Timestamp(milliseconds: row[3]))
@@ -66,7 +67,7 @@ extension SQLiteStore {
     }
 
     private static func holder(_ transaction: WriteTransaction) throws -> LockState? {
-        let find = try transaction.statement("SELECT owner, epoch, heartbeat_at, acquired_at FROM lock WHERE owner IS NOT NULL")
+        let find = try transaction.statement("SELECT owner, epoch, heartbeat_at, acquired_at FROM guardian_lock WHERE owner IS NOT NULL")
         defer { find.reset() }
         guard try find.step() else { return nil }
         return LockState(
@@ -79,7 +80,7 @@ extension SQLiteStore {
     private static func returnClaims(_ transaction: WriteTransaction, _ now: Timestamp?, isCrash: Bool = false) throws -> Int {
         let update = try transaction.statement(
             """
-            UPDATE operation INDEXED BY operation_head SET status = 0, claim_epoch = NULL, updated_at = coalesce(?1, updated_at),
+            UPDATE guardian_operation INDEXED BY guardian_operation_head SET status = 0, claim_epoch = NULL, updated_at = coalesce(?1, updated_at),
                 crashes = coalesce(crashes, 0) + ?2, unknown_at = coalesce(unknown_at, last_attempt_at),
                 due_at = \(Parking.sql(due: "due_at"))
             WHERE head = 1 AND status = 1 RETURNING seq, next

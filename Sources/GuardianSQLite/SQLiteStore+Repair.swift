@@ -6,7 +6,7 @@ extension SQLiteStore {
     public func retry(_ ids: [OperationID]?, now: Timestamp) async throws(StoreError) -> Int {
         if let ids {
             return try await queue.write { transaction in
-                let find = try transaction.statement("SELECT seq, line FROM operation WHERE id = ?1 AND status = 2")
+                let find = try transaction.statement("SELECT seq, line FROM guardian_operation WHERE id = ?1 AND status = 2")
                 var count = 0
                 var heads: [Int64: Int64] = [:]
                 for id in ids {
@@ -27,7 +27,7 @@ extension SQLiteStore {
             let from = before
             let (count, last) = try await queue.write { transaction in
                 let find = try transaction.statement(
-                    "SELECT seq, line FROM operation WHERE status = 2 AND seq < ?1 ORDER BY seq DESC LIMIT 1000")
+                    "SELECT seq, line FROM guardian_operation WHERE status = 2 AND seq < ?1 ORDER BY seq DESC LIMIT 1000")
                 find.bind(1, from)
                 var rows: [(Int64, Int64)] = []
                 while try find.step() { rows.append((find.int(0), find.int(1))) }
@@ -42,18 +42,19 @@ extension SQLiteStore {
     }
 
     /// Puts a failed row back into its line, at its old place.
-    private static func putBack(
+    static func putBack(
         _ seq: Int64, _ line: Int64, _ now: Timestamp, _ transaction: WriteTransaction, _ heads: inout [Int64: Int64]
     ) throws {
         let update = try transaction.statement(
             """
-            UPDATE operation SET status = 0, due_at = \(Parking.sql(due: "0")), attempt_count = 0, tries = 0, failure_mark = NULL,
+            UPDATE guardian_operation SET status = 0, due_at = \(Parking.sql(due: "0")), attempt_count = 0, tries = 0, failure_mark = NULL,
                 next_retry_at = NULL, backoff_ms = 0, crashes = NULL, updated_at = ?2
             WHERE seq = ?1
             """)
         update.bind(1, seq)
         update.bind(2, now)
         try update.run()
+        try transaction.parkIfAwaiting(seq)
         try transaction.join(seq, line: line, heads: &heads)
         transaction.count { $0.failed -= 1 }
     }
@@ -61,12 +62,13 @@ extension SQLiteStore {
     public func cancel(_ id: OperationID, now: Timestamp) async throws(StoreError) -> CancelAnswer {
         try await queue.write { transaction in
             let find = try transaction.statement(
-                "SELECT seq, last_attempt_at, idempotency_key FROM operation WHERE id = ?1")
+                "SELECT seq, last_attempt_at, idempotency_key, txn_token FROM guardian_operation WHERE id = ?1")
             find.bind(1, id)
             guard try find.step() else { return .notFound }
             let seq = find.int(0)
             let wasSent = !find.isNull(1)
             let key = try find.uuid(2)
+            let token = find.text(3)
             find.reset()
             guard let member = try transaction.member(seq) else { return .notFound }
             if member.status == 1 { return .inFlight }
@@ -77,6 +79,7 @@ extension SQLiteStore {
                 $0.cancelled += 1
                 if member.status == 2 { $0.failed -= 1 }
             }
+            if let token { try Self.endOptimistic(token, .cancelled, now, transaction) }
             return wasSent ? .mayHaveApplied : .neverSent
         }
     }
@@ -85,13 +88,18 @@ extension SQLiteStore {
         var total = 0
         while true {
             let count = try await queue.write { transaction in
+                let tokens = try Self.tokensOfFailed(transaction, limit: 1000)
                 let delete = try transaction.statement(
-                    "DELETE FROM operation WHERE seq IN (SELECT seq FROM operation WHERE status = 2 ORDER BY seq LIMIT 1000)")
+                    "DELETE FROM guardian_operation WHERE seq IN (SELECT seq FROM guardian_operation WHERE status = 2 ORDER BY seq LIMIT 1000)"
+                )
+                let gone = try transaction.knowsOpenCreates() ? Self.oldestFailed(transaction, limit: 1000) : []
                 let count = try delete.run()
+                for seq in gone { try transaction.forgetReferences(seq) }
                 transaction.count {
                     $0.cleared += Int64(count)
                     $0.failed -= Int64(count)
                 }
+                for token in tokens { try Self.endOptimistic(token, .cleared, nil, transaction) }
                 return count
             }
             total += count
@@ -99,10 +107,19 @@ extension SQLiteStore {
         }
     }
 
+    private static func oldestFailed(_ transaction: WriteTransaction, limit: Int) throws -> [Int64] {
+        let find = try transaction.statement("SELECT seq FROM guardian_operation WHERE status = 2 ORDER BY seq LIMIT ?1")
+        find.bind(1, limit)
+        var found: [Int64] = []
+        while try find.step() { found.append(find.int(0)) }
+        return found
+    }
+
     public func sweepLedger(before: Timestamp, limit: Int) async throws(StoreError) -> Int {
         let from = sweptLines.withLock { $0 }
         let (swept, end) = try await queue.write { transaction in
-            (try Self.sweepLedger(before, limit, transaction), try transaction.sweepLines(after: from, limit: limit))
+            try transaction.sweepAliases(before: before.adding(milliseconds: -Self.aliasMs), limit: limit)
+            return (try Self.sweepLedger(before, limit, transaction), try transaction.sweepLines(after: from, limit: limit))
         }
         sweptLines.withLock { $0 = end ?? Int64.min }
         return swept
@@ -110,13 +127,13 @@ extension SQLiteStore {
 
     private static func sweepLedger(_ before: Timestamp, _ limit: Int, _ transaction: WriteTransaction) throws -> Int {
         // Numbers grow with time, so the oldest come first and the walk ends at the first that is young enough.
-        let find = try transaction.statement("SELECT number, at FROM ledger ORDER BY number LIMIT ?1")
+        let find = try transaction.statement("SELECT number, at FROM guardian_ledger ORDER BY number LIMIT ?1")
         find.bind(1, limit)
         var last: Int64?
         while try find.step(), find.int(1) < before.milliseconds { last = find.int(0) }
         find.reset()
         guard let last else { return 0 }
-        let delete = try transaction.statement("DELETE FROM ledger WHERE number <= ?1")
+        let delete = try transaction.statement("DELETE FROM guardian_ledger WHERE number <= ?1")
         delete.bind(1, last)
         return try delete.run()
     }
@@ -125,8 +142,8 @@ extension SQLiteStore {
         try await queue.write { transaction in
             let update = try transaction.statement(
                 """
-                UPDATE operation SET due_at = ?1 + backoff_ms, next_retry_at = ?1 + backoff_ms
-                WHERE seq IN (SELECT seq FROM operation INDEXED BY operation_head
+                UPDATE guardian_operation SET due_at = ?1 + backoff_ms, next_retry_at = ?1 + backoff_ms
+                WHERE seq IN (SELECT seq FROM guardian_operation INDEXED BY guardian_operation_head
                               WHERE head = 1 AND status = 0 AND due_at > ?1 AND due_at < \(Parking.due) AND backoff_ms > 0 AND due_at > ?1 + backoff_ms)
                 """)
             update.bind(1, now)

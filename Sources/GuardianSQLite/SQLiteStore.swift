@@ -127,10 +127,11 @@ public final class SQLiteStore: Sendable {
         let known = Set(Migrations.all.migrations)
         try DatabaseQueue(path: configuration.path, configuration: reading).read { db in
             guard try db.tableExists("grdb_migrations") else { return }
-            let found = try String.fetchAll(db, sql: "SELECT identifier FROM grdb_migrations ORDER BY identifier DESC")
+            let found = try String.fetchAll(
+                db, sql: "SELECT identifier FROM grdb_migrations WHERE identifier GLOB 'guardian-*' ORDER BY identifier DESC")
             if let newer = found.first(where: { !known.contains($0) }) { throw StoreError.newerVersion(found: newer) }
-            guard try db.tableExists("books") else { return }
-            for table in ["books", "lock", "setting", "upstream"] { _ = try Row.fetchOne(db, sql: "SELECT * FROM \(table)") }
+            guard try db.tableExists("guardian_books") else { return }
+            for table in ["books", "lock", "setting", "upstream"] { _ = try Row.fetchOne(db, sql: "SELECT * FROM guardian_\(table)") }
         }
     }
 
@@ -156,14 +157,14 @@ public final class SQLiteStore: Sendable {
     /// Lines the rows up anew when the ordering has changed since they were written.
     private func lineUp() throws {
         let wanted = configuration.ordering
-        let stored = try pool.read { db in try String.fetchOne(db, sql: "SELECT value FROM setting WHERE name = 'ordering'") }
+        let stored = try pool.read { db in try String.fetchOne(db, sql: "SELECT value FROM guardian_setting WHERE name = 'ordering'") }
         guard stored != wanted.rawValue, !configuration.readOnly else { return }
         _ = try pool.writeWithoutTransaction { db in
             let transaction = WriteTransaction(db)
             try transaction.begin()
             do {
                 if stored != nil { _ = try Self.rebuild(transaction, ordering: wanted) }
-                try db.execute(sql: "INSERT OR REPLACE INTO setting VALUES ('ordering', ?)", arguments: [wanted.rawValue])
+                try db.execute(sql: "INSERT OR REPLACE INTO guardian_setting VALUES ('ordering', ?)", arguments: [wanted.rawValue])
                 try transaction.commit()
             } catch {
                 transaction.rollback()
@@ -184,10 +185,10 @@ public final class SQLiteStore: Sendable {
         var random = SystemRandomNumberGenerator()
         let fresh = UniqueID.v4(using: &random).description
         return try await queue.write { transaction in
-            let find = try transaction.statement("SELECT value FROM setting WHERE name = 'device_id'")
+            let find = try transaction.statement("SELECT value FROM guardian_setting WHERE name = 'device_id'")
             defer { find.reset() }
             if try find.step(), let known = find.text(0) { return known }
-            let insert = try transaction.statement("INSERT INTO setting VALUES ('device_id', ?1)")
+            let insert = try transaction.statement("INSERT INTO guardian_setting VALUES ('device_id', ?1)")
             insert.bind(1, fresh as String?)
             try insert.run()
             return fresh
@@ -195,4 +196,4 @@ public final class SQLiteStore: Sendable {
     }
 }
 
-extension SQLiteStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, ExplainStore, RepairStore {}
+extension SQLiteStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, ExplainStore, RepairStore, OptimisticStore {}

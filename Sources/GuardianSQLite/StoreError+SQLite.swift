@@ -52,12 +52,26 @@ enum Disk {
         return stat(path, &info) == 0 ? Int64(info.st_size) : nil
     }
 
+    /// Whether two paths lead to one file.
+    static func isSame(_ one: String, _ other: String) -> Bool {
+        var first = stat()
+        var second = stat()
+        guard stat(one, &first) == 0, stat(other, &second) == 0 else { return false }
+        return first.st_dev == second.st_dev && first.st_ino == second.st_ino
+    }
+
     static func errorText() -> String { String(cString: strerror(errno)) }
 
     /// Makes the directory of the store (0700) and its file (0600), when they are not there.
     static func prepare(path: String) throws(StoreError) {
         let directory = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
         if !directory.isEmpty { try makeDirectory(directory) }
+        // Closing a file gives up all locks that this process has on it (POSIX), those of an app's own connections too: one that is there
+        // is not opened.
+        if size(of: path) != nil {
+            guard access(path, R_OK | W_OK) == 0 else { throw .readOnly("\(path): \(errorText())") }
+            return
+        }
         let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard file >= 0 else {
             if errno == ENOSPC { throw .full(free: freeBytes(at: directory), needed: nil) }

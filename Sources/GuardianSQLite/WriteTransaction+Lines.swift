@@ -15,12 +15,13 @@ extension WriteTransaction {
         var next: Int64?
     }
 
-    private static let findMember = SQL("SELECT line, status, head, previous, next FROM operation WHERE seq = ?1")
-    private static let findLast = SQL("SELECT l.last FROM line l JOIN operation o ON o.seq = l.last WHERE l.line = ?1 AND o.status < 2")
-    private static let saveLast = SQL("INSERT INTO line VALUES (?1, ?2) ON CONFLICT (line) DO UPDATE SET last = ?2")
-    private static let setNext = SQL("UPDATE operation SET next = ?2 WHERE seq = ?1")
-    private static let setPrevious = SQL("UPDATE operation SET previous = ?2 WHERE seq = ?1")
-    private static let setHead = SQL("UPDATE operation SET head = ?2 WHERE seq = ?1")
+    private static let findMember = SQL("SELECT line, status, head, previous, next FROM guardian_operation WHERE seq = ?1")
+    private static let findLast = SQL(
+        "SELECT l.last FROM guardian_line l JOIN guardian_operation o ON o.seq = l.last WHERE l.line = ?1 AND o.status < 2")
+    private static let saveLast = SQL("INSERT INTO guardian_line VALUES (?1, ?2) ON CONFLICT (line) DO UPDATE SET last = ?2")
+    private static let setNext = SQL("UPDATE guardian_operation SET next = ?2 WHERE seq = ?1")
+    private static let setPrevious = SQL("UPDATE guardian_operation SET previous = ?2 WHERE seq = ?1")
+    private static let setHead = SQL("UPDATE guardian_operation SET head = ?2 WHERE seq = ?1")
 
     func member(_ seq: Int64) throws -> Member? {
         let find = try statement(Self.findMember)
@@ -105,15 +106,15 @@ extension WriteTransaction {
 
     /// Forgets lines in which nobody stands, `limit` at most looked at. Returns where to go on; nil at the end.
     func sweepLines(after line: Int64, limit: Int) throws -> Int64? {
-        let page = try statement("SELECT line FROM line WHERE line > ?1 ORDER BY line LIMIT 1 OFFSET ?2")
+        let page = try statement("SELECT line FROM guardian_line WHERE line > ?1 ORDER BY line LIMIT 1 OFFSET ?2")
         page.bind(1, line)
         page.bind(2, limit - 1)
         let end = try page.step() ? page.int(0) : nil
         page.reset()
         let delete = try statement(
             """
-            DELETE FROM line WHERE line > ?1 AND line <= ?2
-                AND NOT EXISTS (SELECT 1 FROM operation WHERE seq = line.last AND status < 2)
+            DELETE FROM guardian_line WHERE line > ?1 AND line <= ?2
+                AND NOT EXISTS (SELECT 1 FROM guardian_operation WHERE seq = guardian_line.last AND status < 2)
             """)
         delete.bind(1, line)
         delete.bind(2, end ?? Int64.max)

@@ -12,21 +12,26 @@ final class WriteTransaction {
     private var newestRemembered: Remembered?
     private var change = BooksChange()
     private var nextSeq: Int64?
+    /// Whether the table `entity` has rows, once asked for in this transaction.
+    var knowsEntities: Bool?
+    /// Whether the tables `alias` and `guardian_open_create` have rows, once asked for in this transaction.
+    var knownAliases: Bool?
+    var knownOpenCreates: Bool?
 
     private static let beginning = SQL("BEGIN IMMEDIATE")
     private static let committing = SQL("COMMIT")
-    private static let readSeq = SQL("SELECT next_seq FROM books")
+    private static let readSeq = SQL("SELECT next_seq FROM guardian_books")
     private static let saveBooks = SQL(
         """
-        UPDATE books SET accepted = accepted + ?1, processed = processed + ?2, cancelled = cancelled + ?3, expired = expired + ?4,
-            cleared = cleared + ?5, failed = failed + ?6, next_seq = max(next_seq, ?7)
+        UPDATE guardian_books SET accepted = accepted + ?1, processed = processed + ?2, cancelled = cancelled + ?3, expired = expired + ?4,
+            cleared = cleared + ?5, failed = failed + ?6, next_seq = max(next_seq, ?7), coalesced = coalesced + ?8
         """)
     private static let rememberID = SQL(
         """
-        INSERT INTO ledger (id, seq, idempotency_key, at, ending, merged_into, answer) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        INSERT INTO guardian_ledger (id, seq, idempotency_key, at, ending, merged_into, answer) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
         ON CONFLICT (id) DO NOTHING
         """)
-    private static let newestID = SQL("SELECT max(id) FROM ledger")
+    private static let newestID = SQL("SELECT max(id) FROM guardian_ledger")
 
     init(_ db: Database) { self.db = db }
 
@@ -38,6 +43,7 @@ final class WriteTransaction {
         var expired: Int64 = 0
         var cleared: Int64 = 0
         var failed: Int64 = 0
+        var coalesced: Int64 = 0
     }
 
     func statement(_ sql: String) throws -> RawStatement {
@@ -76,10 +82,19 @@ final class WriteTransaction {
         change = BooksChange()
         nextSeq = nil
         newestRemembered = nil
+        knowsEntities = nil
+        knownAliases = nil
+        knownOpenCreates = nil
         try statement(Self.beginning).run()
     }
 
     func commit() throws {
+        try saveCounters()
+        try statement(Self.committing).run()
+    }
+
+    /// Writes what the transaction adds to the books; the last thing before a commit, also of somebody else's.
+    func saveCounters() throws {
         if change != BooksChange() || nextSeq != nil {
             let update = try statement(Self.saveBooks)
             update.bind(1, change.accepted)
@@ -89,9 +104,11 @@ final class WriteTransaction {
             update.bind(5, change.cleared)
             update.bind(6, change.failed)
             update.bind(7, nextSeq ?? 0)
+            update.bind(8, change.coalesced)
             try update.run()
         }
-        try statement(Self.committing).run()
+        change = BooksChange()
+        nextSeq = nil
     }
 
     /// After an error. SQLite may have rolled back by itself (a full disk), so "no transaction is active" is expected here.

@@ -9,14 +9,19 @@ struct Backend: AsyncParsableCommand {
         discussion: """
             Example: guardian backend --listen 127.0.0.1:8090 --latency 50ms --seed 7
 
-            It is for tests on loopback: it asks for no login, and shows credentials as
-            they came. Beside its API (/api/...) it has pages for tests:
+            It is for tests on loopback: it asks for no login unless told to, and shows
+            credentials as they came. Beside its API (/api/...) it has pages for tests:
 
             GET /_effects?after=N&limit=M    what was applied, in order
             GET /_effects/summary            counts: count, duplicate_keys, requests,
                                              replays, injected_failures, rejected
             GET /_requests?after=N&limit=M   the last 10 000 API requests; status is null
                                              under way, 0 when closed without an answer
+            GET /api/v1/changes?since=C      what has changed, as pages; /stream sends it as
+                                             server-sent events
+            PUT /_changes                    how those two misbehave
+            POST /oauth/token                tokens for gateway/gateway-secret, and for app
+            GET, PUT /_tokens                what was issued, and for how long tokens last
             POST /_forget                    forgets every idempotency key at once
             PUT /_mode                       what to do with API requests from now on:
 
@@ -37,6 +42,8 @@ struct Backend: AsyncParsableCommand {
                 Takes so many requests a second; above it 429, Retry-After: 1 (second).
             {"mode":"poison","entities":["/api/v1/rooms/r7"],"status":422}
                 Refuses what goes to these, and creates of them.
+            {"mode":"auth"}
+                Answers 401 to all that carry no token that it has issued.
             {"idempotency_window_seconds":60}
                 As --idempotency-window, in seconds. Alone, or beside a mode.
 

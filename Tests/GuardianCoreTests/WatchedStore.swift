@@ -104,8 +104,27 @@ final class WatchedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, 
         try await memory.unsent(for: principal, afterSeq: afterSeq, limit: limit)
     }
     func retry(_ ids: [OperationID]?, now: Timestamp) async throws(StoreError) -> Int { try await memory.retry(ids, now: now) }
+    func resolve(_ entity: EntityKey) async throws(StoreError) -> EntityKey { try await memory.resolve(entity) }
+    func resolve(_ id: OperationID, _ revision: Settlement.Revision?, now: Timestamp) async throws(StoreError) -> Bool {
+        try await memory.resolve(id, revision, now: now)
+    }
     func cancel(_ id: OperationID, now: Timestamp) async throws(StoreError) -> CancelAnswer { try await memory.cancel(id, now: now) }
     func clearFailed() async throws(StoreError) -> Int { try await memory.clearFailed() }
     func check() async throws(StoreError) -> CheckReport { try await memory.check() }
     func rebuildIndex(ordering: Ordering) async throws(StoreError) -> Int { try await memory.rebuildIndex(ordering: ordering) }
+}
+
+extension WatchedStore: OptimisticStore {
+    func register(_ change: OptimisticChange, now: Timestamp) async throws(StoreError) { try await memory.register(change, now: now) }
+    func endings(after: Int64, limit: Int) async throws(StoreError) -> [OptimisticEnding] {
+        try await memory.endings(after: after, limit: limit)
+    }
+    func forgetEnding(_ number: Int64) async throws(StoreError) { try await memory.forgetEnding(number) }
+    func withdraw(txnToken: String, now: Timestamp) async throws(StoreError) -> Bool {
+        try await memory.withdraw(txnToken: txnToken, now: now)
+    }
+    func view(of entity: EntityKey) async throws(StoreError) -> EntityView { try await memory.view(of: entity) }
+    func saveRemote(_ states: [RemoteState], now: Timestamp) async throws(StoreError) -> [Bool] {
+        try await memory.saveRemote(states, now: now)
+    }
 }

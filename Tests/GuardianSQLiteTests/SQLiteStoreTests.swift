@@ -137,7 +137,7 @@ private func settle(_ store: SQLiteStore, _ claims: [Claim], _ result: Settlemen
     func noticesMissingRow() async throws {
         try await withStore { store, path in
             _ = try await store.enqueue(try operations(["a", "b"]))
-            try await DatabaseQueue(path: path).write { db in try db.execute(sql: "DELETE FROM operation WHERE id = 'b-1'") }
+            try await DatabaseQueue(path: path).write { db in try db.execute(sql: "DELETE FROM guardian_operation WHERE id = 'b-1'") }
             let report = try await store.check()
             #expect(report.gap == 1)
             #expect(!report.problems.isEmpty)
@@ -148,7 +148,9 @@ private func settle(_ store: SQLiteStore, _ claims: [Claim], _ result: Settlemen
     func rebuilds() async throws {
         try await withStore { store, path in
             _ = try await store.enqueue(try operations(["a", "a", "b"]))
-            try await DatabaseQueue(path: path).write { db in try db.execute(sql: "UPDATE operation SET head = 1 - head, line = line + 1") }
+            try await DatabaseQueue(path: path).write { db in
+                try db.execute(sql: "UPDATE guardian_operation SET head = 1 - head, line = line + 1")
+            }
             #expect(try await !store.check().problems.isEmpty)
             #expect(try await store.rebuildIndex(ordering: .entity) > 0)
             #expect(try await store.check().problems == [])
@@ -214,8 +216,10 @@ private func settle(_ store: SQLiteStore, _ claims: [Claim], _ result: Settlemen
     @Test("a store of a newer version is refused by name")
     func refusesNewer() async throws {
         try await withStore { _, path in
-            try await DatabaseQueue(path: path).write { db in try db.execute(sql: "INSERT INTO grdb_migrations VALUES ('9999-future')") }
-            #expect(throws: StoreError.newerVersion(found: "9999-future")) { _ = try SQLiteStore.open(.init(path: path)) }
+            try await DatabaseQueue(path: path).write { db in
+                try db.execute(sql: "INSERT INTO grdb_migrations VALUES ('guardian-9999-future')")
+            }
+            #expect(throws: StoreError.newerVersion(found: "guardian-9999-future")) { _ = try SQLiteStore.open(.init(path: path)) }
         }
     }
 

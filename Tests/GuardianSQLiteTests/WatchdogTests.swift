@@ -11,7 +11,7 @@ import Testing
             let sink = RecordingSink()
             let engine = SyncEngine(store: store, transport: ScriptedTransport(), sinks: [sink])
             try await engine.enqueue(NewOperation("update", entityType: "room", entityID: "1", payload: "{}"))
-            try await DatabaseQueue(path: path).write { db in try db.execute(sql: "UPDATE operation SET head = 0") }
+            try await DatabaseQueue(path: path).write { db in try db.execute(sql: "UPDATE guardian_operation SET head = 0") }
             async let running: Void = engine.run()
             await sink.wait(for: 1) { if case .processed = $0 { true } else { false } }
             #expect(engine.stallCount > 0)
@@ -28,7 +28,7 @@ import Testing
             let engine = SyncEngine(store: store, transport: ScriptedTransport())
             try await engine.enqueue((0..<3).map { NewOperation("update", entityType: "room", entityID: "\($0)", payload: "{}") })
             #expect(try await store.accountingGap() == 0)
-            try await DatabaseQueue(path: path).write { db in try db.execute(sql: "DELETE FROM operation WHERE seq = 2") }
+            try await DatabaseQueue(path: path).write { db in try db.execute(sql: "DELETE FROM guardian_operation WHERE seq = 2") }
             #expect(try await store.accountingGap() == 1)
         }
     }

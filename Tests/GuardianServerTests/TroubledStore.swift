@@ -71,6 +71,10 @@ final class TroubledStore: EnqueueStore, DeliveryStore, LockStore, InspectStore,
         try await sound().unsent(for: principal, afterSeq: afterSeq, limit: limit)
     }
     func retry(_ ids: [OperationID]?, now: Timestamp) async throws(StoreError) -> Int { try await sound().retry(ids, now: now) }
+    func resolve(_ entity: EntityKey) async throws(StoreError) -> EntityKey { try await sound().resolve(entity) }
+    func resolve(_ id: OperationID, _ revision: Settlement.Revision?, now: Timestamp) async throws(StoreError) -> Bool {
+        try await sound().resolve(id, revision, now: now)
+    }
     func cancel(_ id: OperationID, now: Timestamp) async throws(StoreError) -> CancelAnswer { try await sound().cancel(id, now: now) }
     func clearFailed() async throws(StoreError) -> Int { try await sound().clearFailed() }
     func sweepLedger(before: Timestamp, limit: Int) async throws(StoreError) -> Int {
@@ -79,4 +83,19 @@ final class TroubledStore: EnqueueStore, DeliveryStore, LockStore, InspectStore,
     func clampRetries(now: Timestamp) async throws(StoreError) -> Int { try await sound().clampRetries(now: now) }
     func check() async throws(StoreError) -> CheckReport { try await sound().check() }
     func rebuildIndex(ordering: Ordering) async throws(StoreError) -> Int { try await sound().rebuildIndex(ordering: ordering) }
+}
+
+extension TroubledStore: OptimisticStore {
+    func register(_ change: OptimisticChange, now: Timestamp) async throws(StoreError) { try await sound().register(change, now: now) }
+    func endings(after: Int64, limit: Int) async throws(StoreError) -> [OptimisticEnding] {
+        try await sound().endings(after: after, limit: limit)
+    }
+    func forgetEnding(_ number: Int64) async throws(StoreError) { try await sound().forgetEnding(number) }
+    func withdraw(txnToken: String, now: Timestamp) async throws(StoreError) -> Bool {
+        try await sound().withdraw(txnToken: txnToken, now: now)
+    }
+    func view(of entity: EntityKey) async throws(StoreError) -> EntityView { try await sound().view(of: entity) }
+    func saveRemote(_ states: [RemoteState], now: Timestamp) async throws(StoreError) -> [Bool] {
+        try await sound().saveRemote(states, now: now)
+    }
 }

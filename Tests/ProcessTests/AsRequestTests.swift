@@ -85,7 +85,7 @@ extension ProcessTests {
             let old = try await workplace.run("explain", "old", "--as-request", "--config", file)
             #expect(old.status == 0 && old.output.hasSuffix("\"payload\":{\"temperature\":21}}\n"), "\(old.output)\(old.errors)")
             #expect(old.errors.isEmpty, "\(old.errors)")
-            try await workplace.sqlite("UPDATE operation SET last_attempt_at = 1 WHERE id = 'old'")
+            try await workplace.sqlite("UPDATE guardian_operation SET last_attempt_at = 1 WHERE id = 'old'")
             let again = try await workplace.run("explain", "old", "--as-request", "--config", file)
             #expect(again.status == 0 && again.errors.contains("a new Idempotency-Key"), "\(again.errors)")
             let new = try await workplace.run("explain", "new", "--as-request", "--config", file)

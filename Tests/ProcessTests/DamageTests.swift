@@ -40,14 +40,14 @@ extension ProcessTests {
             let workplace = try Workplace()
             defer { workplace.remove() }
             #expect(try await workplace.enqueue("kept").status == 0)
-            try await workplace.sqlite("INSERT INTO grdb_migrations VALUES ('9999-tomorrow')")
+            try await workplace.sqlite("INSERT INTO grdb_migrations VALUES ('guardian-9999-tomorrow')")
             let before = try bytes(workplace.store)
             let command = try await workplace.run("status")
             #expect(command.status == 4)
-            #expect(command.errors.contains("newer") && command.errors.contains("9999-tomorrow"))
+            #expect(command.errors.contains("newer") && command.errors.contains("guardian-9999-tomorrow"))
             let serve = try await workplace.serveNotReady()
             defer { serve.kill() }
-            #expect(serve.errors.contains("9999-tomorrow"))
+            #expect(serve.errors.contains("guardian-9999-tomorrow"))
             try await Web.expectNotReady(serve.url, because: "newer")
             #expect(serve.terminate() == 0)
             #expect(try bytes(workplace.store) == before)

@@ -26,7 +26,7 @@ extension ProcessTests {
             #expect(words.hasPrefix("pending 4  claimable 2\nbehind 1\nnot_before 1\n"), "\(words)")
             #expect(words.hasSuffix("start `guardian serve`\n"), "\(words)")
 
-            try await workplace.sqlite("UPDATE operation SET unknown_at = 1 WHERE id = 'doubt'")
+            try await workplace.sqlite("UPDATE guardian_operation SET unknown_at = 1 WHERE id = 'doubt'")
             #expect(try await workplace.explain("doubt")["reason"] == "in_doubt")
             #expect(try await workplace.run("pause").status == 0)
             for id in ["a", "early", "doubt"] { #expect(try await workplace.explain(id)["reason"] == "paused", "\(id)") }

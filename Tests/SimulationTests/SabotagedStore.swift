@@ -2,9 +2,9 @@ import GuardianCore
 import GuardianTesting
 import Synchronization
 
-/// A memory store that breaks one promise.
+/// A memory store that breaks one promise. What it does to an exchange stands in `SabotagedStore+Exchange.swift`.
 final class SabotagedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, ExplainStore, RepairStore {
-    enum Sabotage: CaseIterable {
+    enum Sabotage: String {
         /// Says yes and writes nothing, now and then.
         case losesEnqueues
         /// Takes writes of fences that are no longer the lock's.
@@ -21,71 +21,122 @@ final class SabotagedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore
         case miscounts
         /// Gives up on operations that only have to wait.
         case failsRetries
+        /// Hands out what is to be tried again later.
+        case claimsEarly
+        /// Counts attempts that cost nothing.
+        case chargesAlways
+        /// Takes one user for the other.
+        case mixesUpUsers
+        /// Does not keep whose an operation is.
+        case forgetsPrincipals
+        /// Forgets how often a process died with an operation in hand.
+        case forgetsCrashes
+        /// Puts a suspect back into its line instead of setting it aside.
+        case neverSetsAside
+        /// Sets a suspect aside after its first crash.
+        case setsAsideAtOnce
+        /// Hands out a suspect beside others.
+        case claimsSuspectsBeside
+        /// Does not believe that a process is dead.
+        case keepsLocksOfTheDead
+        /// Leaves claims with processes that are gone.
+        case keepsClaimsOfTheDead
+        /// Keeps the old key for a payload that has changed after an attempt.
+        case keepsKeysOfCasts
+        /// Says that a cast is written, and leaves the row as it was.
+        case losesCasts
+        /// Forgets that the outcome of an attempt is unknown.
+        case forgetsDoubt
+        /// Says `never_sent` of what was sent, and of what is on the wire.
+        case deniesAttempts
+        case cancelsInFlight
+        /// Forgets the pauses and the holds that a processor writes.
+        case losesPauses
+        case losesHolds
+        /// Tells everyone that nobody is before them, or that nobody is parked; counts one twice.
+        case seesNoQueue
+        case seesNobodyParked
+        case countsTwice
         case none
-
-        static let allCases: [Sabotage] = [
-            .losesEnqueues, .ignoresFences, .forgetsSettlements, .doublesEnqueues, .claimsTwice, .changesKeys, .miscounts, .failsRetries,
-        ]
     }
 
-    private let store: MemoryStore
-    private let sabotage: Sabotage
-    private let calls = Mutex((count: 0, claim: Claim?.none, ids: UInt64(1)))
+    /// What it has to remember for its tricks.
+    struct Memory {
+        var calls = 0
+        var ids = UInt64(1)
+        var claim: Claim?
+        var keys: [Int64: UniqueID] = [:]
+    }
+
+    let store: MemoryStore
+    let sabotage: Sabotage
+    let memory = Mutex(Memory())
 
     init(_ store: MemoryStore, _ sabotage: Sabotage) {
         self.store = store
         self.sabotage = sabotage
     }
 
-    private func every(_ n: Int) -> Bool {
-        calls.withLock {
-            $0.count += 1
-            return $0.count % n == 0
+    func every(_ n: Int) -> Bool {
+        memory.withLock {
+            $0.calls += 1
+            return $0.calls % n == 0
         }
     }
 
-    func enqueue(_ operations: [Operation]) async throws(StoreError) -> [Receipt] {
-        if sabotage == .losesEnqueues, every(3) {
-            return operations.enumerated().map { Receipt(id: $1.id, seq: 1000 + Int64($0), outcome: .accepted) }
+    /// A generator that never repeats itself.
+    func random() -> Xoshiro256 {
+        memory.withLock {
+            $0.ids += 1
+            return Xoshiro256(seed: $0.ids)
         }
-        if sabotage == .doublesEnqueues {
+    }
+
+    func processDied(owner: String) { if sabotage != .keepsLocksOfTheDead { store.processDied(owner: owner) } }
+
+    func enqueue(_ operations: [Operation]) async throws(StoreError) -> [Receipt] {
+        var written = operations
+        switch sabotage {
+        case .losesEnqueues where every(3):
+            return operations.enumerated().map { Receipt(id: $1.id, seq: 1000 + Int64($0), outcome: .accepted) }
+        case .doublesEnqueues:
             var twins = operations
-            var random = Xoshiro256(
-                seed: calls.withLock {
-                    $0.ids += 1; return $0.ids
-                })
+            var random = random()
             for index in twins.indices { twins[index].id = .uuid(.v4(using: &random)) }
             _ = try await store.enqueue(twins)
+        case .forgetsPrincipals: for index in written.indices { written[index].principal = nil }
+        default: break
         }
-        return try await store.enqueue(operations)
+        return try await store.enqueue(written)
     }
 
     func exchange(_ exchange: Exchange) async throws(StoreError) -> ExchangeResult {
-        var changed = exchange
-        if sabotage == .ignoresFences, let lock = try await store.lockState() { changed.fence = lock.fence }
-        if sabotage == .forgetsSettlements, every(5) { changed.settlements = [] }
-        if sabotage == .failsRetries {
-            for (index, settlement) in changed.settlements.enumerated() {
-                guard case .retry(_, _, var error, _, _, _) = settlement.result else { continue }
-                error.class = .exhausted
-                changed.settlements[index].result = .failed(error)
-            }
-        }
-        var result = try await store.exchange(changed)
-        if sabotage == .forgetsSettlements { result.settled = exchange.settlements.map { _ in true } }
-        if sabotage == .claimsTwice, let claim = result.claims.first {
-            result.claims.append(calls.withLock { $0.claim } ?? claim)
-            calls.withLock { $0.claim = claim }
-        }
-        if sabotage == .changesKeys {
-            var random = Xoshiro256(
-                seed: calls.withLock {
-                    $0.ids += 1; return $0.ids
-                })
-            for index in result.claims.indices { result.claims[index].operation.idempotencyKey = .v4(using: &random) }
-        }
+        var result = try await store.exchange(try await spoil(exchange))
+        try await spoil(&result, of: exchange)
         return result
     }
+
+    func acquireLock(owner: String, now: Timestamp, staleAfterMs: Int64) async throws(StoreError) -> LockAnswer {
+        let answer = try await store.acquireLock(owner: owner, now: now, staleAfterMs: staleAfterMs)
+        guard sabotage == .keepsClaimsOfTheDead, case .acquired(let fence, let before, let returned) = answer, returned > 0 else {
+            return answer
+        }
+        _ = try await store.exchange(Exchange(fence: fence, now: now, urgent: returned, normal: returned))
+        return .acquired(fence, takenOver: before, returned: 0)
+    }
+
+    func renewLock(_ fence: Fence, now: Timestamp) async throws(StoreError) {
+        if sabotage == .ignoresFences { return }
+        try await store.renewLock(fence, now: now)
+    }
+
+    func loadControl() async throws(StoreError) -> Control {
+        var control = try await store.loadControl()
+        if sabotage == .mixesUpUsers { control.signedIn = Self.other(control.signedIn) }
+        return control
+    }
+
+    static func other(_ user: SignedIn) -> SignedIn { user.hash.map { .principal($0 == "a" ? "b" : "a") } ?? user }
 
     func check() async throws(StoreError) -> CheckReport {
         var report = try await store.check()
@@ -93,38 +144,26 @@ final class SabotagedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore
         return report
     }
 
-    func loadControl() async throws(StoreError) -> Control { try await store.loadControl() }
-    func setPause(_ pause: Pause, to active: Bool) async throws(StoreError) { try await store.setPause(pause, to: active) }
-    func acquireLock(owner: String, now: Timestamp, staleAfterMs: Int64) async throws(StoreError) -> LockAnswer {
-        try await store.acquireLock(owner: owner, now: now, staleAfterMs: staleAfterMs)
+    func resolve(_ entity: EntityKey) async throws(StoreError) -> EntityKey { try await store.resolve(entity) }
+    func resolve(_ id: OperationID, _ revision: Settlement.Revision?, now: Timestamp) async throws(StoreError) -> Bool {
+        try await store.resolve(id, revision, now: now)
     }
-    func renewLock(_ fence: Fence, now: Timestamp) async throws(StoreError) {
-        if sabotage == .ignoresFences { return }
-        try await store.renewLock(fence, now: now)
+    func cancel(_ id: OperationID, now: Timestamp) async throws(StoreError) -> CancelAnswer {
+        let answer = try await store.cancel(id, now: now)
+        let isLie = sabotage == .deniesAttempts && answer == .mayHaveApplied || sabotage == .cancelsInFlight && answer == .inFlight
+        return isLie ? .neverSent : answer
     }
-    func releaseLock(_ fence: Fence) async throws(StoreError) { try await store.releaseLock(fence) }
-    func forceReleaseLock() async throws(StoreError) -> LockState? { try await store.forceReleaseLock() }
-    func lockState() async throws(StoreError) -> LockState? { try await store.lockState() }
-    func books() async throws(StoreError) -> Books { try await store.books() }
-    func operation(_ id: OperationID) async throws(StoreError) -> Operation? { try await store.operation(id) }
-    func list(_ filter: OperationFilter) async throws(StoreError) -> [Operation] { try await store.list(filter) }
-    func accountingGap() async throws(StoreError) -> Int64 { try await store.accountingGap() }
-    func standing(of id: OperationID) async throws(StoreError) -> Standing? { try await store.standing(of: id) }
-    func census(at now: Timestamp) async throws(StoreError) -> Census { try await store.census(at: now) }
-    func ending(of id: OperationID) async throws(StoreError) -> Ending? { try await store.ending(of: id) }
-    func operations(of entity: EntityKey, limit: Int) async throws(StoreError) -> [Operation] {
-        try await store.operations(of: entity, limit: limit)
+
+    func standing(of id: OperationID) async throws(StoreError) -> Standing? {
+        guard var standing = try await store.standing(of: id) else { return nil }
+        if sabotage == .seesNobodyParked { standing.isParked = false }
+        if sabotage == .seesNoQueue, standing.operation.status == .pending { standing.isHead = true }
+        return standing
     }
-    func unsent(for principal: String, afterSeq: Int64, limit: Int) async throws(StoreError) -> [Operation] {
-        try await store.unsent(for: principal, afterSeq: afterSeq, limit: limit)
+
+    func census(at now: Timestamp) async throws(StoreError) -> Census {
+        var census = try await store.census(at: now)
+        if sabotage == .countsTwice, census.behind > 0 { census.backoff += 1 }
+        return census
     }
-    func oldestPending() async throws(StoreError) -> Timestamp? { try await store.oldestPending() }
-    func retry(_ ids: [OperationID]?, now: Timestamp) async throws(StoreError) -> Int { try await store.retry(ids, now: now) }
-    func cancel(_ id: OperationID, now: Timestamp) async throws(StoreError) -> CancelAnswer { try await store.cancel(id, now: now) }
-    func clearFailed() async throws(StoreError) -> Int { try await store.clearFailed() }
-    func sweepLedger(before: Timestamp, limit: Int) async throws(StoreError) -> Int {
-        try await store.sweepLedger(before: before, limit: limit)
-    }
-    func clampRetries(now: Timestamp) async throws(StoreError) -> Int { try await store.clampRetries(now: now) }
-    func rebuildIndex(ordering: Ordering) async throws(StoreError) -> Int { try await store.rebuildIndex(ordering: ordering) }
 }

@@ -22,8 +22,13 @@ public struct Answer: Sendable, Equatable {
     /// How long `Retry-After` asks to wait; nil when there is none or it makes no sense.
     public var retryAfterMs: Int64?
     public var etag: String?
+    /// What a success brought: the `data` of an envelope, or a bare body; nil when it is no JSON object, or has no members.
+    public var data: JSONValue?
 
-    public init(status: Int, code: String? = nil, message: String? = nil, retryAfterMs: Int64? = nil, etag: String? = nil) {
+    public init(
+        status: Int, code: String? = nil, message: String? = nil, retryAfterMs: Int64? = nil, etag: String? = nil, data: JSONValue? = nil
+    ) {
+        self.data = data
         self.status = status
         self.code = code
         self.message = message

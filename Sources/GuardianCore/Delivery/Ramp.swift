@@ -3,15 +3,19 @@
 /// Slow start and multiplicative decrease are TCP's (RFC 5681 section 3.1).
 public struct Ramp: Sendable, Equatable {
     public let most: Int
+    /// Whether the limit stays at ``most`` whatever comes.
+    public let isFixed: Bool
     public private(set) var limit: Int
     private var good = 0
 
-    public init(most: Int) {
+    public init(most: Int, isFixed: Bool = false) {
         self.most = most
+        self.isFixed = isFixed
         limit = most
     }
 
     public mutating func restart() {
+        guard !isFixed else { return }
         limit = 1
         good = 0
     }
@@ -26,6 +30,7 @@ public struct Ramp: Sendable, Equatable {
     }
 
     public mutating func pushedBack() {
+        guard !isFixed else { return }
         limit = max(1, limit / 2)
         good = 0
     }

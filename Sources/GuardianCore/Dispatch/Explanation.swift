@@ -3,7 +3,7 @@
 /// Every stored operation may be claimed or has exactly one reason why not. When several hold, the first of this order is told: the one
 /// that has to go before the next can matter.
 /// 1. *failed*, *leased*: it does not wait at all. It has been given up on, or is in a processor's hands.
-/// 2. *behind*: whatever holds delivery up holds up the head of its line; ask about that one.
+/// 2. *behind*: whatever holds delivery up holds up the head of its line, or the create of what it points to; ask about that one.
 /// 3. *paused* (by a person, or after TLS failures), *auth_required*, *upgrade_required*: all stands still until someone acts. What was
 ///    done on purpose comes first.
 /// 4. *disk*: a claim can't be written down, so nothing is sent.
@@ -101,7 +101,13 @@ extension Explanation {
                 reason: .leased,
                 detail: holder ?? "it was claimed by a processor that is silent now; the next one takes it back: start `guardian serve`")
         }
-        guard !standing.isHead else { return nil }
+        if standing.isHead {
+            guard standing.isAwaiting else { return nil }
+            let create = standing.awaits.map { "operation \($0)" } ?? "an older operation"
+            return Obstacle(
+                reason: .behind, by: standing.awaits,
+                detail: "\(create) makes an entity that this one points to, and goes first; explain that one")
+        }
         let head = standing.behind.map { "operation \($0)" } ?? "an older operation"
         return Obstacle(
             reason: .behind, by: standing.behind, detail: "\(head) has the same ordering key and goes first; explain that one")

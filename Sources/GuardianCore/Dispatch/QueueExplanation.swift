@@ -14,7 +14,9 @@ public struct QueueExplanation: Sendable, Equatable {
 
     /// Decides from where operations stand and what holds delivery up as a whole, both of one moment.
     public static func of(_ census: Census, _ situation: Explanation.Situation) -> QueueExplanation {
-        var counts: [Explanation.Reason: Int64] = [.behind: census.behind, .leased: census.leased, .failed: census.failed]
+        var counts: [Explanation.Reason: Int64] = [
+            .behind: census.behind + census.awaiting, .leased: census.leased, .failed: census.failed,
+        ]
         var claimable: Int64 = 0
         let waiting = census.notBefore + census.backoff + census.due
         let obstacle = situation.standstill ?? situation.upstreamObstacle

@@ -22,6 +22,7 @@ struct EngineLoop {
             let alarm = Alarm()
             group.addTask { [engine] in await alarm.run(clock: engine.clock, mailbox: engine.mailbox) }
             group.addTask { [engine] in await LedgerSweep(engine: engine).run() }
+            group.addTask { [engine] in await EndingLoop(engine: engine).run() }
             group.addTask { [engine] in
                 var watchdog = Watchdog(engine: engine)
                 await watchdog.run()
@@ -59,10 +60,17 @@ struct EngineLoop {
                 let look = await engine.transport.look(claim, token: token, timeoutMs: timeoutMs)
                 engine.mailbox.put(.looked(seq: claim.seq, attempt: attempt, look))
             }
+        case .fetch(let claim, let attempt, let token, let timeoutMs):
+            group.addTask { [engine] in
+                let fetch = await engine.transport.fetch(claim, token: token, timeoutMs: timeoutMs)
+                engine.mailbox.put(.fetched(seq: claim.seq, attempt: attempt, fetch))
+            }
         case .interruptAll: sends.cancelAll()
         case .exchange(let exchange):
             group.addTask { [engine] in
-                engine.mailbox.put(.exchanged(await attempt { () async throws(StoreError) in try await engine.store.exchange(exchange) }))
+                let result = await attempt { () async throws(StoreError) in try await engine.store.exchange(exchange) }
+                if case .success(let exchanged) = result, !exchanged.ended.isEmpty { engine.endingHandlers.ring() }
+                engine.mailbox.put(.exchanged(result))
             }
         case .acquireLock(let owner, let staleAfterMs):
             group.addTask { [engine] in await acquire(engine, owner: owner, staleAfterMs: staleAfterMs) }

@@ -24,6 +24,7 @@ extension Processor {
         case .tokenAnswered(let result): tokenAnswered(result, now, &actions)
         case .tokenChanged: token = .unknown
         case .looked(let seq, let attempt, let look): looked(seq, attempt, look, now, &random, &actions)
+        case .fetched(let seq, let attempt, let fetch): fetched(seq, attempt, fetch, now, &random, &actions)
         }
         advance(now, &random, &actions)
         return actions
@@ -35,6 +36,7 @@ extension Processor {
         var next = now.steady + configuration.pollMs
         if let lease {
             next = min(next, max(lease.heartbeatDue, askForLockAt))
+            if !tokenCallUnderWay, let renewTokenAt { next = min(next, max(renewTokenAt, askForTokenAt)) }
             if !exchangeUnderWay { next = min(next, max(askStoreAt, now.steady + 1)) }
             if !exchangeUnderWay, storeFailures == 0, let outboxSince { next = min(next, outboxSince + Self.gatherMs) }
             if let nextDue { next = min(next, now.steady + max(1, nextDue.milliseconds - now.wall.milliseconds)) }
@@ -42,11 +44,20 @@ extension Processor {
             next = min(next, askForLockAt)
         }
         if holdUntil > now.steady { next = min(next, holdUntil) }
+        if let asksAt = nextByPace(now) { next = min(next, asksAt) }
         // A probe that is due and has nothing to ask with waits for the next poll.
         if lease != nil, let judgement = plague.deadline, judgement > now.steady { next = min(next, judgement) }
         if case .open(let until) = breaker.state { next = min(next, until) }
         if let drainDeadline, !interrupted { next = min(next, drainDeadline) }
         return max(next, now.steady + 1)
+    }
+
+    /// When the pace lets something be claimed or sent; nil when it does not matter.
+    private func nextByPace(_ now: Moment) -> Int64? {
+        guard configuration.adapts, let opensAt = pacer.opensAt(now: now.steady) else { return nil }
+        if !ready.isEmpty { return opensAt }
+        let claimsAt = opensAt - Int64(Workers.aheadMs)
+        return mayHaveMore && claimsAt > now.steady ? claimsAt : nil
     }
 
     /// A wall clock that goes back would leave retries waiting for a time that comes again much later.
@@ -107,7 +118,10 @@ extension Processor {
     }
 
     /// Whether another operation could be sent at once, if there were one.
-    func hasFreeWorkers(_ now: Moment) -> Bool { ready.isEmpty && !holdsSuspect && openPlaces(now) > 0 }
+    func hasFreeWorkers(_ now: Moment) -> Bool { ready.isEmpty && !holdsSuspect && openPlaces(now) > 0 && !isPaced(now) }
+
+    /// Whether the next request has to wait for its turn by the rate. Urgent operations go at once; they only count.
+    private func isPaced(_ now: Moment) -> Bool { configuration.adapts && pacer.opensAt(now: now.steady) != nil }
 
     /// Whether claiming makes sense now, or soon enough.
     private func mayClaim(_ now: Moment) -> Bool {
@@ -129,7 +143,7 @@ extension Processor {
 
     private mutating func sendReady(_ now: Moment, _ random: inout Xoshiro256, _ actions: inout [Action]) {
         while openPlaces(now) > 0 {
-            let normalIsFree = normalInFlight < workers.normalPlaces(limit: ramp.limit)
+            let normalIsFree = normalInFlight < workers.normalPlaces(limit: ramp.limit) && !isPaced(now)
             guard let claim = ready.takeUrgent() ?? (normalIsFree ? ready.takeNormal() : nil) else { return }
             guard mayCarry(claim.operation) else {
                 outbox.append(Verdict(claim, .unsent))
@@ -150,6 +164,7 @@ extension Processor {
         flight.generation = breaker.generation
         flight.isProbe = breaker.sent()
         flight.isPlagueProbe = plague.sent()
+        pacer.sent(now: now.steady)
         if flight.claim.operation.priority <= 0 { normalInFlight += 1 }
         flights[flight.claim.seq] = flight
         actions.append(.emit(.claimed(id: flight.claim.operation.id, attempt: flight.claim.operation.tries + 1)))
@@ -172,10 +187,16 @@ extension Processor {
             } else {
                 urgent = workers.urgentClaims(limit: ramp.limit, inFlight: flights.count, ready: ready)
                 normal = workers.normalClaims(limit: ramp.limit, normalInFlight: normalInFlight, ready: ready)
+                if configuration.adapts, let soon = pacer.allowance(within: Workers.aheadMs, now: now.steady) {
+                    normal = min(normal, max(0, soon - ready.normalCount))
+                }
             }
         }
         let isDue = nextDue.map { $0 <= now.wall } ?? false
-        let wantsClaims = urgent + normal > 0 && (mayHaveMore || isDue || !outbox.isEmpty)
+        let isAlone = holdsSuspect
+        // Judgement needs to know whether there are others when only urgent ones have been asked for.
+        let seeksOthers = normal > 0 && plague.isJudging && askedOnlyUrgent && !isAlone
+        let wantsClaims = urgent + normal > 0 && (mayHaveMore || isDue || !outbox.isEmpty || seeksOthers)
         let signedIn = token.signedIn == storedSignedIn ? nil : token.signedIn
         let hasNews = !outbox.isEmpty || healthChanged || !pauseWrites.isEmpty || signedIn != nil
         guard hasNews || wantsClaims || now.steady >= askStoreAt, !mayGather(now) else { return }
@@ -187,9 +208,9 @@ extension Processor {
         exchangeUnderWay = true
         exchangeFence = lease.fence
         signedInSent = signedIn
-        claimsAsked = urgent + normal
-        mayHaveMore = false
-        let isAlone = holdsSuspect
+        normalAsked = isAlone ? 0 : normal
+        if !isAlone, urgent + normal > 0 { askedOnlyUrgent = normal == 0 }
+        if urgent + normal > 0 { mayHaveMore = false }
         actions.append(
             .exchange(
                 Exchange(
@@ -238,17 +259,21 @@ extension Processor {
             storeFailures = 0
             askStoreAt = now.steady + configuration.pollMs
             for (verdict, isSettled) in zip(outbox, result.settled) where isSettled {
-                if let event = verdict.event { actions.append(.emit(event)) }
+                for event in verdict.events { actions.append(.emit(event)) }
             }
             outbox.removeFirst(outboxSent)
             outboxSince = outbox.isEmpty ? nil : now.steady
             if healthSent { healthChanged = false }
             if let signedInSent { storedSignedIn = signedInSent }
-            if claimsAsked > 0 { isDry = result.claims.isEmpty && !result.isAlone }
+            if !result.claims.isEmpty { isDry = false } else if normalAsked > 0 { isDry = !result.isAlone }
             for (pause, active) in pauseWritesSent where pauseWrites[pause] == active { pauseWrites[pause] = nil }
             nextDue = result.nextDue
             for id in result.expired { actions.append(.emit(.expired(id: id))) }
             for id in result.setAside { actions.append(.emit(.failed(id: id, error: .crashSuspect))) }
+            for (id, error) in result.steppedOut { actions.append(.emit(.failed(id: id, error: error))) }
+            for ending in result.ended {
+                if let reason = ending.reason { actions.append(.emit(.rolledBack(token: ending.change.txnToken, reason: reason))) }
+            }
             for claim in result.claims { ready.add(claim) }
             giveBackOthers()
             // A settled head may have freed the next of its line after the claim looked; more may wait than the claim took.

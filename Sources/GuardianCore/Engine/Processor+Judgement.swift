@@ -117,6 +117,9 @@ extension Processor {
         case .notApplied:
             flights[seq] = nil
             if flight.claim.operation.priority <= 0 { normalInFlight -= 1 }
+            // A look that was a probe says nothing of writes: what is sent next is the probe.
+            breaker.probeVoid(generation: flight.generation)
+            endPlagueProbe(flight, success: false, now, &random, &actions)
             var cleared = flight
             cleared.isCleared = true
             if upcast(flight.claim, isCleared: true, &random) { return }

@@ -23,7 +23,11 @@ extension Processor {
         switch decision {
         case .processed:
             let latencyMs = now.steady - flight.startedAt
-            settle(operation, .processed, .processed(id: operation.id, latencyMs: latencyMs, httpStatus: outcome.status))
+            var settlement = Settlement(seq: operation.seq, id: operation.id, result: .processed)
+            if case .accepted(let answer) = outcome { settlement = success(operation, answer) }
+            outbox.append(
+                Verdict(
+                    settlement: settlement, events: [.processed(id: operation.id, latencyMs: latencyMs, httpStatus: outcome.status)]))
         case .retry(let delayMs, let error, let charged, let holdMs):
             if let holdMs { hold(holdMs, now, &actions) }
             let due = now.wall.adding(milliseconds: delayMs)
@@ -33,10 +37,8 @@ extension Processor {
                     due: due, backoffMs: delayMs, error: error, charged: charged, failureMark: serial.mark,
                     unknownAt: flight.unknownAt(after: outcome)),
                 .retryScheduled(id: operation.id, due: due, backoffMs: delayMs, error: error))
-        case .failed(let error):
-            let isConflict = error.class == .conflict
-            settle(
-                operation, .failed(error), isConflict ? .conflict(id: operation.id, error: error) : .failed(id: operation.id, error: error))
+        case .failed(let error) where error.class == .conflict: fetchOtherSide(flight, error, now, &actions)
+        case .failed(let error): settle(operation, .failed(error), .failed(id: operation.id, error: error))
         case .refreshToken: awaitToken(flight, now, &actions)
         case .pause(let reason):
             settle(operation, .returned)
@@ -46,8 +48,9 @@ extension Processor {
     }
 
     /// Hands a result to the next exchange; `event` is told once it is on disk.
-    mutating func settle(_ operation: Operation, _ result: Settlement.Result, _ event: Event? = nil) {
-        outbox.append(Verdict(settlement: Settlement(seq: operation.seq, id: operation.id, result: result), event: event))
+    mutating func settle(_ operation: Operation, _ result: Settlement.Result, _ events: Event..., server: ServerState? = nil) {
+        outbox.append(
+            Verdict(settlement: Settlement(seq: operation.seq, id: operation.id, result: result, server: server), events: events))
     }
 
     private mutating func hold(_ holdMs: Int64, _ now: Moment, _ actions: inout [Action]) {
@@ -68,12 +71,14 @@ extension Processor {
             failed = false
             serial.succeeded(flight.attempt, now: now.steady)
             ramp.succeeded()
+            pacer.succeeded(now: now.steady)
             apply(plague.succeeded(seq: flight.claim.seq, attempt: flight.attempt), now, &actions)
             endPlagueProbe(flight, success: true, now, &random, &actions)
         case .refused(let kind, let answer):
             if kind != .permanent { endPlagueProbe(flight, success: kind == .conflict, now, &random, &actions) }
             failed = kind == .transient && answer.status != 409 && answer.status != 429
             if answer.status == 429 || answer.status == 503 { ramp.pushedBack() }
+            if answer.status == 429 { pacer.pushedBack(startedAt: flight.startedAt, now: now.steady) }
         case .unanswered:
             failed = true
             endPlagueProbe(flight, success: false, now, &random, &actions)

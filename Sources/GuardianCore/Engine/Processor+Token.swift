@@ -25,10 +25,14 @@ extension Processor {
     /// How often a provider is asked again while delivery waits for a token.
     static var tokenPollMs: Int64 { 2000 }
 
+    /// Milliseconds after which a renewal that failed is tried again.
+    private static var renewAgainMs: Int64 { 10_000 }
+
     mutating func tendToken(_ now: Moment, _ actions: inout [Action]) {
         guard lease != nil, drainDeadline == nil, !tokenCallUnderWay, now.steady >= askForTokenAt else { return }
         let rejected = pauses.contains(.auth) || !waitingForToken.isEmpty
-        guard token == .unknown || rejected else { return }
+        let isEnding = renewTokenAt.map { now.steady >= $0 } ?? false
+        guard token == .unknown || rejected || isEnding else { return }
         tokenCallUnderWay = true
         actions.append(.fetchToken(refresh: rejected))
     }
@@ -48,6 +52,9 @@ extension Processor {
         let waiting = waitingForToken
         waitingForToken = []
         switch result {
+        case .failure where waiting.isEmpty && token != .unknown && token != refusedToken && !pauses.contains(.auth):
+            // Too early for trouble: the one in force goes on until it is refused.
+            renewTokenAt = now.steady + Self.renewAgainMs
         case .failure:
             actions.append(.emit(.tokenRefreshed(success: false)))
             for flight in waiting { giveBack(flight) }
@@ -56,6 +63,7 @@ extension Processor {
             let isNew = token != .known(fresh)
             let wasKnown = token != .unknown
             token = .known(fresh)
+            renewTokenAt = fresh?.renewInMs.map { now.steady + max($0, Self.tokenPollMs) }
             giveBackOthers()
             if wasKnown, isNew || !waiting.isEmpty { actions.append(.emit(.tokenRefreshed(success: isNew))) }
             if pauses.contains(.auth), token != refusedToken { resume(.auth, &actions) }

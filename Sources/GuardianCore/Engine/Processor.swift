@@ -24,6 +24,8 @@ public struct Processor: Sendable {
         case tokenChanged
         /// A look at the upstream has ended.
         case looked(seq: Int64, attempt: Int64, Look)
+        /// What is at the upstream, after a conflict.
+        case fetched(seq: Int64, attempt: Int64, Fetch)
         case lockReleased
         /// End gracefully: what is on the wire may finish, for as long as a drain lasts.
         case drain
@@ -40,6 +42,8 @@ public struct Processor: Sendable {
         case send(Claim, attempt: Int64, token: String?, timeoutMs: Int64)
         /// Ask whether the effect is there already, before it is sent again.
         case look(Claim, attempt: Int64, token: String?, timeoutMs: Int64)
+        /// Get what is there, to settle a conflict.
+        case fetch(Claim, attempt: Int64, token: String?, timeoutMs: Int64)
         case fetchToken(refresh: Bool)
         /// Cancel what is on the wire: the drain's time is up.
         case interruptAll
@@ -66,6 +70,8 @@ public struct Processor: Sendable {
         var isPlagueProbe = false
         /// A look has shown that no earlier attempt had an effect.
         var isCleared = false
+        /// The conflict whose other side is being fetched.
+        var refusal: LastError?
     }
 
     /// An operation with a permanent answer, until it is known whether the write or the server is wrong.
@@ -77,16 +83,16 @@ public struct Processor: Sendable {
     /// A result that waits to be written, and what to tell then.
     struct Verdict: Sendable {
         var settlement: Settlement
-        var event: Event?
+        var events: [Event]
 
-        init(settlement: Settlement, event: Event?) {
+        init(settlement: Settlement, events: [Event]) {
             self.settlement = settlement
-            self.event = event
+            self.events = events
         }
 
         /// A claim that goes back without a word.
         init(_ claim: Claim, _ result: Settlement.Result) {
-            self.init(settlement: Settlement(seq: claim.seq, id: claim.operation.id, result: result), event: nil)
+            self.init(settlement: Settlement(seq: claim.seq, id: claim.operation.id, result: result), events: [])
         }
     }
 
@@ -127,20 +133,25 @@ public struct Processor: Sendable {
     public internal(set) var holdUntil: Int64 = .min
     var trips: Int64 = 0
     public internal(set) var ramp: Ramp
+    public internal(set) var pacer = Pacer()
     public internal(set) var pauses: Set<Pause> = []
     var tlsFailures = 0
     public internal(set) var plague = PlagueDetector()
     var accused: [Int64: Accused] = [:]
     var plagueSince: Timestamp?
-    /// Whether the last exchange that asked for claims got fewer than it asked for: there is nothing else to send.
+    /// Whether the last exchange that asked for operations of any priority got none: there is nothing else to send.
     var isDry = false
-    var claimsAsked = 0
+    var normalAsked = 0
+    /// Whether the last one asked for urgent operations only, which says nothing of the others.
+    var askedOnlyUrgent = false
     // The token.
     var token: Credential = .unknown
     /// The one that the upstream has refused last; delivery that waits for a login goes on with any other.
     var refusedToken: Credential = .unknown
     var tokenCallUnderWay = false
     var askForTokenAt: Int64 = .min
+    /// When the token in force is about to end.
+    var renewTokenAt: Int64?
     var waitingForToken: [Flight] = []
     /// Whose token is in force, as the store knows it.
     var storedSignedIn: SignedIn?
@@ -160,6 +171,6 @@ public struct Processor: Sendable {
         decider = OutcomeDecider(policy: configuration.retry)
         workers = Workers(count: configuration.workers)
         breaker = CircuitBreaker(policy: configuration.breaker)
-        ramp = Ramp(most: configuration.workers)
+        ramp = Ramp(most: configuration.workers, isFixed: !configuration.adapts)
     }
 }

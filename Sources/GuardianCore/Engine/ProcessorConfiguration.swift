@@ -13,6 +13,14 @@ public struct ProcessorConfiguration: Sendable, Equatable {
     public var drainMs: Int64
     /// Milliseconds that the upstream remembers idempotency keys; 24 h by default. An outcome unknown for longer is in doubt.
     public var idempotencyWindowMs: Int64 = 86_400_000
+    /// Whether the number of requests in flight and their rate follow what the upstream takes (``Ramp``, ``Pacer``); true by default.
+    public var adapts = true
+    /// How conflicts (409, 412) are settled; by a person unless something else is said.
+    public var conflicts = ConflictRules()
+    /// Whether the state that the upstream tells of an entity is kept, for the app to show (``Overlay``); false by default.
+    public var keepsStates = false
+    /// Entity types whose creates get their id from the upstream (`data.id` of the answer); `*` means all.
+    public var assignsIDs: Set<String> = []
     /// Settlements written in one transaction at most.
     public var settleBatch: Int
     /// What brings operations that an older build has queued up to date; none by default.

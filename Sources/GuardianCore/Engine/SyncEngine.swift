@@ -11,14 +11,19 @@ public final class SyncEngine: Sendable {
         public var ordering: Ordering
         /// Hours that ids of processed operations are remembered; 24 by default.
         public var ledgerHours: Int64
+        /// Which payload fields hold ids of other entities: local ones are rewritten once the upstream has given its own.
+        public var references = References()
         /// Turns a principal into what is stored of it, such as a keyed SHA-256. Without one, operations of principals are refused.
         public var principalHash: (@Sendable (String) -> String)?
+        /// Which operations may be folded into one of the same entity that waits and was never attempted (see ``Folding``); nil for none.
+        public var coalesces: (@Sendable (Operation) -> Bool)?
 
         public init(
             processor: ProcessorConfiguration = .init(), limits: Limits = .init(), ordering: Ordering = .entity, ledgerHours: Int64 = 24,
-            principalHash: (@Sendable (String) -> String)? = nil
+            principalHash: (@Sendable (String) -> String)? = nil, coalesces: (@Sendable (Operation) -> Bool)? = nil
         ) {
             self.principalHash = principalHash
+            self.coalesces = coalesces
             self.processor = processor
             self.limits = limits
             self.ordering = ordering
@@ -39,6 +44,7 @@ public final class SyncEngine: Sendable {
     let clock: any TimeSource
     let hub: EventHub
     let mailbox = Mailbox()
+    let endingHandlers = EndingHandlers()
     private let admission: Admission
     private let chance: Mutex<Chance>
     private let running = Atomic<Bool>(false)
@@ -98,7 +104,7 @@ public final class SyncEngine: Sendable {
         var own = fork(operations.count, at: now)
         for (index, operation) in operations.enumerated() {
             do throws(SyncError) {
-                stamped.append(try admission.admit(operation, at: now, random: &own.random, ticks: &own.ticks))
+                stamped.append(try admit(operation, at: now, &own))
             } catch {
                 guard operations.count > 1, case .validation(let field, let constraint) = error else { throw error }
                 throw .validation(field: "operations[\(index)].\(field)", constraint: constraint)
@@ -110,7 +116,16 @@ public final class SyncEngine: Sendable {
     private func admit(_ operation: NewOperation) throws(SyncError) -> Operation {
         let now = clock.now.wall
         var own = fork(1, at: now)
-        return try admission.admit(operation, at: now, random: &own.random, ticks: &own.ticks)
+        return try admit(operation, at: now, &own)
+    }
+
+    private func admit(_ operation: NewOperation, at now: Timestamp, _ own: inout Chance) throws(SyncError) -> Operation {
+        var admitted = try admission.admit(operation, at: now, random: &own.random, ticks: &own.ticks)
+        if let coalesces = configuration.coalesces { admitted.folds = coalesces(admitted) }
+        if !configuration.processor.assignsIDs.isEmpty {
+            admitted.references = configuration.references.of(admitted, assigned: configuration.processor.assignsIDs)
+        }
+        return admitted
     }
 
     /// Chance of its own for one call, with `count` ticks, so that callers don't wait for each other.
@@ -121,12 +136,17 @@ public final class SyncEngine: Sendable {
     private func write(_ operations: [Operation]) async throws(SyncError) -> [Receipt] {
         let receipts: [Receipt]
         do { receipts = try await store.enqueue(operations) } catch { throw .store(error) }
+        enqueued(receipts)
+        return receipts
+    }
+
+    /// Says that these receipts stand on disk, written by somebody else than ``enqueue(_:)``, such as a transaction of the app's own.
+    public func enqueued(_ receipts: [Receipt]) {
         if hub.isHeard {
             let now = clock.now.wall
-            for receipt in receipts where receipt.outcome == .accepted { hub.tell(.enqueued(id: receipt.id, seq: receipt.seq), at: now) }
+            for receipt in receipts { if let event = Event(of: receipt) { hub.tell(event, at: now) } }
         }
         mailbox.wake()
-        return receipts
     }
 
     /// Stops delivery, durably and for every processor of the store, until ``resume()``. What is on the wire is finished.

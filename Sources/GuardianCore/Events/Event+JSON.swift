@@ -7,8 +7,8 @@ extension Event {
     /// The operation that the event is about.
     public var operationID: OperationID? {
         switch self {
-        case .enqueued(let id, _), .claimed(let id, _), .retryScheduled(let id, _, _, _), .processed(let id, _, _), .failed(let id, _),
-            .conflict(let id, _), .expired(let id):
+        case .enqueued(let id, _), .coalesced(let id, _), .cancelledOut(let id, _), .claimed(let id, _), .retryScheduled(let id, _, _, _),
+            .processed(let id, _, _), .failed(let id, _), .conflict(let id, _), .expired(let id), .conflictResolved(let id, _, _):
             id
         default: nil
         }
@@ -18,13 +18,20 @@ extension Event {
     public var facts: [(String, JSONValue)] {
         switch self {
         case .enqueued(let id, let seq): [("id", .string(id.description)), ("seq", JSONValue(seq))]
+        case .coalesced(let id, let into): [("id", .string(id.description)), ("into", .string(into.description))]
+        case .cancelledOut(let id, let with): [("id", .string(id.description)), ("with", .string(with.description))]
         case .claimed(let id, let attempt): [("id", .string(id.description)), ("attempt", JSONValue(attempt))]
         case .retryScheduled(let id, let due, let backoffMs, let error):
             [("id", .string(id.description)), ("due", .string(due.rfc3339)), ("backoff_ms", JSONValue(backoffMs)), ("error", error.json)]
         case .processed(let id, let latencyMs, let status):
             [("id", .string(id.description)), ("latency_ms", JSONValue(latencyMs)), ("http_status", status.map { JSONValue($0) } ?? .null)]
         case .failed(let id, let error), .conflict(let id, let error): [("id", .string(id.description)), ("error", error.json)]
+        case .conflictResolved(let id, let strategy, let resolution):
+            [("id", .string(id.description)), ("strategy", .string(strategy)), ("resolution", .string(resolution))]
         case .expired(let id): [("id", .string(id.description))]
+        case .rolledBack(let token, let reason): [("txn_token", .string(token)), ("error", reason.json)]
+        case .endingNotTaken(let token, let error): [("txn_token", .string(token)), ("error", .string(error))]
+        case .remoteChanged(let entity): [("entity_type", .string(entity.type)), ("entity_id", .string(entity.id))]
         case .breakerOpened(let forMs): [("for_ms", JSONValue(forMs))]
         case .originHeld(let milliseconds), .clockStepped(let milliseconds): [("milliseconds", JSONValue(milliseconds))]
         case .plagueHeld(let status): [("http_status", JSONValue(status))]

@@ -1,12 +1,24 @@
 /// The one list of things worth telling (spec section 6). Told after the commit they speak of.
 public enum Event: Sendable, Equatable {
     case enqueued(id: OperationID, seq: Int64)
+    /// Folded into one that waits, whose outcome is its own.
+    case coalesced(id: OperationID, into: OperationID)
+    /// A delete and the create that still waited: neither is ever sent.
+    case cancelledOut(id: OperationID, with: OperationID)
     case claimed(id: OperationID, attempt: Int)
     case retryScheduled(id: OperationID, due: Timestamp, backoffMs: Int64, error: LastError)
     case processed(id: OperationID, latencyMs: Int64, httpStatus: Int?)
     case failed(id: OperationID, error: LastError)
     case conflict(id: OperationID, error: LastError)
+    /// A conflict was settled by the route's policy: how (`already_done`, `server`, `sent_again`).
+    case conflictResolved(id: OperationID, strategy: String, resolution: String)
     case expired(id: OperationID)
+    /// An optimistic change was rolled back.
+    case rolledBack(token: String, reason: LastError)
+    /// The app did not take the ending of an optimistic change; it is asked again. `error` is the name of the error's type.
+    case endingNotTaken(token: String, error: String)
+    /// What the upstream is said to have now of an entity.
+    case remoteChanged(EntityKey)
     case breakerOpened(forMs: Int64)
     case breakerProbing
     case breakerClosed
@@ -30,12 +42,18 @@ public enum Event: Sendable, Equatable {
     public var name: String {
         switch self {
         case .enqueued: "enqueued"
+        case .coalesced: "coalesced"
+        case .cancelledOut: "cancelled_out"
         case .claimed: "claimed"
         case .retryScheduled: "retry_scheduled"
         case .processed: "processed"
         case .failed: "failed"
         case .conflict: "conflict"
+        case .conflictResolved: "conflict_resolved"
         case .expired: "expired"
+        case .rolledBack: "rolled_back"
+        case .endingNotTaken: "ending_not_taken"
+        case .remoteChanged: "remote_changed"
         case .breakerOpened: "breaker_opened"
         case .breakerProbing: "breaker_probing"
         case .breakerClosed: "breaker_closed"

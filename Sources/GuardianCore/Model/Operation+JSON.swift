@@ -33,6 +33,14 @@ extension Operation {
         putTime("next_retry_at", nextRetryAt)
         put("backoff_ms", JSONValue(backoffMs))
         if let lastError { put("last_error", lastError.json) }
+        if let server {
+            var found: [JSONValue.Member] = [.init("gone", .bool(server.isGone))]
+            if let etag = server.etag { found.append(.init("etag", .string(etag))) }
+            if includingPayload, let state = server.state {
+                do throws(JSONScanner.Defect) { found.append(.init("state", try JSONValue(parsing: state))) } catch {}
+            }
+            put("server", .object(found))
+        }
         return .object(members)
     }
 }

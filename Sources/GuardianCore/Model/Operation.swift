@@ -67,6 +67,18 @@ public struct Operation: Sendable, Equatable {
     public var crashes: Int
     /// Since when the outcome of an attempt under the present key is unknown: sent, and no answer that settles it. nil when none is.
     public var unknownAt: Timestamp?
+    /// How often it was revised because of a conflict.
+    public var rounds: Int
+    /// The ETag that goes out as `If-Match`: of the state that a revision was made from, or the last one known of the entity.
+    public var ifMatch: String?
+    /// What was found at the upstream when it failed as a conflict: the other side, for a person to choose.
+    public var server: ServerState?
+
+    /// Whether it may be folded into one that waits (see ``Folding``). Asked at enqueue only; a store does not keep it.
+    public var folds = false
+
+    /// What it points to, found at admission. Not stored: the store keeps only what is still to be rewritten.
+    public var references: [Reference] = []
 
     public var orderingKey: String { customOrderingKey ?? entity.orderingKey }
 
@@ -98,6 +110,7 @@ public struct Operation: Sendable, Equatable {
         self.backoffMs = 0
         self.tries = 0
         self.crashes = 0
+        self.rounds = 0
     }
 }
 
@@ -128,7 +141,7 @@ public struct LastError: Sendable, Equatable {
 
 /// What kind of trouble an attempt met: the bounded label of metrics and logs.
 public enum ErrorClass: String, Sendable, CaseIterable {
-    case permanent, transient, network, tls, auth, conflict, upgrade, exhausted, expired
+    case permanent, transient, network, tls, auth, conflict, upgrade, exhausted, expired, dependency
     case crashSuspect = "crash_suspect"
     case inDoubt = "in_doubt"
 }

@@ -7,6 +7,10 @@ public struct Standing: Sendable, Equatable {
     public var behind: OperationID?
     /// Whether it waits for its principal to come back.
     public var isParked: Bool
+    /// Whether it points to an entity whose create is not settled.
+    public var isAwaiting = false
+    /// That create.
+    public var awaits: OperationID?
 
     public init(operation: Operation, isHead: Bool, behind: OperationID? = nil, isParked: Bool = false) {
         self.operation = operation
@@ -22,6 +26,8 @@ public struct Census: Sendable, Equatable {
     public var behind: Int64 = 0
     /// Heads that wait for their principal.
     public var parked: Int64 = 0
+    /// Heads that point to an entity whose create is not settled.
+    public var awaiting: Int64 = 0
     /// Heads whose `notBefore` lies ahead.
     public var notBefore: Int64 = 0
     /// Heads that wait for their retry.
@@ -36,7 +42,7 @@ public struct Census: Sendable, Equatable {
 
     public init() {}
 
-    public var pending: Int64 { behind + parked + notBefore + backoff + due }
+    public var pending: Int64 { behind + parked + awaiting + notBefore + backoff + due }
 }
 
 /// How an operation ended that has left the queue.

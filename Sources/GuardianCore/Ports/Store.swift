@@ -1,5 +1,5 @@
 /// Where operations live. Small ports, each for one caller; every store passes the same contract suite.
-public typealias Store = EnqueueStore & DeliveryStore & LockStore & InspectStore & ExplainStore & RepairStore
+public typealias Store = EnqueueStore & DeliveryStore & LockStore & InspectStore & ExplainStore & RepairStore & OptimisticStore
 
 /// Takes operations in.
 public protocol EnqueueStore: Sendable {
@@ -53,6 +53,8 @@ public protocol ExplainStore: Sendable {
     func ending(of id: OperationID) async throws(StoreError) -> Ending?
     /// All operations of one entity that are stored, in `seq` order, at most `limit`.
     func operations(of entity: EntityKey, limit: Int) async throws(StoreError) -> [Operation]
+    /// The entity under the id that the upstream has given it, where `entity` has a local one; otherwise `entity` itself.
+    func resolve(_ entity: EntityKey) async throws(StoreError) -> EntityKey
     /// What is stored for one principal (its hash), in `seq` order after `afterSeq`, at most `limit`.
     func unsent(for principal: String, afterSeq: Int64, limit: Int) async throws(StoreError) -> [Operation]
 }
@@ -61,6 +63,9 @@ public protocol ExplainStore: Sendable {
 public protocol RepairStore: Sendable {
     /// Puts failed operations back into their lines, at their old place. nil means all. Returns how many.
     func retry(_ ids: [OperationID]?, now: Timestamp) async throws(StoreError) -> Int
+    /// Ends a conflict by a person's choice: with a revision the operation goes back to its old place, to be sent under a new key; without
+    /// one the server's state stands, and it leaves the queue, counted as processed. False when it is no failed conflict.
+    func resolve(_ id: OperationID, _ revision: Settlement.Revision?, now: Timestamp) async throws(StoreError) -> Bool
     /// Takes an operation out of the queue unless it is on the wire.
     func cancel(_ id: OperationID, now: Timestamp) async throws(StoreError) -> CancelAnswer
     /// Removes failed operations for good; they are counted as cleared. Returns how many.
@@ -73,4 +78,9 @@ public protocol RepairStore: Sendable {
     func check() async throws(StoreError) -> CheckReport
     /// Computes lines and heads anew from the operations. Returns how many rows were wrong.
     func rebuildIndex(ordering: Ordering) async throws(StoreError) -> Int
+}
+
+extension ExplainStore {
+    /// For a store that keeps no aliases.
+    public func resolve(_ entity: EntityKey) async throws(StoreError) -> EntityKey { entity }
 }

@@ -84,6 +84,10 @@ public struct ExchangeResult: Sendable {
     public var expired: [OperationID]
     /// Operations that were in hand when a process died three times; they are failed now, as crash suspects.
     public var setAside: [OperationID] = []
+    /// Optimistic changes that have come to their end, in the order of their endings.
+    public var ended: [OptimisticEnding] = []
+    /// Operations of changes that were rolled back with what they depend on; they are failed now, and why.
+    public var steppedOut: [(id: OperationID, reason: LastError)] = []
     /// A crash suspect is claimed, or waits to be: nothing else goes beside it.
     public var isAlone = false
     /// When the next head that waits for a time becomes due.
@@ -132,16 +136,52 @@ public struct Settlement: Sendable, Equatable {
         /// Claimed, not sent, and brought up to a newer version: back to the head of its line with another payload. One that was ever
         /// attempted gets the new key, for what is sent under a key never changes.
         case recast(payload: String, schemaVersion: Int, newKey: UniqueID)
+        /// Refused as a conflict and changed: back to the head of its line, to be sent at once, under a new key.
+        case revised(Revision)
+        /// Refused as a conflict, and the server's state stands: leaves the queue, counted as processed. Its optimistic change is rolled
+        /// back.
+        case overruled
+    }
+
+    /// What a conflict has made of an operation.
+    public struct Revision: Sendable, Equatable {
+        public var payload: String?
+        public var type: String
+        /// The server's state that it was made from; nil leaves the base as it is.
+        public var base: String?
+        public var ifMatch: String?
+        public var newKey: UniqueID
+
+        public init(payload: String?, type: String, base: String?, ifMatch: String?, newKey: UniqueID) {
+            self.payload = payload
+            self.type = type
+            self.base = base
+            self.ifMatch = ifMatch
+            self.newKey = newKey
+        }
     }
 
     public var seq: Int64
     public var id: OperationID
     public var result: Result
+    /// What the upstream said of the entity, for the store to keep.
+    public var server: ServerState?
+    /// The id that the upstream has given to what a create made, when it is another than the local one.
+    public var assignedID: String?
+    /// Whether the answer has that id as a JSON number: references are then written as numbers.
+    public var assignedIsNumber = false
+    /// The body of the answer, when it is to be kept for whoever asks for the outcome.
+    public var answer: String?
 
-    public init(seq: Int64, id: OperationID, result: Result) {
+    public init(
+        seq: Int64, id: OperationID, result: Result, server: ServerState? = nil, assignedID: String? = nil, answer: String? = nil
+    ) {
         self.seq = seq
         self.id = id
         self.result = result
+        self.server = server
+        self.assignedID = assignedID
+        self.answer = answer
     }
 }
 

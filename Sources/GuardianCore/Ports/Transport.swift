@@ -2,6 +2,8 @@
 public protocol Transport: Sendable {
     /// Looks whether `claim`'s operation has had its effect already, without changing anything (spec section 4, doubt).
     func look(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Look
+    /// Gets `claim`'s entity as the upstream has it now, to settle a conflict. Changes nothing.
+    func fetch(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Fetch
     /// Sends `claim`'s operation; gives up after `timeoutMs`. `token` is the credential in force, if there is one.
     func send(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Outcome
 }
@@ -9,6 +11,21 @@ public protocol Transport: Sendable {
 extension Transport {
     /// A transport that can't look can't tell.
     public func look(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Look { .unclear("this transport can't look") }
+}
+
+extension Transport {
+    /// A transport that can't fetch leaves conflicts to a person.
+    public func fetch(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Fetch {
+        .failed(.unsendable(LastError(class: .conflict, code: "NO_FETCH", message: "this transport can't fetch what is there")))
+    }
+}
+
+/// What a fetch at the upstream found.
+public enum Fetch: Sendable, Equatable {
+    case present(JSONValue, etag: String?)
+    case gone
+    /// The upstream did not answer, or not now.
+    case failed(Outcome)
 }
 
 /// What a look at the upstream found.
@@ -28,13 +45,26 @@ public struct Token: Sendable, Equatable, ExpressibleByStringInterpolation {
     public var value: String
     /// Whose operations it may carry beside those of nobody; nil means those of nobody only.
     public var principal: String?
+    /// Milliseconds until another should be asked for, because this one is about to end; nil when nobody says.
+    public var renewInMs: Int64?
 
-    public init(_ value: String, principal: String? = nil) {
+    public init(_ value: String, principal: String? = nil, renewInMs: Int64? = nil) {
         self.value = value
         self.principal = principal
+        self.renewInMs = renewInMs
     }
 
     public init(stringLiteral value: String) { self.init(value) }
+
+    /// The same credential of the same principal, whenever it ends.
+    public static func == (one: Token, other: Token) -> Bool { one.value == other.value && one.principal == other.principal }
+}
+
+/// Never shows the credential.
+extension Token: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public var description: String { "***" }
+    public var debugDescription: String { description }
+    public var customMirror: Mirror { Mirror(self, children: ["value": "***", "renewInMs": renewInMs as Any]) }
 }
 
 /// Where tokens come from.

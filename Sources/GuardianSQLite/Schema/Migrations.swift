@@ -1,6 +1,7 @@
 internal import GRDB
 
-/// The store's schema, as append-only named migrations: one that has been released is never changed.
+/// The store's schema, as append-only named migrations: one that has been released is never changed. Everything is named `guardian…`, so that
+/// an app may keep its own tables, and its own migrations, in the same file.
 ///
 /// **The invariants of the queue**, which every transaction keeps and `check` verifies:
 /// 1. A *line* is the set of rows with the same `line` and `status < 2`, a doubly linked list: `next` of one is the number of the row
@@ -11,21 +12,25 @@ internal import GRDB
 /// 4. Failed rows (`status = 2`) stand in no line and have `head = 0`.
 /// 5. The table `line` names the last row of each line. An entry whose row has left its line says that nobody stands in it.
 /// 6. `due_at` is 0 for a row that waits for no time, `not_before` for one that never failed, `next_retry_at` for one that did, and
-///    `Parking.due` for a pending one whose principal is not signed in.
+///    `Parking.due` for a pending one whose principal is not signed in, and `Parking.awaiting` for a pending one that has rows in
+///    `reference`, whoever is signed in.
 /// 7. The one row of `books` changes in the transaction of what it counts: accepted = rows + processed + coalesced + cancelled +
 ///    expired + cleared, and `failed` is the number of rows with status 2.
 /// 8. `entity_line` is the hash of the entity where `line` is that of another key, NULL elsewhere: finding an entity costs the others nothing.
 /// 9. `next_seq` is greater than every `seq` ever given; a number is never given twice.
+/// 10. `guardian_open_create` names the stored creates whose entities may still get another id, failed ones too. `reference` names what other stored
+///     operations, pending or failed, point to one of them that is older. Both are empty where no route assigns ids. An `alias` is written
+///     when such a create is settled and no younger one of the same local id is stored.
 ///
 /// The cost of a claim does not grow with the queue: `operation_head` holds heads only, in the order in which they are claimed, and each row
 /// knows the next of its line. Claim and settle write near the oldest rows only; an index by line would make them write all over the file.
 enum Migrations {
     static var all: DatabaseMigrator {
         var migrator = DatabaseMigrator()
-        migrator.registerMigration("0001-queue") { db in
+        migrator.registerMigration("guardian-0001-queue") { db in
             try db.execute(
                 sql: """
-                    CREATE TABLE operation (
+                    CREATE TABLE guardian_operation (
                         seq INTEGER PRIMARY KEY,
                         id NOT NULL UNIQUE,
                         line INTEGER NOT NULL,
@@ -66,13 +71,13 @@ enum Migrations {
                         crashes INTEGER,
                         unknown_at INTEGER
                     );
-                    CREATE TABLE line (line INTEGER PRIMARY KEY, last INTEGER NOT NULL);
-                    CREATE INDEX operation_head ON operation(status, priority, due_at, seq) WHERE head = 1;
-                    CREATE INDEX operation_failed ON operation(seq) WHERE status = 2;
-                    CREATE INDEX operation_failed_line ON operation(line, seq) WHERE status = 2;
-                    CREATE INDEX operation_entity ON operation(entity_line, seq) WHERE entity_line IS NOT NULL;
-                    CREATE INDEX operation_principal ON operation(principal, seq) WHERE principal IS NOT NULL;
-                    CREATE TABLE ledger (
+                    CREATE TABLE guardian_line (line INTEGER PRIMARY KEY, last INTEGER NOT NULL);
+                    CREATE INDEX guardian_operation_head ON guardian_operation(status, priority, due_at, seq) WHERE head = 1;
+                    CREATE INDEX guardian_operation_failed ON guardian_operation(seq) WHERE status = 2;
+                    CREATE INDEX guardian_operation_failed_line ON guardian_operation(line, seq) WHERE status = 2;
+                    CREATE INDEX guardian_operation_entity ON guardian_operation(entity_line, seq) WHERE entity_line IS NOT NULL;
+                    CREATE INDEX guardian_operation_principal ON guardian_operation(principal, seq) WHERE principal IS NOT NULL;
+                    CREATE TABLE guardian_ledger (
                         number INTEGER PRIMARY KEY,
                         id NOT NULL UNIQUE,
                         seq INTEGER NOT NULL,
@@ -82,23 +87,76 @@ enum Migrations {
                         merged_into,
                         answer TEXT
                     );
-                    CREATE TABLE books (
+                    CREATE TABLE guardian_books (
                         only INTEGER PRIMARY KEY CHECK (only = 1),
                         accepted INTEGER NOT NULL, processed INTEGER NOT NULL, coalesced INTEGER NOT NULL, cancelled INTEGER NOT NULL,
                         expired INTEGER NOT NULL, cleared INTEGER NOT NULL, failed INTEGER NOT NULL, next_seq INTEGER NOT NULL
                     );
-                    INSERT INTO books VALUES (1, 0, 0, 0, 0, 0, 0, 0, 1);
-                    CREATE TABLE lock (
+                    INSERT INTO guardian_books VALUES (1, 0, 0, 0, 0, 0, 0, 0, 1);
+                    CREATE TABLE guardian_lock (
                         only INTEGER PRIMARY KEY CHECK (only = 1),
                         epoch INTEGER NOT NULL, owner TEXT, heartbeat_at INTEGER NOT NULL, acquired_at INTEGER NOT NULL
                     );
-                    INSERT INTO lock VALUES (1, 0, NULL, 0, 0);
-                    CREATE TABLE upstream (
+                    INSERT INTO guardian_lock VALUES (1, 0, NULL, 0, 0);
+                    CREATE TABLE guardian_upstream (
                         only INTEGER PRIMARY KEY CHECK (only = 1), open_until INTEGER, hold_until INTEGER, trips INTEGER NOT NULL,
                         plague_since INTEGER, plague_status INTEGER
                     );
-                    CREATE TABLE pause (reason TEXT PRIMARY KEY) WITHOUT ROWID;
-                    CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+                    CREATE TABLE guardian_pause (reason TEXT PRIMARY KEY) WITHOUT ROWID;
+                    CREATE TABLE guardian_setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+                    """)
+        }
+        migrator.registerMigration("guardian-0002-two-sides") { db in
+            try db.execute(
+                sql: """
+                    ALTER TABLE guardian_operation ADD COLUMN rounds INTEGER;
+                    ALTER TABLE guardian_operation ADD COLUMN if_match TEXT;
+                    ALTER TABLE guardian_operation ADD COLUMN server_etag TEXT;
+                    ALTER TABLE guardian_operation ADD COLUMN server_gone INTEGER;
+                    ALTER TABLE guardian_operation ADD COLUMN server_state TEXT;
+                    CREATE INDEX guardian_operation_token ON guardian_operation(txn_token, seq) WHERE txn_token IS NOT NULL;
+                    CREATE TABLE guardian_entity (line INTEGER PRIMARY KEY, at INTEGER NOT NULL, etag TEXT, gone INTEGER NOT NULL, state TEXT);
+                    CREATE TABLE guardian_optimistic (
+                        number INTEGER PRIMARY KEY,
+                        token TEXT NOT NULL UNIQUE,
+                        entity_type TEXT NOT NULL,
+                        entity_id TEXT NOT NULL,
+                        original TEXT,
+                        depends_on TEXT,
+                        registered_at INTEGER NOT NULL,
+                        standing INTEGER NOT NULL
+                    );
+                    CREATE INDEX guardian_optimistic_entity ON guardian_optimistic(entity_type, entity_id);
+                    CREATE INDEX guardian_optimistic_dependent ON guardian_optimistic(depends_on) WHERE depends_on IS NOT NULL;
+                    CREATE TABLE guardian_optimistic_ending (
+                        number INTEGER PRIMARY KEY AUTOINCREMENT,
+                        token TEXT NOT NULL,
+                        entity_type TEXT NOT NULL,
+                        entity_id TEXT NOT NULL,
+                        original TEXT,
+                        depends_on TEXT,
+                        at INTEGER NOT NULL,
+                        error_class TEXT,
+                        error_code TEXT,
+                        error_status INTEGER,
+                        error_message TEXT,
+                        state TEXT
+                    );
+                    CREATE TABLE guardian_alias (
+                        entity_type TEXT NOT NULL, local_id TEXT NOT NULL, server_id TEXT NOT NULL, is_number INTEGER NOT NULL,
+                        at INTEGER NOT NULL, PRIMARY KEY (entity_type, local_id)
+                    ) WITHOUT ROWID;
+                    CREATE INDEX guardian_alias_age ON guardian_alias(at);
+                    CREATE TABLE guardian_open_create (
+                        entity_type TEXT NOT NULL, entity_id TEXT NOT NULL, seq INTEGER NOT NULL,
+                        PRIMARY KEY (entity_type, entity_id, seq)
+                    ) WITHOUT ROWID;
+                    CREATE UNIQUE INDEX guardian_open_create_seq ON guardian_open_create(seq);
+                    CREATE TABLE guardian_reference (
+                        entity_type TEXT NOT NULL, entity_id TEXT NOT NULL, seq INTEGER NOT NULL, field TEXT NOT NULL,
+                        PRIMARY KEY (entity_type, entity_id, seq, field)
+                    ) WITHOUT ROWID;
+                    CREATE INDEX guardian_reference_seq ON guardian_reference(seq);
                     """)
         }
         return migrator

@@ -40,6 +40,57 @@ extension StoreContract {
             try contract.expect(books.cancelled, 3, "cancelled")
             try contract.expect(books.failed, 0, "failed")
         },
+        Check(name: "a conflict keeps both sides, and goes back as it was chosen: under a new key, over the state that was seen") {
+            contract in
+            try await contract.enqueue(["a", "a"])
+            let fence = try await contract.acquire()
+            let claim = try await contract.claim(fence)[0]
+            let conflict = LastError(class: .conflict, code: "VERSION", httpStatus: 412, message: "")
+            let found = ServerState(state: #"{"n":9}"#, etag: "\"v9\"")
+            let settlement = Settlement(seq: claim.seq, id: claim.operation.id, result: .failed(conflict), server: found)
+            _ = try await contract.store.exchange(Exchange(fence: fence, now: start, settlements: [settlement]))
+            let stored = try await contract.store.operation(.text("a-0"))
+            try contract.expect(stored?.server, found, "the other side")
+            let key = fresh()
+            let revision = stored?.revision(for: .payload(#"{"n":10}"#), newKey: key)
+            try contract.expect(try await contract.store.resolve(.text("a-1"), revision, now: start), false, "resolved one that waits")
+            try contract.expect(try await contract.store.resolve(.text("a-0"), revision, now: start), true, "resolved")
+            let again = try await contract.claim(fence)
+            try contract.expect(contract.names(again), ["a-0"], "the head")
+            let operation = again[0].operation
+            try contract.expect([operation.payload, operation.base, operation.ifMatch], [#"{"n":10}"#, #"{"n":9}"#, "\"v9\""], "content")
+            try contract.expect(operation.idempotencyKey, key, "key")
+            try contract.expect(try await contract.store.check().problems, [], "problems")
+        },
+        Check(name: "a conflict that lets the server's state stand leaves the queue as processed") { contract in
+            try await contract.enqueue(["a"])
+            let fence = try await contract.acquire()
+            let conflict = LastError(class: .conflict, code: "VERSION", httpStatus: 412, message: "")
+            try await contract.settle(try await contract.claim(fence), .failed(conflict), fence)
+            try contract.expect(try await contract.store.resolve(.text("a-0"), nil, now: start), true, "resolved")
+            let books = try await contract.store.books()
+            try contract.expect([books.processed, books.failed, books.pending], [1, 0, 0], "processed, failed, pending")
+            try contract.expect(try await contract.store.ending(of: .text("a-0")), .processed(answer: nil), "ending")
+        },
+        Check(name: "a revised operation is claimed at once, in its old place, and the ETag of an entity goes out with the next") {
+            contract in
+            try await contract.enqueue(["a", "a"])
+            let fence = try await contract.acquire()
+            let key = fresh()
+            let first = try await contract.claim(fence)[0]
+            let revision = Settlement.Revision(payload: "{}", type: "update", base: nil, ifMatch: "\"v2\"", newKey: key)
+            let revised = Settlement(seq: first.seq, id: first.operation.id, result: .revised(revision))
+            _ = try await contract.store.exchange(Exchange(fence: fence, now: start, settlements: [revised]))
+            let again = try await contract.claim(fence)[0]
+            try contract.expect(again.operation.id, first.operation.id, "the head")
+            try contract.expect([again.operation.rounds, again.operation.tries], [1, 1], "rounds, tries")
+            try contract.expect(again.operation.ifMatch, "\"v2\"", "If-Match")
+            let done = Settlement(
+                seq: again.seq, id: again.operation.id, result: .processed, server: ServerState(etag: "\"v3\""), answer: #"{"id":1}"#)
+            _ = try await contract.store.exchange(Exchange(fence: fence, now: start, settlements: [done]))
+            try contract.expect(try await contract.store.ending(of: .text("a-0")), .processed(answer: #"{"id":1}"#), "answer")
+            try contract.expect(try await contract.claim(fence).first?.operation.ifMatch, "\"v3\"", "If-Match of the next")
+        },
         Check(name: "cancelling a head lets the next of its line go") { contract in
             try await contract.enqueue(["a", "a"])
             _ = try await contract.store.cancel(.text("a-0"), now: start)
@@ -96,4 +147,9 @@ extension StoreContract {
             try contract.expect(contract.names(try await contract.claim(fence)), ["a-0"], "one line")
         },
     ]
+
+    private static func fresh() -> UniqueID {
+        var random = SystemRandomNumberGenerator()
+        return UniqueID.v4(using: &random)
+    }
 }

@@ -29,7 +29,9 @@ public struct StoreContract: Sendable {
     }
 
     /// All checks.
-    public static let checks: [Check] = enqueueChecks + claimChecks + settleChecks + lockChecks + repairChecks + explainChecks
+    public static let checks: [Check] =
+        enqueueChecks + claimChecks + settleChecks + lockChecks + repairChecks + explainChecks
+        + optimisticChecks + coalesceChecks + aliasChecks
 
     /// Runs one check; throws a ``Violation`` or what the store threw.
     public func run(_ check: Check) async throws {

@@ -4,7 +4,10 @@ extension MemoryQueue {
     mutating func exchange(_ exchange: Exchange) throws(StoreError) -> ExchangeResult {
         try check(exchange.fence)
         var result = ExchangeResult()
-        for settlement in exchange.settlements { result.settled.append(settle(settlement, exchange)) }
+        for settlement in exchange.settlements {
+            let isSettled = settle(settlement, exchange, &result)
+            result.settled.append(isSettled)
+        }
         if let health = exchange.health { self.health = health }
         for (pause, active) in exchange.pauses { set(pause, active) }
         if let signedIn = exchange.signedIn { signIn(signedIn) }
@@ -13,18 +16,29 @@ extension MemoryQueue {
         return result
     }
 
-    private mutating func settle(_ settlement: Settlement, _ exchange: Exchange) -> Bool {
+    private mutating func settle(_ settlement: Settlement, _ exchange: Exchange, _ result: inout ExchangeResult) -> Bool {
         let seq = settlement.seq
         guard var row = rows[seq], row.operation.status == .processing, row.epoch == exchange.fence.epoch else { return false }
         row.epoch = nil
         row.operation.status = .pending
         row.operation.updatedAt = exchange.now
         switch settlement.result {
-        case .processed:
+        case .processed, .overruled:
+            if let server = settlement.serverID {
+                adopt(seq, server, at: exchange.now)
+                row.operation.entity.id = server.text
+            }
+            hear(settlement.server, of: row.operation.entity)
+            if settlement.result == .processed, settlement.server?.state == nil { foldIntoState(row.operation) }
             remove(seq)
             books.processed += 1
-            remember(settlement.id, seq, .processed(answer: nil), at: exchange.now)
+            remember(settlement.id, seq, .processed(answer: settlement.answer), at: exchange.now)
+            let departure: Departure = settlement.result == .overruled ? .overruled : .processed
+            endOptimistic(row.operation.txnToken, departure, state: settlement.server?.state, &result)
             return true
+        case .revised(let revision):
+            hear(settlement.server, of: row.operation.entity)
+            row.operation.revise(revision)
         case .retry(let due, let backoffMs, let error, let charged, let mark, let unknownAt):
             row.operation.unknownAt = unknownAt
             row.operation.crashes = 0
@@ -41,6 +55,8 @@ extension MemoryQueue {
             row.operation.tries += 1
             row.operation.attemptCount += 1
             row.operation.lastError = error
+            row.operation.server = settlement.server
+            hear(settlement.server, of: row.operation.entity)
             books.failed += 1
             leaveLine(seq)
         case .unsent: row.operation.lastAttemptAt = row.attemptedBefore
@@ -57,6 +73,9 @@ extension MemoryQueue {
         if row.operation.status == .pending { row.due = due(of: row.operation) }
         claimed[row.line] = nil
         rows[seq] = row
+        if case .failed(let error) = settlement.result {
+            endOptimistic(row.operation.txnToken, .failed(error), state: settlement.server?.state, &result)
+        }
         return true
     }
 
@@ -97,10 +116,15 @@ extension MemoryQueue {
                     remember(row.operation.id, row.operation.seq, .expired, at: exchange.now)
                     result.expired.append(row.operation.id)
                     expired = true
+                    endOptimistic(row.operation.txnToken, .expired, &result)
+                    // What depends on it leaves its line: the heads are to be read anew.
+                    if row.operation.txnToken != nil { break }
                 } else if row.operation.crashes >= Operation.mostCrashes {
                     setAside(row)
                     result.setAside.append(row.operation.id)
                     expired = true
+                    endOptimistic(row.operation.txnToken, .failed(.crashSuspect), &result)
+                    if row.operation.txnToken != nil { break }
                 } else if row.operation.crashes > 0 {
                     // Alone, so that the next crash tells which it was.
                     result.isAlone = true
@@ -135,6 +159,33 @@ extension MemoryQueue {
         row.operation.updatedAt = exchange.now
         rows[row.operation.seq] = row
         claimed[row.line] = row.operation.seq
-        return Claim(operation: row.operation, fence: exchange.fence)
+        var claimed = row.operation
+        if claimed.ifMatch == nil, claimed.type != "create", claimed.customOrderingKey == nil {
+            claimed.ifMatch = entities[claimed.entity]?.etag
+        }
+        return Claim(operation: claimed, fence: exchange.fence)
+    }
+
+    /// Keeps what the upstream has told of an entity.
+    mutating func hear(_ server: ServerState?, of entity: EntityKey) {
+        guard var server else { return }
+        if server.state == nil, !server.isGone { server.state = entities[entity]?.state }
+        entities[entity] = server
+    }
+}
+
+extension Operation {
+    /// What a conflict has made of it: due at once, under a new key, and no outcome of that is unknown.
+    mutating func revise(_ revision: Settlement.Revision) {
+        payload = revision.payload
+        type = revision.type
+        base = revision.base ?? base
+        ifMatch = revision.ifMatch
+        idempotencyKey = revision.newKey
+        rounds += 1
+        tries += 1
+        nextRetryAt = nil
+        unknownAt = nil
+        crashes = 0
     }
 }

@@ -35,6 +35,25 @@ extension MemoryQueue {
         return true
     }
 
+    mutating func resolve(_ id: OperationID, _ revision: Settlement.Revision?, now: Timestamp) -> Bool {
+        guard let seq = ids[id], var row = rows[seq], row.operation.status == .failed, row.operation.lastError?.class == .conflict else {
+            return false
+        }
+        guard let revision else {
+            books.failed -= 1
+            books.processed += 1
+            remove(seq)
+            remember(id, seq, .processed(answer: nil), at: now)
+            endOptimistic(row.operation.txnToken, .overruled)
+            return true
+        }
+        row.operation.revise(revision)
+        row.operation.rounds = 0
+        row.operation.server = nil
+        rows[seq] = row
+        return retry(id, now: now)
+    }
+
     mutating func cancel(_ id: OperationID, now: Timestamp) -> CancelAnswer {
         guard let seq = ids[id], let row = rows[seq] else { return .notFound }
         if row.operation.status == .processing { return .inFlight }
@@ -42,19 +61,22 @@ extension MemoryQueue {
         books.cancelled += 1
         remove(seq)
         remember(id, seq, .cancelled, at: now)
+        endOptimistic(row.operation.txnToken, .cancelled)
         return row.operation.lastAttemptAt == nil ? .neverSent : .mayHaveApplied
     }
 
     mutating func clearFailed() -> Int {
-        let failed = rows.values.filter { $0.operation.status == .failed }.map(\.operation.seq)
-        for seq in failed { remove(seq) }
+        let failed = all { $0.status == .failed }
+        for operation in failed { remove(operation.seq) }
         books.failed -= Int64(failed.count)
         books.cleared += Int64(failed.count)
+        for token in failed.compactMap(\.txnToken) { endOptimistic(token, .cleared) }
         return failed.count
     }
 
     mutating func sweepLedger(before: Timestamp, limit: Int) -> Int {
         let old = ledgerOrder.prefix(limit).prefix { id in ledger[id].map { $0.at < before } ?? true }
+        sweepAliases(before: before)
         for id in old { ledger[id] = nil }
         ledgerOrder.removeFirst(old.count)
         return old.count
@@ -86,6 +108,7 @@ extension MemoryQueue {
         if Int64(claimed.count) != report.processing { report.problems.append("claims that are no one's") }
         if report.gap != 0 { report.problems.append("the books do not balance: unaccounted for \(report.gap)") }
         if report.failed != books.failed { report.problems.append("the books say \(books.failed) failed; there are \(report.failed)") }
+        report.problems += aliasProblems
         return report
     }
 

@@ -32,14 +32,24 @@ struct MemoryQueue {
     var ledgerOrder: [OperationID] = []
     var books = Books()
     var nextSeq: Int64 = 1
+    var localIDs = LocalIDs()
     var epoch: Int64 = 0
     var lock: LockState?
     var deadOwners: Set<String> = []
     var health: OriginHealth?
     var pauses: Set<Pause> = []
     var signedIn = SignedIn.nobody
+    /// What the upstream has told of entities.
+    var entities: [EntityKey: ServerState] = [:]
+    var optimism = Optimism()
 
-    init(ordering: Ordering) { self.ordering = ordering }
+    /// What becomes of a new operation and the last of its line.
+    let folding: @Sendable (Operation, Operation) -> Folding.Decision
+
+    init(ordering: Ordering, folding: @escaping @Sendable (Operation, Operation) -> Folding.Decision) {
+        self.ordering = ordering
+        self.folding = folding
+    }
 
     var currentBooks: Books {
         var books = books
@@ -54,7 +64,12 @@ struct MemoryQueue {
         if let seq = ids[operation.id] ?? ledger[operation.id]?.seq {
             return Receipt(id: operation.id, seq: seq, outcome: .duplicate)
         }
+        let operation = resolved(operation)
+        if let receipt = fold(operation) { return receipt }
+        let awaited = awaited(by: operation)
         var stored = operation
+        stored.references = []
+        stored.folds = false
         stored.seq = nextSeq
         stored.status = .pending
         nextSeq += 1
@@ -62,6 +77,8 @@ struct MemoryQueue {
         rows[stored.seq] = Row(operation: stored, line: line, due: due(of: operation))
         ids[stored.id] = stored.seq
         lines[line, default: []].append(stored.seq)
+        keep(awaited, stored.seq)
+        if operation.opensLocalID { openLocalID(of: stored) }
         books.accepted += 1
         return Receipt(id: stored.id, seq: stored.seq, outcome: .accepted)
     }
@@ -77,10 +94,12 @@ struct MemoryQueue {
     mutating func remove(_ seq: Int64) {
         leaveLine(seq)
         if let row = rows.removeValue(forKey: seq) { ids[row.operation.id] = nil }
+        forgetReferences(seq)
     }
 
-    /// From when a pending operation may be claimed, as far as it is up to itself and its principal.
+    /// From when a pending operation may be claimed, as far as it is up to itself, what it points to and its principal.
     func due(of operation: Operation) -> Int64 {
+        if localIDs.references[operation.seq] != nil { return Self.awaiting }
         if let principal = operation.principal, principal != signedIn.hash { return Self.parked }
         return max(0, (operation.nextRetryAt ?? operation.notBefore)?.milliseconds ?? 0)
     }

@@ -5,10 +5,15 @@ import Synchronization
 ///
 /// For tests of an app and for the simulator. It passes the same contract suite as the others. Claims and inspection walk every line,
 /// so it is meant for thousands of operations, not millions.
-public final class MemoryStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, ExplainStore, RepairStore {
+public final class MemoryStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, ExplainStore, RepairStore, OptimisticStore {
     private let state: Mutex<MemoryQueue>
 
-    public init(ordering: Ordering = .entity) { state = Mutex(MemoryQueue(ordering: ordering)) }
+    public convenience init(ordering: Ordering = .entity) { self.init(ordering: ordering) { Folding().decide($0, behind: $1) } }
+
+    /// With another rule for the new operation and the last of its line: how a test sees whether a wrong one is noticed.
+    package init(ordering: Ordering = .entity, folding: @escaping @Sendable (Operation, Operation) -> Folding.Decision) {
+        state = Mutex(MemoryQueue(ordering: ordering, folding: folding))
+    }
 
     /// Says that the process of `owner` has died: its lock may be taken at once.
     public func processDied(owner: String) { state.withLock { _ = $0.deadOwners.insert(owner) } }
@@ -85,11 +90,34 @@ public final class MemoryStore: EnqueueStore, DeliveryStore, LockStore, InspectS
     public func ending(of id: OperationID) async throws(StoreError) -> Ending? { state.withLock { $0.ledger[id]?.ending } }
 
     public func operations(of entity: EntityKey, limit: Int) async throws(StoreError) -> [Operation] {
-        state.withLock { state in Array(state.all { $0.entity == entity }.prefix(limit)) }
+        state.withLock { state in
+            let entity = state.resolve(entity)
+            return Array(state.all { $0.entity == entity }.prefix(limit))
+        }
     }
+
+    public func resolve(_ entity: EntityKey) async throws(StoreError) -> EntityKey { state.withLock { $0.resolve(entity) } }
 
     public func unsent(for principal: String, afterSeq: Int64, limit: Int) async throws(StoreError) -> [Operation] {
         state.withLock { state in Array(state.all { $0.principal == principal && $0.seq > afterSeq }.prefix(limit)) }
+    }
+
+    public func register(_ change: OptimisticChange, now: Timestamp) async throws(StoreError) { state.withLock { $0.register(change) } }
+
+    public func endings(after: Int64, limit: Int) async throws(StoreError) -> [OptimisticEnding] {
+        state.withLock { state in Array(state.optimism.endings.filter { $0.number > after }.prefix(limit)) }
+    }
+
+    public func forgetEnding(_ number: Int64) async throws(StoreError) {
+        state.withLock { state in state.optimism.endings.removeAll { $0.number == number } }
+    }
+
+    public func withdraw(txnToken: String, now: Timestamp) async throws(StoreError) -> Bool { state.withLock { $0.withdraw(txnToken) } }
+
+    public func view(of entity: EntityKey) async throws(StoreError) -> EntityView { state.withLock { $0.view(of: entity) } }
+
+    public func saveRemote(_ states: [RemoteState], now: Timestamp) async throws(StoreError) -> [Bool] {
+        state.withLock { state in states.map { state.saveRemote($0) } }
     }
 
     public func retry(_ ids: [OperationID]?, now: Timestamp) async throws(StoreError) -> Int {
@@ -97,6 +125,10 @@ public final class MemoryStore: EnqueueStore, DeliveryStore, LockStore, InspectS
             let wanted = ids ?? state.rows.values.map(\.operation.id)
             return wanted.count { state.retry($0, now: now) }
         }
+    }
+
+    public func resolve(_ id: OperationID, _ revision: Settlement.Revision?, now: Timestamp) async throws(StoreError) -> Bool {
+        state.withLock { $0.resolve(id, revision, now: now) }
     }
 
     public func cancel(_ id: OperationID, now: Timestamp) async throws(StoreError) -> CancelAnswer {

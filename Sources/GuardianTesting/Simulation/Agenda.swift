@@ -12,6 +12,7 @@ struct Agenda {
         case arrive(Request)
         case attemptEnds(Request, Outcome)
         case looked(Request, Look)
+        case fetched(Request, Fetch)
         case tokenAnswer(Incarnation)
         case thaw(process: Int)
         case trouble(Trouble)
@@ -43,7 +44,8 @@ struct Agenda {
     }
 
     enum Trouble {
-        case freeze, clockJump, expireLogin, forceRelease, pause, resume, cancel, drain, askForUpgrade, breakTLS, switchUser, end, lift
+        case freeze, clockJump, expireLogin, forceRelease, pause, resume, cancel, drain, askForUpgrade, breakTLS, switchUser, upgradeBuild,
+            end, lift
     }
 
     private struct Entry {

@@ -28,8 +28,17 @@ extension SimulatedWorld {
         public var storms: [Range<Int64>] = []
         /// Spans during which a gateway forbids everything (403).
         public var gateways: [Range<Int64>] = []
-        /// How long the upstream remembers keys.
+        /// Spans during which a stranger answers in the upstream's place: a captive portal, a proxy.
+        public var portals: [Range<Int64>] = []
+        /// How long the upstream remembers keys, and how long processors rely on that: less, by what the network may delay.
+        /// A copy of what the upstream has refused may come when its key is forgotten, so no copies and no clock that jumps beside.
         public var keyMemoryMs: Int64 = 86_400_000
+        public var idempotencyWindowMs: Int64 = 86_400_000
+        /// Operations of version 1, while newer builds cast to version 2; and from when on processes start as a newer build, the older ones
+        /// being asked to end. A look can't see what is still on the wire, so nothing may be there when a new build begins: no crashes,
+        /// copies or forced releases beside.
+        public var outdated = 0.0
+        public var upgradeAt: Int64?
         /// How many times each of these happens, at a random moment.
         public var freezes = 0
         public var clockJumps = 0
@@ -56,9 +65,13 @@ extension SimulatedWorld {
         public var checkEvery = 1
         /// Operations that the upstream never takes: 422, 409, or 500 while there is trouble.
         public var poison = 0.0
+        /// How conflicts (409) are settled.
+        public var conflicts = ConflictPolicy.manual
         /// Operations that must wait for a time, end at a time, or go first.
         public var dated = 0.0
         public var urgent = 0.0
+        /// Operations that may be folded into one that waits; where there are any, they also create and delete.
+        public var folds = 0.0
 
         public init() {}
 
@@ -92,11 +105,22 @@ extension SimulatedWorld {
             upgradesAsked = times(0.05, 1)
             tlsFailures = times(0.1, 4)
             poison = often(0.3, 0.3)
+            conflicts = [.manual, .clientWins, .serverWins][Int.random(in: 0..<3, using: &random)]
             dated = often(0.3, 0.3)
             urgent = often(0.3, 0.5)
             owned = often(0.3, 0.8)
             userSwitches = owned > 0 ? Int.random(in: 1...4, using: &random) : 0
             killers = times(0.1, 1)
+            if random.unit() < 0.3 { portals = [Self.span(in: troubleMs, &random)] }
+            if random.unit() < 0.3, clockJumps == 0, duplicates == 0 {
+                idempotencyWindowMs = Int64.random(in: 10_000...300_000, using: &random)
+                keyMemoryMs = idempotencyWindowMs + 100_000
+            }
+            if random.unit() < 0.5, duplicates == 0, crashes == 0, forcedReleases == 0, killers == 0 {
+                outdated = random.unit()
+                upgradeAt = Int64.random(in: 0..<troubleMs, using: &random)
+            }
+            folds = often(0.3, 1)
         }
 
         private static func span(in length: Int64, _ random: inout Xoshiro256) -> Range<Int64> {

@@ -4,6 +4,8 @@ import GuardianCore
 struct SimulatedProcess {
     var life = 0
     var processor: Processor?
+    /// Whether it is of the newer build, which casts operations of version 1.
+    var isUpgraded = false
     var random = Xoshiro256(seed: 0)
     /// When its latest tick is due.
     var tickAt: Int64 = 0

@@ -22,6 +22,10 @@ struct SimulatedUpstream {
     var asksForUpgrade = false
     var tlsFailures = 0
 
+    /// Of the state that a conflicting operation has not seen.
+    static let etag = "\"theirs\""
+    static let theirs: JSONValue = ["n": "theirs"]
+
     func hasApplied(_ id: OperationID) -> Bool { effects[id] != nil }
 
     /// Applies the effect of an operation unless its key is remembered. Returns whether it did.
@@ -33,8 +37,9 @@ struct SimulatedUpstream {
     }
 
     /// The answer when nothing else is wrong, and whether the effect stands afterwards.
-    func judge(_ verdict: Verdict, isTroubled: Bool) -> Outcome {
+    func judge(_ verdict: Verdict, _ operation: Operation, isTroubled: Bool) -> Outcome {
         switch verdict {
+        case .conflict where operation.ifMatch == Self.etag: .accepted(Answer(status: 200))
         case .fine, .killer: .accepted(Answer(status: 200))
         case .refusedForGood: .refused(.permanent, Answer(status: 422, code: "INVALID"))
         case .conflict: .refused(.conflict, Answer(status: 409, code: "VERSION"))

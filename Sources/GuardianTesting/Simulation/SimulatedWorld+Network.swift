@@ -7,13 +7,8 @@ extension SimulatedWorld {
         if processes[sender].open.values.contains(where: { script.ordering.line(for: $0.claim.operation.orderingKey) == line }) {
             judge.violated("two requests of one process in a line: seq \(request.claim.seq)")
         }
-        if let principal = request.claim.operation.principal, request.token != "token-\(principal)-\(upstream.validToken)",
-            request.token?.hasPrefix("token-\(principal)-") != true
-        {
-            judge.violated("seq \(request.claim.seq) of \(principal) was sent with \(request.token ?? "no token")")
-        }
         processes[sender].open[request.attempt] = request
-        judge.sent(request.claim.seq)
+        judge.sent(request.claim, token: request.token, build: processes[sender].isUpgraded ? 2 : nil)
         if judge.record(of: request.claim.seq)?.verdict == .refusedForGood { report.attemptsOfBadWrites += 1 }
         if judge.record(of: request.claim.seq)?.verdict == .killer { return agenda.add(.attemptEnds(request, .interrupted), at: now + 1) }
         let timeout = now + request.timeoutMs
@@ -51,7 +46,14 @@ extension SimulatedWorld {
         if isTroubled, chance(script.duplicates) { agenda.add(.attemptEnds(request, outcome), at: delay(200...400)) }
     }
 
+    /// Whether somebody else answers in the upstream's place.
+    private var isPortal: Bool { script.portals.contains { $0.contains(now) } }
+
+    /// What a transport makes of a stranger's page.
+    private static let stranger = Outcome.unanswered(.foreign, detail: "HTML where JSON was due")
+
     private mutating func answer(_ request: Agenda.Request) -> Outcome {
+        if isPortal { return Self.stranger }
         if let token = request.token, !token.hasSuffix("-\(upstream.validToken)") { return .refused(.auth, Answer(status: 401)) }
         if script.gateways.contains(where: { $0.contains(now) }) { return .refused(.permanent, Answer(status: 403, code: "GATEWAY")) }
         if isTroubled, upstream.asksForUpgrade {
@@ -67,14 +69,18 @@ extension SimulatedWorld {
             return .refused(.transient, Answer(status: chance(0.5) ? 429 : 503, retryAfterMs: wait))
         }
         guard let record = judge.record(of: request.claim.seq) else { return .accepted(Answer(status: 200)) }
-        let outcome = upstream.judge(record.verdict, isTroubled: isTroubled)
+        let outcome = upstream.judge(record.verdict, request.claim.operation, isTroubled: isTroubled)
         if case .accepted = outcome { apply(request) }
         return outcome
     }
 
     private mutating func apply(_ request: Agenda.Request) {
-        guard let record = judge.record(of: request.claim.seq), record.verdict == .fine || record.verdict == .broken && !isTroubled else {
-            return
+        guard let record = judge.record(of: request.claim.seq) else { return }
+        switch record.verdict {
+        case .fine: break
+        case .broken where !isTroubled: break
+        case .conflict where request.claim.operation.ifMatch == SimulatedUpstream.etag: break
+        default: return
         }
         if upstream.apply(request.claim.operation, now: now) { judge.applied(request.claim.seq) }
     }
@@ -82,6 +88,8 @@ extension SimulatedWorld {
     /// A look goes the way of a request, and changes nothing.
     mutating func look(_ request: Agenda.Request) {
         processes[request.sender.process].open[request.attempt] = request
+        judge.carried(request.claim, by: request.token)
+        if isPortal { return agenda.add(.looked(request, .failed(Self.stranger)), at: delay(1...200)) }
         let answers = script.outages.contains { $0.contains(now) } ? false : !(isTroubled && chance(script.lostAnswers))
         let look: Look =
             answers
@@ -89,9 +97,35 @@ extension SimulatedWorld {
         agenda.add(.looked(request, look), at: answers ? delay(1...200) : now + request.timeoutMs)
     }
 
+    /// A fetch goes the way of a request, and changes nothing.
+    mutating func fetch(_ request: Agenda.Request) {
+        processes[request.sender.process].open[request.attempt] = request
+        judge.carried(request.claim, by: request.token)
+        if isPortal { return agenda.add(.fetched(request, .failed(Self.stranger)), at: delay(1...200)) }
+        let answers = script.outages.contains { $0.contains(now) } ? false : !(isTroubled && chance(script.lostAnswers))
+        let found = Fetch.present(SimulatedUpstream.theirs, etag: SimulatedUpstream.etag)
+        agenda.add(
+            .fetched(request, answers ? found : .failed(.unanswered(.timeout, detail: ""))),
+            at: answers ? delay(1...200) : now + request.timeoutMs)
+    }
+
+    mutating func fetched(_ request: Agenda.Request, _ fetch: Fetch) {
+        guard lives(request.sender) else { return }
+        if processes[request.sender.process].open.removeValue(forKey: request.attempt) != nil, case .failed(let outcome) = fetch {
+            judge.answered(request.claim, outcome)
+        }
+        deliver(.fetched(seq: request.claim.seq, attempt: request.attempt, fetch), to: request.sender)
+    }
+
     mutating func looked(_ request: Agenda.Request, _ look: Look) {
         guard lives(request.sender) else { return }
-        processes[request.sender.process].open[request.attempt] = nil
+        if processes[request.sender.process].open.removeValue(forKey: request.attempt) != nil {
+            switch look {
+            case .failed(let outcome): judge.answered(request.claim, outcome)
+            case .applied: judge.answered(request.claim, .accepted(Answer(status: 200)))
+            case .notApplied, .unclear: break
+            }
+        }
         deliver(.looked(seq: request.claim.seq, attempt: request.attempt, look), to: request.sender)
     }
 
@@ -100,7 +134,7 @@ extension SimulatedWorld {
         if judge.record(of: request.claim.seq)?.verdict == .killer, outcome == .interrupted {
             return crash(request.sender.process, isKnown: true)
         }
-        if processes[request.sender.process].open.removeValue(forKey: request.attempt) != nil { judge.answered(request.claim.seq, outcome) }
+        if processes[request.sender.process].open.removeValue(forKey: request.attempt) != nil { judge.answered(request.claim, outcome) }
         // An answer told twice, or after the request was interrupted, must change nothing.
         deliver(.attempted(seq: request.claim.seq, attempt: request.attempt, outcome), to: request.sender)
     }

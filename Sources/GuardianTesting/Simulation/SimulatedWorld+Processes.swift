@@ -5,10 +5,23 @@ extension SimulatedWorld {
         processes[life.process].life == life.life && processes[life.process].processor != nil
     }
 
+    /// What the newer build does to operations of version 1.
+    static let casts: Upcasters = {
+        let caster = Upcaster(entity: "room", from: 1, to: 2) { payload in
+            guard let members = payload.members else { return payload }
+            return .object(members + [.init("v", 2)])
+        }
+        do { return try Upcasters([caster]) } catch { return Upcasters() }
+    }()
+
     mutating func start(_ process: Int) {
         guard processes[process].processor == nil else { return }
         processes[process].life += 1
         let life = processes[process].life
+        processes[process].isUpgraded = script.upgradeAt.map { $0 <= now } ?? false
+        var configuration = configuration
+        if processes[process].isUpgraded { configuration.upcasters = Self.casts }
+        meddling?.configuration(&configuration)
         processes[process].processor = Processor(owner: "process-\(process)-\(life)", configuration: configuration)
         processes[process].random = Xoshiro256(seed: random.next())
         processes[process].open = [:]
@@ -35,9 +48,12 @@ extension SimulatedWorld {
             agenda.add(.input(life, input), at: until)
             return
         }
-        let actions = processor.handle(input, now: moment, random: &processes[life.process].random)
+        let heard = meddling?.hears(input) ?? input
+        let actions = processor.handle(heard, now: moment, random: &processes[life.process].random)
         processes[life.process].processor = processor
-        for action in actions { perform(action, for: life) }
+        for action in actions {
+            for done in meddling?.does(action) ?? [action] { perform(done, for: life) }
+        }
         guard lives(life) else { return }
         let deadline = processor.deadline(now: moment)
         if deadline != .max, deadline != processes[life.process].tickAt {
@@ -57,6 +73,8 @@ extension SimulatedWorld {
             send(Agenda.Request(sender: life, claim: claim, attempt: attempt, token: token, sentAt: now, timeoutMs: timeoutMs))
         case .look(let claim, let attempt, let token, let timeoutMs):
             look(Agenda.Request(sender: life, claim: claim, attempt: attempt, token: token, sentAt: now, timeoutMs: timeoutMs))
+        case .fetch(let claim, let attempt, let token, let timeoutMs):
+            fetch(Agenda.Request(sender: life, claim: claim, attempt: attempt, token: token, sentAt: now, timeoutMs: timeoutMs))
         case .fetchToken: agenda.add(.tokenAnswer(life), at: delay(1...100))
         case .interruptAll:
             for (_, request) in processes[life.process].open.sorted(by: { $0.key < $1.key }) {

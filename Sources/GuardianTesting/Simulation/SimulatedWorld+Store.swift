@@ -9,7 +9,10 @@ extension SimulatedWorld {
         }
         do throws(StoreError) {
             let receipts = try await store.enqueue(range.map { judge.records[$0].operation })
-            for (index, receipt) in zip(range, receipts) { judge.stored(index, receipt) }
+            for (index, receipt) in zip(range, receipts) {
+                judge.stored(index, receipt)
+                if script.folds > 0 { judge.compare(try await store.ending(of: receipt.id), of: receipt) }
+            }
         } catch {
             judge.violated("enqueue: \(error)")
         }
@@ -57,14 +60,10 @@ extension SimulatedWorld {
             switch call {
             case .acquireLock(let owner, let staleAfterMs):
                 let answer = try await store.acquireLock(owner: owner, now: moment.wall, staleAfterMs: staleAfterMs)
-                if case .acquired(let fence, let holder, _) = answer {
-                    if let holder, holder.fence.owner != owner, deadOwners.contains(holder.fence.owner) { judge.crashed() }
-                    if let before, before.fence.epoch >= fence.epoch {
-                        judge.violated("the epoch did not rise: \(before.fence) → \(fence)")
-                    }
-                    judge.claimsReturned()
-                }
-                return .lockAnswered(answer, try await store.loadControl())
+                judge.asked(answer, before: before, dead: deadOwners)
+                let control = try await store.loadControl()
+                judge.loaded(control)
+                return .lockAnswered(answer, control)
             case .renewLock(let fence):
                 try await store.renewLock(fence, now: moment.wall)
                 if before?.fence != fence { judge.violated("a stale heartbeat was taken: \(fence)") }
@@ -81,6 +80,7 @@ extension SimulatedWorld {
                 return .exchanged(.success(result))
             case .clampRetries:
                 _ = try await store.clampRetries(now: moment.wall)
+                judge.clamped(at: moment.wall)
                 return .wake
             }
         } catch {
@@ -90,12 +90,14 @@ extension SimulatedWorld {
     }
 
     private mutating func witness(_ exchange: Exchange, _ result: ExchangeResult) {
+        judge.confirmed(exchange, result)
         if result.settled.count != exchange.settlements.count { judge.violated("settlements without an answer") }
         for (settlement, isSettled) in zip(exchange.settlements, result.settled) {
             note(UInt64(bitPattern: settlement.seq) &* 2 &+ (isSettled ? 1 : 0))
             guard isSettled, let record = judge.record(of: settlement.seq) else { continue }
+            if case .recast(let payload, let version, _) = settlement.result { witnessCast(payload, version, of: record) }
             judge.settled(
-                settlement, wasApplied: upstream.hasApplied(record.operation.id),
+                settlement, by: exchange.fence, wasApplied: upstream.hasApplied(record.operation.id),
                 maxAttempts: configuration.retry.maxAttempts)
         }
         for id in result.expired { if let seq = judge.seq(of: id) { judge.left(seq, as: .expired) } }
@@ -107,10 +109,17 @@ extension SimulatedWorld {
         }
     }
 
-    /// The books and the rows, after every step that touched the store.
+    /// A cast leaves what the build's casters make of the operation.
+    private mutating func witnessCast(_ payload: String, _ version: Int, of record: Judge.Record) {
+        guard Self.casts.cast(record.operation) != .changed(payload: payload, schemaVersion: version) else { return }
+        judge.violated("seq \(record.seq ?? 0) was cast to version \(version) as \(payload)")
+    }
+
+    /// The books, the rows and the place of each, after every step that touched the store.
     mutating func checkStore() async {
         guard report.steps % script.checkEvery == 0 else { return }
-        if report.steps % (script.checkEvery * 4) == 0 { await checkPlaces() }
+        // Each place is looked up and put into words, which a long queue can't afford at every step.
+        if script.operations <= 50 || report.steps % (script.checkEvery * 16) == 0 { await checkPlaces() }
         do throws(StoreError) { judge.compare(try await store.check()) } catch { judge.violated("check: \(error)") }
     }
 }

@@ -15,6 +15,8 @@ extension SimulatedWorld {
         case .askForUpgrade: upstream.asksForUpgrade = true
         case .breakTLS: upstream.tlsFailures += 1
         case .switchUser: switchUser()
+        case .upgradeBuild:
+            for process in processes.indices { deliver(.drain, to: .init(process: process, life: processes[process].life)) }
         case .forceRelease: await forceRelease()
         case .pause:
             await set(.operator, true)
@@ -27,7 +29,7 @@ extension SimulatedWorld {
             // A pause that a processor was about to write.
             agenda.add(.trouble(.lift), at: now + 600_000)
             // Whoever is left comes back in turn.
-            if script.owned > 0 { for turn in 1...60 { agenda.add(.trouble(.switchUser), at: now + Int64(turn) * 120_000) } }
+            if script.owned > 0 { for turn in 1...170 { agenda.add(.trouble(.switchUser), at: now + Int64(turn) * 120_000) } }
         case .lift: await lift()
         }
     }
@@ -43,7 +45,13 @@ extension SimulatedWorld {
     }
 
     private mutating func set(_ pause: Pause, _ active: Bool) async {
-        do throws(StoreError) { try await store.setPause(pause, to: active) } catch { judge.violated("pause: \(error)") }
+        do throws(StoreError) {
+            try await store.setPause(pause, to: active)
+            judge.set(pause, active)
+            if !active { judge.lifts += 1 }
+        } catch {
+            judge.violated("pause: \(error)")
+        }
     }
 
     private mutating func forceRelease() async {
@@ -61,16 +69,7 @@ extension SimulatedWorld {
         guard record.isAcknowledged else { return }
         do throws(StoreError) {
             let answer = try await store.cancel(record.operation.id, now: moment.wall)
-            switch answer {
-            case .neverSent, .mayHaveApplied:
-                if answer == .neverSent, upstream.hasApplied(record.operation.id) {
-                    judge.violated("cancel said never_sent of seq \(record.seq ?? 0), whose effect stands")
-                }
-                if let seq = record.seq { judge.left(seq, as: .cancelled) }
-            case .inFlight: if record.fate != .waiting { judge.violated("in flight and \(record.fate)") }
-            case .notFound:
-                if record.seq != nil, record.fate == .waiting || record.fate == .failed { judge.violated("cancel can't find it") }
-            }
+            judge.cancelled(index, answer, isApplied: upstream.hasApplied(record.operation.id))
         } catch {
             judge.violated("cancel: \(error)")
         }

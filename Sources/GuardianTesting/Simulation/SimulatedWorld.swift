@@ -16,6 +16,8 @@ public struct SimulatedWorld: Sendable {
         public var steps = 0
         public var acknowledged = 0
         public var processed = 0
+        /// Operations that were folded into another, or vanished with it.
+        public var coalesced = 0
         /// Operations in `failed` at the end, and how many times one was put there.
         public var failed = 0
         public var failures = 0
@@ -40,6 +42,7 @@ public struct SimulatedWorld: Sendable {
     /// Tells the store that the process of an owner is dead.
     let processDied: @Sendable (String) -> Void
     let configuration: ProcessorConfiguration
+    let meddling: Meddling?
     let waysHome: Int64 = 6 * 3_600_000
 
     var random: Xoshiro256
@@ -56,19 +59,25 @@ public struct SimulatedWorld: Sendable {
     var report: Report
 
     /// A world on a ``MemoryStore``, its script drawn from the seed unless one is given.
-    public init(seed: UInt64, script: Script? = nil) {
+    public init(seed: UInt64, script: Script? = nil, meddling: Meddling? = nil) {
         let drawn = Self.script(seed: seed, script)
         let store = MemoryStore(ordering: drawn.ordering)
-        self.init(seed: seed, script: drawn, store: store) { store.processDied(owner: $0) }
+        self.init(seed: seed, script: drawn, store: store, meddling: meddling) { store.processDied(owner: $0) }
     }
 
     /// A world on an empty store of any kind. `processDied` names owners whose process is gone for good.
-    public init(seed: UInt64, script: Script? = nil, store: any Store, processDied: @escaping @Sendable (String) -> Void) {
+    public init(
+        seed: UInt64, script: Script? = nil, store: any Store, meddling: Meddling? = nil, processDied: @escaping @Sendable (String) -> Void
+    ) {
         self.script = Self.script(seed: seed, script)
         self.store = store
         self.processDied = processDied
         random = Xoshiro256(seed: seed &+ 1)
-        configuration = ProcessorConfiguration(workers: self.script.workers, pollMs: self.script.pollMs)
+        self.meddling = meddling
+        var configuration = ProcessorConfiguration(workers: self.script.workers, pollMs: self.script.pollMs)
+        configuration.conflicts = ConflictRules(standard: self.script.conflicts)
+        configuration.idempotencyWindowMs = self.script.idempotencyWindowMs
+        self.configuration = configuration
         report = Report(seed: seed, violations: [])
         processes = (0..<self.script.processes).map { _ in SimulatedProcess() }
         var draw = Xoshiro256(seed: seed &+ 2)
@@ -98,7 +107,26 @@ public struct SimulatedWorld: Sendable {
             if random.unit() < script.poison, verdict == .fine {
                 verdict = [.refusedForGood, .conflict, .broken][Int.random(in: 0..<3, using: &random)]
             }
+            if script.upgradeAt != nil { operation.schemaVersion = random.unit() < script.outdated ? 1 : 2 }
+            if script.folds > 0 { makeFoldable(&operation, number, verdict, script, &random) }
             return Judge.Record(operation: operation, verdict: verdict, line: script.ordering.line(for: operation.orderingKey))
+        }
+    }
+
+    /// Operations that fold are of all types, and say different things. What meets a conflict stays an update; where keys are forgotten
+    /// nothing is deleted, for a delete may be repeated then.
+    private static func makeFoldable(
+        _ operation: inout Operation, _ number: Int, _ verdict: SimulatedUpstream.Verdict, _ script: Script, _ random: inout Xoshiro256
+    ) {
+        operation.folds = random.unit() < script.folds
+        operation.payload = "{\"n\":\(number).50,\"f\(number % 3)\":\(number)}"
+        let type = random.unit()
+        guard verdict != .conflict else { return }
+        if type < 0.2 {
+            operation.type = "create"
+        } else if type < 0.4, script.keyMemoryMs >= 86_400_000 {
+            operation.type = "delete"
+            if script.upgradeAt == nil { operation.payload = nil }
         }
     }
 
@@ -150,6 +178,7 @@ public struct SimulatedWorld: Sendable {
         for (times, trouble) in troubles {
             for _ in 0..<times { agenda.add(.trouble(trouble), at: Int64.random(in: 0..<script.troubleMs, using: &random)) }
         }
+        if let upgradeAt = script.upgradeAt { agenda.add(.trouble(.upgradeBuild), at: upgradeAt) }
         agenda.add(.trouble(.end), at: script.troubleMs)
     }
 
@@ -164,6 +193,7 @@ public struct SimulatedWorld: Sendable {
         case .storeCall(let life, let call): await perform(call, for: life)
         case .arrive(let request): arrive(request)
         case .looked(let request, let look): looked(request, look)
+        case .fetched(let request, let fetch): fetched(request, fetch)
         case .attemptEnds(let request, let outcome): attemptEnds(request, outcome)
         case .tokenAnswer(let life): answerToken(life)
         case .thaw(let process): processes[process].frozenUntil = nil
@@ -194,13 +224,14 @@ public struct SimulatedWorld: Sendable {
     }
 
     private mutating func finish() async {
-        for record in judge.records where record.fate == .processed && !upstream.hasApplied(record.operation.id) {
+        for record in judge.records where record.fate == .processed && !record.isOverruled && !upstream.hasApplied(record.operation.id) {
             judge.violated("seq \(record.seq ?? 0) is processed and has no effect")
         }
         report.violations = judge.violations
         report.wronglyFailed = judge.wronglyFailed
         report.acknowledged = judge.records.count(where: \.isAcknowledged)
         report.processed = judge.records.count { $0.fate == .processed }
+        report.coalesced = judge.records.count { $0.fate == .merged || $0.fate == .vanished }
         report.failed = judge.records.count { $0.fate == .failed }
         report.failures = judge.failures
         report.virtualMs = now

@@ -1,0 +1,141 @@
+extension Processor {
+    /// Refused as a conflict: looks what is there before anything is decided. What can't be asked now is sent again later.
+    mutating func fetchOtherSide(_ flight: Flight, _ error: LastError, _ now: Moment, _ actions: inout [Action]) {
+        guard let left = lease?.timeLeftMs(now: now.steady), drainDeadline == nil, case .known(let credential) = token else {
+            return sendAgain(flight, error, now)
+        }
+        var flight = flight
+        flight.attempt = serial.begin()
+        flight.refusal = error
+        if flight.claim.operation.priority <= 0 { normalInFlight += 1 }
+        flights[flight.claim.seq] = flight
+        let timeoutMs = min(configuration.attemptTimeoutMs, left)
+        actions.append(.fetch(flight.claim, attempt: flight.attempt, token: credential?.value, timeoutMs: timeoutMs))
+    }
+
+    /// Back to the head of its line at once: the refusal has shown that it had no effect.
+    private mutating func sendAgain(_ flight: Flight, _ error: LastError, _ now: Moment) {
+        settle(
+            flight.claim.operation,
+            .retry(due: now.wall, backoffMs: 1, error: error, charged: false, failureMark: serial.mark, unknownAt: nil))
+    }
+
+    mutating func fetched(
+        _ seq: Int64, _ attempt: Int64, _ fetch: Fetch, _ now: Moment, _ random: inout Xoshiro256, _ actions: inout [Action]
+    ) {
+        guard let flight = flights[seq], flight.attempt == attempt, let refusal = flight.refusal else { return }
+        let server: Conflict.Server
+        switch fetch {
+        case .present(let state, let etag): server = .present(state, etag: etag)
+        case .gone: server = .gone
+        case .failed(.unsendable), .failed(.refused(.permanent, _)), .failed(.refused(.conflict, _)):
+            endFlight(flight)
+            let operation = flight.claim.operation
+            return settle(operation, .failed(refusal), .conflict(id: operation.id, error: refusal))
+        case .failed(let outcome): return attempted(seq, attempt, outcome, now, &random, &actions)
+        }
+        endFlight(flight)
+        reconcile(flight.claim.operation, server, refusal, &random)
+    }
+
+    private mutating func endFlight(_ flight: Flight) {
+        flights[flight.claim.seq] = nil
+        if flight.claim.operation.priority <= 0 { normalInFlight -= 1 }
+    }
+
+    private mutating func reconcile(
+        _ operation: Operation, _ server: Conflict.Server, _ refusal: LastError, _ random: inout Xoshiro256
+    ) {
+        let policy = configuration.conflicts.policy(for: operation)
+        let conflict = Conflict(
+            operationType: operation.type, entity: operation.entity, local: Self.parsed(operation.payload),
+            base: Self.parsed(operation.base),
+            server: server, round: operation.rounds + 1, status: refusal.httpStatus ?? 409)
+        let found = server.stored
+        let resolution = Reconciler().decide(conflict, policy: policy)
+        let done = Event.processed(id: operation.id, latencyMs: 0, httpStatus: nil)
+        let told = Event.conflictResolved(id: operation.id, strategy: policy.name, resolution: resolution.name)
+        switch resolution {
+        case .alreadyDone:
+            var settlement = Settlement(seq: operation.seq, id: operation.id, result: .processed)
+            if case .present(let state, _) = server { settlement = success(operation, Answer(status: 200, data: state)) }
+            settlement.server = found
+            outbox.append(Verdict(settlement: settlement, events: [told, done]))
+        case .takeServer: settle(operation, .overruled, told, done, server: found)
+        case .send(let revision):
+            let next = Settlement.Revision(
+                payload: revision.payload?.text, type: revision.operationType ?? operation.type, base: revision.base?.text,
+                ifMatch: revision.ifMatch, newKey: UniqueID.v4(using: &random))
+            settle(operation, .revised(next), told, server: found)
+            mayHaveMore = true
+        case .person(let why):
+            var error = refusal
+            error.message = String("\(refusal.message); \(why)".prefix(LastError.maximumMessageLength))
+            settle(operation, .failed(error), .conflict(id: operation.id, error: error), server: found)
+        }
+    }
+
+    /// Payloads were checked when they were enqueued; what can't be read counts as not known.
+    private static func parsed(_ text: String?) -> JSONValue? {
+        guard let text else { return nil }
+        do { return try JSONValue(parsing: text) } catch { return nil }
+    }
+
+    // MARK: What a success brings
+
+    /// Bytes of an answer that are kept at most.
+    static var mostAnswerBytes: Int { 4096 }
+
+    /// A settled success, with what its answer says of the entity.
+    func success(_ operation: Operation, _ answer: Answer) -> Settlement {
+        var settlement = Settlement(seq: operation.seq, id: operation.id, result: .processed)
+        let isDelete = operation.type == "delete"
+        let keepsState = configuration.keepsStates && answer.data != nil
+        if answer.etag != nil || keepsState || isDelete && configuration.keepsStates {
+            settlement.server = ServerState(
+                state: keepsState && !isDelete ? answer.data?.text : nil, etag: isDelete ? nil : answer.etag, isGone: isDelete)
+        }
+        guard operation.type == "create", let data = answer.data else { return settlement }
+        let text = data.text
+        if text.utf8.count <= Self.mostAnswerBytes { settlement.answer = text }
+        if configuration.assignsIDs.contains(operation.entity.type) || configuration.assignsIDs.contains("*"),
+            let id = data["id"]?.idText, id != operation.entity.id
+        {
+            settlement.assignedID = id
+            if case .number = data["id"] { settlement.assignedIsNumber = true }
+        }
+        return settlement
+    }
+}
+
+extension JSONValue {
+    /// A text or a whole number, as an id.
+    fileprivate var idText: String? {
+        switch self {
+        case .string(let text): text.isEmpty ? nil : text
+        case .number(let text): text
+        default: nil
+        }
+    }
+}
+
+extension Conflict.Server {
+    fileprivate var stored: ServerState {
+        switch self {
+        case .present(let state, let etag): ServerState(state: state.text, etag: etag)
+        case .gone: ServerState(isGone: true)
+        }
+    }
+}
+
+extension Resolution {
+    /// A word for events and metrics.
+    public var name: String {
+        switch self {
+        case .alreadyDone: "already_done"
+        case .takeServer: "server"
+        case .send: "sent_again"
+        case .person: "person"
+        }
+    }
+}

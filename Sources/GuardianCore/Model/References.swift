@@ -1,0 +1,66 @@
+/// A place in an operation that holds the id of an entity.
+public struct Reference: Sendable, Hashable {
+    public var entity: EntityKey
+    /// The payload's field, dotted where it is nested; empty for the operation's own entity.
+    ///
+    /// A create that points to its own entity says that the upstream may give it another id.
+    public var field: String
+
+    public init(to entity: EntityKey, field: String = "") {
+        self.entity = entity
+        self.field = field
+    }
+
+    /// Whether it is the operation's own entity.
+    public var isOwn: Bool { field.isEmpty }
+}
+
+/// Which fields of payloads hold ids of other entities, for each entity type.
+///
+/// A room gets its id from the upstream; until then the app calls it by a local id, also in the payloads of devices. Declared fields are
+/// rewritten when the real id is known, and what points to a room that is not made yet waits until it is. A field may be nested
+/// (`place.room_id`), and may hold an array of ids (`member_ids`) or of objects (`members.user_id`). Ordering keys of the app's own are
+/// never rewritten. Local ids must not look like the upstream's own: use UUIDs.
+public struct References: Sendable, Equatable {
+    /// Entity type → field → the entity type it points to.
+    public var fields: [String: [String: String]]
+
+    public init(_ fields: [String: [String: String]] = [:]) { self.fields = fields }
+
+    /// What `operation` points to that may have a local id; `assigned` are the entity types whose ids the upstream gives, `*` for all.
+    public func of(_ operation: Operation, assigned: Set<String>) -> [Reference] {
+        guard !assigned.isEmpty else { return [] }
+        let all = assigned.contains("*")
+        var found: [Reference] = []
+        if all || assigned.contains(operation.entity.type) { found.append(Reference(to: operation.entity)) }
+        guard let declared = fields[operation.entity.type], let payload = Self.parsed(operation.payload) else { return found }
+        for (field, type) in declared.sorted(by: { $0.key < $1.key }) where all || assigned.contains(type) {
+            for id in payload.ids(at: field) {
+                let reference = Reference(to: EntityKey(type: type, id: id), field: field)
+                if !found.contains(reference) { found.append(reference) }
+            }
+        }
+        return found
+    }
+
+    /// Payloads are checked before they are stored; what can't be read points to nothing.
+    private static func parsed(_ text: String?) -> JSONValue? {
+        guard let text else { return nil }
+        do { return try JSONValue(parsing: text) } catch { return nil }
+    }
+}
+
+extension Operation {
+    /// The references that are still to be kept in sight when it is stored, out of those whose entities have an unsettled create.
+    ///
+    /// A create can't wait for itself.
+    public func waiting(forOpen isOpen: (EntityKey) throws -> Bool) rethrows -> [Reference] {
+        try references.filter { reference in
+            if type == "create", reference.entity == entity { return false }
+            return try isOpen(reference.entity)
+        }
+    }
+
+    /// Whether it is a create whose entity may get another id.
+    public var opensLocalID: Bool { type == "create" && references.contains { $0.isOwn } }
+}

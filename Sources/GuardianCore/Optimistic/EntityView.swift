@@ -1,0 +1,61 @@
+/// All that a store knows of one entity, read in one transaction.
+public struct EntityView: Sendable, Equatable {
+    /// Operations of one entity that are read at most.
+    public static let mostOperations = 10_000
+
+    /// What the upstream has told of it last.
+    public var server: ServerState?
+    /// The snapshot of its oldest open optimistic change; nil when there is no such change, or nothing was there before it.
+    public var original: String?
+    /// All that are stored, in `seq` order.
+    public var operations: [Operation]
+
+    public init(server: ServerState? = nil, original: String? = nil, operations: [Operation] = []) {
+        self.server = server
+        self.original = original
+        self.operations = operations
+    }
+
+    /// The last state known of the server: what it told; else what the app had before its oldest change, or its oldest edit; else nothing.
+    public var lastKnown: JSONValue? {
+        if let server {
+            if server.isGone { return nil }
+            if let state = server.state { return JSONValue.reading(state) }
+        }
+        return JSONValue.reading(original ?? operations.first { $0.status != .failed }?.base)
+    }
+
+    /// What the user should see.
+    public var overlay: Overlay { .replay(server: lastKnown, operations: operations) }
+}
+
+/// What an entity has become at the upstream, as somebody there tells it: a push channel, a poll, another device.
+public struct RemoteState: Sendable, Equatable {
+    public var entity: EntityKey
+    public var server: ServerState
+
+    public init(_ entity: EntityKey, _ server: ServerState) {
+        self.entity = entity
+        self.server = server
+    }
+}
+
+extension ServerState {
+    /// Whether both states have a numeric member `version`, and this one's is the smaller.
+    public func isOlder(than other: ServerState) -> Bool {
+        guard let own = version, let others = other.version else { return false }
+        return own < others
+    }
+
+    private var version: ExactDecimal? {
+        guard case .number(let text) = JSONValue.reading(state)?["version"] else { return nil }
+        return ExactDecimal(text)
+    }
+
+    /// This state after an operation that the upstream took and said nothing of; nil when it is not known.
+    public func after(_ operation: Operation) -> ServerState? {
+        guard state != nil || isGone, ["create", "update", "delete"].contains(operation.type) else { return nil }
+        let next = Overlay.apply(operation, to: JSONValue.reading(state))
+        return ServerState(state: next?.text, etag: etag, isGone: next == nil)
+    }
+}

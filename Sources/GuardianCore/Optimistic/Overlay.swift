@@ -1,0 +1,65 @@
+/// What the user should see of an entity now: the last state known of the server, with the operations that wait replayed on it.
+public struct Overlay: Sendable, Equatable {
+    /// A JSON object; nil when there is nothing, or a delete waits.
+    public var state: JSONValue?
+    /// Whether operations wait or are on their way.
+    public var isPending: Bool
+    /// Whether one stands in `failed` because the server has another version.
+    public var hasConflict: Bool
+
+    public init(state: JSONValue?, isPending: Bool = false, hasConflict: Bool = false) {
+        self.state = state
+        self.isPending = isPending
+        self.hasConflict = hasConflict
+    }
+
+    /// Replays `operations`, in their order, on what the server had.
+    ///
+    /// A create gives its payload; an update replaces members at the top and keeps the others; a delete leaves nothing. What a custom
+    /// operation does is not known here, so it changes nothing. Failed operations are not replayed: their change is taken back.
+    public static func replay(server: JSONValue?, operations: [Operation]) -> Overlay {
+        var overlay = Overlay(state: server)
+        for operation in operations {
+            if operation.status == .failed {
+                if operation.lastError?.class == .conflict { overlay.hasConflict = true }
+                continue
+            }
+            overlay.isPending = true
+            overlay.state = apply(operation, to: overlay.state)
+        }
+        return overlay
+    }
+
+    /// The state after one operation.
+    public static func apply(_ operation: Operation, to state: JSONValue?) -> JSONValue? {
+        switch operation.type {
+        case "create": JSONValue.reading(operation.payload) ?? state
+        case "update": JSONValue.reading(operation.payload).map { replacingMembers(of: state, by: $0) } ?? state
+        case "delete": nil
+        default: state
+        }
+    }
+
+    private static func replacingMembers(of state: JSONValue?, by patch: JSONValue) -> JSONValue {
+        guard var members = state?.members, let changes = patch.members else { return patch }
+        var places: [String: Int] = [:]
+        for (place, member) in members.enumerated() { places[member.name] = place }
+        for change in changes {
+            if let place = places[change.name] {
+                members[place] = change
+            } else {
+                places[change.name] = members.count
+                members.append(change)
+            }
+        }
+        return .object(members)
+    }
+}
+
+extension JSONValue {
+    /// The value of a text that was checked when it was stored; nil for none.
+    static func reading(_ text: String?) -> JSONValue? {
+        guard let text else { return nil }
+        do { return try JSONValue(parsing: text) } catch { return nil }
+    }
+}

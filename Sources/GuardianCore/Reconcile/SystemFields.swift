@@ -1,0 +1,30 @@
+/// Fields that the server keeps and nobody edits: compared by no one, and in a merge always the server's. They count at the top level only.
+public struct SystemFields: Sendable, Equatable {
+    /// `id`, `version`, `created_at`, `updated_at`, `createdAt`, `updatedAt`.
+    public static let standard = SystemFields(["id", "version", "created_at", "updated_at", "createdAt", "updatedAt"])
+
+    /// The one that stays the local one where the server names none, for it says which entity this is.
+    public static let identity = "id"
+
+    public var names: Set<String>
+
+    public init(_ names: Set<String>) { self.names = names }
+
+    /// What the merge has in this field: the server's value, and without one nothing, except for ``identity``.
+    func merged(_ name: String, local: JSONValue?, server: JSONValue?) -> JSONValue? {
+        server ?? (name == Self.identity ? local : nil)
+    }
+
+    /// The entity without them.
+    func content(of entity: JSONValue) -> JSONValue {
+        guard let members = entity.members else { return entity }
+        return .object(members.filter { !names.contains($0.name) })
+    }
+
+    /// The payload with the server's values in those it carries, so that a version in it is not refused again.
+    func refreshed(_ payload: JSONValue, from server: JSONValue) -> JSONValue {
+        guard let members = payload.members, let serverMembers = server.members else { return payload }
+        let table = MemberTable(serverMembers)
+        return .object(members.map { names.contains($0.name) ? .init($0.name, table[$0.name] ?? $0.value) : $0 })
+    }
+}

@@ -1,0 +1,23 @@
+public import GuardianCore
+
+/// One token that never changes; a refused one pauses delivery until there is another provider.
+public struct StaticToken: IssuingTokens {
+    private let secret: Secret
+    private let principal: String?
+
+    public init(_ token: String, principal: String? = nil) {
+        secret = Secret(token)
+        self.principal = principal
+    }
+
+    public func token(refresh: Bool) async throws -> Token? { Token(secret.text, principal: principal) }
+
+    public func issued(replacing epoch: UInt64?) async throws(TokenError) -> IssuedToken {
+        IssuedToken(Token(secret.text, principal: principal), epoch: 1, expiresAt: JWTExpiry(secret.text)?.expiresAt)
+    }
+}
+
+extension StaticToken: CustomStringConvertible, CustomReflectable {
+    public var description: String { "StaticToken(\(Secret.mask))" }
+    public var customMirror: Mirror { Mirror(self, children: ["secret": secret]) }
+}

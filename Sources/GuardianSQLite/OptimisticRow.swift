@@ -1,0 +1,122 @@
+internal import GRDB
+internal import GuardianCore
+
+/// The tables `optimistic` (changes that are not done) and `optimistic_ending` (ends that nobody has taken) as values.
+enum OptimisticRow {
+    static let endingColumns = """
+        number, token, entity_type, entity_id, original, depends_on, error_class, error_code, error_status, error_message, state
+        """
+    private static let findToken = SQL(
+        "SELECT standing, token, entity_type, entity_id, original, depends_on FROM guardian_optimistic WHERE token = ?1")
+    private static let anyOperation = SQL(
+        "SELECT 1 FROM guardian_operation INDEXED BY guardian_operation_token WHERE txn_token IS NOT NULL AND txn_token = ?1 LIMIT 1")
+    private static let setStanding = SQL("UPDATE guardian_optimistic SET standing = ?2 WHERE token = ?1")
+    private static let delete = SQL("DELETE FROM guardian_optimistic WHERE token = ?1")
+    private static let insertEnding = SQL(
+        """
+        INSERT INTO guardian_optimistic_ending (token, entity_type, entity_id, original, depends_on, at, error_class, error_code, error_status,
+            error_message, state)
+        VALUES (?1, ?2, ?3, ?4, ?5, coalesce(?6, 0), ?7, ?8, ?9, ?10, ?11) RETURNING number
+        """)
+
+    /// Binds token, entity, original and `depends_on` from 1 to 5.
+    static func bind(_ change: OptimisticChange, to row: RawStatement) {
+        row.bind(1, change.txnToken as String?)
+        row.bind(2, change.entity.type as String?)
+        row.bind(3, change.entity.id as String?)
+        row.bind(4, change.original)
+        row.bind(5, change.dependsOn)
+    }
+
+    private static func change(_ row: RawStatement) -> OptimisticChange {
+        OptimisticChange(
+            txnToken: row.text(1) ?? "", entity: EntityKey(type: row.text(2) ?? "", id: row.text(3) ?? ""), original: row.text(4),
+            dependsOn: row.text(5))
+    }
+
+    static func ending(_ row: RawStatement) -> OptimisticEnding {
+        var result = OptimisticEnding.Result.committed
+        if let name = row.text(6) {
+            result = .rolledBack(
+                LastError(
+                    class: ErrorClass(rawValue: name) ?? .permanent, code: row.text(7) ?? "",
+                    httpStatus: row.optionalInt(8).map { Int($0) },
+                    message: row.text(9) ?? ""))
+        }
+        return OptimisticEnding(number: row.int(0), change: change(row), result: result, state: row.text(10))
+    }
+
+    /// A change that is not done.
+    static func find(
+        _ token: String, _ transaction: WriteTransaction
+    ) throws -> (change: OptimisticChange, standing: OptimisticStanding)? {
+        let find = try transaction.statement(findToken)
+        find.bind(1, token as String?)
+        defer { find.reset() }
+        guard try find.step() else { return nil }
+        return (change(find), OptimisticStanding(rawValue: Int(find.int(0))) ?? .lost)
+    }
+
+    /// Whether operations of that token are stored.
+    static func hasOperations(_ token: String, _ transaction: WriteTransaction) throws -> Bool {
+        let find = try transaction.statement(anyOperation)
+        find.bind(1, token as String?)
+        defer { find.reset() }
+        return try find.step()
+    }
+
+    /// Open changes that depend on `token`, also by way of others; the newest first.
+    static func dependents(of token: String, _ transaction: WriteTransaction) throws -> [OptimisticChange] {
+        let find = try transaction.statement(
+            """
+            WITH RECURSIVE dependent(number, token) AS (
+                SELECT number, token FROM guardian_optimistic WHERE depends_on = ?1 AND standing = 0
+                UNION
+                SELECT o.number, o.token FROM dependent d JOIN guardian_optimistic o ON o.depends_on = d.token AND o.standing = 0
+            )
+            SELECT o.number, o.token, o.entity_type, o.entity_id, o.original, o.depends_on
+            FROM dependent d JOIN guardian_optimistic o ON o.number = d.number ORDER BY o.number DESC
+            """)
+        find.bind(1, token as String?)
+        var found: [OptimisticChange] = []
+        while try find.step() { found.append(change(find)) }
+        return found
+    }
+
+    static func set(_ token: String, _ standing: OptimisticStanding, _ transaction: WriteTransaction) throws {
+        let update = try transaction.statement(setStanding)
+        update.bind(1, token as String?)
+        update.bind(2, standing.rawValue)
+        try update.run()
+    }
+
+    static func forget(_ token: String, _ transaction: WriteTransaction) throws {
+        let delete = try transaction.statement(delete)
+        delete.bind(1, token as String?)
+        try delete.run()
+    }
+
+    /// Forgets a change of which nothing is stored.
+    static func forgetIfDone(_ token: String, _ transaction: WriteTransaction) throws {
+        if try !hasOperations(token, transaction) { try forget(token, transaction) }
+    }
+
+    /// Writes an ending for the app to take.
+    static func tell(
+        _ change: OptimisticChange, _ result: OptimisticEnding.Result, state: String?, _ now: Timestamp?, _ transaction: WriteTransaction
+    ) throws -> OptimisticEnding {
+        var ending = OptimisticEnding(number: 0, change: change, result: result, state: state)
+        let insert = try transaction.statement(insertEnding)
+        bind(change, to: insert)
+        insert.bind(6, now)
+        if let reason = ending.reason {
+            SQLiteStore.bind(insert, reason, from: 7)
+        } else {
+            for index in Int32(7)...10 { insert.bind(index, nil as String?) }
+        }
+        insert.bind(11, state)
+        if try insert.step() { ending.number = insert.int(0) }
+        try insert.run()
+        return ending
+    }
+}

@@ -1,0 +1,188 @@
+internal import GRDB
+public import GuardianCore
+
+extension SQLiteStore {
+    public func register(_ change: OptimisticChange, now: Timestamp) async throws(StoreError) {
+        try await queue.write { transaction in
+            let insert = try transaction.statement(
+                """
+                INSERT INTO guardian_optimistic (token, entity_type, entity_id, original, depends_on, registered_at, standing)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0) ON CONFLICT (token) DO NOTHING
+                """)
+            var change = change
+            if let server = try transaction.serverID(of: change.entity) { change.entity.id = server.text }
+            OptimisticRow.bind(change, to: insert)
+            insert.bind(6, now as Timestamp?)
+            guard try insert.run() == 1, let base = change.dependsOn else { return }
+            guard let known = try OptimisticRow.find(base, transaction), known.standing != .open else { return }
+            let reason = LastError.dependsOn(base)
+            _ = try OptimisticRow.tell(change, .rolledBack(reason), state: nil, now, transaction)
+            try OptimisticRow.set(change.txnToken, .lost, transaction)
+            try OptimisticRow.forgetIfDone(change.txnToken, transaction)
+        }
+    }
+
+    public func endings(after: Int64, limit: Int) async throws(StoreError) -> [OptimisticEnding] {
+        try await read { db in
+            let find = try RawStatement(
+                db, "SELECT \(OptimisticRow.endingColumns) FROM guardian_optimistic_ending WHERE number > ?1 ORDER BY number LIMIT ?2")
+            find.bind(1, after)
+            find.bind(2, limit)
+            var found: [OptimisticEnding] = []
+            while try find.step() { found.append(OptimisticRow.ending(find)) }
+            return found
+        }
+    }
+
+    public func forgetEnding(_ number: Int64) async throws(StoreError) {
+        try await queue.write { transaction in
+            let delete = try transaction.statement("DELETE FROM guardian_optimistic_ending WHERE number = ?1")
+            delete.bind(1, number)
+            try delete.run()
+        }
+    }
+
+    public func withdraw(txnToken: String, now: Timestamp) async throws(StoreError) -> Bool {
+        try await queue.write { transaction in
+            guard let known = try OptimisticRow.find(txnToken, transaction), known.standing == .open,
+                try !OptimisticRow.hasOperations(txnToken, transaction)
+            else { return false }
+            try Self.endOptimistic(txnToken, .withdrawn, now, transaction)
+            return true
+        }
+    }
+
+    public func view(of entity: EntityKey) async throws(StoreError) -> EntityView {
+        try await read { db in
+            let entity = try Self.resolve(entity, db)
+            var view = EntityView(operations: try Self.operations(db, of: entity, limit: EntityView.mostOperations))
+            let state = try RawStatement(db, "SELECT state, etag, gone FROM guardian_entity WHERE line = ?1")
+            state.bind(1, Line.of(entity))
+            if try state.step() {
+                view.server = ServerState(state: state.text(0), etag: state.text(1), isGone: state.int(2) == 1)
+            }
+            state.reset()
+            let oldest = try RawStatement(
+                db,
+                """
+                SELECT original FROM guardian_optimistic
+                WHERE entity_type = ?1 AND entity_id = ?2 AND standing = 0 ORDER BY number LIMIT 1
+                """)
+            oldest.bind(1, entity.type as String?)
+            oldest.bind(2, entity.id as String?)
+            if try oldest.step() { view.original = oldest.text(0) }
+            oldest.reset()
+            return view
+        }
+    }
+
+    public func saveRemote(_ states: [RemoteState], now: Timestamp) async throws(StoreError) -> [Bool] {
+        try await queue.write { transaction in
+            try states.map { remote in
+                let entity = try Self.resolve(remote.entity, transaction.db)
+                let known = try EntityTable.known(entity, transaction)
+                if let known, remote.server.isOlder(than: known) { return false }
+                var server = remote.server
+                let stored = try Self.operations(transaction.db, of: entity, limit: EntityView.mostOperations)
+                if stored.contains(where: { $0.status != .failed }) { server.etag = known?.etag }
+                try EntityTable.save(server, of: entity, now, transaction)
+                return true
+            }
+        }
+    }
+}
+
+// MARK: In the transaction that settles
+
+extension SQLiteStore {
+    /// An operation of `token` has departed: ends the change when that is its end, and rolls back what depends on it, newest first.
+    ///
+    /// Call it when the operation's row is deleted or failed, and its line is in order.
+    static func endOptimistic(
+        _ token: String, _ departure: Departure, state: String? = nil, _ now: Timestamp?, _ transaction: WriteTransaction,
+        _ result: inout ExchangeResult
+    ) throws {
+        guard let known = try OptimisticRow.find(token, transaction) else { return }
+        let isLast = try !OptimisticRow.hasOperations(token, transaction)
+        let (standing, told) = known.standing.after(departure, isLast: isLast)
+        if standing != known.standing { try OptimisticRow.set(token, standing, transaction) }
+        if case .rolledBack = told { try rollBackDependents(of: token, now, transaction, &result) }
+        if let told { result.ended.append(try OptimisticRow.tell(known.change, told, state: state, now, transaction)) }
+        if isLast { try OptimisticRow.forget(token, transaction) }
+    }
+
+    /// As above, where nobody asks for the endings: whoever takes them finds them in the store.
+    static func endOptimistic(_ token: String, _ departure: Departure, _ now: Timestamp?, _ transaction: WriteTransaction) throws {
+        var result = ExchangeResult()
+        try endOptimistic(token, departure, now, transaction, &result)
+    }
+
+    private static func rollBackDependents(
+        of token: String, _ now: Timestamp?, _ transaction: WriteTransaction, _ result: inout ExchangeResult
+    ) throws {
+        for dependent in try OptimisticRow.dependents(of: token, transaction) {
+            let name = dependent.txnToken
+            let reason = LastError.dependsOn(dependent.dependsOn ?? token)
+            try OptimisticRow.set(name, .rolledBack, transaction)
+            for id in try stepOut(name, reason, now, transaction) { result.steppedOut.append((id, reason)) }
+            result.ended.append(try OptimisticRow.tell(dependent, .rolledBack(reason), state: nil, now, transaction))
+            try OptimisticRow.forgetIfDone(name, transaction)
+        }
+    }
+
+    /// Fails the operations of a change that were never attempted: they wait for a person. Returns which.
+    private static func stepOut(
+        _ token: String, _ reason: LastError, _ now: Timestamp?, _ transaction: WriteTransaction
+    ) throws -> [OperationID] {
+        let find = try transaction.statement(
+            """
+            SELECT seq, id FROM guardian_operation INDEXED BY guardian_operation_token
+            WHERE txn_token IS NOT NULL AND txn_token = ?1 AND status = 0 AND last_attempt_at IS NULL ORDER BY seq
+            """)
+        find.bind(1, token as String?)
+        var waiting: [(seq: Int64, id: OperationID)] = []
+        while try find.step() { waiting.append((find.int(0), try find.operationID(1))) }
+        let update = try transaction.statement(
+            """
+            UPDATE guardian_operation SET status = 2, head = 0, next = NULL, due_at = 0, next_retry_at = NULL, updated_at = coalesce(?2, updated_at),
+                error_class = ?3, error_code = ?4, error_status = ?5, error_message = ?6
+            WHERE seq = ?1
+            """)
+        for (seq, _) in waiting {
+            guard let member = try transaction.member(seq) else { continue }
+            try transaction.leave(member)
+            update.bind(1, seq)
+            update.bind(2, now)
+            bind(update, reason, from: 3)
+            try update.run()
+            transaction.count { $0.failed += 1 }
+        }
+        return waiting.map(\.id)
+    }
+
+    /// The tokens of the oldest `limit` failed operations, each once.
+    static func tokensOfFailed(_ transaction: WriteTransaction, limit: Int) throws -> [String] {
+        let find = try transaction.statement(
+            """
+            SELECT DISTINCT txn_token FROM (SELECT txn_token FROM guardian_operation WHERE status = 2 ORDER BY seq LIMIT ?1)
+            WHERE txn_token IS NOT NULL
+            """)
+        find.bind(1, limit)
+        var found: [String] = []
+        while try find.step() { if let token = find.text(0) { found.append(token) } }
+        return found
+    }
+
+    /// The upstream took an operation and said nothing of the state that came of it: the known state takes it in, so that what the user
+    /// saw does not go away until the next news.
+    static func foldIntoState(_ seq: Int64, _ now: Timestamp, _ transaction: WriteTransaction) throws {
+        guard try EntityTable.knowsAny(transaction) else { return }
+        let find = try transaction.statement("SELECT \(OperationRow.columns) FROM guardian_operation WHERE seq = ?1")
+        find.bind(1, seq)
+        defer { find.reset() }
+        guard try find.step() else { return }
+        let operation = try OperationRow.read(find)
+        guard let next = try EntityTable.known(operation.entity, transaction)?.after(operation) else { return }
+        try EntityTable.save(next, of: operation.entity, now, transaction)
+    }
+}

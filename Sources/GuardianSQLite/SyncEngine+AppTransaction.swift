@@ -1,0 +1,78 @@
+public import GRDB
+public import GuardianCore
+
+/// Enqueue in the app's own transaction (spec section 6): the app's change and the operation are on disk together, or neither is.
+///
+/// The app keeps its tables in the store's file, and opens that file with GRDB as it always does:
+///
+/// ```swift
+/// try await engine.write(to: pool, store: store) { db in
+///     try note.save(db)
+///     return [NewOperation("update", entityType: "note", entityID: note.id, payload: note.json)]
+/// }
+/// ```
+extension SyncEngine {
+    /// Runs `change` and writes the operations it returns, in one durable transaction; delivery is woken after the commit.
+    ///
+    /// GRDB opens a pool's writer with `synchronous = NORMAL`, by which a commit may be gone after a power cut. For this transaction it is
+    /// FULL. Throws what `change` throws, ``SyncError`` for what can't be enqueued, and then nothing of it is stored.
+    @discardableResult
+    public func write(
+        to database: any DatabaseWriter, store: SQLiteStore, _ change: @escaping @Sendable (Database) throws -> [NewOperation]
+    ) async throws -> [Receipt] {
+        let receipts = try await database.writeWithoutTransaction { db in
+            let before = try Int.fetchOne(db, sql: "PRAGMA synchronous") ?? 1
+            if before < 2 { try db.execute(sql: "PRAGMA synchronous = FULL") }
+            defer { if before < 2 { do { try db.execute(sql: "PRAGMA synchronous = \(before)") } catch {} } }
+            var receipts: [Receipt] = []
+            try db.inTransaction(.immediate) {
+                let operations = try change(db)
+                receipts = try enqueueInside(operations, of: db, store: store)
+                return .commit
+            }
+            return receipts
+        }
+        enqueued(receipts)
+        return receipts
+    }
+
+    /// Writes operations inside a transaction that is open on `db`; delivery is woken when that commits.
+    ///
+    /// For apps that manage transactions themselves. The connection must be durable (`PRAGMA synchronous = FULL`, set outside of any
+    /// transaction) and to the store's own file: anything else is refused with an error that says so. Receipts hold once the transaction
+    /// has committed.
+    @discardableResult
+    public func enqueue(_ operations: [NewOperation], in db: Database, store: SQLiteStore) throws -> [Receipt] {
+        guard db.isInsideTransaction else { throw SyncError.refused(reason: "enqueue(in:) must be called inside a transaction") }
+        let synchronous = try Int.fetchOne(db, sql: "PRAGMA synchronous") ?? 0
+        guard synchronous >= 2 else {
+            throw SyncError.store(.notDurable("`PRAGMA synchronous` of the app's connection is \(synchronous), not FULL (2)"))
+        }
+        let receipts = try enqueueInside(operations, of: db, store: store)
+        db.afterNextTransaction { [self] _ in enqueued(receipts) }
+        return receipts
+    }
+
+    private func enqueueInside(_ operations: [NewOperation], of db: Database, store: SQLiteStore) throws -> [Receipt] {
+        guard try store.isFile(of: db) else {
+            throw SyncError.refused(reason: "the transaction is in another file than the store, so they can't commit as one")
+        }
+        guard !operations.isEmpty else { return [] }
+        return try store.insert(try admit(operations), inside: db)
+    }
+}
+
+extension SQLiteStore {
+    /// Whether a connection is to this store's file.
+    fileprivate func isFile(of db: Database) throws -> Bool {
+        let file = try String.fetchOne(db, sql: "SELECT file FROM pragma_database_list WHERE name = 'main'") ?? ""
+        return Disk.isSame(file, configuration.path)
+    }
+
+    fileprivate func insert(_ operations: [GuardianCore.Operation], inside db: Database) throws -> [Receipt] {
+        let transaction = WriteTransaction(db)
+        let receipts = try Self.insert(operations, currentOrdering, transaction)
+        try transaction.saveCounters()
+        return receipts
+    }
+}

@@ -1,0 +1,192 @@
+import GuardianCore
+import GuardianTesting
+import Synchronization
+import Testing
+
+/// Changes that are shown before the upstream has taken them, through a running engine.
+@Suite struct OptimisticTests {
+    static let room = EntityKey(type: "room", id: "1")
+
+    /// Names of what the handlers were asked for, in order; a test awaits them.
+    final class Heard: Sendable {
+        private let (stream, continuation) = AsyncStream.makeStream(of: String.self)
+
+        func note(_ ending: OptimisticEnding) { continuation.yield("\(ending.change.txnToken) \(ending.reason?.code ?? "committed")") }
+
+        /// The next `count`; one reader.
+        func next(_ count: Int) async -> [String] {
+            var heard: [String] = []
+            for await word in stream {
+                heard.append(word)
+                if heard.count == count { break }
+            }
+            return heard
+        }
+    }
+
+    private func change(_ token: String, dependsOn: String? = nil) -> OptimisticChange {
+        OptimisticChange(txnToken: token, entity: Self.room, original: #"{"name":"before"}"#, dependsOn: dependsOn)
+    }
+
+    private func update(_ id: String, token: String, entity: String = "1", payload: String = #"{"name":"after"}"#) -> NewOperation {
+        NewOperation("update", entityType: "room", entityID: entity, payload: payload, id: id, txnToken: token)
+    }
+
+    private static let refusal = Outcome.refused(.permanent, Answer(status: 422, code: "INVALID"))
+
+    private func running(_ engine: SyncEngine, _ body: () async throws -> Void) async throws {
+        async let run: Void = engine.run()
+        try await body()
+        engine.drain()
+        try await run
+    }
+
+    @Test("a change is committed when its last operation is processed, and rolled back with the reason when one fails")
+    func endings() async throws {
+        let transport = ScriptedTransport()
+        let sink = RecordingSink()
+        let engine = SyncEngine(store: MemoryStore(), transport: transport, sinks: [sink])
+        let heard = Heard()
+        transport.answer(operation: .text("c"), Self.refusal)
+        for token in ["good", "bad"] {
+            try await engine.optimistic.register(
+                change(token), commit: { heard.note($0) },
+                rollback: { ending in
+                    #expect(ending.change.original == #"{"name":"before"}"#)
+                    heard.note(ending)
+                })
+        }
+        try await engine.enqueue([update("a", token: "good"), update("b", token: "good")])
+        try await running(engine) {
+            #expect(await heard.next(1) == ["good committed"])
+            try await engine.enqueue(update("c", token: "bad"))
+            #expect(await heard.next(1) == ["bad INVALID"])
+            await sink.wait(for: 1) { if case .rolledBack("bad", let reason) = $0 { reason.code == "INVALID" } else { false } }
+        }
+        #expect(sink.count { $0.isNamed("rolled_back") } == 1)
+    }
+
+    @Test("what depends on a change is undone before it, newest first, and waits in failed for a person")
+    func dependents() async throws {
+        let store = MemoryStore()
+        let transport = ScriptedTransport()
+        let engine = SyncEngine(store: store, transport: transport)
+        let heard = Heard()
+        engine.optimistic.attach { _, ending in heard.note(ending) }
+        transport.answer(operation: .text("a"), Self.refusal)
+        try await engine.optimistic.register(change("first"))
+        try await engine.optimistic.register(change("second", dependsOn: "first"))
+        try await engine.optimistic.register(change("third", dependsOn: "second"))
+        try await engine.enqueue([update("a", token: "first"), update("b", token: "second"), update("c", token: "third")])
+        try await running(engine) {
+            #expect(await heard.next(3) == ["third DEPENDS_ON", "second DEPENDS_ON", "first INVALID"])
+        }
+        let failed = try await store.list(OperationFilter(status: .failed))
+        #expect(failed.map { $0.lastError?.class } == [.permanent, .dependency, .dependency])
+        #expect(transport.attempts.count == 1)
+    }
+
+    @Test("endings of before a restart come to who attaches, oldest first, before those that come later")
+    func missed() async throws {
+        let store = MemoryStore()
+        let first = SyncEngine(store: store, transport: ScriptedTransport())
+        for token in ["t", "u"] { try await first.optimistic.register(change(token)) }
+        try await first.enqueue([update("a", token: "t"), update("b", token: "u")])
+        try await running(first) { _ = try await first.outcome(of: .text("b")) }
+
+        let second = SyncEngine(store: store, transport: ScriptedTransport())
+        let heard = Heard()
+        try await second.optimistic.register(change("v"))
+        try await second.enqueue(update("c", token: "v"))
+        try await running(second) {
+            _ = try await second.outcome(of: .text("c"))
+            second.optimistic.attach { change, ending in
+                #expect(change == ending.change)
+                heard.note(ending)
+            }
+            #expect(await heard.next(3) == ["t committed", "u committed", "v committed"])
+        }
+    }
+
+    @Test("a handler that throws is asked again, and holds up what is behind it; what was taken is forgotten")
+    func asksAgain() async throws {
+        struct Busy: Error {}
+        let rig = EngineRig()
+        let asked = Mutex<[String]>([])
+        rig.engine.optimistic.attach { change, _ in
+            let count = asked.withLock { asked in
+                asked.append(change.txnToken)
+                return asked.count
+            }
+            if count < 3 { throw Busy() }
+        }
+        for token in ["t", "u"] {
+            try await rig.engine.optimistic.register(change(token))
+            try await rig.engine.enqueue(update(token, token: token, entity: token))
+        }
+        let isEmpty: @Sendable () async -> Bool = { [store = rig.store] in
+            do { return try await store.endings(after: 0, limit: 9).isEmpty } catch { return false }
+        }
+        try await rig.run {
+            await rig.processed(2)
+            #expect(await rig.advance(stepMs: 250, mostMs: 30_000) { await isEmpty() })
+        }
+        #expect(asked.withLock { $0 } == ["t", "t", "t", "u"])
+        #expect(rig.sink.count { $0 == .endingNotTaken(token: "t", error: "Busy") } == 2)
+    }
+
+    @Test("a change that never got an operation can be withdrawn; one that has some can't")
+    func withdraw() async throws {
+        let engine = SyncEngine(store: MemoryStore(), transport: ScriptedTransport())
+        let heard = Heard()
+        for token in ["t", "u"] {
+            try await engine.optimistic.register(change(token), rollback: { heard.note($0) })
+        }
+        try await engine.enqueue(update("a", token: "u"))
+        #expect(try await engine.optimistic.withdraw(txnToken: "u") == false)
+        #expect(try await engine.optimistic.withdraw(txnToken: "t"))
+        try await running(engine) { #expect(await heard.next(1) == ["t WITHDRAWN"]) }
+    }
+
+    @Test("a change that breaks a rule is not registered")
+    func validation() async throws {
+        let engine = SyncEngine(store: MemoryStore(), transport: ScriptedTransport())
+        for wrong in [change(""), change("t", dependsOn: "t"), change("a\u{7}"), change(String(repeating: "t", count: 129))] {
+            await #expect(throws: SyncError.self) { try await engine.optimistic.register(wrong) }
+        }
+        var wrong = change("t")
+        wrong.original = "[]"
+        await #expect(throws: SyncError.self) { try await engine.optimistic.register(wrong) }
+        await #expect(throws: SyncError.self) { try await engine.optimistic.remote(Self.room, state: "7") }
+    }
+
+    @Test("a remote change under an edit that waits keeps the edit and takes the other fields")
+    func rebase() async throws {
+        let engine = SyncEngine(store: MemoryStore(), transport: ScriptedTransport())
+        try await engine.optimistic.remote(Self.room, state: #"{"version":1,"name":"old","floor":1}"#, etag: "one")
+        try await engine.enqueue(update("a", token: "t", payload: #"{"name":"mine"}"#))
+        var overlays = engine.optimistic.overlays(of: Self.room).makeAsyncIterator()
+        #expect(try await overlays.next() == Overlay(state: ["version": 1, "name": "mine", "floor": 1], isPending: true))
+        #expect(try await engine.optimistic.remote(Self.room, state: #"{"version":2,"name":"theirs","floor":2}"#))
+        #expect(try await overlays.next() == Overlay(state: ["version": 2, "name": "mine", "floor": 2], isPending: true))
+        #expect(try await engine.optimistic.remote(Self.room, state: #"{"version":1,"name":"late","floor":9}"#) == false)
+        try await running(engine) {
+            let last = try await overlays.next()
+            #expect(last == Overlay(state: ["version": 2, "name": "mine", "floor": 2]))
+        }
+        #expect(try await engine.optimistic.remote(Self.room, state: nil))
+        #expect(try await engine.optimistic.overlay(of: Self.room) == Overlay(state: nil))
+    }
+
+    @Test("the ETag that a waiting edit did not know is not sent in its name", arguments: [true, false])
+    func ifMatch(isWaiting: Bool) async throws {
+        let transport = ScriptedTransport()
+        let engine = SyncEngine(store: MemoryStore(), transport: transport)
+        try await engine.optimistic.remote(Self.room, state: #"{"name":"old"}"#, etag: "one")
+        if isWaiting { try await engine.enqueue(update("a", token: "t")) }
+        try await engine.optimistic.remote(Self.room, state: #"{"name":"new"}"#, etag: "two")
+        if !isWaiting { try await engine.enqueue(update("a", token: "t")) }
+        try await running(engine) { _ = await transport.waitForAttempts(1) }
+        #expect(transport.attempts.first?.operation.ifMatch == (isWaiting ? "one" : "two"))
+    }
+}

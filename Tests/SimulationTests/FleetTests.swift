@@ -1,0 +1,50 @@
+import Foundation
+import GuardianCore
+import GuardianTesting
+import Testing
+
+/// A fleet that comes back all at once must not beat its upstream down (spec section 4).
+@Suite struct FleetTests {
+    private func run(_ script: FleetWorld.Script, seed: UInt64) async -> FleetWorld.Report {
+        await OwnThreads.run {
+            var world = FleetWorld(seed: seed, script: script)
+            return await world.run()
+        }
+    }
+
+    private func line(_ what: String, _ report: FleetWorld.Report) -> String {
+        let share = String(format: "%.2f", 100 * report.rejectedShare)
+        let times = String(format: "%.2f", report.timesIdeal)
+        return
+            "\(what): \(report.requests) requests, rejected \(share) %, drained in \(report.drainedMs / 1000) s, \(times) times the ideal"
+    }
+
+    @Test("200 devices with 500 operations each return to 300 requests/s: under 2 % rejected, drained within 1.2 times the ideal")
+    func aFleetReturns() async {
+        let seed: UInt64 = 0
+        let gentle = await run(.init(), seed: seed)
+        var script = FleetWorld.Script()
+        script.configuration.adapts = false
+        let blunt = await run(script, seed: seed)
+        print("measured: " + line("seed \(seed), adapting", gentle))
+        print("measured: " + line("seed \(seed), without", blunt))
+        #expect(gentle.delivered == 100_000)
+        #expect(gentle.rejectedShare < 0.02)
+        #expect(gentle.timesIdeal <= 1.2)
+        #expect(blunt.rejectedShare > 2 * gentle.rejectedShare)
+    }
+
+    @Test("one fast device alone finds what its upstream takes, and few requests are rejected meanwhile")
+    func oneDeviceAlone() async {
+        var script = FleetWorld.Script()
+        script.devices = 1
+        script.operations = 20_000
+        script.entities = 200
+        script.configuration.workers = 64
+        let report = await run(script, seed: 1)
+        print("measured: " + line("seed 1, one device", report))
+        #expect(report.delivered == 20_000)
+        #expect(report.rejectedShare < 0.01)
+        #expect(report.timesIdeal < 2.5)
+    }
+}

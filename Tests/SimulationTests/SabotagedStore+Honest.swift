@@ -1,0 +1,44 @@
+import GuardianCore
+import GuardianTesting
+
+/// What it leaves alone.
+extension SabotagedStore {
+    func setPause(_ pause: Pause, to active: Bool) async throws(StoreError) { try await store.setPause(pause, to: active) }
+    func releaseLock(_ fence: Fence) async throws(StoreError) { try await store.releaseLock(fence) }
+    func forceReleaseLock() async throws(StoreError) -> LockState? { try await store.forceReleaseLock() }
+    func lockState() async throws(StoreError) -> LockState? { try await store.lockState() }
+    func books() async throws(StoreError) -> Books { try await store.books() }
+    func operation(_ id: OperationID) async throws(StoreError) -> Operation? { try await store.operation(id) }
+    func list(_ filter: OperationFilter) async throws(StoreError) -> [Operation] { try await store.list(filter) }
+    func accountingGap() async throws(StoreError) -> Int64 { try await store.accountingGap() }
+    func ending(of id: OperationID) async throws(StoreError) -> Ending? { try await store.ending(of: id) }
+    func operations(of entity: EntityKey, limit: Int) async throws(StoreError) -> [Operation] {
+        try await store.operations(of: entity, limit: limit)
+    }
+    func unsent(for principal: String, afterSeq: Int64, limit: Int) async throws(StoreError) -> [Operation] {
+        try await store.unsent(for: principal, afterSeq: afterSeq, limit: limit)
+    }
+    func oldestPending() async throws(StoreError) -> Timestamp? { try await store.oldestPending() }
+    func retry(_ ids: [OperationID]?, now: Timestamp) async throws(StoreError) -> Int { try await store.retry(ids, now: now) }
+    func clearFailed() async throws(StoreError) -> Int { try await store.clearFailed() }
+    func sweepLedger(before: Timestamp, limit: Int) async throws(StoreError) -> Int {
+        try await store.sweepLedger(before: before, limit: limit)
+    }
+    func clampRetries(now: Timestamp) async throws(StoreError) -> Int { try await store.clampRetries(now: now) }
+    func rebuildIndex(ordering: Ordering) async throws(StoreError) -> Int { try await store.rebuildIndex(ordering: ordering) }
+}
+
+extension SabotagedStore: OptimisticStore {
+    func register(_ change: OptimisticChange, now: Timestamp) async throws(StoreError) { try await store.register(change, now: now) }
+    func endings(after: Int64, limit: Int) async throws(StoreError) -> [OptimisticEnding] {
+        try await store.endings(after: after, limit: limit)
+    }
+    func forgetEnding(_ number: Int64) async throws(StoreError) { try await store.forgetEnding(number) }
+    func withdraw(txnToken: String, now: Timestamp) async throws(StoreError) -> Bool {
+        try await store.withdraw(txnToken: txnToken, now: now)
+    }
+    func view(of entity: EntityKey) async throws(StoreError) -> EntityView { try await store.view(of: entity) }
+    func saveRemote(_ states: [RemoteState], now: Timestamp) async throws(StoreError) -> [Bool] {
+        try await store.saveRemote(states, now: now)
+    }
+}
