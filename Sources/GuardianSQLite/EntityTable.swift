@@ -12,8 +12,6 @@ enum EntityTable {
     private static let readETag = SQL("SELECT etag FROM guardian_entity WHERE line = ?1")
     private static let readState = SQL("SELECT state, etag, gone FROM guardian_entity WHERE line = ?1")
     private static let any = SQL("SELECT 1 FROM guardian_entity LIMIT 1")
-    private static let sweepOld = SQL(
-        "DELETE FROM guardian_entity WHERE line IN (SELECT line FROM guardian_entity WHERE at < ?1 LIMIT ?2)")
 
     /// Keeps what was heard of the entity of a stored operation.
     static func save(_ server: ServerState, ofOperation seq: Int64, _ now: Timestamp, _ transaction: WriteTransaction) throws {

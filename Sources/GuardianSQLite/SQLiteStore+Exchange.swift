@@ -128,8 +128,9 @@ extension SQLiteStore {
         let update = try transaction.statement(
             """
             UPDATE guardian_operation SET status = 0, claim_epoch = NULL, updated_at = ?3, due_at = \(Parking.sql(due: "0")), payload = ?4,
-                operation_type = ?5, base = coalesce(?6, base), if_match = ?7, idempotency_key = ?8, rounds = coalesce(rounds, 0) + 1,
-                tries = tries + 1, next_retry_at = NULL, unknown_at = NULL, crashes = NULL
+                operation_type = ?5, base = coalesce(?6, base), if_match = ?7, idempotency_key = ?8, rounds = coalesce(rounds, 0) + ?9,
+                tries = tries + ?9, next_retry_at = NULL, unknown_at = NULL, crashes = NULL,
+                last_attempt_at = CASE WHEN ?9 THEN last_attempt_at ELSE attempted_before END
             WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING next
             """)
         bind(update, settlement.seq, epoch, now)
@@ -138,6 +139,7 @@ extension SQLiteStore {
         update.bind(6, revision.base)
         update.bind(7, revision.ifMatch)
         update.bind(8, revision.newKey)
+        update.bind(9, revision.wasRefused ? 1 : 0)
         return try backToPending(update, settlement.seq, transaction)
     }
 
@@ -307,7 +309,10 @@ extension SQLiteStore {
         claimed.status = .processing
         claimed.lastAttemptAt = exchange.now
         claimed.updatedAt = exchange.now
-        if claimed.ifMatch == nil { claimed.ifMatch = try EntityTable.etag(for: claimed, transaction) }
+        if claimed.type != "create", claimed.customOrderingKey == nil {
+            if claimed.base != nil { claimed.server = try EntityTable.known(claimed.entity, transaction) }
+            if claimed.ifMatch == nil { claimed.ifMatch = try claimed.server?.etag ?? EntityTable.etag(for: claimed, transaction) }
+        }
         return Claim(operation: claimed, fence: exchange.fence)
     }
 

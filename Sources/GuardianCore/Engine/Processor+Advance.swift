@@ -149,7 +149,7 @@ extension Processor {
                 outbox.append(Verdict(claim, .unsent))
                 continue
             }
-            guard !upcast(claim, isCleared: false, &random) else { continue }
+            guard !upcast(claim, isCleared: false, &random), !rebase(claim, now, &random, &actions) else { continue }
             start(
                 Flight(claim: claim, attempt: 0, startedAt: now.steady, generation: 0, isProbe: false, tokenIsFresh: false), now, &actions)
         }

@@ -1,17 +1,94 @@
 extension Processor {
     /// Refused as a conflict: looks what is there before anything is decided. What can't be asked now is sent again later.
     mutating func fetchOtherSide(_ flight: Flight, _ error: LastError, _ now: Moment, _ actions: inout [Action]) {
+        var flight = flight
+        flight.refusal = error
+        guard beginFetch(flight, now, &actions) else { return sendAgain(flight, error, now) }
+    }
+
+    private mutating func beginFetch(_ flight: Flight, _ now: Moment, _ actions: inout [Action]) -> Bool {
         guard let left = lease?.timeLeftMs(now: now.steady), drainDeadline == nil, case .known(let credential) = token else {
-            return sendAgain(flight, error, now)
+            return false
         }
         var flight = flight
         flight.attempt = serial.begin()
-        flight.refusal = error
         if flight.claim.operation.priority <= 0 { normalInFlight += 1 }
         flights[flight.claim.seq] = flight
         let timeoutMs = min(configuration.attemptTimeoutMs, left)
         actions.append(.fetch(flight.claim, attempt: flight.attempt, token: credential?.value, timeoutMs: timeoutMs))
+        return true
     }
+
+    // MARK: Before the first write
+
+    /// Where a route merges, an edit is written only over a state that its base knows: a payload holds fields that others may have changed
+    /// since, which an ETag of our own could not tell. What the upstream is known to have is merged in first; what is not known is fetched.
+    /// Returns whether the claim is taken care of.
+    mutating func rebase(_ claim: Claim, _ now: Moment, _ random: inout Xoshiro256, _ actions: inout [Action]) -> Bool {
+        let operation = claim.operation
+        guard operation.base != nil, operation.type != "create", operation.type != "delete", operation.customOrderingKey == nil,
+            operation.tries == 0, operation.unknownAt == nil, case .merge = configuration.conflicts.policy(for: operation)
+        else { return false }
+        if let known = operation.server, known.etag != nil, let state = Self.parsed(known.state) {
+            return rebase(operation, on: state, etag: known.etag, &random)
+        }
+        guard operation.ifMatch == nil || operation.server != nil else { return false }
+        var flight = Flight(
+            claim: claim, attempt: 0, startedAt: now.steady, generation: breaker.generation, isProbe: false, tokenIsFresh: false)
+        flight.looksAhead = true
+        flight.credential = token
+        return beginFetch(flight, now, &actions)
+    }
+
+    /// False when the base knows `state`: the operation is sent as it is.
+    private mutating func rebase(
+        _ operation: Operation, on state: JSONValue, etag: String?, _ random: inout Xoshiro256
+    ) -> Bool {
+        let fields = SystemFields.standard
+        guard let base = Self.parsed(operation.base), !fields.content(of: state).holds(fields.content(of: base)) else { return false }
+        let conflict = Conflict(
+            operationType: operation.type, entity: operation.entity, local: Self.parsed(operation.payload), base: base,
+            server: .present(state, etag: etag))
+        switch Reconciler().decide(conflict, policy: configuration.conflicts.policy(for: operation)) {
+        case .send(let revision):
+            let next = Settlement.Revision(
+                payload: revision.payload?.text, type: operation.type, base: state.text, ifMatch: etag,
+                newKey: UniqueID.v4(using: &random), wasRefused: false)
+            settle(operation, .revised(next), server: ServerState(state: state.text, etag: etag))
+            mayHaveMore = true
+            return true
+        case .alreadyDone:
+            settle(
+                operation, .processed, .processed(id: operation.id, latencyMs: 0, httpStatus: nil),
+                server: ServerState(state: state.text, etag: etag))
+            return true
+        case .takeServer, .person: return false
+        }
+    }
+
+    /// What is there has been fetched before the first write.
+    private mutating func lookedAhead(
+        _ flight: Flight, _ fetch: Fetch, _ now: Moment, _ random: inout Xoshiro256, _ actions: inout [Action]
+    ) {
+        var cleared = flight
+        cleared.looksAhead = false
+        switch fetch {
+        case .failed(let outcome) where !outcome.isFinal:
+            return attempted(flight.claim.seq, flight.attempt, outcome, now, &random, &actions)
+        case .present(let state, let etag):
+            endFlight(flight)
+            if rebase(flight.claim.operation, on: state, etag: etag, &random) { return }
+            cleared.claim.operation.ifMatch = etag
+        case .gone, .failed: endFlight(flight)
+        }
+        if lease?.timeLeftMs(now: now.steady) != nil, drainDeadline == nil, case .known = token {
+            start(cleared, now, &actions)
+        } else {
+            outbox.append(Verdict(flight.claim, .unsent))
+        }
+    }
+
+    // MARK: After a refusal
 
     /// Back to the head of its line at once: the refusal has shown that it had no effect.
     private mutating func sendAgain(_ flight: Flight, _ error: LastError, _ now: Moment) {
@@ -23,12 +100,14 @@ extension Processor {
     mutating func fetched(
         _ seq: Int64, _ attempt: Int64, _ fetch: Fetch, _ now: Moment, _ random: inout Xoshiro256, _ actions: inout [Action]
     ) {
-        guard let flight = flights[seq], flight.attempt == attempt, let refusal = flight.refusal else { return }
+        guard let flight = flights[seq], flight.attempt == attempt else { return }
+        if flight.looksAhead { return lookedAhead(flight, fetch, now, &random, &actions) }
+        guard let refusal = flight.refusal else { return }
         let server: Conflict.Server
         switch fetch {
         case .present(let state, let etag): server = .present(state, etag: etag)
         case .gone: server = .gone
-        case .failed(.unsendable), .failed(.refused(.permanent, _)), .failed(.refused(.conflict, _)):
+        case .failed(let outcome) where outcome.isFinal:
             endFlight(flight)
             let operation = flight.claim.operation
             return settle(operation, .failed(refusal), .conflict(id: operation.id, error: refusal))
@@ -90,8 +169,10 @@ extension Processor {
     func success(_ operation: Operation, _ answer: Answer) -> Settlement {
         var settlement = Settlement(seq: operation.seq, id: operation.id, result: .processed)
         let isDelete = operation.type == "delete"
-        let keepsState = configuration.keepsStates && answer.data != nil
-        if answer.etag != nil || keepsState || isDelete && configuration.keepsStates {
+        var keepsState = configuration.keepsStates
+        // A route that merges needs to know what is there before its next write.
+        if case .merge = configuration.conflicts.policy(for: operation) { keepsState = true }
+        if answer.etag != nil || keepsState && (isDelete || answer.data != nil) {
             settlement.server = ServerState(
                 state: keepsState && !isDelete ? answer.data?.text : nil, etag: isDelete ? nil : answer.etag, isGone: isDelete)
         }
@@ -115,6 +196,16 @@ extension JSONValue {
         case .string(let text): text.isEmpty ? nil : text
         case .number(let text): text
         default: nil
+        }
+    }
+}
+
+extension Outcome {
+    /// Asking again would not change it.
+    fileprivate var isFinal: Bool {
+        switch self {
+        case .unsendable, .refused(.permanent, _), .refused(.conflict, _): true
+        default: false
         }
     }
 }

@@ -72,6 +72,8 @@ public struct Processor: Sendable {
         var isCleared = false
         /// The conflict whose other side is being fetched.
         var refusal: LastError?
+        /// What is there is being fetched before the first write.
+        var looksAhead = false
     }
 
     /// An operation with a permanent answer, until it is known whether the write or the server is wrong.

@@ -71,7 +71,8 @@ public struct Operation: Sendable, Equatable {
     public var rounds: Int
     /// The ETag that goes out as `If-Match`: of the state that a revision was made from, or the last one known of the entity.
     public var ifMatch: String?
-    /// What was found at the upstream when it failed as a conflict: the other side, for a person to choose.
+    /// What was found at the upstream when it failed as a conflict: the other side, for a person to choose. In a claim with a base: the
+    /// entity as it was heard of last.
     public var server: ServerState?
 
     /// Whether it may be folded into one that waits (see ``Folding``). Asked at enqueue only; a store does not keep it.

@@ -151,8 +151,11 @@ public struct Settlement: Sendable, Equatable {
         public var base: String?
         public var ifMatch: String?
         public var newKey: UniqueID
+        /// Whether the upstream had refused it: one of the rounds that it gets.
+        public var wasRefused: Bool
 
-        public init(payload: String?, type: String, base: String?, ifMatch: String?, newKey: UniqueID) {
+        public init(payload: String?, type: String, base: String?, ifMatch: String?, newKey: UniqueID, wasRefused: Bool = true) {
+            self.wasRefused = wasRefused
             self.payload = payload
             self.type = type
             self.base = base

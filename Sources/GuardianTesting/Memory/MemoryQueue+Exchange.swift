@@ -39,6 +39,7 @@ extension MemoryQueue {
         case .revised(let revision):
             hear(settlement.server, of: row.operation.entity)
             row.operation.revise(revision)
+            if !revision.wasRefused { row.operation.lastAttemptAt = row.attemptedBefore }
         case .retry(let due, let backoffMs, let error, let charged, let mark, let unknownAt):
             row.operation.unknownAt = unknownAt
             row.operation.crashes = 0
@@ -163,6 +164,9 @@ extension MemoryQueue {
         if claimed.ifMatch == nil, claimed.type != "create", claimed.customOrderingKey == nil {
             claimed.ifMatch = entities[claimed.entity]?.etag
         }
+        if claimed.base != nil, claimed.type != "create", claimed.customOrderingKey == nil {
+            claimed.server = entities[claimed.entity]
+        }
         return Claim(operation: claimed, fence: exchange.fence)
     }
 
@@ -182,8 +186,8 @@ extension Operation {
         base = revision.base ?? base
         ifMatch = revision.ifMatch
         idempotencyKey = revision.newKey
-        rounds += 1
-        tries += 1
+        rounds += revision.wasRefused ? 1 : 0
+        tries += revision.wasRefused ? 1 : 0
         nextRetryAt = nil
         unknownAt = nil
         crashes = 0
