@@ -102,7 +102,7 @@ let package = Package(
         tests("GuardianTestingTests", ["GuardianCore", "GuardianTesting"]),
         tests(
             "IntegrationTests",
-            ["GuardianCore", "GuardianSQLite", "GuardianHTTP", "GuardianBackend", "GuardianTesting", "GuardianLoad"]),
+            ["GuardianCore", "GuardianSQLite", "GuardianHTTP", "GuardianBackend", "GuardianTesting", "GuardianLoad", httpClient] + nio),
         tests("SimulationTests", ["GuardianCore", "GuardianTesting", "GuardianSQLite"]),
         tests("ProcessTests", ["GuardianLoad", "GuardianCore"]),
         tests("TidyTests"),

@@ -53,6 +53,15 @@ item versions "a queue of version 1 is delivered by a build of version 3; two ca
 item doubt "answers lost, then 26 h away from an upstream that forgets keys after 24 h: one effect" "tests DoubtTests"
 item fleet "200 devices x 500 operations return to 300 requests/s: under 2 % rejected, within 1.2 x the ideal; and without the ramp" \
     "tests FleetTests"
+item scenarios "offline, dropped, 5xx storm, cut off, 409: each over real files and sockets" "tests 'IntegrationTests.ScenarioTests'"
+item writers "two engines edit the same 200 entities for $(size 6 60) s, 20 % of answers lost: no edit to a field of one's own is lost" \
+    "GUARDIAN_WRITERS_SECONDS=$(size 6 60) tests TwoWritersTests"
+item login "a login expired for a simulated day: nothing failed, all delivered after; one refresh for 8 workers" \
+    "tests 'LongTroubleTests|SyncEngineTests'"
+item local-ids "a house built offline under local ids ends in that state under the upstream's, also cut off after each settle" \
+    "tests LocalIDTests"
+item coalescing "folding at enqueue: what it saves, and every wrong rule found out with its seed" "tests 'Coalesc'"
+item together "the app's change and its operation commit together, or neither" "tests AppTransactionTests"
 item watchdog "a line that lost its head is noticed, mended and delivered" "tests WatchdogTests"
 item speed "ratios against bare C and the bare HTTP client" ".build/release/guardian-bench $(size --quick '')"
 

@@ -1,15 +1,14 @@
+import AsyncHTTPClient
 import Foundation
 import GuardianBackend
 import GuardianCore
 import GuardianHTTP
 import GuardianSQLite
 import GuardianTesting
+import NIOCore
+import NIOHTTP1
 import Synchronization
 import Testing
-
-#if canImport(FoundationNetworking)
-    import FoundationNetworking
-#endif
 
 /// The reference upstream on a port of its own, for as long as `body` runs.
 func withUpstream<Value: Sendable>(
@@ -94,22 +93,20 @@ struct Device: Sendable {
 
 /// What the upstream has at `path`.
 func fetch(_ url: String, _ path: String) async throws -> JSONValue? {
-    guard let address = URL(string: url + path) else { return nil }
-    let (data, response) = try await URLSession.shared.data(from: address)
-    guard (response as? HTTPURLResponse)?.statusCode == 200 else { return nil }
-    return try JSONValue(parsing: String(decoding: data, as: UTF8.self))["data"]
+    let response = try await HTTPClient.shared.execute(HTTPClientRequest(url: url + path), timeout: .seconds(10))
+    let body = try await response.body.collect(upTo: 1 << 20)
+    guard response.status == .ok else { return nil }
+    return try JSONValue(parsing: String(buffer: body))["data"]
 }
 
 /// A write of somebody else, straight to the upstream.
 @discardableResult
 func put(_ url: String, _ path: String, _ payload: JSONValue) async throws -> (status: Int, etag: String?) {
-    guard let address = URL(string: url + path) else { return (0, nil) }
-    var request = URLRequest(url: address)
-    request.httpMethod = "PUT"
-    request.setValue("application/json", forHTTPHeaderField: "Content-Type")
-    request.setValue(UUID().uuidString.lowercased(), forHTTPHeaderField: "Idempotency-Key")
-    request.httpBody = Data(payload.text.utf8)
-    let (_, response) = try await URLSession.shared.data(for: request)
-    let http = response as? HTTPURLResponse
-    return (http?.statusCode ?? 0, http?.value(forHTTPHeaderField: "ETag"))
+    var request = HTTPClientRequest(url: url + path)
+    request.method = .PUT
+    request.headers = ["content-type": "application/json", "idempotency-key": UUID().uuidString.lowercased()]
+    request.body = .bytes(ByteBuffer(string: payload.text))
+    let response = try await HTTPClient.shared.execute(request, timeout: .seconds(10))
+    _ = try await response.body.collect(upTo: 1 << 20)
+    return (Int(response.status.code), response.headers.first(name: "etag"))
 }

@@ -39,7 +39,7 @@ import Testing
             try await device.engine.enqueue(
                 NewOperation(
                     "update", entityType: "room", entityID: "r\(room)", payload: object(after).text, base: object(before).text))
-            try await Task.sleep(for: .milliseconds(2))
+            try await Task.sleep(for: .milliseconds(10))
         }
         return writer
     }

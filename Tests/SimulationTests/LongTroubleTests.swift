@@ -36,6 +36,19 @@ import Testing
         #expect(report.processed == 200)
     }
 
+    @Test("a login that stays expired for 24 h fails nothing, and all is delivered with the next token", arguments: [UInt64(1), 2])
+    func signedOut(seed: UInt64) async {
+        let world = world(seed: seed) {
+            $0.operations = 500
+            $0.workers = 8
+            $0.signedOut = [60_000..<Self.day]
+        }
+        let report = await world.runAside()
+        #expect(report.violations == [])
+        #expect(report.failures == 0)
+        #expect(report.processed == 500)
+    }
+
     @Test("an outage of 24 h with crashes all along loses and fails nothing", arguments: [UInt64(4), 5])
     func outageWithCrashes(seed: UInt64) async {
         let world = world(seed: seed) {

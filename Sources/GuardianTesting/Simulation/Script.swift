@@ -28,6 +28,8 @@ extension SimulatedWorld {
         public var storms: [Range<Int64>] = []
         /// Spans during which a gateway forbids everything (403).
         public var gateways: [Range<Int64>] = []
+        /// Spans during which the login has expired, and nobody gives another.
+        public var signedOut: [Range<Int64>] = []
         /// Spans during which a stranger answers in the upstream's place: a captive portal, a proxy.
         public var portals: [Range<Int64>] = []
         /// How long the upstream remembers keys, and how long processors rely on that: less, by what the network may delay.

@@ -55,6 +55,7 @@ extension SimulatedWorld {
     private mutating func answer(_ request: Agenda.Request) -> Outcome {
         if isPortal { return Self.stranger }
         if let token = request.token, !token.hasSuffix("-\(upstream.validToken)") { return .refused(.auth, Answer(status: 401)) }
+        if script.signedOut.contains(where: { $0.contains(now) }) { return .refused(.auth, Answer(status: 401)) }
         if script.gateways.contains(where: { $0.contains(now) }) { return .refused(.permanent, Answer(status: 403, code: "GATEWAY")) }
         if isTroubled, upstream.asksForUpgrade {
             upstream.asksForUpgrade = false

@@ -104,7 +104,7 @@ extension SimulatedWorld {
     }
 
     mutating func answerToken(_ life: Agenda.Incarnation) {
-        let isRefused = isTroubled && chance(0.2)
+        let isRefused = script.signedOut.contains { $0.contains(now) } || isTroubled && chance(0.2)
         deliver(
             .tokenAnswered(isRefused ? .failure(.init("away")) : .success(Token("token-\(user)-\(upstream.validToken)", principal: user))),
             to: life)

@@ -179,6 +179,8 @@ public struct SimulatedWorld: Sendable {
             for _ in 0..<times { agenda.add(.trouble(trouble), at: Int64.random(in: 0..<script.troubleMs, using: &random)) }
         }
         if let upgradeAt = script.upgradeAt { agenda.add(.trouble(.upgradeBuild), at: upgradeAt) }
+        // Who signs in again has another token.
+        for span in script.signedOut { agenda.add(.trouble(.expireLogin), at: span.upperBound) }
         agenda.add(.trouble(.end), at: script.troubleMs)
     }
 
