@@ -21,6 +21,7 @@ extension ProcessTests {
             let backend = try await Guardian.start(["backend", "--listen", "127.0.0.1:0", "--latency", "1ms", "--failure-rate", "0.05"])
             defer { backend.kill() }
             let scene = KillScene()
+            var aside: Set<String> = []
 
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for number in 0..<Self.producers {
@@ -32,14 +33,15 @@ extension ProcessTests {
                 defer { last.kill() }
                 scene.finish(at: last.url)
                 try await group.waitForAll()
+                aside = try await bringBack(workplace)
                 try await Web.wait("everything processed") { try await Web.processed(last.url) >= scene.acknowledged }
                 #expect(last.terminate() == 0)
             }
             try await balance(workplace)
-            try await verify(backend, scene)
+            try await verify(backend, scene, aside: aside)
             let (reposts, duplicates) = scene.repeats
             print(
-                "measured: \(rounds) rounds, \(scene.acknowledged) acknowledged, \(reposts) posted again, \(duplicates) of them on disk already"
+                "measured: \(rounds) rounds, \(scene.acknowledged) acknowledged, \(reposts) posted again, \(duplicates) of them on disk already, \(aside.count) lines with one set aside"
             )
         }
 
@@ -63,16 +65,31 @@ extension ProcessTests {
             try await balance(workplace)
         }
 
+        /// What was in hand at three kills in a row is set aside as a crash suspect (spec section 3.13), and nothing else has failed: a person puts
+        /// it back. Returns the entities whose later operations have gone before it.
+        private func bringBack(_ workplace: Workplace) async throws -> Set<String> {
+            let failed = try await workplace.sqlite("SELECT entity_id, error_class FROM guardian_operation WHERE status = 2")
+            var entities: Set<String> = []
+            for line in failed.split(separator: "\n") {
+                let parts = line.split(separator: "|")
+                #expect(parts.last == "crash_suspect", "\(line)")
+                entities.insert(String(parts.first ?? ""))
+            }
+            if !entities.isEmpty { #expect(try await workplace.run("retry", "--all-failed").status == 0) }
+            return entities
+        }
+
         private func balance(_ workplace: Workplace) async throws {
             let check = try await workplace.run("check", "--json")
             #expect(check.status == 0, "\(check.output)\(check.errors)")
             #expect(check.json["gap"]?.integer == 0)
         }
 
-        private func verify(_ backend: Guardian, _ scene: KillScene) async throws {
+        private func verify(_ backend: Guardian, _ scene: KillScene, aside: Set<String>) async throws {
             let effects = try await Web.effects(backend.url)
             #expect(Set(effects.map(\.key)).count == effects.count, "an effect was applied twice")
-            #expect(OrderCheck.violations(effects.map { ($0.entity, $0.seq) }) == 0, "an entity's order was broken")
+            let inOrder = effects.filter { !aside.contains(String($0.entity.split(separator: "/").last ?? "")) }
+            #expect(OrderCheck.violations(inOrder.map { ($0.entity, $0.seq) }) == 0, "an entity's order was broken")
             let applied = Set(effects.map { "\($0.entity.split(separator: "/").last ?? "")#\($0.seq)" })
             #expect(applied == scene.operations, "acknowledged and applied are not the same")
             #expect(effects.count == scene.acknowledged)

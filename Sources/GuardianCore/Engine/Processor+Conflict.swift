@@ -27,7 +27,7 @@ extension Processor {
     mutating func rebase(_ claim: Claim, _ now: Moment, _ random: inout Xoshiro256, _ actions: inout [Action]) -> Bool {
         let operation = claim.operation
         guard operation.base != nil, operation.type != "create", operation.type != "delete", operation.customOrderingKey == nil,
-            operation.tries == 0, operation.unknownAt == nil, case .merge = configuration.conflicts.policy(for: operation)
+            operation.unknownAt == nil, case .merge = configuration.conflicts.policy(for: operation)
         else { return false }
         if let known = operation.server, known.etag != nil, let state = Self.parsed(known.state) {
             return rebase(operation, on: state, etag: known.etag, &random)
@@ -45,7 +45,7 @@ extension Processor {
         _ operation: Operation, on state: JSONValue, etag: String?, _ random: inout Xoshiro256
     ) -> Bool {
         let fields = SystemFields.standard
-        guard let base = Self.parsed(operation.base), !fields.content(of: state).holds(fields.content(of: base)) else { return false }
+        guard let base = Self.parsed(operation.base), !fields.content(of: state).means(fields.content(of: base)) else { return false }
         let conflict = Conflict(
             operationType: operation.type, entity: operation.entity, local: Self.parsed(operation.payload), base: base,
             server: .present(state, etag: etag))

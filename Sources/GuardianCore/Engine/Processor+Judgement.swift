@@ -143,6 +143,8 @@ extension Processor.Flight {
     /// Since when an outcome under the operation's key is unknown, after this one.
     func unknownAt(after outcome: Outcome) -> Timestamp? {
         let before = isCleared ? nil : claim.operation.unknownAt
+        // Nothing was written yet.
+        if looksAhead { return before }
         let isUnknown: Bool
         switch outcome {
         case .unanswered(let failure, _): isUnknown = !failure.neverArrived
