@@ -31,9 +31,14 @@ enum OperationRow {
         }
         operation.crashes = Int(row.int(30))
         operation.unknownAt = row.time(31)
-        operation.rounds = Int(row.int(32))
-        operation.ifMatch = row.text(33)
-        if !row.isNull(35) { operation.server = ServerState(state: row.text(36), etag: row.text(34), isGone: row.int(35) == 1) }
+        // Each column costs a lock; one that has met no conflict has nothing in these.
+        if let rounds = row.optionalInt(32) {
+            operation.rounds = Int(rounds)
+            operation.ifMatch = row.text(33)
+        }
+        if operation.status == .failed, !row.isNull(35) {
+            operation.server = ServerState(state: row.text(36), etag: row.text(34), isGone: row.int(35) == 1)
+        }
         return operation
     }
 

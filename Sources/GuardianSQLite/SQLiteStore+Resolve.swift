@@ -24,7 +24,7 @@ extension SQLiteStore {
             let update = try transaction.statement(
                 """
                 UPDATE guardian_operation SET payload = ?2, operation_type = ?3, base = coalesce(?4, base), if_match = ?5, idempotency_key = ?6,
-                    rounds = NULL, unknown_at = NULL, server_state = NULL, server_etag = NULL, server_gone = NULL
+                    rounds = 0, unknown_at = NULL, server_state = NULL, server_etag = NULL, server_gone = NULL
                 WHERE seq = ?1
                 """)
             update.bind(1, seq)
