@@ -124,7 +124,6 @@ extension SQLiteStore {
     private static func settleRevised(
         _ settlement: Settlement, _ revision: Settlement.Revision, _ epoch: Int64, _ now: Timestamp, _ transaction: WriteTransaction
     ) throws -> Bool {
-        if let server = settlement.server { try EntityTable.save(server, ofOperation: settlement.seq, now, transaction) }
         let update = try transaction.statement(
             """
             UPDATE guardian_operation SET status = 0, claim_epoch = NULL, updated_at = ?3, due_at = \(Parking.sql(due: "0")), payload = ?4,
@@ -140,7 +139,9 @@ extension SQLiteStore {
         update.bind(7, revision.ifMatch)
         update.bind(8, revision.newKey)
         update.bind(9, revision.wasRefused ? 1 : 0)
-        return try backToPending(update, settlement.seq, transaction)
+        guard try backToPending(update, settlement.seq, transaction) else { return false }
+        if let server = settlement.server { try EntityTable.save(server, ofOperation: settlement.seq, now, transaction) }
+        return true
     }
 
     private static let findClaim = SQL(

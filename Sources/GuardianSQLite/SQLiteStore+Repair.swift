@@ -133,9 +133,33 @@ extension SQLiteStore {
         while try find.step(), find.int(1) < before.milliseconds { last = find.int(0) }
         find.reset()
         guard let last else { return 0 }
+        let waiting = try mergedThatWait(until: last, transaction)
         let delete = try transaction.statement("DELETE FROM guardian_ledger WHERE number <= ?1")
         delete.bind(1, last)
-        return try delete.run()
+        let count = try delete.run()
+        for entry in waiting {
+            try transaction.remember(
+                entry.id, seq: entry.seq, key: entry.key, .merged(into: entry.into), before.adding(milliseconds: renewalMs))
+        }
+        return count - waiting.count
+    }
+
+    /// Milliseconds after which an id that was folded into one that waits is looked at again.
+    private static let renewalMs: Int64 = 3_600_000
+
+    /// Ids that were folded into an operation that still waits are known as long as that is: handed in again, they add nothing.
+    private static func mergedThatWait(
+        until last: Int64, _ transaction: WriteTransaction
+    ) throws -> [(id: OperationID, seq: Int64, key: UniqueID, into: OperationID)] {
+        let find = try transaction.statement(
+            """
+            SELECT l.id, l.seq, l.idempotency_key, l.merged_into FROM guardian_ledger l JOIN guardian_operation o ON o.id = l.merged_into
+            WHERE l.number <= ?1 AND l.ending = 1 ORDER BY l.number
+            """)
+        find.bind(1, last)
+        var found: [(id: OperationID, seq: Int64, key: UniqueID, into: OperationID)] = []
+        while try find.step() { found.append((try find.operationID(0), find.int(1), try find.uuid(2), try find.operationID(3))) }
+        return found
     }
 
     public func clampRetries(now: Timestamp) async throws(StoreError) -> Int {

@@ -52,17 +52,25 @@ struct EngineLoop {
         case .send(let claim, let attempt, let token, let timeoutMs):
             let ticket = sends.ticket
             group.addTask { [engine] in
-                let outcome = await sends.run(ticket) { await engine.transport.send(claim, token: token, timeoutMs: timeoutMs) }
+                let outcome = await sends.run(ticket, otherwise: .interrupted) {
+                    await engine.transport.send(claim, token: token, timeoutMs: timeoutMs)
+                }
                 engine.mailbox.put(.attempted(seq: claim.seq, attempt: attempt, outcome))
             }
         case .look(let claim, let attempt, let token, let timeoutMs):
+            let ticket = sends.ticket
             group.addTask { [engine] in
-                let look = await engine.transport.look(claim, token: token, timeoutMs: timeoutMs)
+                let look = await sends.run(ticket, otherwise: .failed(.interrupted)) {
+                    await engine.transport.look(claim, token: token, timeoutMs: timeoutMs)
+                }
                 engine.mailbox.put(.looked(seq: claim.seq, attempt: attempt, look))
             }
         case .fetch(let claim, let attempt, let token, let timeoutMs):
+            let ticket = sends.ticket
             group.addTask { [engine] in
-                let fetch = await engine.transport.fetch(claim, token: token, timeoutMs: timeoutMs)
+                let fetch = await sends.run(ticket, otherwise: .failed(.interrupted)) {
+                    await engine.transport.fetch(claim, token: token, timeoutMs: timeoutMs)
+                }
                 engine.mailbox.put(.fetched(seq: claim.seq, attempt: attempt, fetch))
             }
         case .interruptAll: sends.cancelAll()
@@ -142,7 +150,8 @@ private final class SendTasks: Sendable {
     /// What a request needs that is to begin later: an interruption in between is meant for it too.
     var ticket: Int { state.withLock { $0.interruptions } }
 
-    func run(_ ticket: Int, _ send: @Sendable () async -> Outcome) async -> Outcome {
+    /// `otherwise` is the answer of one that was interrupted before it began.
+    func run<Answer: Sendable>(_ ticket: Int, otherwise: Answer, _ send: @Sendable () async -> Answer) async -> Answer {
         await withUnsafeCurrentTask { task in
             let handle = task.map { Handle(task: $0) }
             let number: Int? = state.withLock { state in
@@ -151,10 +160,10 @@ private final class SendTasks: Sendable {
                 state.handles[state.next] = handle
                 return state.next
             }
-            guard let number else { return .interrupted }
-            let outcome = await send()
+            guard let number else { return otherwise }
+            let answer = await send()
             state.withLock { $0.handles[number] = nil }
-            return outcome
+            return answer
         }
     }
 

@@ -19,6 +19,19 @@ extension StoreContract {
             let fence = try await contract.acquire()
             try contract.expect(contract.names(try await contract.claim(fence)), ["a-0", "b-1"], "the order of claims")
         },
+        Check(name: "an id that was folded away is known as long as the one it went into waits, also after the ledger's window") {
+            contract in
+            _ = try await contract.fold("a", "update", #"{"x":1}"#, 0)
+            _ = try await contract.fold("a", "update", #"{"x":2}"#, 1)
+            let days = start.adding(milliseconds: 3 * 86_400_000)
+            try contract.expect(try await contract.store.sweepLedger(before: days, limit: 10), 0, "swept while it waits")
+            try contract.expect(try await contract.fold("a", "update", #"{"x":2}"#, 1).outcome, .duplicate, "handed in again")
+            try contract.expect(try await contract.store.ending(of: .text("a-1")), .merged(into: .text("a-0")), "its ending")
+            let fence = try await contract.acquire()
+            try await contract.settle(try await contract.claim(fence), .processed, fence)
+            let later = days.adding(milliseconds: 86_400_000)
+            try contract.expect(try await contract.store.sweepLedger(before: later, limit: 10), 2, "swept when it has gone")
+        },
         Check(name: "each pair of types is folded as it should be, or not at all") { contract in
             let pairs: [(String, String, Receipt.Outcome, String?)] = [
                 ("create", "update", .coalesced, "create"), ("update", "update", .coalesced, "update"),

@@ -77,9 +77,19 @@ extension MemoryQueue {
     mutating func sweepLedger(before: Timestamp, limit: Int) -> Int {
         let old = ledgerOrder.prefix(limit).prefix { id in ledger[id].map { $0.at < before } ?? true }
         sweepAliases(before: before)
-        for id in old { ledger[id] = nil }
         ledgerOrder.removeFirst(old.count)
-        return old.count
+        var count = 0
+        for id in old {
+            // One that was folded into an operation that still waits is known as long as that is.
+            if case .merged(let into) = ledger[id]?.ending, ids[into] != nil {
+                ledger[id]?.at = before.adding(milliseconds: 3_600_000)
+                ledgerOrder.append(id)
+            } else {
+                ledger[id] = nil
+                count += 1
+            }
+        }
+        return count
     }
 
     mutating func clampRetries(now: Timestamp) -> Int {
