@@ -23,6 +23,7 @@ extension SyncEngine {
         let receipts = try await database.writeWithoutTransaction { db in
             let before = try Int.fetchOne(db, sql: "PRAGMA synchronous") ?? 1
             if before < 2 { try db.execute(sql: "PRAGMA synchronous = FULL") }
+            // A connection on which this fails stays FULL, which is only slower.
             defer { if before < 2 { do { try db.execute(sql: "PRAGMA synchronous = \(before)") } catch {} } }
             var receipts: [Receipt] = []
             try db.inTransaction(.immediate) {

@@ -36,6 +36,7 @@ extension Operation {
         if let server {
             var found: [JSONValue.Member] = [.init("gone", .bool(server.isGone))]
             if let etag = server.etag { found.append(.init("etag", .string(etag))) }
+            // What the upstream told was read before it was stored; what can't be read is left out.
             if includingPayload, let state = server.state {
                 do throws(JSONScanner.Defect) { found.append(.init("state", try JSONValue(parsing: state))) } catch {}
             }

@@ -33,6 +33,7 @@ enum SecretFile {
         let data: Data
         do {
             let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+            // Read to its end already: a close that fails loses nothing.
             defer { do { try file.close() } catch {} }
             data = try file.read(upToCount: limit + 1) ?? Data()
         } catch {

@@ -31,6 +31,7 @@ public struct RealtimeClient: ChangeFeed {
         let run = FeedRun(self, client, consumer, cursor: cursor, random: random)
         let end: any Error
         do throws(FeedRun.Ended) { try await run.run() } catch { end = error.cause }
+        // What ended the run is told; that its connections can't be closed in order says nothing more.
         do { try await client.shutdown() } catch {}
         throw end
     }
