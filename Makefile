@@ -31,7 +31,7 @@ accept: setup .build/baseline ## run what must hold, one line each; ITEM=name fo
 
 lint: ## check the format of Swift and the syntax of the scripts
 	swift format lint --strict --recursive Sources Tests Benchmarks Examples Package.swift
-	@set -e; for script in scripts/*.sh Examples/*.sh .ci/run; do bash -n $$script; done
+	@set -e; for script in scripts/*.sh scripts/accept/*.sh Examples/*.sh .ci/run; do bash -n $$script; done
 
 clean: ## remove what was built
 	rm -rf .build

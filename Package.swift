@@ -27,6 +27,15 @@ let lifecycle: [Target.Dependency] = [
     .product(name: "UnixSignals", package: "swift-service-lifecycle"),
 ]
 
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
+let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
+let certificates: [Target.Dependency] = [
+    .product(name: "X509", package: "swift-certificates"),
+    .product(name: "SwiftASN1", package: "swift-asn1"),
+]
+
 func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: settings)
 }
@@ -43,6 +52,9 @@ let package = Package(
         .library(name: "GuardianCore", targets: ["GuardianCore"]),
         .library(name: "GuardianSQLite", targets: ["GuardianSQLite"]),
         .library(name: "GuardianHTTP", targets: ["GuardianHTTP"]),
+        .library(name: "GuardianPrivacy", targets: ["GuardianPrivacy"]),
+        .library(name: "GuardianTelemetry", targets: ["GuardianTelemetry"]),
+        .library(name: "GuardianPostgres", targets: ["GuardianPostgres"]),
         .library(name: "GuardianTesting", targets: ["GuardianTesting"]),
         .executable(name: "guardian", targets: ["guardian"]),
     ],
@@ -53,25 +65,39 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         library("GuardianCore"),
-        library("GuardianPrivacy", [.product(name: "Crypto", package: "swift-crypto")]),
+        library("GuardianPrivacy", ["GuardianCore", crypto]),
         library("GuardianSQLite", ["GuardianCore", grdb, .product(name: "GRDBSQLite", package: "GRDB.swift")]),
-        library("GuardianHTTP", ["GuardianCore", httpClient] + nio),
-        library("GuardianServer", ["GuardianCore", logging, lifecycle[0]] + hummingbird + nio),
+        .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
+        library("GuardianPostgres", ["GuardianCore", "CLibPQ"]),
+        library("GuardianHTTP", ["GuardianCore", "GuardianPrivacy", httpClient, crypto] + certificates + nio),
+        library("GuardianTelemetry", ["GuardianCore", "GuardianPrivacy", logging, metrics, tracing, histogram, httpClient] + nio),
+        library(
+            "GuardianServer",
+            [
+                "GuardianCore", "GuardianPrivacy", logging, lifecycle[0], histogram, crypto,
+                .product(name: "Mustache", package: "swift-mustache"),
+            ] + hummingbird + nio),
         library("GuardianBackend", [logging, lifecycle[0]] + hummingbird + nio),
-        library("GuardianLoad", ["GuardianCore", .product(name: "Histogram", package: "hdrhistogram-swift")]),
+        library("GuardianLoad", ["GuardianCore", histogram]),
         library(
             "GuardianRuntime",
             [
-                "GuardianCore", "GuardianPrivacy", "GuardianSQLite", "GuardianHTTP", "GuardianServer", logging,
+                "GuardianCore", "GuardianPrivacy", "GuardianSQLite", "GuardianPostgres", "GuardianHTTP", "GuardianTelemetry",
+                "GuardianServer", logging,
                 .product(name: "Yams", package: "Yams"),
             ] + lifecycle),
         library("GuardianTesting", ["GuardianCore"]),
@@ -88,7 +114,9 @@ let package = Package(
             dependencies: ["GuardianCore", "GuardianSQLite", "GuardianHTTP", "GuardianBackend", httpClient] + nio,
             path: "Benchmarks/Swift", swiftSettings: settings),
         tests("GuardianCoreTests", ["GuardianCore", "GuardianTesting"]),
-        tests("GuardianPrivacyTests", ["GuardianPrivacy"]),
+        tests("GuardianPrivacyTests", ["GuardianCore", "GuardianPrivacy"]),
+        tests("GuardianTelemetryTests", ["GuardianCore", "GuardianPrivacy", "GuardianTelemetry", "GuardianTesting", httpClient] + nio),
+        tests("GuardianPostgresTests", ["GuardianCore", "GuardianPostgres", "GuardianTesting"]),
         tests("GuardianSQLiteTests", ["GuardianCore", "GuardianSQLite", "GuardianTesting", grdb]),
         tests(
             "GuardianHTTPTests",

@@ -25,6 +25,7 @@ command_from openssl openssl
 header_from stdio.h libc6-dev
 header_from sqlite3.h libsqlite3-dev
 header_from zlib.h zlib1g-dev
+pkg-config --exists libpq 2>/dev/null || missing+=(libpq-dev)
 
 [ ${#missing[@]} -gt 0 ] || exit 0
 echo "setup: installing ${missing[*]}"

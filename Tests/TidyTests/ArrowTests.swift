@@ -5,14 +5,19 @@ struct ArrowTests {
     /// Which of the project's own modules each target may import. A new target is drawn here first.
     static let arrows: [String: Set<String>] = [
         "GuardianCore": [],
-        "GuardianPrivacy": [],
-        "GuardianSQLite": ["GuardianCore"],
-        "GuardianHTTP": ["GuardianCore"],
-        "GuardianServer": ["GuardianCore"],
+        "GuardianPrivacy": ["GuardianCore"],
+        "GuardianSQLite": ["GuardianCore", "GuardianPrivacy"],
+        "CLibPQ": [],
+        "GuardianPostgres": ["GuardianCore", "GuardianPrivacy", "CLibPQ"],
+        "GuardianHTTP": ["GuardianCore", "GuardianPrivacy"],
+        "GuardianTelemetry": ["GuardianCore", "GuardianPrivacy"],
+        "GuardianServer": ["GuardianCore", "GuardianPrivacy"],
         // The reference upstream shares no model with the engine, so that it can disagree with it.
         "GuardianBackend": [],
         "GuardianLoad": ["GuardianCore"],
-        "GuardianRuntime": ["GuardianCore", "GuardianPrivacy", "GuardianSQLite", "GuardianHTTP", "GuardianServer"],
+        "GuardianRuntime": [
+            "GuardianCore", "GuardianPrivacy", "GuardianSQLite", "GuardianPostgres", "GuardianHTTP", "GuardianTelemetry", "GuardianServer",
+        ],
         "GuardianTesting": ["GuardianCore"],
         "GuardianSync": ["GuardianCore", "GuardianPrivacy", "GuardianSQLite", "GuardianHTTP"],
         // Commands work on the store directly, also while the daemon is down.
@@ -21,7 +26,9 @@ struct ArrowTests {
         ],
     ]
 
-    static let adapters: Set<String> = ["GuardianSQLite", "GuardianHTTP", "GuardianServer"]
+    static let adapters: Set<String> = [
+        "GuardianSQLite", "GuardianPostgres", "GuardianHTTP", "GuardianTelemetry", "GuardianServer",
+    ]
 
     let tree = SourceTree.current
 

@@ -68,7 +68,8 @@ struct LayoutTests {
 
     @Test("Every target has code in it")
     func noTargetIsEmpty() {
-        for (target, files) in tree.targets() {
+        // A system library is a module map and nothing else.
+        for (target, files) in tree.targets() where target != "CLibPQ" {
             #expect(!files.isEmpty, "Sources/\(target) holds no Swift file")
             #expect(!files.contains { $0.name == "Placeholder.swift" }, "Sources/\(target) is a placeholder")
         }

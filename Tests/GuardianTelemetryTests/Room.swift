@@ -1,0 +1,1 @@
+// the first file of this room
