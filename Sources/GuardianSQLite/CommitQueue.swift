@@ -22,11 +22,27 @@ final class CommitQueue: Sendable {
     struct Job {
         let body: (WriteTransaction) throws -> Void
         let finish: (StoreError?) -> Void
+        let kind: Kind
     }
+
+    /// What a write may assume and what it leaves behind.
+    enum Kind {
+        /// Takes a few operations in: committed by its caller's own thread where that is free.
+        case shortEnqueue
+        /// Takes operations in, or exchanges: all its writes go through ``WriteTransaction``'s own functions.
+        case hot
+        /// Anything else; what is known of the tables is asked for anew after it.
+        case repair
+    }
+
+    /// A caller commits its own short write only while a commit takes less than this; longer ones are no load for its thread.
+    private static let shortNanoseconds: UInt64 = 2_000_000
 
     private struct State {
         var waiting: [Job] = []
         var isDraining = false
+        /// What the last group took.
+        var lastNanoseconds: UInt64 = 0
     }
 
     private let pool: DatabasePool
@@ -42,7 +58,12 @@ final class CommitQueue: Sendable {
     }
 
     /// Runs `body` in the next group; returns after the commit is on disk.
-    func write<Value: Sendable>(_ body: @escaping @Sendable (WriteTransaction) throws -> Value) async throws(StoreError) -> Value {
+    ///
+    /// A short one that meets an idle queue is committed by its caller's own thread: two changes of thread less, at the price of a thread
+    /// of the caller's pool that waits for one fsync (docs/decisions/0009-a-lone-caller-commits-itself.md).
+    func write<Value: Sendable>(
+        _ kind: Kind = .repair, _ body: @escaping @Sendable (WriteTransaction) throws -> Value
+    ) async throws(StoreError) -> Value {
         let result: Result<Value, StoreError> = await withUnsafeContinuation { continuation in
             let box = Box<Value>()
             submit(
@@ -56,21 +77,31 @@ final class CommitQueue: Sendable {
                         } else {
                             continuation.resume(returning: .failure(.unavailable("the write did not run")))
                         }
-                    }))
+                    }, kind: kind))
         }
         return try result.get()
     }
 
+    private enum Start { case none, own, writers }
+
     private func submit(_ job: Job) {
         let unchecked = Unchecked(job)
-        let starts = state.withLock { state in
+        let start = state.withLock { state -> Start in
             state.value.waiting.append(unchecked.value)
-            guard !state.value.isDraining else { return false }
+            guard !state.value.isDraining else { return .none }
             state.value.isDraining = true
-            return true
+            return job.kind == .shortEnqueue && state.value.lastNanoseconds < Self.shortNanoseconds ? .own : .writers
         }
-        if starts { pool.asyncWriteWithoutTransaction { [self] db in drain(db) } }
+        switch start {
+        case .none: break
+        case .own:
+            let isDone = pool.unsafeReentrantWrite { db in drainOnce(db) }
+            if !isDone { drainAll() }
+        case .writers: drainAll()
+        }
     }
+
+    private func drainAll() { pool.asyncWriteWithoutTransaction { [self] db in drain(db) } }
 
     private func takeGroup() -> [Job] {
         state.withLock { state -> Unchecked<[Job]> in
@@ -84,12 +115,19 @@ final class CommitQueue: Sendable {
         }.value
     }
 
+    /// One group, the caller's own job in it. False when others wait already.
+    private func drainOnce(_ db: Database) -> Bool {
+        guard let transaction = transaction(on: db) else { return true }
+        run(takeGroup(), in: transaction)
+        return state.withLock { state in
+            guard state.value.waiting.isEmpty else { return false }
+            state.value.isDraining = false
+            return true
+        }
+    }
+
     private func drain(_ db: Database) {
-        let transaction = self.transaction.withLock { held in
-            if held.value == nil { held.value = WriteTransaction(db) }
-            return Unchecked(held.value)
-        }.value
-        guard let transaction else { return }
+        guard let transaction = transaction(on: db) else { return }
         var last = 0
         while true {
             if last > 1 { gather(last) }
@@ -98,6 +136,14 @@ final class CommitQueue: Sendable {
             last = group.count
             run(group, in: transaction)
         }
+    }
+
+    /// The one transaction, made at first use; on the writer's queue only.
+    private func transaction(on db: Database) -> WriteTransaction? {
+        transaction.withLock { held in
+            if held.value == nil { held.value = WriteTransaction(db) }
+            return Unchecked(held.value)
+        }.value
     }
 
     /// Lets the callers of the last group come back before the next one is closed.
@@ -114,9 +160,12 @@ final class CommitQueue: Sendable {
 
     private func run(_ group: [Job], in transaction: WriteTransaction) {
         do {
+            let start = Self.nanoseconds()
             try transaction.begin()
             for job in group { try job.body(transaction) }
-            try transaction.commit()
+            try transaction.commit(keepsKnowledge: group.allSatisfy { $0.kind != .repair })
+            let took = Self.nanoseconds() - start
+            state.withLock { $0.value.lastNanoseconds = took }
             for job in group { job.finish(nil) }
         } catch {
             transaction.rollback()

@@ -2,9 +2,14 @@ internal import GRDB
 public import GuardianCore
 
 extension SQLiteStore {
+    /// Operations of one call that its own thread may commit.
+    private static let mostInShortWrite = 16
+
     public func enqueue(_ operations: [GuardianCore.Operation]) async throws(StoreError) -> [Receipt] {
         let ordering = currentOrdering
-        return try await queue.write { transaction in try Self.insert(operations, ordering, transaction) }
+        return try await queue.write(operations.count <= Self.mostInShortWrite ? .shortEnqueue : .hot) { transaction in
+            try Self.insert(operations, ordering, transaction)
+        }
     }
 
     static func insert(

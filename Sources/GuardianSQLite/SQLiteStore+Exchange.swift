@@ -3,7 +3,7 @@ public import GuardianCore
 
 extension SQLiteStore {
     public func exchange(_ exchange: Exchange) async throws(StoreError) -> ExchangeResult {
-        try await queue.write { transaction in
+        try await queue.write(.hot) { transaction in
             try Self.checkFence(exchange.fence, transaction)
             var result = ExchangeResult()
             for settlement in exchange.settlements {

@@ -165,7 +165,7 @@ public final class SQLiteStore: Sendable {
             do {
                 if stored != nil { _ = try Self.rebuild(transaction, ordering: wanted) }
                 try db.execute(sql: "INSERT OR REPLACE INTO guardian_setting VALUES ('ordering', ?)", arguments: [wanted.rawValue])
-                try transaction.commit()
+                try transaction.commit(keepsKnowledge: false)
             } catch {
                 transaction.rollback()
                 throw error

@@ -1,4 +1,5 @@
 internal import GRDB
+internal import GRDBSQLite
 internal import GuardianCore
 
 /// One transaction of the writer: statements that stay prepared, and counters that are written once, before the commit.
@@ -8,13 +9,19 @@ final class WriteTransaction {
     let bytes = RowBytes()
     private var statements: [String: RawStatement] = [:]
     private var hot: [ObjectIdentifier: RawStatement] = [:]
-    /// The greatest id of the ledger, once asked for in this transaction.
-    private var newestRemembered: Remembered?
     private var change = BooksChange()
+    private var tookSeqs = false
+
+    // What was asked for once holds in later transactions too, as long as nobody else has written to the file.
+
+    /// The version of the file at the last commit whose knowledge may be kept.
+    private var learntAt: UInt32?
+    /// The greatest id of the ledger.
+    private var newestRemembered: Remembered?
     private var nextSeq: Int64?
-    /// Whether the table `entity` has rows, once asked for in this transaction.
+    /// Whether the table `entity` has rows.
     var knowsEntities: Bool?
-    /// Whether the tables `alias` and `guardian_open_create` have rows, once asked for in this transaction.
+    /// Whether the tables `alias` and `guardian_open_create` have rows.
     var knownAliases: Bool?
     var knownOpenCreates: Bool?
 
@@ -65,7 +72,7 @@ final class WriteTransaction {
 
     func count(_ apply: (inout BooksChange) -> Void) { apply(&change) }
 
-    /// The next `count` running numbers; returns the first. Read once a transaction: another process may have given some since.
+    /// The next `count` running numbers; returns the first.
     func takeSeqs(_ count: Int) throws -> Int64 {
         if nextSeq == nil {
             let books = try statement(Self.readSeq)
@@ -75,27 +82,43 @@ final class WriteTransaction {
         }
         let taken = nextSeq ?? 0
         nextSeq = taken + Int64(count)
+        tookSeqs = true
         return taken
     }
 
     func begin() throws {
         change = BooksChange()
+        tookSeqs = false
+        try statement(Self.beginning).run()
+        if learntAt == nil || learntAt != fileVersion() { forget() }
+        learntAt = nil
+    }
+
+    /// `keepsKnowledge`: all that was written went through this object's own functions.
+    func commit(keepsKnowledge: Bool) throws {
+        try saveCounters()
+        try statement(Self.committing).run()
+        if keepsKnowledge { learntAt = fileVersion() }
+    }
+
+    private func forget() {
         nextSeq = nil
         newestRemembered = nil
         knowsEntities = nil
         knownAliases = nil
         knownOpenCreates = nil
-        try statement(Self.beginning).run()
     }
 
-    func commit() throws {
-        try saveCounters()
-        try statement(Self.committing).run()
+    /// Changes with every commit to the file, whoever made it; as the open transaction sees it, or the last one saw it
+    /// (`SQLITE_FCNTL_DATA_VERSION`).
+    private func fileVersion() -> UInt32? {
+        var version: UInt32 = 0
+        return sqlite3_file_control(db.sqliteConnection, "main", SQLITE_FCNTL_DATA_VERSION, &version) == SQLITE_OK ? version : nil
     }
 
     /// Writes what the transaction adds to the books; the last thing before a commit, also of somebody else's.
     func saveCounters() throws {
-        if change != BooksChange() || nextSeq != nil {
+        if change != BooksChange() || tookSeqs {
             let update = try statement(Self.saveBooks)
             update.bind(1, change.accepted)
             update.bind(2, change.processed)
@@ -108,7 +131,7 @@ final class WriteTransaction {
             try update.run()
         }
         change = BooksChange()
-        nextSeq = nil
+        tookSeqs = false
     }
 
     /// After an error. SQLite may have rolled back by itself (a full disk), so "no transaction is active" is expected here.
