@@ -1,0 +1,231 @@
+/// Numbers that are somebody's: cards, social security numbers, phones. What looks alike (dates, versions, addresses, UUIDs, fractions,
+/// parts of identifiers) is passed over.
+extension RedactionScan {
+    /// A digit at `start`, and no word before it.
+    mutating func number(from start: Int) {
+        var end = start + 1
+        while end < count, table[Int(base[end])] & ByteClass.digit != 0 { end += 1 }
+        let next = end < count ? base[end] : 0
+        if table[Int(next)] & (ByteClass.letter | ByteClass.underscore) != 0 { return identifier(from: start, end) }
+        let length = end - start
+        // Most numbers of a log are short and stand alone.
+        if length < 13 {
+            if length == 8, next == UInt8(ascii: "-") {
+                at = start
+                skipUUID(from: start)
+                if at > start { return }
+            }
+            if length < 7, !isGap(end) { return at = end }
+            if length >= 8, next == UInt8(ascii: ":"), let last = endOfBotToken(start) { return replace(start, last, RedactionMark.key) }
+        }
+        let chain = chain(from: start)
+        if chain.digits < 7 { return at = chain.end(chain.count - 1) }
+        judge(chain)
+    }
+
+    /// Whether a group of digits may follow at `index`.
+    private func isGap(_ index: Int) -> Bool {
+        let byte = byte(index)
+        return byte == UInt8(ascii: "-") || byte == UInt8(ascii: " ") || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "/")
+            || byte == UInt8(ascii: ")") || byte == UInt8(ascii: "(") || byte >= 0x80 || byte == UInt8(ascii: "%")
+    }
+
+    /// A word that begins with digits: `7f3e…`, `5th`, `1Z999…`.
+    private mutating func identifier(from start: Int, _ digits: Int) {
+        var end = digits
+        while end < count, table[Int(base[end])] & ByteClass.word != 0 { end += 1 }
+        at = end
+        let next = end < count ? base[end] : 0
+        if end - start == 8, next == UInt8(ascii: "-") { return skipUUID(from: start) }
+        // Mailchimp: 32 hexadecimal digits and a data centre.
+        if end - start == 32, begins("-us", at: end), isDigit(end + 3) {
+            var last = end + 3
+            while isDigit(last) { last += 1 }
+            return replace(start, last, RedactionMark.key)
+        }
+        // A phone's extension: `555-0100x12` has its chain's end in a word.
+        if base[digits] | 0x20 == UInt8(ascii: "x"), digits - start >= 3 {
+            let chain = chain(from: start)
+            if chain.count == 1, chain.digits >= 7 { judge(chain) }
+        }
+    }
+
+    /// Replaces a number that fills the value at `start`; says whether it did.
+    mutating func number(asValueAt start: Int) -> Bool {
+        guard isDigit(start) else { return false }
+        let before = at
+        let chain = chain(from: start)
+        for last in stride(from: chain.count - 1, through: 0, by: -1) where kind(chain.end(last)) & ByteClass.word == 0 {
+            if let mark = cardOrSocialSecurity(chain, 0, last, trusted: true) {
+                replace(start, chain.end(last), mark)
+                return true
+            }
+        }
+        at = before
+        return false
+    }
+
+    // MARK: Which of its windows
+
+    /// Replaces what in `chain` is somebody's, and goes on behind it.
+    mutating func judge(_ chain: NumberChain) {
+        let end = chain.end(chain.count - 1)
+        var group = 0
+        if !isOpen(before: chain.start(0)) {
+            // Part of an identifier or a fraction, up to the next space.
+            group = 1
+            while group < chain.count, chain.separator(group) != NumberChain.Separator.space { group += 1 }
+        }
+        while group < chain.count {
+            let width = dateWidth(chain, group)
+            if width > 0 {
+                group += width
+                continue
+            }
+            var last = chain.count - 1
+            while last >= group {
+                if isClosed(chain, last), let mark = mark(chain, group, last) {
+                    let start = chain.start(group) - (chain.separator(group) == NumberChain.Separator.open ? 1 : 0)
+                    replaceNumber(start, mark == .phone ? behindExtension(chain.end(last)) : chain.end(last), mark)
+                    // What is left of the chain may be a number of its own.
+                    return
+                }
+                last -= 1
+            }
+            group += 1
+            while group < chain.count, chain.separator(group) != NumberChain.Separator.space,
+                chain.separator(group) != NumberChain.Separator.open
+            {
+                group += 1
+            }
+        }
+        at = end
+    }
+
+    enum Found { case card, socialSecurity, phone }
+
+    /// Replaces a number. One that is a JSON value without quotation marks gets them, so that the line stays JSON.
+    mutating func replaceNumber(_ start: Int, _ end: Int, _ found: Found) {
+        let mark =
+            switch found {
+            case .card: RedactionMark.card
+            case .socialSecurity: RedactionMark.socialSecurity
+            case .phone: RedactionMark.phone
+            }
+        var before = start
+        while before > copied, base[before - 1] == UInt8(ascii: " ") { before -= 1 }
+        var quoted: Int?
+        if before - 2 >= copied, base[before - 1] == UInt8(ascii: ":"), base[before - 2] == UInt8(ascii: "\"") {
+            let next = byte(end)
+            if next == UInt8(ascii: ",") || next == UInt8(ascii: "}") || next == 0x20 || end == count {
+                quoted = backslashes(before: before - 2)
+            }
+        }
+        replace(start, end, mark, quoted: quoted)
+    }
+
+    private func mark(_ chain: NumberChain, _ first: Int, _ last: Int) -> Found? {
+        if first > 0, chain.separator(first) != NumberChain.Separator.space, chain.separator(first) != NumberChain.Separator.open {
+            return nil
+        }
+        if let mark = cardOrSocial(chain, first, last) { return mark }
+        return phone(chain, first, last) ? .phone : nil
+    }
+
+    private func cardOrSocial(_ chain: NumberChain, _ first: Int, _ last: Int) -> Found? {
+        if isCard(chain, first, last, trusted: false) { return .card }
+        return isSocialSecurity(chain, first, last, trusted: false) ? .socialSecurity : nil
+    }
+
+    private func cardOrSocialSecurity(_ chain: NumberChain, _ first: Int, _ last: Int, trusted: Bool) -> StaticString? {
+        if isCard(chain, first, last, trusted: trusted) { return RedactionMark.card }
+        return isSocialSecurity(chain, first, last, trusted: trusted) ? RedactionMark.socialSecurity : nil
+    }
+
+    // MARK: Where it may begin and end
+
+    /// Whether a number may begin at `start`, by what stands before it.
+    func isOpen(before start: Int) -> Bool {
+        guard start > 0 else { return true }
+        if start == copied { return copied == 0 || true }
+        let before = base[start - 1]
+        let kind = table[Int(before)]
+        if kind & (ByteClass.alphanumeric | ByteClass.underscore) != 0 { return isEscaped(start) }
+        if kind & ByteClass.high != 0 {
+            // Currency signs before it make it an amount: £ is C2 A3, € is E2 82 AC.
+            return !(before == 0xA3 && byte(start - 2) == 0xC2 || before == 0xAC && byte(start - 2) == 0x82)
+        }
+        switch before {
+        case UInt8(ascii: "-"), UInt8(ascii: "."):
+            guard start >= 2 else { return false }
+            return before == UInt8(ascii: "-") && self.kind(start - 2) & ByteClass.word == 0 && base[start - 2] != before
+        case UInt8(ascii: "$"), UInt8(ascii: "^"), UInt8(ascii: "~"): return false
+        case UInt8(ascii: ","): return !isDigit(start - 2)
+        default: return true
+        }
+    }
+
+    /// The last letter of `\n` or `%20` stands before `start`.
+    private func isEscaped(_ start: Int) -> Bool {
+        if byte(start - 2) == UInt8(ascii: "\\"), "nrt".utf8.contains(base[start - 1]) { return backslashes(before: start - 1) % 2 == 1 }
+        return byte(start - 3) == UInt8(ascii: "%") && kind(start - 2) & ByteClass.hex != 0 && kind(start - 1) & ByteClass.hex != 0
+    }
+
+    /// Whether a number may end with `last`, by what stands behind it.
+    private func isClosed(_ chain: NumberChain, _ last: Int) -> Bool {
+        let end = chain.end(last)
+        if last + 1 < chain.count {
+            return chain.separator(last + 1) == NumberChain.Separator.space || chain.separator(last + 1) == NumberChain.Separator.open
+        }
+        guard end < count else { return true }
+        let next = base[end]
+        let kind = table[Int(next)]
+        if kind & (ByteClass.letter | ByteClass.underscore) != 0 { return next | 0x20 == UInt8(ascii: "x") && isDigit(end + 1) }
+        switch next {
+        case UInt8(ascii: "@"): return false
+        case UInt8(ascii: "-"): return isNoWord(end + 1)
+        case UInt8(ascii: ","), UInt8(ascii: ":"), UInt8(ascii: "'"): return !isDigit(end + 1)
+        case UInt8(ascii: "."): return self.kind(end + 1) & ByteClass.word == 0
+        case UInt8(ascii: "%"): return isNoWord(end + 1) ? false : true
+        default: return true
+        }
+    }
+
+    private func isNoWord(_ index: Int) -> Bool { kind(index) & ByteClass.word == 0 }
+
+    /// How many groups from `group` are a date or an IP address; 0 when none are.
+    private func dateWidth(_ chain: NumberChain, _ group: Int) -> Int {
+        guard group + 2 < chain.count else { return 0 }
+        let (a, b, c) = (chain.length(group), chain.length(group + 1), chain.length(group + 2))
+        let separator = chain.separator(group + 1)
+        guard separator == chain.separator(group + 2), separator != NumberChain.Separator.space else { return 0 }
+        if a == 4, b <= 2, c <= 2, base[chain.start(group)] == UInt8(ascii: "1") || base[chain.start(group)] == UInt8(ascii: "2") {
+            return 3
+        }
+        if a <= 2, b <= 2, c == 4, isYear(chain.start(group + 2)) {
+            return group + 3 == chain.count || chain.separator(group + 3) == NumberChain.Separator.space ? 3 : 0
+        }
+        // Four groups of one to three digits are an address, five and more a version.
+        guard separator == NumberChain.Separator.dot, group + 3 < chain.count, chain.separator(group + 3) == separator else { return 0 }
+        guard a <= 3, b <= 3, c <= 3, chain.length(group + 3) <= 3, a != 2 || b != 2 || c != 2 else { return 0 }
+        return 4
+    }
+
+    private func isYear(_ start: Int) -> Bool {
+        base[start] == UInt8(ascii: "1") && base[start + 1] == UInt8(ascii: "9")
+            || base[start] == UInt8(ascii: "2") && base[start + 1] == UInt8(ascii: "0")
+    }
+
+    /// `x12`, ` ext. 12`
+    private func behindExtension(_ end: Int) -> Int {
+        var index = end
+        while byte(index) == UInt8(ascii: " ") || byte(index) == UInt8(ascii: ",") { index += 1 }
+        let marks: [StaticString] = ["extension", "ext.", "ext", "x", "#"]
+        guard let mark = marks.first(where: { beginsLowered($0, at: index) }) else { return end }
+        index += mark.utf8CodeUnitCount
+        while byte(index) == UInt8(ascii: " ") || byte(index) == UInt8(ascii: ".") { index += 1 }
+        let start = index
+        while isDigit(index), index - start < 7 { index += 1 }
+        return index > start && index - start <= 6 && kind(index) & ByteClass.word == 0 ? index : end
+    }
+}

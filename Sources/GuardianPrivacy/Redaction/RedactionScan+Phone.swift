@@ -1,0 +1,149 @@
+/// Phone numbers: international by their `+` or `00`, national by how the digits are grouped, and any other where the words before it say so.
+extension RedactionScan {
+    // MARK: International
+
+    mutating func plus() {
+        let sign = at
+        at += 1
+        let isOpen = sign == copied || kind(sign - 1) & ByteClass.word == 0 || base[sign - 1] >= 0x80
+        guard isOpen else { return }
+        var start = sign + 1
+        if byte(start) == UInt8(ascii: "("), isDigit(start + 1) { start += 1 }
+        if byte(start) == UInt8(ascii: " "), isDigit(start + 1) { start += 1 }
+        guard isDigit(start), byte(start) != UInt8(ascii: "0") else { return }
+        _ = international(from: sign, digitsAt: start)
+    }
+
+    /// A number whose `+` stands at `sign` and whose country code begins at `start`; says whether there was one.
+    mutating func international(from sign: Int, digitsAt start: Int) -> Bool {
+        let chain = chain(from: start)
+        guard let end = endOfInternational(chain, 0) else {
+            at = max(at, start)
+            return false
+        }
+        // Its own parenthesis belongs to it: `(+1) 555…`.
+        var from = sign
+        if from > copied, base[from - 1] == UInt8(ascii: "("), byte(chain.end(0)) == UInt8(ascii: ")") { from -= 1 }
+        replaceNumber(from, end, .phone)
+        return true
+    }
+
+    /// Where the international number ends whose country code begins with group `first`; nil when it is none.
+    private func endOfInternational(_ chain: NumberChain, _ first: Int) -> Int? {
+        let (code, national) = CallingCodes.code(base, chain.start(first), chain.end(first))
+        guard code > 0 else { return nil }
+        let range = CallingCodes.lengths(code)
+        var (taken, best): (Int, Int?) = (national, nil)
+        var group = first
+        var dots = 0
+        while true {
+            // `(0)` is dialled at home only.
+            let isTrunk =
+                group > first && chain.length(group) == 1 && base[chain.start(group)] == UInt8(ascii: "0")
+                && chain.separator(group) == NumberChain.Separator.open
+            if group > first { taken += isTrunk ? 0 : chain.length(group) }
+            if taken > range.upperBound { break }
+            if taken >= range.lowerBound, isInternationalEnd(chain, group) { best = chain.end(group) }
+            group += 1
+            guard group < chain.count else { break }
+            if chain.separator(group) == NumberChain.Separator.dot { dots += 1 }
+            // Long enough already, and a lone digit follows: it counts something.
+            if best != nil, chain.separator(group) == NumberChain.Separator.space, chain.length(group) == 1 { break }
+        }
+        // `+37.774929` is a coordinate.
+        if dots == 1, first == 0, chain.count == 2 { return nil }
+        return best.map(behindPhone)
+    }
+
+    private func isInternationalEnd(_ chain: NumberChain, _ group: Int) -> Bool {
+        let end = chain.end(group)
+        if group + 1 < chain.count { return chain.separator(group + 1) == NumberChain.Separator.space }
+        let next = kind(end)
+        if next & (ByteClass.letter | ByteClass.underscore) != 0 { return byte(end) | 0x20 == UInt8(ascii: "x") }
+        return byte(end) != UInt8(ascii: "@") && !(byte(end) == UInt8(ascii: ":") && isDigit(end + 1))
+    }
+
+    /// Behind an extension.
+    private func behindPhone(_ end: Int) -> Int {
+        var index = end
+        while byte(index) == UInt8(ascii: " ") || byte(index) == UInt8(ascii: ",") || byte(index) == UInt8(ascii: ";") { index += 1 }
+        let marks: [StaticString] = ["extension", "ext.", "ext=", "ext", "x"]
+        guard let mark = marks.first(where: { beginsLowered($0, at: index) }) else { return end }
+        index += mark.utf8CodeUnitCount
+        while byte(index) == UInt8(ascii: " ") { index += 1 }
+        let start = index
+        while isDigit(index), index - start < 7 { index += 1 }
+        return index > start && index - start <= 6 && kind(index) & ByteClass.word == 0 ? index : end
+    }
+
+    mutating func parenthesis() {
+        let open = at
+        at += 1
+        guard isDigit(at), open == copied || kind(open - 1) & ByteClass.alphanumeric == 0 else { return }
+        let start = at
+        let chain = chain(from: start, separator: NumberChain.Separator.open)
+        guard chain.count > 1, chain.separator(1) == NumberChain.Separator.close, (2...5).contains(chain.length(0)) else { return }
+        judge(chain)
+    }
+
+    // MARK: National
+
+    /// Whether the groups are a phone number.
+    func phone(_ chain: NumberChain, _ first: Int, _ last: Int) -> Bool {
+        var digits = 0
+        for group in first...last { digits += chain.length(group) }
+        guard (7...15).contains(digits) else { return false }
+        let strength = PhoneShape(scan: self, chain: chain, first: first, last: last, digits: digits).strength
+        if strength == .never { return false }
+        let start = chain.start(first)
+        var context = hint
+        let found = NumberContextScan(base: base, floor: copied).context(before: start)
+        if found != .none { context = found }
+        switch strength {
+        case .never: return false
+        case .named: return context == .phone && !isAmount(chain, first, last)
+        case .plain: return context != .identifier && context != .socialSecurity && !isAmount(chain, first, last)
+        case .sure: return context != .identifier || NumberContextScan(base: base, floor: copied).isFar(start)
+        }
+    }
+
+    /// A currency, a unit or a percent sign stands behind it.
+    private func isAmount(_ chain: NumberChain, _ first: Int, _ last: Int) -> Bool {
+        var index = chain.end(last)
+        if byte(index) == UInt8(ascii: " ") { index += 1 }
+        let units: [StaticString] = [
+            "%", "€", "£", "$", "eur", "usd", "gbp", "sek", "pln", "zł", "kr", "bytes", "byte", "kb", "mb", "gb", "ms", "ns", "us", "µs",
+            "sec",
+            "s ", "rows", "records", "items", "ops", "operations", "users", "people", "files", "entries", "messages", "requests", "events",
+            "times", "steps", "bpm", "km", "m ", "kg", "lines", "hits", "errors", "inr", "brl", "jpy", "yen",
+        ]
+        return units.contains { beginsLowered($0, at: index) && kind(index + $0.utf8CodeUnitCount) & ByteClass.letter == 0 }
+    }
+}
+
+extension NumberContextScan {
+    /// Whether a whole word stands between an identifier's name and what begins at `end`.
+    func isFar(_ end: Int) -> Bool {
+        var index = end
+        while index > floor, end - index < 4, ByteClass.table[Int(base[index - 1])] & (ByteClass.letter | ByteClass.high) == 0 {
+            if base[index - 1] == UInt8(ascii: "#") { return false }
+            index -= 1
+        }
+        return context(before: end) == .identifier && nearest(before: end) != .identifier
+    }
+
+    /// What the nearest word alone says.
+    private func nearest(before end: Int) -> NumberContext {
+        var index = end
+        while index > floor, end - index < 6, ByteClass.table[Int(base[index - 1])] & (ByteClass.letter | ByteClass.high) == 0 {
+            index -= 1
+        }
+        var start = index
+        while start > floor, index - start < 20,
+            ByteClass.table[Int(base[start - 1])] & (ByteClass.letter | ByteClass.high | ByteClass.underscore) != 0
+        {
+            start -= 1
+        }
+        return NumberContextScan(base: base, floor: start).context(before: index)
+    }
+}

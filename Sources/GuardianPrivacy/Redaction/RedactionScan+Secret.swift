@@ -1,0 +1,180 @@
+/// Secrets that show by their shape.
+extension RedactionScan {
+    /// Replaces what begins with the word at `start`, if it is a secret; says whether it was.
+    mutating func secret(from start: Int, wordEnd: Int) -> Bool {
+        if wordEnd - start >= 4, isDigit(start + 2), iban(from: start) { return true }
+        switch base[start] {
+        case UInt8(ascii: "e") where begins("eyJ", at: start): if webToken(from: start) { return true }
+        case UInt8(ascii: "b"), UInt8(ascii: "B"):
+            if credentials(from: start, wordEnd) { return true }
+            if begins("BEGIN ", at: start), privateKey(from: start) { return true }
+            if begins("bot", at: start), botToken(from: start + 3) { return true }
+        default: break
+        }
+        for shape in shapes.shapes(base[start], base[start + 1]) where begins(shape.prefix, at: start) {
+            if let end = endOfBody(start + shape.prefix.utf8CodeUnitCount, shape) {
+                replace(start, end, RedactionMark.key)
+                return true
+            }
+        }
+        return false
+    }
+
+    private func endOfBody(_ start: Int, _ shape: SecretShapes.Shape) -> Int? {
+        var (end, digits, isMixed) = (start, 0, false)
+        var hasLower = false
+        while end < count {
+            let byte = base[end]
+            let kind = table[Int(byte)]
+            let isPart =
+                switch shape.body {
+                case .alphanumeric: kind & ByteClass.alphanumeric != 0
+                case .url: kind & (ByteClass.alphanumeric | ByteClass.underscore) != 0 || byte == UInt8(ascii: "-")
+                case .hex: kind & ByteClass.hex != 0
+                case .capitals: kind & ByteClass.digit != 0 || byte &- 65 < 26
+                case .token: kind & (ByteClass.alphanumeric | ByteClass.tokenMark) != 0 || byte == UInt8(ascii: "=")
+                }
+            guard isPart else { break }
+            if kind & ByteClass.digit != 0 { digits += 1 }
+            if byte &- 97 < 26 { hasLower = true }
+            if byte &- 65 < 26, hasLower { isMixed = true }
+            end += 1
+        }
+        // A token does not end with the full stop of a sentence.
+        while end > start, shape.body == .token, base[end - 1] == UInt8(ascii: ".") { end -= 1 }
+        guard end - start >= shape.least, digits > 0 || (isMixed && !shape.needsDigit) else { return nil }
+        // A hash or a longer word is something else.
+        if shape.body == .hex || shape.body == .capitals, kind(end) & ByteClass.word != 0 { return nil }
+        return end
+    }
+
+    /// A JSON web token: three parts, or five when encrypted, or two when cut.
+    private mutating func webToken(from start: Int) -> Bool {
+        var (end, parts, first) = (start, 1, 0)
+        while end < count {
+            let byte = base[end]
+            if byte == UInt8(ascii: ".") {
+                guard parts < 5, kind(end + 1) & ByteClass.alphanumeric != 0 || isMark(end + 1) else { break }
+                if parts == 1 { first = end - start }
+                parts += 1
+            } else if table[Int(byte)] & (ByteClass.alphanumeric | ByteClass.underscore) == 0, byte != UInt8(ascii: "-"),
+                byte != UInt8(ascii: "=")
+            {
+                break
+            }
+            end += 1
+        }
+        if parts == 1 { first = end - start }
+        guard first >= 10, parts > 1 || end - start >= 36 else { return false }
+        replace(start, end, RedactionMark.token)
+        return true
+    }
+
+    private func isMark(_ index: Int) -> Bool { byte(index) == UInt8(ascii: "_") || byte(index) == UInt8(ascii: "-") }
+
+    /// `Bearer …` and `Basic …`: the word stays, what follows goes.
+    private mutating func credentials(from start: Int, _ wordEnd: Int) -> Bool {
+        let isBearer = wordEnd - start == 6 && beginsLowered("bearer", at: start)
+        guard isBearer || wordEnd - start == 5 && beginsLowered("basic", at: start) else { return false }
+        var value = wordEnd
+        while byte(value) == UInt8(ascii: " ") || byte(value) == UInt8(ascii: "\t") { value += 1 }
+        if beginsLowered("%20", at: value) { value += 3 } else if value == wordEnd, byte(value) == UInt8(ascii: "+") { value += 1 }
+        guard value > wordEnd else { return false }
+        var (end, hasDigit, hasMark) = (value, false, false)
+        while end < count, kind(end) & (ByteClass.alphanumeric | ByteClass.tokenMark) != 0 || byte(end) == UInt8(ascii: "=") {
+            if kind(end) & ByteClass.digit != 0 { hasDigit = true }
+            if kind(end) & ByteClass.letter == 0, kind(end) & ByteClass.digit == 0 { hasMark = true }
+            end += 1
+        }
+        while end > value, base[end - 1] == UInt8(ascii: ".") { end -= 1 }
+        let length = end - value
+        // `Bearer realm="…"` asks for credentials and has none.
+        guard length >= 4, !holdsAssignment(value, end) else { return false }
+        guard !(length <= 10 && (begins("...", at: value + 3) || begins("...", at: value + 4))) else { return false }
+        let isSecret = isBearer ? hasDigit || length >= 20 || (hasMark && length >= 12) : holdsPair(value, end)
+        guard isSecret else { return false }
+        replace(value, end, RedactionMark.secret)
+        return true
+    }
+
+    /// `realm="…"`, `user_id=5`: base64 has equals signs at its end only.
+    private func holdsAssignment(_ start: Int, _ end: Int) -> Bool {
+        guard let sign = (start..<end).first(where: { base[$0] == UInt8(ascii: "=") }) else { return false }
+        return (sign..<end).contains { base[$0] != UInt8(ascii: "=") } || byte(end) == UInt8(ascii: "\"")
+    }
+
+    /// Whether the base64 text is `user:password`.
+    private func holdsPair(_ start: Int, _ end: Int) -> Bool {
+        var (bits, held) = (UInt32(0), 0)
+        var hasColon = false
+        for index in start..<end {
+            let value: UInt32
+            switch base[index] {
+            case 65...90: value = UInt32(base[index] - 65)
+            case 97...122: value = UInt32(base[index] - 71)
+            case 48...57: value = UInt32(base[index] + 4)
+            case UInt8(ascii: "+"), UInt8(ascii: "-"): value = 62
+            case UInt8(ascii: "/"), UInt8(ascii: "_"): value = 63
+            case UInt8(ascii: "="): continue
+            default: return false
+            }
+            bits = bits << 6 | value
+            held += 6
+            if held >= 8 {
+                held -= 8
+                let byte = UInt8(truncatingIfNeeded: bits >> UInt32(held))
+                if byte == UInt8(ascii: ":") { hasColon = true }
+                if byte < 0x20 { return false }
+            }
+        }
+        return hasColon
+    }
+
+    /// `-----BEGIN … PRIVATE KEY-----` to its end; line breaks stay, so that the number of lines does.
+    private mutating func privateKey(from begin: Int) -> Bool {
+        guard begin - 5 >= copied, self.begins("-----", at: begin - 5) else { return false }
+        var head = begin
+        while head < count, head - begin < 60, base[head] != UInt8(ascii: "-") { head += 1 }
+        guard begins("-----", at: head), head - 4 > begin, begins(" KEY", at: head - 4) || begins("BLOCK", at: head - 5) else {
+            return false
+        }
+        guard (begin..<head).contains(where: { begins("PRIVATE", at: $0) }) else { return false }
+        var end = head + 5
+        var mark = true
+        replace(end, end, "")
+        while end < count {
+            if begins("-----END", at: end) { break }
+            if base[end] == UInt8(ascii: "\n") || base[end] == UInt8(ascii: "\r") {
+                replace(end, end, "")
+                end += 1
+                continue
+            }
+            var line = end
+            while line < count, base[line] != UInt8(ascii: "\n"), base[line] != UInt8(ascii: "\r"), !begins("-----END", at: line) {
+                line += 1
+            }
+            replace(end, line, mark ? RedactionMark.key : "")
+            mark = false
+            end = line
+        }
+        at = min(end + 8, count)
+        return true
+    }
+
+    /// `bot123456789:AA…`, as in the addresses of Telegram's API.
+    private mutating func botToken(from start: Int) -> Bool {
+        guard let end = endOfBotToken(start) else { return false }
+        replace(start, end, RedactionMark.key)
+        return true
+    }
+
+    /// 8 to 10 digits, a colon, 35 letters.
+    func endOfBotToken(_ start: Int) -> Int? {
+        var colon = start
+        while isDigit(colon) { colon += 1 }
+        guard (8...10).contains(colon - start), byte(colon) == UInt8(ascii: ":") else { return nil }
+        var end = colon + 1
+        while kind(end) & (ByteClass.alphanumeric | ByteClass.underscore) != 0 || byte(end) == UInt8(ascii: "-") { end += 1 }
+        return (33...40).contains(end - colon - 1) ? end : nil
+    }
+}

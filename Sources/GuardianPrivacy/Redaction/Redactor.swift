@@ -1,0 +1,75 @@
+public import GuardianCore
+
+/// Takes personal data and secrets out of text and of JSON: one engine, used by every way out.
+///
+/// In text it knows e-mail addresses, phone numbers, payment cards, US social security numbers, IBANs, JSON web tokens, bearer and basic
+/// credentials, keys of known shape, credentials in URLs, and values that stand behind a sensitive name (`password=…`,
+/// `"apiKey":"…"`). In structures it also replaces whatever stands under a sensitive name, at any depth and in any spelling.
+///
+/// It reads bytes once, from left to right, in time that grows with their number and nothing else; invalid UTF-8 passes through as it is.
+/// Redacting twice gives what redacting once gave. The number of lines never changes.
+public struct Redactor: Sendable {
+    let rules: RedactionRules
+
+    /// Without anything that is an app's own.
+    public static let standard = Redactor()
+
+    /// `names`: further names whose values are secret, in any spelling (`patientID` also covers `patient_id`). `exempt`: names that are
+    /// not, though they look so. `patterns`: further shapes that are replaced wherever they stand.
+    public init(names: [String] = [], exempt: [String] = [], patterns: [RedactionPattern] = []) {
+        rules = RedactionRules(names: SensitiveNames(more: names, exempt: exempt), patterns: patterns)
+    }
+
+    /// `text` without what it should not tell.
+    public func redact(_ text: String) -> String {
+        var text = text
+        let redacted = text.withUTF8 { bytes in scan(bytes, hint: .none) }
+        return redacted.map { String(decoding: $0, as: UTF8.self) } ?? text
+    }
+
+    /// `bytes` without what they should not tell; bytes that are no UTF-8 stay as they are.
+    public func redact(_ bytes: [UInt8]) -> [UInt8] {
+        bytes.withUnsafeBufferPointer { scan($0, hint: .none) } ?? bytes
+    }
+
+    /// Appends `bytes` to `out`, redacted.
+    public func redact(_ bytes: UnsafeBufferPointer<UInt8>, into out: inout [UInt8]) {
+        if let redacted = scan(bytes, hint: .none) { out.append(contentsOf: redacted) } else { out.append(contentsOf: bytes) }
+    }
+
+    /// `value` with what stands under a sensitive name replaced whole, and every other text and number looked at as text.
+    public func redact(_ value: JSONValue) -> JSONValue { redact(value, hint: .none) }
+
+    /// Whether what stands under `name` is replaced whole.
+    public func isSensitive(name: String) -> Bool {
+        var name = name
+        return name.withUTF8 { rules.names.verdict($0) } != .harmless
+    }
+
+    /// nil when there is nothing to take out.
+    func scan(_ bytes: UnsafeBufferPointer<UInt8>, hint: NumberContext) -> [UInt8]? {
+        guard rules.patterns.isEmpty else {
+            guard let first = RedactionPattern.replaced(rules.patterns, in: bytes) else { return scanOnce(bytes, hint) }
+            return first.withUnsafeBufferPointer { scanOnce($0, hint) } ?? first
+        }
+        return scanOnce(bytes, hint)
+    }
+
+    private func scanOnce(_ bytes: UnsafeBufferPointer<UInt8>, _ hint: NumberContext) -> [UInt8]? {
+        guard let start = bytes.baseAddress, !bytes.isEmpty else { return nil }
+        var scan = RedactionScan(start, count: bytes.count, rules: rules, hint: hint)
+        scan.run()
+        return scan.finished()
+    }
+}
+
+/// What a redactor knows beside its code.
+final class RedactionRules: Sendable {
+    let names: SensitiveNames
+    let patterns: [RedactionPattern]
+
+    init(names: SensitiveNames, patterns: [RedactionPattern]) {
+        self.names = names
+        self.patterns = patterns
+    }
+}
