@@ -20,21 +20,21 @@ extension SyncEngine {
     public func write(
         to database: any DatabaseWriter, store: SQLiteStore, _ change: @escaping @Sendable (Database) throws -> [NewOperation]
     ) async throws -> [Receipt] {
-        let receipts = try await database.writeWithoutTransaction { db in
+        let written = try await database.writeWithoutTransaction { db in
             let before = try Int.fetchOne(db, sql: "PRAGMA synchronous") ?? 1
             if before < 2 { try db.execute(sql: "PRAGMA synchronous = FULL") }
             // A connection on which this fails stays FULL, which is only slower.
             defer { if before < 2 { do { try db.execute(sql: "PRAGMA synchronous = \(before)") } catch {} } }
-            var receipts: [Receipt] = []
+            var written: (receipts: [Receipt], operations: [GuardianCore.Operation]) = ([], [])
             try db.inTransaction(.immediate) {
                 let operations = try change(db)
-                receipts = try enqueueInside(operations, of: db, store: store)
+                written = try enqueueInside(operations, of: db, store: store)
                 return .commit
             }
-            return receipts
+            return written
         }
-        enqueued(receipts)
-        return receipts
+        enqueued(written.receipts, of: written.operations)
+        return written.receipts
     }
 
     /// Writes operations inside a transaction that is open on `db`; delivery is woken when that commits.
@@ -49,17 +49,20 @@ extension SyncEngine {
         guard synchronous >= 2 else {
             throw SyncError.store(.notDurable("`PRAGMA synchronous` of the app's connection is \(synchronous), not FULL (2)"))
         }
-        let receipts = try enqueueInside(operations, of: db, store: store)
-        db.afterNextTransaction { [self] _ in enqueued(receipts) }
-        return receipts
+        let written = try enqueueInside(operations, of: db, store: store)
+        db.afterNextTransaction { [self] _ in enqueued(written.receipts, of: written.operations) }
+        return written.receipts
     }
 
-    private func enqueueInside(_ operations: [NewOperation], of db: Database, store: SQLiteStore) throws -> [Receipt] {
+    private func enqueueInside(
+        _ operations: [NewOperation], of db: Database, store: SQLiteStore
+    ) throws -> (receipts: [Receipt], operations: [GuardianCore.Operation]) {
         guard try store.isFile(of: db) else {
             throw SyncError.refused(reason: "the transaction is in another file than the store, so they can't commit as one")
         }
-        guard !operations.isEmpty else { return [] }
-        return try store.insert(try admit(operations), inside: db)
+        guard !operations.isEmpty else { return ([], []) }
+        let admitted = try admit(operations)
+        return (try store.insert(admitted, inside: db), admitted)
     }
 }
 

@@ -51,7 +51,7 @@ struct Send: Equatable {
 }
 
 extension [Processor.Action] {
-    var events: [Event] { compactMap { if case .emit(let event) = $0 { event } else { nil } } }
+    var events: [Event] { compactMap { if case .emit(let event, _) = $0 { event } else { nil } } }
     var exchanges: [Exchange] { compactMap { if case .exchange(let exchange) = $0 { exchange } else { nil } } }
     var settlements: [Settlement] { exchanges.flatMap(\.settlements) }
     var asksForToken: Bool { contains { if case .fetchToken = $0 { true } else { false } } }

@@ -47,8 +47,8 @@ struct EngineLoop {
 
     private func perform(_ action: Processor.Action, at now: Moment, in group: inout DiscardingTaskGroup, sends: SendTasks) {
         switch action {
-        case .emit(let event):
-            engine.hub.tell(event, at: now.wall)
+        case .emit(let event, let subject):
+            engine.hub.tell(event, about: subject, at: now.wall)
         case .send(let claim, let attempt, let token, let timeoutMs):
             let ticket = sends.ticket
             group.addTask { [engine] in

@@ -19,8 +19,8 @@ final class EventHub: Sendable {
     /// Whether telling would reach anyone.
     var isHeard: Bool { !sinks.isEmpty || hasReaders.load(ordering: .relaxed) }
 
-    func tell(_ event: Event, at time: Timestamp) {
-        for sink in sinks { sink.record(event, at: time) }
+    func tell(_ event: Event, about subject: Event.Subject? = nil, at time: Timestamp) {
+        for sink in sinks { sink.record(event, about: subject, at: time) }
         guard hasReaders.load(ordering: .relaxed) else { return }
         state.withLock { state in
             for reader in state.readers.values { reader.yield(event) }

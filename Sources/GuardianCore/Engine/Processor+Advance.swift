@@ -167,7 +167,8 @@ extension Processor {
         pacer.sent(now: now.steady)
         if flight.claim.operation.priority <= 0 { normalInFlight += 1 }
         flights[flight.claim.seq] = flight
-        actions.append(.emit(.claimed(id: flight.claim.operation.id, attempt: flight.claim.operation.tries + 1)))
+        let subject = Event.Subject(flight.claim.operation, attempt: flight.claim.operation.tries + 1)
+        actions.append(.emit(.claimed(id: subject.id, attempt: subject.attempt), about: subject))
         let timeoutMs = min(configuration.attemptTimeoutMs, left)
         if !flight.isCleared, needsLook(flight.claim.operation, now) {
             actions.append(.look(flight.claim, attempt: flight.attempt, token: credential?.value, timeoutMs: timeoutMs))
@@ -259,7 +260,7 @@ extension Processor {
             storeFailures = 0
             askStoreAt = now.steady + configuration.pollMs
             for (verdict, isSettled) in zip(outbox, result.settled) where isSettled {
-                for event in verdict.events { actions.append(.emit(event)) }
+                for event in verdict.events { actions.append(.emit(event, about: verdict.subject)) }
             }
             outbox.removeFirst(outboxSent)
             outboxSince = outbox.isEmpty ? nil : now.steady

@@ -139,7 +139,8 @@ extension Processor {
             var settlement = Settlement(seq: operation.seq, id: operation.id, result: .processed)
             if case .present(let state, _) = server { settlement = success(operation, Answer(status: 200, data: state)) }
             settlement.server = found
-            outbox.append(Verdict(settlement: settlement, events: [told, done]))
+            outbox.append(
+                Verdict(settlement: settlement, events: [told, done], subject: Event.Subject(operation, attempt: operation.tries + 1)))
         case .takeServer: settle(operation, .overruled, told, done, server: found)
         case .send(let revision):
             let next = Settlement.Revision(

@@ -27,7 +27,8 @@ extension Processor {
             if case .accepted(let answer) = outcome { settlement = success(operation, answer) }
             outbox.append(
                 Verdict(
-                    settlement: settlement, events: [.processed(id: operation.id, latencyMs: latencyMs, httpStatus: outcome.status)]))
+                    settlement: settlement, events: [.processed(id: operation.id, latencyMs: latencyMs, httpStatus: outcome.status)],
+                    subject: Event.Subject(operation, attempt: operation.tries + 1)))
         case .retry(let delayMs, let error, let charged, let holdMs):
             if let holdMs { hold(holdMs, now, &actions) }
             let due = now.wall.adding(milliseconds: delayMs)
@@ -50,7 +51,9 @@ extension Processor {
     /// Hands a result to the next exchange; `event` is told once it is on disk.
     mutating func settle(_ operation: Operation, _ result: Settlement.Result, _ events: Event..., server: ServerState? = nil) {
         outbox.append(
-            Verdict(settlement: Settlement(seq: operation.seq, id: operation.id, result: result, server: server), events: events))
+            Verdict(
+                settlement: Settlement(seq: operation.seq, id: operation.id, result: result, server: server), events: events,
+                subject: Event.Subject(operation, attempt: operation.tries + 1)))
     }
 
     private mutating func hold(_ holdMs: Int64, _ now: Moment, _ actions: inout [Action]) {

@@ -48,7 +48,7 @@ public struct Processor: Sendable {
         /// Cancel what is on the wire: the drain's time is up.
         case interruptAll
         case clampRetries
-        case emit(Event)
+        case emit(Event, about: Event.Subject? = nil)
         case finished
     }
 
@@ -86,15 +86,20 @@ public struct Processor: Sendable {
     struct Verdict: Sendable {
         var settlement: Settlement
         var events: [Event]
+        var subject: Event.Subject?
 
-        init(settlement: Settlement, events: [Event]) {
+        /// `subject` is what the events are about.
+        init(settlement: Settlement, events: [Event], subject: Event.Subject) {
             self.settlement = settlement
+            self.settlement.isTold = !events.isEmpty
             self.events = events
+            self.subject = events.isEmpty ? nil : subject
         }
 
         /// A claim that goes back without a word.
         init(_ claim: Claim, _ result: Settlement.Result) {
-            self.init(settlement: Settlement(seq: claim.seq, id: claim.operation.id, result: result), events: [])
+            settlement = Settlement(seq: claim.seq, id: claim.operation.id, result: result)
+            events = []
         }
     }
 

@@ -75,6 +75,9 @@ public final class SyncEngine: Sendable {
     /// How often the watchdog found an operation that was due and that nobody claimed.
     public var stallCount: Int { stalls.load(ordering: .relaxed) }
 
+    /// Accepted operations that were not accounted for at the last audit, a minute ago at most; must be 0.
+    public var lastAccountingGap: Int { accountingGap.load(ordering: .relaxed) }
+
     /// What happens from now on, for one reader.
     public var events: AsyncStream<Event> { hub.subscribe() }
 
@@ -135,16 +138,24 @@ public final class SyncEngine: Sendable {
 
     private func write(_ operations: [Operation]) async throws(SyncError) -> [Receipt] {
         let receipts: [Receipt]
+        let start = clock.steadyNanoseconds
         do { receipts = try await store.enqueue(operations) } catch { throw .store(error) }
-        enqueued(receipts)
+        enqueued(receipts, of: operations, tookMicroseconds: (clock.steadyNanoseconds - start) / 1000)
         return receipts
     }
 
     /// Says that these receipts stand on disk, written by somebody else than ``enqueue(_:)``, such as a transaction of the app's own.
-    public func enqueued(_ receipts: [Receipt]) {
+    ///
+    /// `operations` are those that the receipts are of, in the same order, where the caller has them.
+    public func enqueued(_ receipts: [Receipt], of operations: [Operation] = [], tookMicroseconds: Int64? = nil) {
         if hub.isHeard {
             let now = clock.now.wall
-            for receipt in receipts { if let event = Event(of: receipt) { hub.tell(event, at: now) } }
+            for (index, receipt) in receipts.enumerated() {
+                guard let event = Event(of: receipt) else { continue }
+                let subject = index < operations.count ? operations[index] : nil
+                hub.tell(
+                    event, about: subject.map { Event.Subject($0, attempt: 0, tookMicroseconds: tookMicroseconds) }, at: now)
+            }
         }
         mailbox.wake()
     }
@@ -171,6 +182,9 @@ public final class SyncEngine: Sendable {
         }
         return hash(principal)
     }
+
+    /// Tells every sink and reader of something that the engine itself can't know, such as an alert.
+    public func tell(_ event: Event) { hub.tell(event, at: clock.now.wall) }
 
     /// Says that the store has changed outside of ``enqueue(_:)``.
     public func wake() { mailbox.wake() }

@@ -5,22 +5,25 @@
 #endif
 
 /// The machine's own clocks: `ContinuousClock` for waiting, `Date` for what is stored.
+///
+/// Every instance counts from the same origin, so that the steady times of two of them can be compared.
 public struct SystemClock: TimeSource {
-    private let origin = ContinuousClock.now
+    private static let origin = ContinuousClock.now
 
     public init() {}
 
     public var now: Moment {
         Moment(
-            steady: Self.milliseconds(ContinuousClock.now - origin),
+            steady: steadyNanoseconds / 1_000_000,
             wall: Timestamp(milliseconds: Int64((Date().timeIntervalSince1970 * 1000).rounded(.down))))
     }
 
-    public func wait(untilSteady steady: Int64) async throws {
-        try await Task.sleep(until: origin + .milliseconds(steady), clock: .continuous)
+    public var steadyNanoseconds: Int64 {
+        let passed = (ContinuousClock.now - Self.origin).components
+        return passed.seconds * 1_000_000_000 + passed.attoseconds / 1_000_000_000
     }
 
-    private static func milliseconds(_ duration: Duration) -> Int64 {
-        duration.components.seconds * 1000 + duration.components.attoseconds / 1_000_000_000_000_000
+    public func wait(untilSteady steady: Int64) async throws {
+        try await Task.sleep(until: Self.origin + .milliseconds(steady), clock: .continuous)
     }
 }

@@ -42,6 +42,12 @@ extension Event {
         case .tokenRefreshed(let success): [("success", .bool(success))]
         case .stalled(let due, let repair): [("due", JSONValue(due)), ("repair", .string(repair))]
         case .booksUnbalanced(let gap): [("gap", JSONValue(gap))]
+        case .alertFired(let alert), .alertCleared(let alert):
+            [
+                ("alert", .string(alert.name)), ("severity", .string(alert.severity.rawValue)), ("value", JSONValue(number: alert.value)),
+                ("threshold", JSONValue(number: alert.threshold)), ("condition", .string(alert.condition)),
+                ("action", .string(alert.action)),
+            ]
         case .storeError(let error): [("error", .string(error.description))]
         case .breakerProbing, .breakerClosed, .drained: []
         }

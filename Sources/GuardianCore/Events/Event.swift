@@ -37,6 +37,10 @@ public enum Event: Sendable, Equatable {
     case booksUnbalanced(gap: Int64)
     case clockStepped(milliseconds: Int64)
     case drained
+    /// An alert's condition has held for long enough.
+    case alertFired(Alert)
+    /// An alert that had fired holds no more.
+    case alertCleared(Alert)
 
     /// A fixed word for logs and streams.
     public var name: String {
@@ -71,6 +75,8 @@ public enum Event: Sendable, Equatable {
         case .booksUnbalanced: "books_unbalanced"
         case .clockStepped: "clock_stepped"
         case .drained: "drained"
+        case .alertFired: "alert_fired"
+        case .alertCleared: "alert_cleared"
         }
     }
 }

@@ -58,6 +58,14 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Ex
 
     /// An integer.
     public init(_ value: Int64) { self = .number(String(value)) }
+    /// null for nil and for what JSON has no number for.
+    public init(number value: Double?) {
+        if let value, value.isFinite {
+            self = .number(Int64(exactly: value).map { String($0) } ?? "\(value)")
+        } else {
+            self = .null
+        }
+    }
     public init(_ value: Int) { self = .number(String(value)) }
     /// A text, or null.
     public init(_ value: String?) { self = value.map(JSONValue.string) ?? .null }

@@ -14,6 +14,12 @@ public struct Moment: Sendable, Equatable {
 /// Tells the time and waits. Tests advance it by hand.
 public protocol TimeSource: Sendable {
     var now: Moment { get }
+    /// Nanoseconds of the clock for waiting, where it is that fine; for measuring how long something took.
+    var steadyNanoseconds: Int64 { get }
     /// Returns when `steady` has been reached, or throws `CancellationError`.
     func wait(untilSteady steady: Int64) async throws
+}
+
+extension TimeSource {
+    public var steadyNanoseconds: Int64 { now.steady * 1_000_000 }
 }

@@ -41,6 +41,10 @@ public protocol InspectStore: Sendable {
     func list(_ filter: OperationFilter) async throws(StoreError) -> [Operation]
     /// When the oldest pending operation was enqueued.
     func oldestPending() async throws(StoreError) -> Timestamp?
+    /// What has ever been processed, failed, put off and retried, by bounded labels; exact over restarts.
+    func tallies() async throws(StoreError) -> [Tally]
+    /// Writes something durable that changes nothing, to know whether the store can be written.
+    func probeWrite() async throws(StoreError)
 }
 
 /// Says where operations stand and what became of them.
@@ -78,6 +82,17 @@ public protocol RepairStore: Sendable {
     func check() async throws(StoreError) -> CheckReport
     /// Computes lines and heads anew from the operations. Returns how many rows were wrong.
     func rebuildIndex(ordering: Ordering) async throws(StoreError) -> Int
+}
+
+extension InspectStore {
+    /// For a store that keeps no tallies: what the books say.
+    public func tallies() async throws(StoreError) -> [Tally] {
+        let books = try await books()
+        return [Tally(.processed, labels: .other, count: books.processed)]
+    }
+
+    /// For a store that can't try: whether it can be read.
+    public func probeWrite() async throws(StoreError) { _ = try await books() }
 }
 
 extension ExplainStore {

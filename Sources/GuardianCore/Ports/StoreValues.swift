@@ -175,6 +175,8 @@ public struct Settlement: Sendable, Equatable {
     public var assignedIsNumber = false
     /// The body of the answer, when it is to be kept for whoever asks for the outcome.
     public var answer: String?
+    /// Whether it is told as an event, and so counts in the ``Tally``s.
+    public var isTold = true
 
     public init(
         seq: Int64, id: OperationID, result: Result, server: ServerState? = nil, assignedID: String? = nil, answer: String? = nil

@@ -80,18 +80,18 @@ extension SimulatedWorld {
             for (_, request) in processes[life.process].open.sorted(by: { $0.key < $1.key }) {
                 agenda.add(.attemptEnds(request, .interrupted), at: now + 1)
             }
-        case .emit(.breakerOpened): report.breakerOpened += 1
-        case .emit(.plagueHeld):
+        case .emit(.breakerOpened, _): report.breakerOpened += 1
+        case .emit(.plagueHeld, _):
             report.plaguesHeld += 1
             if let gateway = script.gateways.first(where: { $0.contains(now) }), report.timeToHoldMs == nil {
                 report.timeToHoldMs = now - gateway.lowerBound
             }
-        case .emit(.plagueReleased):
+        case .emit(.plagueReleased, _):
             if let gateway = script.gateways.last(where: { $0.upperBound <= now }), report.timeToReleaseMs == nil {
                 report.timeToReleaseMs = now - gateway.upperBound
             }
-        case .emit(.processed): report.lastDeliveredMs = now
-        case .emit(.lockTakenOver): report.takeovers += 1
+        case .emit(.processed, _): report.lastDeliveredMs = now
+        case .emit(.lockTakenOver, _): report.takeovers += 1
         case .emit: break
         case .finished:
             processes[life.process].processor = nil
