@@ -64,6 +64,7 @@ public final class JSONLogSink: EventSink {
             .rolledBack, .endingNotTaken:
             2
         case .failed, .stalled, .booksUnbalanced, .storeError: 3
+        case .upstreamDistrusted: 4
         default: 1
         }
     }

@@ -86,6 +86,9 @@ extension SyncEngineTests {
             await rig.poll(times: 100)
         }
         #expect(rig.sent.count == 3)
+        // Told at once, before the pause, and once for the row.
+        let told = rig.sink.events.filter { $0 == .upstreamDistrusted(detail: "unknown issuer") || $0 == .paused(.tls) }
+        #expect(told == [.upstreamDistrusted(detail: "unknown issuer"), .paused(.tls)])
         let stored = try #require(try await rig.store.operation(.text("a")))
         #expect(stored.status == .pending && stored.attemptCount == 0)
     }

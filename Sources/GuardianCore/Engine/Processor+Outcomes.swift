@@ -90,7 +90,12 @@ extension Processor {
             breaker.probeVoid(generation: flight.generation)
             return
         }
-        if case .unanswered(.tls, _) = outcome { tlsFailures += 1 } else { tlsFailures = 0 }
+        if case .unanswered(.tls, let detail) = outcome {
+            tlsFailures += 1
+            if tlsFailures == 1 { actions.append(.emit(.upstreamDistrusted(detail: detail))) }
+        } else {
+            tlsFailures = 0
+        }
         switch breaker.record(failed: failed, generation: flight.generation, now: now.steady, unit: random.unit()) {
         case .opened(let until):
             trips += 1

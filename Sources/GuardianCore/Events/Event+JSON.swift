@@ -40,6 +40,7 @@ extension Event {
         case .lockTakenOver(let from, let epoch): [("from", .string(from)), ("epoch", JSONValue(epoch))]
         case .paused(let pause), .resumed(let pause): [("reason", .string(pause.rawValue))]
         case .tokenRefreshed(let success): [("success", .bool(success))]
+        case .upstreamDistrusted(let detail): [("detail", .string(detail))]
         case .stalled(let due, let repair): [("due", JSONValue(due)), ("repair", .string(repair))]
         case .booksUnbalanced(let gap): [("gap", JSONValue(gap))]
         case .alertFired(let alert), .alertCleared(let alert):

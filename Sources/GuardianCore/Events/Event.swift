@@ -31,6 +31,9 @@ public enum Event: Sendable, Equatable {
     case paused(Pause)
     case resumed(Pause)
     case tokenRefreshed(success: Bool)
+    /// No safe connection to the upstream could be made: its certificate or its key is not the one that is trusted. Critical: told at once,
+    /// once for each row of failures; nothing was sent.
+    case upstreamDistrusted(detail: String)
     case storeError(StoreError)
     /// Operations were due, workers free, and nothing was claimed; what is done about it.
     case stalled(due: Int, repair: String)
@@ -70,6 +73,7 @@ public enum Event: Sendable, Equatable {
         case .paused: "paused"
         case .resumed: "resumed"
         case .tokenRefreshed: "token_refreshed"
+        case .upstreamDistrusted: "upstream_distrusted"
         case .storeError: "store_error"
         case .stalled: "stalled"
         case .booksUnbalanced: "books_unbalanced"

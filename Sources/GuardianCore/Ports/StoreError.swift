@@ -10,6 +10,8 @@ public enum StoreError: Error, Sendable, Equatable {
     case newerVersion(found: String)
     /// Commits would not reach the disk before they are answered.
     case notDurable(String)
+    /// The store is sealed, and not under a key that was given: what is wrong, and what to do. Nothing was touched.
+    case wrongKey(String)
     /// The owner and epoch of the write are no longer those of the lock.
     case stale
     /// Busy, gone, or another error of the system: what it said.
@@ -23,6 +25,7 @@ public enum StoreError: Error, Sendable, Equatable {
         case .readOnly: "read_only"
         case .newerVersion: "newer_version"
         case .notDurable: "not_durable"
+        case .wrongKey: "wrong_key"
         case .stale: "stale"
         case .unavailable: "unavailable"
         }
@@ -39,6 +42,7 @@ extension StoreError: CustomStringConvertible {
         case .newerVersion(let found):
             "the store was written by a newer GuardianSync (migration \(found)); upgrade this program, the store was not touched"
         case .notDurable(let what): "refusing to start: \(what); acknowledged writes would not survive a power cut"
+        case .wrongKey(let what): what
         case .stale: "another processor holds the lock now; this write was refused"
         case .unavailable(let what): "the store is not available (\(what)); try again"
         }
