@@ -60,7 +60,7 @@ public final class HTTPTransport: Transport, Sendable {
         do throws(Unroutable) { draft = try self.draft(of: operation) } catch {
             return .unsendable(LastError(class: .permanent, code: error.code, message: error.message))
         }
-        let (outcome, isLate) = await timer.bound(milliseconds: timeoutMs) {
+        let (outcome, isLate) = await timer.boundCaller(milliseconds: timeoutMs) {
             do {
                 return try await exchange(operation, draft, token: token)
             } catch {

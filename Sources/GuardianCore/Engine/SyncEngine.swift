@@ -96,18 +96,43 @@ public final class SyncEngine: Sendable {
             throw .validation(field: "operations", constraint: "at most \(configuration.limits.batch) in one call")
         }
         guard !operations.isEmpty else { return [] }
-        return try await write(try admit(operations))
+        return try await write(try await admitTogether(operations))
+    }
+
+    /// Operations that one task checks; more are checked by two at once.
+    private static let admittedAlone = 1000
+
+    /// As ``admit(_:)``; a great batch in two halves at once, the first wrong field in its order all the same.
+    private func admitTogether(_ operations: [NewOperation]) async throws(SyncError) -> [Operation] {
+        guard operations.count > Self.admittedAlone else { return try admit(operations) }
+        let now = clock.now.wall
+        let middle = operations.count / 2
+        var front = fork(middle, at: now)
+        let back = fork(operations.count - middle, at: now)
+        async let second = { () -> Result<[Operation], SyncError> in
+            var back = back
+            return Result { () throws(SyncError) in try admit(operations, middle..<operations.count, at: now, &back) }
+        }()
+        var stamped = try admit(operations, 0..<middle, at: now, &front)
+        stamped += try await second.get()
+        return stamped
     }
 
     /// Checks and stamps without storing: what ``enqueue(_:)`` would store.
     public func admit(_ operations: [NewOperation]) throws(SyncError) -> [Operation] {
-        var stamped: [Operation] = []
-        stamped.reserveCapacity(operations.count)
         let now = clock.now.wall
         var own = fork(operations.count, at: now)
-        for (index, operation) in operations.enumerated() {
+        return try admit(operations, operations.indices, at: now, &own)
+    }
+
+    private func admit(
+        _ operations: [NewOperation], _ places: Range<Int>, at now: Timestamp, _ own: inout Chance
+    ) throws(SyncError) -> [Operation] {
+        var stamped: [Operation] = []
+        stamped.reserveCapacity(operations.count)
+        for index in places {
             do throws(SyncError) {
-                stamped.append(try admit(operation, at: now, &own))
+                stamped.append(try admit(operations[index], at: now, &own))
             } catch {
                 guard operations.count > 1, case .validation(let field, let constraint) = error else { throw error }
                 throw .validation(field: "operations[\(index)].\(field)", constraint: constraint)
