@@ -1,5 +1,5 @@
 # Variables reach the commands through the environment: `make run DEMO_SECONDS=30`, `make accept ITEM=name FULL=1`.
-.PHONY: help setup build run test bench accept lint clean
+.PHONY: help setup build run test bench accept torture dist lint clean
 .DEFAULT_GOAL := help
 SWIFT_BUILD := swift build -c release
 
@@ -28,6 +28,13 @@ bench: setup .build/baseline ## print each speed as a ratio to bare C over the s
 accept: setup .build/baseline ## run what must hold, one line each; ITEM=name for one, FULL=1 for full size
 	$(SWIFT_BUILD) --build-tests
 	@scripts/accept.sh
+
+torture: setup ## strike the binary with every fault; ROUNDS=n of each (10), HOURS=h to go on, ONLY="kill,disk full"
+	$(SWIFT_BUILD) --product guardian
+	@scripts/torture/torture.py --rounds $${ROUNDS:-10} --hours $${HOURS:-0} --only "$$ONLY"
+
+dist: setup ## make the release archive and the Debian package in dist/
+	scripts/dist.sh
 
 lint: ## check the format of Swift and the syntax of the scripts
 	swift format lint --strict --recursive Sources Tests Benchmarks Examples Package.swift

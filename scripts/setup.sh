@@ -22,6 +22,7 @@ command_from strace strace
 command_from curl curl
 command_from python3 python3
 command_from openssl openssl
+command_from faketime faketime
 header_from stdio.h libc6-dev
 header_from sqlite3.h libsqlite3-dev
 header_from zlib.h zlib1g-dev

@@ -25,7 +25,8 @@ public struct Assembly: Sendable {
     }
 
     public func engine(store: SQLiteStore, sinks: [any EventSink] = []) async throws -> (SyncEngine, HTTPTransport) {
-        let processor = try processorConfiguration()
+        var processor = try processorConfiguration()
+        processor.rollout = try rolloutGuard(now: SystemClock().now.wall)
         let deviceID = try await store.deviceID()
         let transport = try HTTPTransport(configuration: try transportConfiguration(deviceID: deviceID))
         let principalHash = PrincipalHash(salt: deviceID)

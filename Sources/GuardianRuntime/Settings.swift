@@ -85,6 +85,12 @@ public struct Settings: Sendable {
         Key(name: "sentry.environment", fallback: "production", check: Check.any),
         Key(name: "log.format", fallback: "json", check: Check.notYet("another format than json", unless: "json")),
         Key(name: "log.file", fallback: "", check: Check.notYet("logging to a file")),
+        Key(name: "rollout.guard", fallback: "false", check: Check.oneOf(["true", "false"])),
+        Key(name: "rollout.error_rate", fallback: "0.05", check: Check.share),
+        Key(name: "rollout.window", fallback: "1m", check: Check.duration),
+        Key(name: "rollout.windows", fallback: "3", check: Check.integer(1...1000)),
+        Key(name: "rollout.fewest", fallback: "20", check: Check.integer(1...1_000_000)),
+        Key(name: "rollout.watch", fallback: "24h", check: Check.duration),
         Key(name: "log.level", fallback: "info", check: Check.oneOf(["debug", "info", "warning", "error", "fatal"])),
     ]
 
@@ -211,6 +217,10 @@ enum Check {
 
     static func integer(_ range: ClosedRange<Int>) -> @Sendable (String) -> String? {
         { Int($0).map(range.contains) == true ? nil : "must be a whole number from \(range.lowerBound) to \(range.upperBound)" }
+    }
+
+    @Sendable static func share(_ text: String) -> String? {
+        Double(text).map { $0 > 0 && $0 < 1 } == true ? nil : "must be a share between 0 and 1, such as 0.05"
     }
 
     @Sendable static func command(_ text: String) -> String? {

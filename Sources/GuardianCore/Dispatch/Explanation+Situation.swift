@@ -46,6 +46,12 @@ extension Explanation.Situation {
         if pauses.contains(.operator) {
             return .init(reason: .paused, detail: "delivery was paused by a person; `guardian resume` lets it go on")
         }
+        if pauses.contains(.rollout) {
+            return .init(
+                reason: .paused,
+                detail: "delivery is paused (\(Pause.rollout.rawValue)): too many answers after the last change were errors; take the "
+                    + "change back or mend it, then `guardian resume`")
+        }
         if pauses.contains(.tls) {
             return .init(
                 reason: .paused,

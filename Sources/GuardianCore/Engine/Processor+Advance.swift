@@ -291,6 +291,7 @@ extension Processor {
         for pause in pauses.subtracting(wanted) {
             actions.append(.emit(.resumed(pause)))
             if pause == .tls { tlsFailures = 0 }
+            if pause == .rollout { rollout?.rearm() }
             ramp.restart()
             mayHaveMore = true
         }

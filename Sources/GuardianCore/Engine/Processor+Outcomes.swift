@@ -90,6 +90,7 @@ extension Processor {
             breaker.probeVoid(generation: flight.generation)
             return
         }
+        watchRollout(outcome, now, &actions)
         if case .unanswered(.tls, let detail) = outcome {
             tlsFailures += 1
             if tlsFailures == 1 { actions.append(.emit(.upstreamDistrusted(detail: detail))) }
@@ -109,6 +110,22 @@ extension Processor {
             actions.append(.emit(.breakerClosed))
         case nil: break
         }
+    }
+}
+
+extension Processor {
+    /// Halts delivery when a change has brought too many errors.
+    private mutating func watchRollout(_ outcome: Outcome, _ now: Moment, _ actions: inout [Action]) {
+        let isError: Bool
+        switch outcome {
+        case .accepted: isError = false
+        case .refused(.permanent, _): isError = true
+        case .refused(.transient, let answer): isError = answer.status >= 500
+        default: return
+        }
+        guard let finding = rollout?.heard(isError: isError, now: now) else { return }
+        actions.append(.emit(.rolloutHalted(errors: finding.errors, answers: finding.answers)))
+        pause(.rollout, &actions)
     }
 }
 

@@ -143,6 +143,7 @@ public struct Processor: Sendable {
     public internal(set) var pacer = Pacer()
     public internal(set) var pauses: Set<Pause> = []
     var tlsFailures = 0
+    var rollout: RolloutGuard?
     public internal(set) var plague = PlagueDetector()
     var accused: [Int64: Accused] = [:]
     var plagueSince: Timestamp?
@@ -178,6 +179,7 @@ public struct Processor: Sendable {
         decider = OutcomeDecider(policy: configuration.retry)
         workers = Workers(count: configuration.workers)
         breaker = CircuitBreaker(policy: configuration.breaker)
+        rollout = configuration.rollout
         ramp = Ramp(most: configuration.workers, isFixed: !configuration.adapts)
     }
 }

@@ -21,6 +21,8 @@ public struct ProcessorConfiguration: Sendable, Equatable {
     public var keepsStates = false
     /// Entity types whose creates get their id from the upstream (`data.id` of the answer); `*` means all.
     public var assignsIDs: Set<String> = []
+    /// What watches the answers after a change, and when that was made; nil, the default, when nothing does.
+    public var rollout: RolloutGuard?
     /// Settlements written in one transaction at most.
     public var settleBatch: Int
     /// What brings operations that an older build has queued up to date; none by default.

@@ -39,6 +39,7 @@ extension Event {
         case .lockAcquired(let epoch), .lockLost(let epoch): [("epoch", JSONValue(epoch))]
         case .lockTakenOver(let from, let epoch): [("from", .string(from)), ("epoch", JSONValue(epoch))]
         case .paused(let pause), .resumed(let pause): [("reason", .string(pause.rawValue))]
+        case .rolloutHalted(let errors, let answers): [("errors", JSONValue(errors)), ("answers", JSONValue(answers))]
         case .tokenRefreshed(let success): [("success", .bool(success))]
         case .upstreamDistrusted(let detail): [("detail", .string(detail))]
         case .stalled(let due, let repair): [("due", JSONValue(due)), ("repair", .string(repair))]

@@ -30,6 +30,8 @@ public enum Event: Sendable, Equatable {
     case lockLost(epoch: Int64)
     case paused(Pause)
     case resumed(Pause)
+    /// Too many answers after a change were errors; delivery is paused until a person resumes it.
+    case rolloutHalted(errors: Int, answers: Int)
     case tokenRefreshed(success: Bool)
     /// No safe connection to the upstream could be made: its certificate or its key is not the one that is trusted. Critical: told at once,
     /// once for each row of failures; nothing was sent.
@@ -72,6 +74,7 @@ public enum Event: Sendable, Equatable {
         case .lockLost: "lock_lost"
         case .paused: "paused"
         case .resumed: "resumed"
+        case .rolloutHalted: "rollout_halted"
         case .tokenRefreshed: "token_refreshed"
         case .upstreamDistrusted: "upstream_distrusted"
         case .storeError: "store_error"

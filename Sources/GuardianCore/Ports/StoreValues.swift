@@ -196,6 +196,8 @@ public enum Pause: String, Sendable, CaseIterable, Codable {
     case auth = "auth_required"
     case upgrade = "upgrade_required"
     case tls = "tls_failure"
+    /// The guard of a rollout found too many errors after a change (``RolloutGuard``).
+    case rollout = "rollout_halted"
 }
 
 /// What outlives a restart beside the operations.

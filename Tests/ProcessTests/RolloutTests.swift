@@ -1,0 +1,94 @@
+import Foundation
+import GuardianCore
+import Testing
+
+extension ProcessTests {
+    /// The guard that halts delivery when a change has brought errors.
+    @Suite(.serialized) struct RolloutTests {
+        private static let watched = [
+            "GUARDIAN_ROLLOUT_GUARD": "true", "GUARDIAN_ROLLOUT_WINDOW": "100ms", "GUARDIAN_ROLLOUT_WINDOWS": "2",
+            "GUARDIAN_ROLLOUT_FEWEST": "10",
+        ]
+
+        @Test("a change that brings 30 % of errors halts delivery, says so, and what waits is delivered after the cure")
+        func halts() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let backend = try await Guardian.start(["backend", "--listen", "127.0.0.1:0", "--latency", "5ms"])
+            defer { backend.kill() }
+            try await enqueue(1...20, workplace)
+            // The first start is no change: nothing is watched, whatever comes back.
+            let first = try await serve(workplace, backend, timeout: "20s")
+            try await Web.wait("20 processed") { try await Web.processed(first.url) == 20 }
+            #expect(first.terminate() == 0)
+
+            try await Web.poison(backend.url, ["r1", "r2", "r3"])
+            try await enqueue(21...1020, workplace)
+            let second = try await serve(workplace, backend, timeout: "21s")
+            defer { second.kill() }
+            try await Web.wait("the halt") { try await pauses(second.url).contains("rollout_halted") }
+            let events = second.errors
+            #expect(events.contains("rollout_halted"), "\(events.suffix(2000))")
+            let status = try await workplace.run("status")
+            #expect(status.output.contains("rollout_halted"), "\(status.output)")
+            let waiting = try await Web.get(second.url, "/v1/operations?status=pending&limit=1").json["operations"]?.elements?.first
+            let explained = try await workplace.run("explain", waiting?["id"]?.string ?? "", "--json").json
+            #expect(explained["reason"]?.string == "paused")
+            #expect(explained["detail"]?.string?.contains("after the last change") == true)
+
+            try await Web.setMode(backend.url, status: nil)
+            #expect(try await workplace.run("resume").status == 0)
+            #expect(try await workplace.run("retry", "--all-failed", "--yes").status == 0)
+            try await Web.wait("all processed") { try await Web.processed(second.url) == 1020 }
+            try await workplace.expectBalance()
+        }
+
+        @Test("without a change, the same errors halt nothing")
+        func bearsWithoutChange() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let backend = try await Guardian.start(["backend", "--listen", "127.0.0.1:0", "--latency", "5ms"])
+            defer { backend.kill() }
+            try await Web.poison(backend.url, ["r1", "r2", "r3"])
+            try await enqueue(1...500, workplace)
+            let serve = try await serve(workplace, backend, timeout: "20s")
+            defer { serve.kill() }
+            try await Web.wait("all settled") {
+                let processed = try await Web.processed(serve.url)
+                let failed = try await Web.failed(serve.url)
+                return processed + failed == 500
+            }
+            #expect(try await pauses(serve.url).isEmpty)
+        }
+
+        @Test("a share that is none is a usage error that names its key")
+        func refusesNonsense() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let answer = try await workplace.run("config", "check", environment: ["GUARDIAN_ROLLOUT_ERROR_RATE": "5"])
+            #expect(answer.status == 2)
+            #expect(answer.errors.contains("rollout.error_rate"))
+        }
+
+        private func pauses(_ url: String) async throws -> [String] {
+            let status = try await Web.get(url, "/v1/status").json
+            return (status["pauses"]?.elements ?? []).compactMap(\.string)
+        }
+
+        private func serve(_ workplace: Workplace, _ backend: Guardian, timeout: String) async throws -> Guardian {
+            try await Guardian.start(
+                workplace.arguments(upstream: backend.url),
+                environment: Workplace.quick.merging(Self.watched.merging(["GUARDIAN_UPSTREAM_TIMEOUT": timeout]) { $1 }) { $1 })
+        }
+
+        private func enqueue(_ numbers: ClosedRange<Int>, _ workplace: Workplace) async throws {
+            let lines = numbers.map {
+                #"{"id":"o\#($0)","operation_type":"update","entity_type":"room","entity_id":"r\#($0 % 10)","payload":{"seq":\#($0)}}"#
+            }
+            let file = workplace.path + "/operations.ndjson"
+            try (lines.joined(separator: "\n") + "\n").write(toFile: file, atomically: true, encoding: .utf8)
+            let answer = try await workplace.run("enqueue", "--from-file", file, "--json")
+            #expect(answer.status == 0, "\(answer.errors)")
+        }
+    }
+}
