@@ -14,6 +14,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     ],
     targets: [
+        .executableTarget(name: "FirstApp", dependencies: [sync], path: "FirstApp"),
         .executableTarget(name: "Notes", dependencies: [sync, grdb, parser], path: "Notes"),
         .executableTarget(name: "VitalSigns", dependencies: [sync, parser], path: "VitalSigns"),
     ],

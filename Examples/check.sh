@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds both examples and runs each against the reference upstream. Ends with 0 when both end as they should.
+# Builds the examples and runs each against the reference upstream. Ends with 0 when all end as they should.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 guardian=.build/release/guardian
@@ -9,28 +9,43 @@ swift build --package-path Examples -c release
 built=$(swift build --package-path Examples -c release --show-bin-path)
 
 work=$(mktemp -d)
-backend=
+started=()
 finish() {
-    if [ -n "$backend" ]; then
-        kill "$backend" 2>/dev/null || true
-        wait "$backend" 2>/dev/null || true
-    fi
+    for pid in "${started[@]}"; do
+        kill "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
     rm -rf "$work"
 }
 trap finish EXIT
 
-"$guardian" backend --listen 127.0.0.1:0 2>"$work/backend.log" &
-backend=$!
-url=
-for _ in $(seq 100); do
-    url=$(sed -n 's/^guardian: ready on //p' "$work/backend.log")
-    [ -z "$url" ] || break
-    kill -0 "$backend" 2>/dev/null || break
-    sleep 0.1
-done
-[ -n "$url" ] || { echo "check: the backend did not come up:" >&2; cat "$work/backend.log" >&2; exit 1; }
+# Starts `guardian ARGUMENTS` and sets `url` to where it answers.
+start() {
+    local log=$work/$1.log
+    "$guardian" "$@" 2>"$log" &
+    local pid=$!
+    started+=("$pid")
+    for _ in $(seq 300); do
+        url=$(sed -n 's/^guardian: ready on //p' "$log")
+        [ -z "$url" ] || return 0
+        kill -0 "$pid" 2>/dev/null || break
+        sleep 0.1
+    done
+    echo "check: $1 did not come up:" >&2
+    cat "$log" >&2
+    exit 1
+}
+
+start backend --listen 127.0.0.1:0
 
 status=0
+"$built/FirstApp" "$url" "$work/first" | tee "$work/first.txt"
+grep -q "the kitchen is synced" "$work/first.txt" || { echo "check: FirstApp failed" >&2; status=1; }
 "$built/Notes" --upstream "$url" --data-dir "$work/notes" || { echo "check: Notes failed" >&2; status=1; }
 "$built/VitalSigns" --upstream "$url" --data-dir "$work/vitals" --readings 2000 --seed 7 || { echo "check: VitalSigns failed" >&2; status=1; }
+
+start serve --data-dir "$work/sidecar" --listen 127.0.0.1:0 --upstream "$url"
+Examples/Sidecar/client.sh "$url" && echo || { echo "check: client.sh failed" >&2; status=1; }
+Examples/Sidecar/client.py "$url" || { echo "check: client.py failed" >&2; status=1; }
+if command -v node >/dev/null; then node Examples/Sidecar/client.mjs "$url" || { echo "check: client.mjs failed" >&2; status=1; }; fi
 exit "$status"

@@ -32,7 +32,7 @@ from proxy import Proxy  # noqa: E402
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 GUARDIAN = os.path.join(ROOT, ".build", "release", "guardian")
 ENTITIES = 8
-FAKETIME = next(iter(glob.glob("/usr/lib/*/faketime/libfaketime.so.1")), "")
+FAKETIME = next(iter(glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")), "")
 RECOVERY_SECONDS = 60
 
 QUICK = {
