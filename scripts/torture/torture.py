@@ -32,6 +32,8 @@ from proxy import Proxy  # noqa: E402
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 GUARDIAN = os.path.join(ROOT, ".build", "release", "guardian")
 ENTITIES = 8
+# Of each entity, in each round: posting goes on while the fault lasts.
+FEWEST_OPERATIONS, MOST_OPERATIONS = 3, 60
 FAKETIME = next(iter(glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")), "")
 RECOVERY_SECONDS = 60
 
@@ -59,7 +61,7 @@ class Process:
 
     def __init__(self, arguments, environment=None, wrapper=()):
         self.arguments = list(wrapper) + [GUARDIAN] + arguments
-        self.log = tempfile.TemporaryFile()
+        self.log = tempfile.NamedTemporaryFile(mode="ab")
         self.process = subprocess.Popen(
             self.arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.log,
             env={**os.environ, **(environment or {})}, start_new_session=True)
@@ -77,8 +79,8 @@ class Process:
         raise Broken(f"{self.arguments[1:3]} did not say {word!r}: {self.said()[-600:]}")
 
     def said(self):
-        self.log.seek(0)
-        return self.log.read().decode("utf-8", "replace")
+        with open(self.log.name, "rb") as file:
+            return file.read().decode("utf-8", "replace")
 
     def send(self, number):
         if self.process.poll() is None:
@@ -146,18 +148,19 @@ class World:
 
     # Producers
 
-    def produce(self, count, stop=None):
-        """Starts a thread for each entity that posts `count` operations, each until it is acknowledged. Returns the threads."""
-        threads = [threading.Thread(target=self._post_all, args=(entity, count, stop), daemon=True) for entity in range(ENTITIES)]
+    def produce(self, stop):
+        """Starts a thread for each entity that posts until `stop`, each operation until it is acknowledged. Returns the threads."""
+        threads = [threading.Thread(target=self._post_all, args=(entity, stop), daemon=True) for entity in range(ENTITIES)]
         for thread in threads:
             thread.start()
         return threads
 
-    def _post_all(self, entity, count, stop):
+    def _post_all(self, entity, stop):
         end = time.monotonic() + RECOVERY_SECONDS
-        for _ in range(count):
-            if stop is not None and stop.is_set():
+        for posted in range(MOST_OPERATIONS):
+            if stop.is_set() and posted >= FEWEST_OPERATIONS:
                 return
+            time.sleep(self.random.uniform(0, 0.02))
             with self.lock:
                 self.next[entity] += 1
                 number = self.next[entity]
@@ -341,7 +344,7 @@ def bad_page(world, daemon):
         if free.stdout.strip() != "ok":
             raise Broken(f"check did not notice a damaged page: {free.stdout[:300]}")
     for name in os.listdir(world.data):
-        if name.startswith("guardian.sqlite"):
+        if name in ("guardian.sqlite", "guardian.sqlite-wal", "guardian.sqlite-shm"):
             os.unlink(world.data + "/" + name)
     shutil.copy(world.path + "/copy.sqlite", file)
     os.chmod(file, 0o600)
@@ -406,6 +409,8 @@ def prepare(kind, world, faults):
         world.environment.update({
             "LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": world.clock, "FAKETIME_NO_CACHE": "1", "DONT_FAKE_MONOTONIC": "1",
         })
+        # Its first process sets a variable before `main`, and Swift, which finds its arguments beside the environment, would find none.
+        world.wrapper = ("sh", "-c", 'exec "$0" "$@"')
     if kind == "disk full":
         world.wrapper = (
             "unshare", "-m", "sh", "-c", f'mount -t tmpfs -o size=24m,mode=0700 tmpfs {world.data} && exec "$0" "$@"')
@@ -428,8 +433,12 @@ def campaign(kind, rounds, seed, faults):
         prepare(kind, world, faults)
         daemon = world.serve()
         for _ in range(rounds):
-            producers = world.produce(6)
-            daemon = KINDS[kind](world, daemon)
+            over = threading.Event()
+            producers = world.produce(over)
+            try:
+                daemon = KINDS[kind](world, daemon)
+            finally:
+                over.set()
             lifted = time.monotonic()
             for thread in producers:
                 thread.join(RECOVERY_SECONDS)
