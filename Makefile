@@ -1,5 +1,5 @@
 # Variables reach the commands through the environment: `make run DEMO_SECONDS=30`, `make accept ITEM=name FULL=1`.
-.PHONY: help setup build run test bench accept torture dist lint clean
+.PHONY: help setup build run test bench accept torture dist docs lint clean
 .DEFAULT_GOAL := help
 SWIFT_BUILD := swift build -c release
 
@@ -35,6 +35,10 @@ torture: setup ## strike the binary with every fault; ROUNDS=n of each (10), HOU
 
 dist: setup ## make the release archive and the Debian package in dist/
 	scripts/dist.sh
+
+docs: setup ## build the DocC pages into .build/docs; a warning is an error
+	$(SWIFT_BUILD) --product guardian
+	scripts/docs.sh
 
 lint: ## check the format of Swift and the syntax of the scripts
 	swift format lint --strict --recursive Sources Tests Benchmarks Examples Package.swift

@@ -2,8 +2,8 @@
 ///
 /// A limit on concurrency is not enough when many devices share one upstream: one request at a time is still twenty a second from each.
 /// So the rate follows the curve of CUBIC (RFC 9438 section 4), with its axis in accepted requests: at a push-back it falls by a fixed
-/// share, returns to where that happened within about ``requestsBack`` accepted requests, stays near it, and then grows ever faster. In
-/// the steady state one in ``requestsBack`` requests is the price of learning, however large the fleet.
+/// share, returns to where that happened within about `requestsBack` accepted requests, stays near it, and then grows ever faster. In
+/// the steady state one in `requestsBack` requests is the price of learning, however large the fleet.
 ///
 /// States: *free* (nothing has pushed back) → *learning* (a rate is in force, however far it has grown).
 public struct Pacer: Sendable, Equatable {

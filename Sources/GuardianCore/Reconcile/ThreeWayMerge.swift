@@ -5,7 +5,7 @@
 /// - Changed differently on both sides: objects merge member by member; anything else goes by the ``Rule`` of its path, and without one
 ///   to ``laterWriter``.
 /// - A rule named for an object or an array decides it as a whole: a position is taken from one side, never mixed of two.
-/// - Arrays are one value, unless ``keys`` names the member that tells their elements apart. Then elements are matched by it and merged
+/// - Arrays are one value, unless `keys` names the member that tells their elements apart. Then elements are matched by it and merged
 ///   like fields, in the server's order, those that only the local side has behind them. An array that has an element without the key,
 ///   or two with the same, is one value again.
 /// - ``systemFields`` are the server's, at the top level; `id` stays the local one when the server has none.
@@ -25,10 +25,12 @@ public struct ThreeWayMerge: Sendable {
     let paths: PathTree
 
     /// - Parameters:
+    ///   - laterWriter: See ``laterWriter``; `.local` by default.
     ///   - rules: By path: `name`, or `vitals.pulse` for the member `pulse` of the object `vitals`. The elements of a keyed array add
     ///     nothing to a path: `readings.value`. A name that has a dot in it can't be reached.
     ///   - keys: For the path of an array, the member that tells its elements apart: `["readings": "id"]`. Its value is a text, a number
     ///     or a boolean. A rule for the same path goes first.
+    ///   - systemFields: Whose last word is the server's, at the top level.
     public init(
         laterWriter: Side = .local, rules: [String: Rule] = [:], keys: [String: String] = [:], systemFields: SystemFields = .standard
     ) {
