@@ -23,6 +23,8 @@ command_from curl curl
 command_from python3 python3
 command_from openssl openssl
 command_from faketime faketime
+command_from prometheus prometheus
+command_from amtool prometheus-alertmanager
 header_from stdio.h libc6-dev
 header_from sqlite3.h libsqlite3-dev
 header_from zlib.h zlib1g-dev
@@ -42,3 +44,10 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 "${as_root[@]}" apt-get update -q
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
+
+# The tests start servers of their own: those that a package has just set up need not run.
+if [ -d /run/systemd/system ]; then
+    for package in "${missing[@]}"; do
+        case "$package" in prometheus | prometheus-alertmanager) "${as_root[@]}" systemctl disable --now "$package" || true ;; esac
+    done
+fi

@@ -2,6 +2,7 @@ public import GuardianCore
 import GuardianHTTP
 import GuardianSQLite
 import GuardianServer
+import GuardianTelemetry
 
 /// The sidecar: listens, opens the store however long that takes, then takes operations and delivers them until it is told to stop.
 ///
@@ -20,6 +21,7 @@ public struct Daemon: Sendable {
     private let assembly: Assembly
     private let api: APIServer.Configuration
     private let sinks: [any EventSink]
+    private let metrics: ProductionMetrics?
     private let stops = AsyncStream.makeStream(of: Void.self)
 
     /// Throws a ``SettingsError`` for what can be found wrong before anything is opened.
@@ -27,8 +29,13 @@ public struct Daemon: Sendable {
         assembly = Assembly(settings)
         var api = try assembly.api()
         api.freeBytes = assembly.freeBytes
+        let metrics = assembly.metrics()
+        self.metrics = metrics
+        api.metrics = metrics.map(assembly.pages)
         self.api = api
         try assembly.validate()
+        var sinks = sinks
+        if let metrics { sinks.append(assembly.sink(metrics)) }
         self.sinks = sinks
     }
 
@@ -68,12 +75,18 @@ public struct Daemon: Sendable {
         _ server: APIServer, url: String, opened: AsyncStream<SyncEngine>.Continuation, tell: @escaping @Sendable (State) -> Void
     ) async throws {
         let (store, engine, transport) = try await open(server, url: url, tell: tell)
+        var monitor = metrics.map { assembly.monitor($0, engine: engine, store: store) }
+        do throws(StoreError) { try await monitor?.prepare() } catch { engine.tell(.storeError(error)) }
         server.serve(engine: engine, store: store)
         opened.yield(engine)
         tell(.ready(url: url))
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await watchToken(engine) }
+                group.addTask { [monitor] in
+                    var monitor = monitor
+                    await monitor?.run()
+                }
                 try await engine.run()
                 group.cancelAll()
             }

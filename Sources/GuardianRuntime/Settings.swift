@@ -91,6 +91,23 @@ public struct Settings: Sendable {
         Key(name: "rollout.windows", fallback: "3", check: Check.integer(1...1000)),
         Key(name: "rollout.fewest", fallback: "20", check: Check.integer(1...1_000_000)),
         Key(name: "rollout.watch", fallback: "24h", check: Check.duration),
+        Key(name: "metrics.enabled", fallback: "true", check: Check.oneOf(["true", "false"])),
+        Key(name: "metrics.window", fallback: "5m", check: Check.duration),
+        Key(name: "alerts.enabled", fallback: "true", check: Check.oneOf(["true", "false"])),
+        Key(name: "alerts.every", fallback: "1s", check: Check.duration),
+        Key(name: "alerts.clear_after", fallback: "1m", check: Check.span),
+        Key(name: "alerts.least_traffic", fallback: "20", check: Check.integer(1...1_000_000)),
+        Key(name: "alerts.failed_rate.threshold", fallback: "10", check: Check.number(0...1e9)),
+        Key(name: "alerts.failed_rate.window", fallback: "1m", check: Check.duration),
+        Key(name: "alerts.failed_rate.for", fallback: "0s", check: Check.span),
+        Key(name: "alerts.queue_depth.threshold", fallback: "1000", check: Check.number(0...1e12)),
+        Key(name: "alerts.queue_depth.for", fallback: "1h", check: Check.span),
+        Key(name: "alerts.circuit_trips.threshold", fallback: "50", check: Check.number(0...1e9)),
+        Key(name: "alerts.circuit_trips.window", fallback: "24h", check: Check.duration),
+        Key(name: "alerts.latency.threshold", fallback: "5s", check: Check.duration),
+        Key(name: "alerts.latency.for", fallback: "5m", check: Check.span),
+        Key(name: "alerts.success_rate.threshold", fallback: "90", check: Check.number(0...100)),
+        Key(name: "alerts.success_rate.for", fallback: "5m", check: Check.span),
         Key(name: "log.level", fallback: "info", check: Check.oneOf(["debug", "info", "warning", "error", "fatal"])),
     ]
 
@@ -179,6 +196,7 @@ public struct Settings: Sendable {
 
     public func text(_ key: String) -> String { values[key]?.text ?? "" }
     public func integer(_ key: String) -> Int { Int(text(key)) ?? 0 }
+    public func number(_ key: String) -> Double { Double(text(key)) ?? 0 }
     public func milliseconds(_ key: String) -> Int64 { Check.milliseconds(text(key)) ?? 0 }
 
     /// Key, value and source of each setting, in the order of the list.
@@ -232,6 +250,15 @@ enum Check {
 
     @Sendable static func duration(_ text: String) -> String? {
         milliseconds(text).map { $0 > 0 } == true ? nil : "must be a duration such as 500ms, 30s, 2m or 24h"
+    }
+
+    /// A duration that may be none.
+    @Sendable static func span(_ text: String) -> String? {
+        milliseconds(text) == nil ? "must be a duration such as 0s, 30s, 2m or 24h" : nil
+    }
+
+    static func number(_ range: ClosedRange<Double>) -> @Sendable (String) -> String? {
+        { Double($0).map(range.contains) == true ? nil : "must be a number from \(range.lowerBound) to \(range.upperBound)" }
     }
 
     static func milliseconds(_ text: String) -> Int64? {

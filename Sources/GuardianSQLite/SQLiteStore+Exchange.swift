@@ -47,7 +47,7 @@ extension SQLiteStore {
                 UPDATE guardian_operation SET status = 0, claim_epoch = NULL, due_at = \(Parking.sql(due: "?4")), next_retry_at = ?4,
                     backoff_ms = ?5, tries = tries + 1, attempt_count = attempt_count + ?6, failure_mark = ?7, updated_at = ?3,
                     error_class = ?8, error_code = ?9, error_status = ?10, error_message = ?11, unknown_at = ?12, crashes = NULL
-                WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING next
+                WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING next, tries, operation_type, entity_type
                 """)
             bind(update, seq, epoch, now)
             update.bind(4, due)
@@ -56,7 +56,7 @@ extension SQLiteStore {
             update.bind(7, mark)
             bind(update, error, from: 8)
             update.bind(12, unknownAt)
-            return try backToPending(update, seq, transaction)
+            return try backToPending(update, seq, transaction, tallies: settlement.isTold)
         case .failed(let error):
             let update = try transaction.statement(
                 """
@@ -64,7 +64,7 @@ extension SQLiteStore {
                     attempt_count = attempt_count + 1, updated_at = ?3, error_class = ?4, error_code = ?5, error_status = ?6,
                     error_message = ?7, server_state = ?8, server_etag = ?9, server_gone = ?10
                 WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2
-                RETURNING next, txn_token
+                RETURNING next, txn_token, tries, operation_type, entity_type
                 """)
             bind(update, seq, epoch, now)
             bind(update, error, from: 4)
@@ -75,8 +75,13 @@ extension SQLiteStore {
             guard try update.step() else { return false }
             let next = update.optionalInt(0)
             let token = update.text(1)
+            let isRetry = update.int(2) > 1
+            var labels = Tally.Labels(operationType: update.text(3) ?? "", entityType: update.text(4) ?? "")
             try update.run()
             transaction.count { $0.failed += 1 }
+            if isRetry { try transaction.tally(.retry, labels) }
+            labels.errorClass = error.class.rawValue
+            try transaction.tally(.failed, labels)
             if let next {
                 try transaction.setHead(next, true)
                 try transaction.setNext(of: seq, to: nil)
@@ -112,9 +117,18 @@ extension SQLiteStore {
     }
 
     /// Runs the update that makes a claimed operation pending; it leads its line unless an older one came back meanwhile.
-    private static func backToPending(_ update: RawStatement, _ seq: Int64, _ transaction: WriteTransaction) throws -> Bool {
+    ///
+    /// `tallies`: it tells `tries` and its labels too, and counts as put off.
+    private static func backToPending(
+        _ update: RawStatement, _ seq: Int64, _ transaction: WriteTransaction, tallies: Bool = false
+    ) throws -> Bool {
         guard try update.step() else { return false }
         let next = update.optionalInt(0)
+        if tallies {
+            let labels = Tally.Labels(operationType: update.text(2) ?? "", entityType: update.text(3) ?? "")
+            try transaction.tally(.backoff, labels)
+            if update.int(1) > 1 { try transaction.tally(.retry, labels) }
+        }
         try update.run()
         if let next, next < seq { try transaction.makeWay(seq) }
         return true
@@ -145,7 +159,10 @@ extension SQLiteStore {
     }
 
     private static let findClaim = SQL(
-        "SELECT next, idempotency_key, txn_token FROM guardian_operation WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2")
+        """
+        SELECT next, idempotency_key, txn_token, tries, operation_type, entity_type FROM guardian_operation
+        WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2
+        """)
     private static let delete = SQL("DELETE FROM guardian_operation WHERE seq = ?1")
 
     private static func settleProcessed(
@@ -158,7 +175,11 @@ extension SQLiteStore {
         var next = find.optionalInt(0)
         let key = try find.uuid(1)
         let token = find.text(2)
+        let isRetry = find.int(3) > 0
+        let labels = Tally.Labels(operationType: find.text(4) ?? "", entityType: find.text(5) ?? "")
         find.reset()
+        try transaction.tally(.processed, labels)
+        if isRetry { try transaction.tally(.retry, labels) }
         if let server = settlement.serverID {
             try transaction.adopt(settlement.seq, server, now)
             next = try transaction.member(settlement.seq)?.next
@@ -341,6 +362,7 @@ extension SQLiteStore {
         bind(update, .crashSuspect, from: 3)
         try update.run()
         transaction.count { $0.failed += 1 }
+        try transaction.tally(.failed, .other(.crashSuspect))
         if let next { try transaction.setHead(next, true) }
     }
 

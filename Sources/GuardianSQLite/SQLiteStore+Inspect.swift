@@ -33,6 +33,14 @@ extension SQLiteStore {
         }
     }
 
+    public func tallies() async throws(StoreError) -> [Tally] { try await read { db in try TallyChange.read(db) } }
+
+    public func probeWrite() async throws(StoreError) {
+        _ = try await queue.write(.hot) { transaction in
+            try transaction.statement("UPDATE guardian_books SET accepted = accepted").run()
+        }
+    }
+
     public func operation(_ id: OperationID) async throws(StoreError) -> GuardianCore.Operation? {
         try await read { db in
             let find = try RawStatement(db, "SELECT \(OperationRow.columns) FROM guardian_operation WHERE id = ?1")
@@ -71,8 +79,37 @@ extension SQLiteStore {
 
     public func oldestPending() async throws(StoreError) -> Timestamp? {
         try await read { db in
-            try Int64.fetchOne(db, sql: "SELECT enqueued_at FROM guardian_operation WHERE status < 2 ORDER BY seq LIMIT 1")
+            guard let seq = try Self.oldestHead(db) else { return nil }
+            return try Int64.fetchOne(db, sql: "SELECT enqueued_at FROM guardian_operation WHERE seq = ?1", arguments: [seq])
                 .map { Timestamp(milliseconds: $0) }
+        }
+    }
+
+    /// The smallest number of those that wait or are in hand. It leads its line, so the index of heads has it; where failed ones stand
+    /// before it, a walk along the table would pass them all. Heads that wait for no time, for a principal or for a create stand in order
+    /// of their numbers, so that one step finds the first; those that wait for a time are walked.
+    private static func oldestHead(_ db: Database) throws -> Int64? {
+        let from = "FROM guardian_operation INDEXED BY guardian_operation_head WHERE head = 1 AND status = 0"
+        var oldest = try Int64.fetchOne(
+            db, sql: "SELECT min(seq) FROM guardian_operation INDEXED BY guardian_operation_head WHERE head = 1 AND status = 1")
+        let below = try RawStatement(db, "SELECT priority \(from) AND priority < ?1 ORDER BY priority DESC LIMIT 1")
+        let first = try RawStatement(db, "SELECT seq \(from) AND priority = ?1 AND due_at = ?2 ORDER BY seq LIMIT 1")
+        let timed = try RawStatement(db, "SELECT min(seq) \(from) AND priority = ?1 AND due_at > 0 AND due_at < \(Parking.due)")
+        var priority = Int(Int32.max)
+        while true {
+            below.bind(1, priority)
+            guard try below.step() else { return oldest }
+            priority = Int(below.int(0))
+            below.reset()
+            for due in [0, Parking.due, Parking.awaiting] {
+                first.bind(1, priority)
+                first.bind(2, due)
+                if try first.step() { oldest = min(oldest ?? .max, first.int(0)) }
+                first.reset()
+            }
+            timed.bind(1, priority)
+            if try timed.step(), !timed.isNull(0) { oldest = min(oldest ?? .max, timed.int(0)) }
+            timed.reset()
         }
     }
 }

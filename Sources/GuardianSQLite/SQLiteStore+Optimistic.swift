@@ -156,6 +156,7 @@ extension SQLiteStore {
             bind(update, reason, from: 3)
             try update.run()
             transaction.count { $0.failed += 1 }
+            try transaction.tally(.failed, .other(reason.class))
         }
         return waiting.map(\.id)
     }

@@ -18,6 +18,7 @@ extension SQLiteStore {
                     $0.failed -= 1
                     $0.processed += 1
                 }
+                try transaction.tally(.processed, .other)
                 if let token { try Self.endOptimistic(token, .overruled, now, transaction) }
                 return true
             }

@@ -11,6 +11,7 @@ final class WriteTransaction {
     private var hot: [ObjectIdentifier: RawStatement] = [:]
     private var change = BooksChange()
     private var tookSeqs = false
+    private var tallies = TallyChange()
 
     // What was asked for once holds in later transactions too, as long as nobody else has written to the file.
 
@@ -86,8 +87,14 @@ final class WriteTransaction {
         return taken
     }
 
+    /// Counts an outcome under its labels.
+    func tally(_ kind: Tally.Kind, _ labels: Tally.Labels, by count: Int64 = 1) throws {
+        try tallies.add(kind, labels, by: count, in: self)
+    }
+
     func begin() throws {
         change = BooksChange()
+        tallies.drop()
         tookSeqs = false
         try statement(Self.beginning).run()
         if learntAt == nil || learntAt != fileVersion() { forget() }
@@ -107,6 +114,7 @@ final class WriteTransaction {
         knowsEntities = nil
         knownAliases = nil
         knownOpenCreates = nil
+        tallies.forget()
     }
 
     /// Changes with every commit to the file, whoever made it; as the open transaction sees it, or the last one saw it
@@ -132,6 +140,7 @@ final class WriteTransaction {
         }
         change = BooksChange()
         tookSeqs = false
+        try tallies.save(in: self)
     }
 
     /// After an error. SQLite may have rolled back by itself (a full disk), so "no transaction is active" is expected here.

@@ -9,6 +9,7 @@ struct API: Sendable {
     let engine: SyncEngine
     let store: any Store
     let configuration: APIServer.Configuration
+    let probe = WriteProbe()
 
     static func json(_ status: HTTPResponse.Status, _ value: JSONValue) -> Response {
         var response = Response(status: status, body: .init(byteBuffer: ByteBuffer(string: value.text)))
@@ -21,11 +22,6 @@ struct API: Sendable {
         let text = raw.removingPercentEncoding ?? raw
         guard let id = OperationID(text) else { throw Problem(SyncError.notFound(id: String(text.prefix(128)))) }
         return id
-    }
-
-    func ready() async throws -> Response {
-        do throws(StoreError) { _ = try await store.books() } catch { throw Problem(SyncError.store(error)) }
-        return Self.json(.ok, ["ready": true, "delivering": .bool(engine.isActive)])
     }
 
     func status() async throws -> Response {

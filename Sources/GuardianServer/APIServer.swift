@@ -20,6 +20,8 @@ public final class APIServer: Sendable {
         public var socketPath: String?
         /// Asks for the bytes that are free where the store lives; nil when they are not known.
         public var freeBytes: @Sendable () -> Int64? = { nil }
+        /// What `/metrics` and `/metrics.json` show; nil when nothing is measured.
+        public var metrics: MetricsPages?
 
         public init(
             host: String = "127.0.0.1", port: Int = 8080, token: String? = nil, bodyLimit: Int = 16 << 20, socketPath: String? = nil
@@ -95,7 +97,9 @@ public final class APIServer: Sendable {
         logger.logLevel = .critical
         let router = Router()
         router.add(middleware: Gate(configuration: configuration))
-        router.get("healthz") { _, _ in "ok" }
+        router.get("healthz") { _, _ in API.json(.ok, ["alive": true]) }
+        router.get("metrics") { [self] request, _ in try pages().scrape(request) }
+        router.get("metrics.json") { [self] _, _ in try pages().asJSON() }
         router.get("readyz") { [self] _, _ in try await api().ready() }
         router.get("v1/status") { [self] _, _ in try await api().status() }
         router.post("v1/operations") { [self] request, _ in try await api().enqueue(request) }

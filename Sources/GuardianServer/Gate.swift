@@ -57,7 +57,7 @@ struct Gate<Context: RequestContext>: RouterMiddleware {
 enum Endpoints {
     static func methods(of path: String) -> [String] {
         switch path.split(separator: "/").map(String.init) {
-        case ["healthz"], ["readyz"], ["v1", "status"], ["v1", "events"], ["v1", "explain"]: ["GET"]
+        case ["healthz"], ["readyz"], ["metrics"], ["metrics.json"], ["v1", "status"], ["v1", "events"], ["v1", "explain"]: ["GET"]
         case ["v1", "operations"]: ["GET", "POST"]
         case ["v1", "pause"], ["v1", "resume"]: ["POST"]
         case let parts where parts.count == 3 && parts.starts(with: ["v1", "operations"]): ["DELETE", "GET"]

@@ -18,7 +18,8 @@ struct Guardian: AsyncParsableCommand {
         subcommands: [
             Serve.self, Demo.self, Enqueue.self, Status.self, List.self, Show.self, Explain.self, Retry.self, Resolve.self, Cancel.self,
             ClearFailed.self,
-            PauseDelivery.self, ResumeDelivery.self, Lock.self, RebuildIndex.self, Check.self, Events.self, Doctor.self, Backend.self,
+            PauseDelivery.self, ResumeDelivery.self, Lock.self, RebuildIndex.self, Check.self, Events.self, Metrics.self, Doctor.self,
+            Backend.self,
             Config.self, Generate.self, Migrate.self,
         ])
 
@@ -80,6 +81,7 @@ enum Terminal {
     static func complain(_ text: String) { write("guardian: \(text)\n", to: .standardError) }
     static func complainRaw(_ text: String) { write(text + "\n", to: .standardError) }
     static var errorIsTerminal: Bool { isatty(2) == 1 }
+    static var outputIsTerminal: Bool { isatty(1) == 1 }
 
     static func write(_ text: String, to file: FileHandle) {
         // A reader that went away (a closed pipe) is not an error of ours.

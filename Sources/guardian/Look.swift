@@ -14,6 +14,7 @@ struct Status: AsyncParsableCommand {
         let (books, control, lock) = (try await store.books(), try await store.loadControl(), try await store.lockState())
         let oldest = try await store.oldestPending()
         let pauses = control.pauses.map(\.rawValue).sorted()
+        let saved = Assembly(try options.settings()).savedAlerts()
         if options.json {
             let holder: JSONValue = lock.map { ["owner": .string($0.fence.owner), "epoch": JSONValue($0.fence.epoch)] } ?? .null
             let answer: JSONValue = [
@@ -22,6 +23,7 @@ struct Status: AsyncParsableCommand {
                 "plague": control.health?.plagueStatus.map {
                     ["http_status": JSONValue($0), "since": JSONValue(control.health?.plagueSince?.rfc3339)]
                 } ?? .null,
+                "alerts": .array(saved?.alerts.map(\.json) ?? []), "alerts_at": JSONValue(saved?.at.rfc3339),
             ]
             return Terminal.say(answer.text)
         }
@@ -33,6 +35,12 @@ struct Status: AsyncParsableCommand {
             Terminal.say("held: the upstream answers \(status) to everything; nothing fails, one probe at a time asks again")
         }
         if !pauses.isEmpty { Terminal.say("paused: \(pauses.joined(separator: ", "))") }
+        if let saved {
+            for alert in saved.alerts where alert.state != .quiet { Terminal.say("alert: \(alert.line)") }
+            let age = (SystemClock().now.wall.milliseconds - saved.at.milliseconds) / 1000
+            // They are evaluated by the process that delivers, every second.
+            if age > 120 { Terminal.say("alerts were evaluated last at \(saved.at); nobody has since") }
+        }
     }
 }
 

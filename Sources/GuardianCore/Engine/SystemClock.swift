@@ -19,8 +19,7 @@ public struct SystemClock: TimeSource {
     }
 
     public var steadyNanoseconds: Int64 {
-        let passed = (ContinuousClock.now - Self.origin).components
-        return passed.seconds * 1_000_000_000 + passed.attoseconds / 1_000_000_000
+        Int64(clamping: (ContinuousClock.now - Self.origin).attoseconds / 1_000_000_000)
     }
 
     public func wait(untilSteady steady: Int64) async throws {

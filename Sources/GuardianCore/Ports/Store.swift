@@ -85,11 +85,8 @@ public protocol RepairStore: Sendable {
 }
 
 extension InspectStore {
-    /// For a store that keeps no tallies: what the books say.
-    public func tallies() async throws(StoreError) -> [Tally] {
-        let books = try await books()
-        return [Tally(.processed, labels: .other, count: books.processed)]
-    }
+    /// For a store that keeps no tallies: totals begin at 0 with each process then.
+    public func tallies() async throws(StoreError) -> [Tally] { [] }
 
     /// For a store that can't try: whether it can be read.
     public func probeWrite() async throws(StoreError) { _ = try await books() }

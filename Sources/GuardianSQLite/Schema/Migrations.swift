@@ -159,6 +159,18 @@ enum Migrations {
                     CREATE INDEX guardian_reference_seq ON guardian_reference(seq);
                     """)
         }
+        migrator.registerMigration("guardian-0003-tallies") { db in
+            try db.execute(
+                sql: """
+                    CREATE TABLE guardian_tally (
+                        kind INTEGER NOT NULL, operation_type TEXT NOT NULL, entity_type TEXT NOT NULL, error_class TEXT NOT NULL,
+                        count INTEGER NOT NULL, PRIMARY KEY (kind, operation_type, entity_type, error_class)
+                    ) WITHOUT ROWID;
+                    INSERT INTO guardian_tally SELECT 0, 'other', 'other', '', processed FROM guardian_books WHERE processed > 0;
+                    INSERT INTO guardian_tally SELECT 1, operation_type, entity_type, coalesce(error_class, 'permanent'), count(*)
+                        FROM guardian_operation WHERE status = 2 GROUP BY 2, 3, 4 LIMIT 100;
+                    """)
+        }
         return migrator
     }
 }

@@ -48,6 +48,25 @@ extension StoreContract {
             try contract.expect(try await contract.store.books().failed, 1, "failed")
             try contract.expect(contract.names(try await contract.claim(fence)), ["a-1"], "the next of the line")
         },
+        Check(name: "outcomes are tallied once, by their labels; a store that keeps no tallies says so") { contract in
+            try await contract.enqueue(["a", "b", "c"])
+            let fence = try await contract.acquire()
+            let claims = try await contract.claim(fence)
+            let results: [Settlement.Result] = [.processed, .failed(failure), contract.retryLater(1)]
+            for (claim, result) in zip(claims, results) { try await contract.settle([claim], result, fence) }
+            try await contract.settle(claims, .processed, fence)
+            try await contract.settle(try await contract.claim(fence, after: 1), .processed, fence)
+            let tallies = try await contract.store.tallies()
+            guard !tallies.isEmpty else { return }
+            let entity = claims[0].operation.entity.type
+            let labels = Tally.Labels(operationType: "update", entityType: entity)
+            let failed = Tally.Labels(operationType: "update", entityType: entity, errorClass: failure.class.rawValue)
+            let wanted = [
+                Tally(.processed, labels: labels, count: 2), Tally(.failed, labels: failed, count: 1),
+                Tally(.backoff, labels: labels, count: 1), Tally(.retry, labels: labels, count: 1),
+            ]
+            try contract.expect(tallies.sorted { $0.kind.rawValue < $1.kind.rawValue }, wanted, "the tallies")
+        },
         Check(name: "one that was not sent goes back as if it had not been claimed") { contract in
             try await contract.enqueue(["a"])
             let fence = try await contract.acquire()

@@ -19,6 +19,7 @@ extension MemoryQueue {
     private mutating func settle(_ settlement: Settlement, _ exchange: Exchange, _ result: inout ExchangeResult) -> Bool {
         let seq = settlement.seq
         guard var row = rows[seq], row.operation.status == .processing, row.epoch == exchange.fence.epoch else { return false }
+        tallies.add(settlement, of: row.operation)
         row.epoch = nil
         row.operation.status = .pending
         row.operation.updatedAt = exchange.now
@@ -148,6 +149,7 @@ extension MemoryQueue {
         row.operation.lastError = .crashSuspect
         rows[row.operation.seq] = row
         books.failed += 1
+        tallies.add(.failed, .other(.crashSuspect))
         leaveLine(row.operation.seq)
     }
 

@@ -108,6 +108,7 @@ extension MemoryQueue {
             row.operation.lastError = reason
             rows[operation.seq] = row
             books.failed += 1
+            tallies.add(.failed, .other(reason.class))
             leaveLine(operation.seq)
         }
         return waiting.map(\.id)

@@ -42,6 +42,7 @@ extension MemoryQueue {
         guard let revision else {
             books.failed -= 1
             books.processed += 1
+            tallies.add(.processed, .other)
             remove(seq)
             remember(id, seq, .processed(answer: nil), at: now)
             endOptimistic(row.operation.txnToken, .overruled)

@@ -31,6 +31,7 @@ struct MemoryQueue {
     /// Ledger ids, oldest first.
     var ledgerOrder: [OperationID] = []
     var books = Books()
+    var tallies = TallyBook()
     var nextSeq: Int64 = 1
     var localIDs = LocalIDs()
     var epoch: Int64 = 0

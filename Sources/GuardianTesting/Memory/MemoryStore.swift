@@ -79,6 +79,8 @@ public final class MemoryStore: EnqueueStore, DeliveryStore, LockStore, InspectS
 
     public func list(_ filter: OperationFilter) async throws(StoreError) -> [Operation] { state.withLock { $0.list(filter) } }
 
+    public func tallies() async throws(StoreError) -> [Tally] { state.withLock { $0.tallies.all } }
+
     public func oldestPending() async throws(StoreError) -> Timestamp? {
         state.withLock { $0.rows.values.filter { $0.operation.status == .pending }.map(\.operation.enqueuedAt).min() }
     }

@@ -1,0 +1,46 @@
+public import GuardianCore
+
+/// One rule: beyond which value an alert fires, for how long, and from which value on it clears.
+public struct AlertRule: Sendable, Equatable {
+    public enum Side: Sendable, Equatable {
+        /// Too much is bad.
+        case above
+        /// Too little is bad.
+        case below
+    }
+
+    public var name: String
+    public var severity: Alert.Severity
+    /// The condition holds beyond it.
+    public var threshold: Double
+    /// The condition no longer holds once the value is on the good side of it; between the two nothing changes.
+    public var clearing: Double
+    public var side: Side
+    /// Milliseconds for which the condition must hold before the alert fires.
+    public var forMs: Int64
+    /// Milliseconds for which it must not hold before the alert clears.
+    public var clearAfterMs: Int64
+    public var condition: String
+    public var action: String
+
+    public init(
+        name: String, severity: Alert.Severity, threshold: Double, clearing: Double, side: Side = .above, forMs: Int64,
+        clearAfterMs: Int64 = 60_000, condition: String, action: String
+    ) {
+        self.name = name
+        self.severity = severity
+        self.threshold = threshold
+        self.clearing = clearing
+        self.side = side
+        self.forMs = forMs
+        self.clearAfterMs = clearAfterMs
+        self.condition = condition
+        self.action = action
+    }
+
+    /// Whether `value` is a reason to fire.
+    func isBad(_ value: Double) -> Bool { side == .above ? value > threshold : value < threshold }
+
+    /// Whether `value` is a reason to clear.
+    func isGood(_ value: Double) -> Bool { side == .above ? value <= clearing : value >= clearing }
+}

@@ -1,0 +1,151 @@
+public import GuardianCore
+
+/// Looks at the store once a second, sets the gauges of ``ProductionMetrics``, and evaluates the alerts, which it tells through the engine.
+///
+/// A scrape then needs no call of the store. Of several processes at one store the one that delivers evaluates; while none does, each.
+public struct Monitor: Sendable {
+    public struct Configuration: Sendable {
+        /// Milliseconds between looks; 1 s by default.
+        public var everyMs: Int64 = 1000
+        public var policy = AlertPolicy()
+        /// Whether alerts are evaluated at all.
+        public var evaluates = true
+        /// Milliseconds without a heartbeat after which nobody is taken to hold the lock.
+        public var staleAfterMs: Int64 = 120_000
+        /// Bytes that are free where the store lives; nil when they are not known.
+        public var freeBytes: @Sendable () -> Int64? = { nil }
+        /// What was saved of the alerts; nil when nothing was.
+        public var load: @Sendable () -> String? = { nil }
+        /// Keeps what is to be known of the alerts after a restart.
+        public var save: @Sendable (String) throws -> Void = { _ in }
+
+        public init() {}
+    }
+
+    /// A save at least this often, so that commands can tell when alerts were evaluated last.
+    static let saveEveryMs: Int64 = 30_000
+
+    private let metrics: ProductionMetrics
+    private let engine: SyncEngine
+    private let store: any Store
+    private let configuration: Configuration
+    private let clock: any TimeSource
+
+    private var evaluator: AlertEvaluator
+    private var trips = TripHistory()
+    private var pending: Int64?
+    private var wasResponsible = false
+    private var savedAt: Int64?
+    private var saved: (AlertEvaluator, TripHistory)?
+    /// What was last known of the totals here and in the store, to see whether anything moves.
+    private var lastTotals: (own: Int64, stored: Int64)?
+
+    public init(
+        _ metrics: ProductionMetrics, engine: SyncEngine, store: any Store, configuration: Configuration = .init(),
+        clock: any TimeSource = SystemClock()
+    ) {
+        self.metrics = metrics
+        self.engine = engine
+        self.store = store
+        self.configuration = configuration
+        self.clock = clock
+        evaluator = AlertEvaluator(rules: configuration.policy.rules)
+    }
+
+    /// Takes over the totals of the store. Call it before the engine runs.
+    public mutating func prepare() async throws(StoreError) {
+        let control = try await store.loadControl()
+        metrics.restore(try await store.tallies(), circuitTrips: control.health?.trips ?? 0)
+        if let until = control.health?.openUntil, until > clock.now.wall { metrics.recordCircuit(.open) }
+        if configuration.evaluates { metrics.alerts = evaluator.alerts }
+        _ = try await look()
+    }
+
+    /// Looks until its task is cancelled.
+    public mutating func run() async {
+        while !Task.isCancelled {
+            let now = clock.now
+            do throws(StoreError) {
+                let reading = try await look()
+                try await catchUp()
+                judge(reading, now)
+            } catch {
+                metrics.series.storeErrors[error.name].add()
+                judge(nil, now)
+            }
+            do { try await clock.wait(untilSteady: now.steady + configuration.everyMs) } catch { break }
+        }
+        save(clock.now)
+    }
+
+    private func look() async throws(StoreError) -> StoreReading {
+        let reading = try await StoreReading(
+            of: store, at: clock.now.wall, holdsLock: engine.isActive, staleAfterMs: configuration.staleAfterMs,
+            accountingGap: engine.lastAccountingGap, freeBytes: configuration.freeBytes())
+        metrics.update(reading)
+        return reading
+    }
+
+    /// What others have done to the store is counted too: while this process stands by, or while nothing moves (a person's `resolve`).
+    private mutating func catchUp() async throws(StoreError) {
+        let tallies = try await store.tallies()
+        let own = metrics.counted
+        let totals = (own: own, stored: tallies.reduce(0) { $0 + $1.count })
+        // Events come after the commit: what is still on its way must not be counted twice.
+        if !engine.isActive || lastTotals.map({ $0 == totals }) ?? false { metrics.restore(tallies) }
+        lastTotals = (metrics.counted, totals.stored)
+    }
+
+    private mutating func judge(_ reading: StoreReading?, _ now: Moment) {
+        if let reading { pending = reading.books.pending }
+        let isResponsible = engine.isActive || !(reading?.isDelivered ?? false)
+        defer { wasResponsible = isResponsible }
+        if isResponsible, !wasResponsible, configuration.evaluates { recall() }
+        guard isResponsible, configuration.evaluates else { return }
+        let policy = configuration.policy
+        let rise = trips.rise(to: metrics.circuitTrips, now: now.wall, windowMs: policy.tripsWindowMs)
+        let measures = AlertMeasures(metrics.recent, pending: pending, trips: rise, leastTraffic: policy.leastTraffic)
+        let changes = evaluator.evaluate(measures, now: now.wall)
+        metrics.alerts = evaluator.alerts
+        for change in changes {
+            switch change {
+            case .fired(let alert): engine.tell(.alertFired(alert))
+            case .cleared(let alert): engine.tell(.alertCleared(alert))
+            }
+        }
+        let isNew = saved.map { $0.0.standsAs(evaluator) && $0.1 == trips } != true
+        if isNew || savedAt.map({ now.steady - $0 >= Self.saveEveryMs }) ?? true { save(now) }
+    }
+
+    /// Goes on where the last one that evaluated, maybe this process before a restart, has ended.
+    private mutating func recall() {
+        guard let text = configuration.load() else { return }
+        let json: JSONValue
+        do { json = try JSONValue(parsing: text) } catch { return }
+        guard let memory = AlertMemory(json) else { return }
+        evaluator.resume(from: memory)
+        trips = memory.trips
+    }
+
+    private mutating func save(_ now: Moment) {
+        guard configuration.evaluates, wasResponsible || savedAt != nil else { return }
+        let memory = AlertMemory(at: now.wall, evaluator: evaluator, trips: trips)
+        do {
+            try configuration.save(memory.json.text)
+            saved = (evaluator, trips)
+        } catch {
+            // A full disk: tried again at the next look, and counted.
+            metrics.series.storeErrors["alerts_not_saved"].add()
+            saved = nil
+        }
+        savedAt = now.steady
+    }
+}
+
+extension AlertEvaluator {
+    /// Whether the same alerts stand in the same states since the same times; what was measured may differ.
+    func standsAs(_ other: AlertEvaluator) -> Bool {
+        standings.mapValues { Standing(badSince: $0.badSince, isFiring: $0.isFiring, goodSince: $0.goodSince) }
+            == other.standings.mapValues { Standing(badSince: $0.badSince, isFiring: $0.isFiring, goodSince: $0.goodSince) }
+    }
+}

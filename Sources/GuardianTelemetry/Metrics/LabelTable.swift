@@ -1,0 +1,68 @@
+import Synchronization
+
+/// Values by key, read without a lock: a reader looks into a table that never changes; a new key makes a new table.
+///
+/// Keys are bounded: once `limit` of them are told apart, a new one is given the value of what `other` makes of it. `@unchecked Sendable`: what the pointer shows is
+/// immutable, written before it is published (release, acquire), and kept until the table ends.
+package final class LabelTable<Key: Hashable & Sendable, Value: AnyObject & Sendable>: @unchecked Sendable {
+    private final class Snapshot: Sendable {
+        let values: [Key: Value]
+        /// The same in a row: comparing a few keys is faster than hashing one.
+        let row: [(key: Key, value: Value)]
+        /// Whether a new key finds no place of its own.
+        let isFull: Bool
+
+        init(_ values: [Key: Value], isFull: Bool) {
+            self.values = values
+            row = values.count <= 12 ? values.map { ($0.key, $0.value) } : []
+            self.isFull = isFull
+        }
+    }
+
+    let limit: Int
+    private let other: @Sendable (Key) -> Key
+    private let make: @Sendable (Key) -> Value
+    private let current: Atomic<UnsafeRawPointer>
+    /// Every table there was; readers may still look into an old one. As many as there are keys.
+    private let history: Mutex<[Snapshot]>
+
+    package init(limit: Int, other: @escaping @Sendable (Key) -> Key, make: @escaping @Sendable (Key) -> Value) {
+        self.limit = limit
+        self.other = other
+        self.make = make
+        let first = Snapshot([:], isFull: limit < 1)
+        history = Mutex([first])
+        current = Atomic(UnsafeRawPointer(Unmanaged.passUnretained(first).toOpaque()))
+    }
+
+    /// The value of `key`, or the one that stands for all that came too late.
+    package subscript(key: Key) -> Value {
+        let snapshot = snapshot
+        for (known, value) in snapshot.row where known == key { return value }
+        if let value = snapshot.values[key] { return value }
+        if snapshot.isFull, let value = snapshot.values[other(key)] { return value }
+        return add(key)
+    }
+
+    /// All values there are.
+    package var all: [(key: Key, value: Value)] { snapshot.values.map { ($0.key, $0.value) } }
+
+    private var snapshot: Snapshot {
+        Unmanaged<Snapshot>.fromOpaque(current.load(ordering: .acquiring)).takeUnretainedValue()
+    }
+
+    private func add(_ key: Key) -> Value {
+        history.withLock { history in
+            var values = history.last?.values ?? [:]
+            if let value = values[key] { return value }
+            let key = history.last?.isFull == true ? other(key) : key
+            if let value = values[key] { return value }
+            let value = make(key)
+            values[key] = value
+            let next = Snapshot(values, isFull: values.keys.count { other($0) != $0 } >= limit)
+            history.append(next)
+            current.store(UnsafeRawPointer(Unmanaged.passUnretained(next).toOpaque()), ordering: .releasing)
+            return value
+        }
+    }
+}

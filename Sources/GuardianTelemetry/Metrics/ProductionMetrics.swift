@@ -1,0 +1,219 @@
+public import GuardianCore
+public import Metrics
+import Synchronization
+
+/// What an app, a sidecar and the people on call measure of a sync engine (spec section 8).
+///
+/// Everything is recorded through swift-metrics handlers: into a ``PrometheusRegistry`` of its own, from which the exports are made, and
+/// into the backend that the app brings. Counters and histograms are atomics: an enqueue never waits for a lock here. Processed and
+/// failed operations also enter a sliding window, under a lock that only deliveries and scrapes take, for less than a microsecond.
+///
+/// Feed it with a ``MetricsSink``, or by hand.
+public final class ProductionMetrics: Sendable {
+    public struct Configuration: Sendable {
+        /// Milliseconds over which quantiles, the success rate and the health score are computed; 5 min by default.
+        public var windowMs: Int64
+        /// Milliseconds over which the failure rate is computed; 1 min by default.
+        public var failureWindowMs: Int64
+        /// Where the values go too, such as `MetricsSystem.factory`; nil by default.
+        public var backend: (any MetricsFactory)?
+        /// The version that `sync_build_info` shows.
+        public var version: String
+
+        public init(
+            windowMs: Int64 = 300_000, failureWindowMs: Int64 = 60_000, backend: (any MetricsFactory)? = nil, version: String = "unknown"
+        ) {
+            self.windowMs = windowMs
+            self.failureWindowMs = failureWindowMs
+            self.backend = backend
+            self.version = version
+        }
+    }
+
+    public let configuration: Configuration
+    /// Where the values are kept. An app may make further metrics in it; they are exported with these.
+    public let registry = PrometheusRegistry()
+    let clock: any TimeSource
+    let startedAt: Timestamp
+    let series: ProductionSeries
+    private let traffic: Mutex<TrafficWindow>
+    private let watched = Mutex<[Alert]>([])
+    private let circuit = Atomic<Int>(0)
+
+    public init(_ configuration: Configuration = .init(), clock: any TimeSource = SystemClock()) {
+        self.configuration = configuration
+        self.clock = clock
+        startedAt = clock.now.wall
+        traffic = Mutex(TrafficWindow(windowMs: configuration.windowMs, failureWindowMs: configuration.failureWindowMs))
+        series = ProductionSeries(registry, backend: configuration.backend)
+        let info = registry.gauge(Families.buildInfo, [("version", configuration.version), ("platform", Self.platform)])
+        info.set(1.0)
+        series.started.set(Double(startedAt.milliseconds) / 1000)
+        registry.summary(Families.quantiles) { [weak self] in self?.summaryReading() ?? .init(quantiles: [], sum: 0, count: 0) }
+    }
+
+    private static var platform: String {
+        #if os(Linux)
+            "linux"
+        #elseif os(macOS)
+            "macos"
+        #elseif os(iOS)
+            "ios"
+        #else
+            "other"
+        #endif
+    }
+
+    private var steadyMs: Int64 { clock.steadyNanoseconds / 1_000_000 }
+
+    /// What happened of late.
+    var recent: TrafficWindow.Reading {
+        let now = steadyMs
+        // A copy, so that no delivery waits while it is summed up.
+        return traffic.withLock { $0 }.reading(now: now)
+    }
+
+    private func summaryReading() -> PrometheusRegistry.SummaryReading {
+        let (recent, all) = (recent, series.latency.cell.reading)
+        // No quantile of nothing: NaN, as the format has it.
+        let values = [recent.p50Ms, recent.p95Ms, recent.p99Ms].map { $0.map { $0 / 1000 } ?? .nan }
+        return .init(quantiles: Array(zip([0.5, 0.95, 0.99], values)), sum: all.sum / 1000, count: all.count)
+    }
+
+    private func exemplar(_ traceID: UniqueID?, _ value: Double) -> Exemplar? {
+        traceID.map { Exemplar(traceID: $0, value: value, at: clock.now.wall) }
+    }
+
+    // MARK: Recording
+
+    /// An operation is on disk. `tookMicroseconds` is how long its caller waited.
+    public func recordEnqueue(tookMicroseconds: Int64? = nil) {
+        series.enqueued.add()
+        if let tookMicroseconds { series.enqueueDuration.record(Double(tookMicroseconds) / 1e6) }
+    }
+
+    /// The upstream has taken an operation. `latencyMs` is the time from sending to the answer; nil when nothing was sent.
+    /// `ageMs` is the time since its enqueue.
+    public func recordProcessed(
+        latencyMs: Double?, operationType: String = "other", entityType: String = "other", traceID: UniqueID? = nil, ageMs: Int64? = nil
+    ) {
+        series.processed[.init(operationType: operationType, entityType: entityType)].add(exemplar(traceID, 1))
+        if let latencyMs { series.latency.record(latencyMs, exemplar(traceID, latencyMs)) }
+        if let ageMs { series.deliveryDuration.record(Double(max(0, ageMs)) / 1000) }
+        let now = steadyMs
+        // A reading below a millisecond still took some time.
+        let microseconds = latencyMs.map { UInt64(min(max($0, 0.5) * 1000, 3.6e9)) }
+        traffic.withLock { $0.processed(latencyMicroseconds: microseconds, now: now) }
+    }
+
+    /// An operation was given up on. `errorType` is a word of ``ErrorClass``, or another bounded one.
+    public func recordFailed(
+        errorType: String, operationType: String = "other", entityType: String = "other", traceID: UniqueID? = nil
+    ) {
+        series.failed[.init(operationType: operationType, entityType: entityType, errorClass: errorType)].add(exemplar(traceID, 1))
+        let now = steadyMs
+        traffic.withLock { $0.failed(now: now) }
+    }
+
+    /// An operation was put off. `errorType` says why; network and server trouble lower the health score.
+    public func recordBackoff(
+        errorType: String? = nil, operationType: String = "other", entityType: String = "other", traceID: UniqueID? = nil
+    ) {
+        series.backoff[.init(operationType: operationType, entityType: entityType)].add(exemplar(traceID, 1))
+        guard let errorType, ["network", "transient", "tls"].contains(errorType) else { return }
+        let now = steadyMs
+        traffic.withLock { $0.letDown(now: now) }
+    }
+
+    /// The circuit breaker has opened.
+    public func recordCircuitTripped() {
+        series.circuitTripped.add()
+        recordCircuit(.open)
+    }
+
+    public enum Circuit: Int, Sendable {
+        case closed = 0
+        case halfOpen = 1
+        case open = 2
+    }
+
+    /// The circuit breaker is in another state.
+    public func recordCircuit(_ state: Circuit) {
+        circuit.store(state.rawValue, ordering: .relaxed)
+        series.circuitState.set(Double(state.rawValue))
+    }
+
+    /// An attempt after the first has ended. `attempt` counts from 1; one that equals `maxAttempts` was the last chance.
+    public func recordRetry(
+        attempt: Int, maxAttempts: Int, operationType: String = "other", entityType: String = "other"
+    ) {
+        series.retries[.init(operationType: operationType, entityType: entityType)].add()
+        if attempt >= maxAttempts { series.lastChances.add() }
+    }
+
+    /// A conflict was settled by `strategy`: `server_wins`, `client_wins`, `merge`, `manual`, or the app's own.
+    public func recordConflictResolved(strategy: String) { series.conflicts[strategy].add() }
+
+    /// A credential was asked for anew.
+    public func recordAuthRefresh(success: Bool) { (success ? series.refreshed : series.notRefreshed).add() }
+
+    // MARK: Over a restart
+
+    /// Lifts counters to what the store knows; never lowers one. Call it before delivery begins, or while nothing is delivered.
+    public func restore(_ tallies: [Tally], circuitTrips: Int64 = 0) {
+        for tally in tallies {
+            switch tally.kind {
+            case .processed: series.processed[tally.labels].cell.raise(to: tally.count)
+            case .failed: series.failed[tally.labels].cell.raise(to: tally.count)
+            case .backoff: series.backoff[tally.labels].cell.raise(to: tally.count)
+            case .retry: series.retries[tally.labels].cell.raise(to: tally.count)
+            }
+        }
+        series.circuitTripped.cell.raise(to: circuitTrips)
+    }
+
+    /// How often the breaker has opened, over restarts.
+    public var circuitTrips: Int64 { series.circuitTripped.count }
+
+    /// All that is counted over restarts, in one sum: whether it moves.
+    var counted: Int64 {
+        [series.processed, series.failed, series.backoff, series.retries].reduce(0) { sum, table in
+            table.all.reduce(sum) { $0 + $1.value.count }
+        }
+    }
+
+    // MARK: Alerts
+
+    /// What the evaluator last said, for the exports.
+    public var alerts: [Alert] {
+        get { watched.withLock { $0 } }
+        set {
+            watched.withLock { $0 = newValue }
+            for alert in newValue {
+                let gauge = registry.gauge(
+                    Families.alertState, [("alert", alert.name), ("severity", alert.severity.rawValue)])
+                gauge.set(Double(alert.state == .firing ? 2 : alert.state == .pending ? 1 : 0))
+            }
+        }
+    }
+
+    /// Brings the gauges that are computed up to now.
+    func refresh() {
+        let recent = recent
+        series.successRate.set(recent.successPercent)
+        series.failureRate.set(recent.failedPerMinute)
+        series.networkHealth.set(health(recent))
+        if let readAt = series.readAt { series.storeReadAge.set(Double(steadyMs - readAt) / 1000) }
+    }
+
+    private func health(_ recent: TrafficWindow.Reading) -> Double {
+        switch Circuit(rawValue: circuit.load(ordering: .relaxed)) {
+        case .open: 0
+        case .halfOpen: min(50, recent.answeredPercent)
+        default: recent.answeredPercent
+        }
+    }
+
+    /// Sets the gauges that the store knows.
+    public func update(_ reading: StoreReading) { series.update(reading, at: steadyMs) }
+}

@@ -1,0 +1,57 @@
+public import GuardianCore
+
+/// What the store and the engine say of themselves at one instant; the source of the gauges.
+public struct StoreReading: Sendable, Equatable {
+    public var at: Timestamp
+    public var books: Books
+    /// When the operation that has waited longest was enqueued.
+    public var oldestPending: Timestamp?
+    public var pauses: Set<Pause>
+    public var health: OriginHealth?
+    /// Whether this process holds the lock.
+    public var holdsLock: Bool
+    /// Whether any process delivers from the store.
+    public var isDelivered: Bool
+    public var accountingGap: Int
+    /// Where the store lives; nil when nobody knows.
+    public var freeBytes: Int64?
+
+    public init(
+        at: Timestamp, books: Books, oldestPending: Timestamp? = nil, pauses: Set<Pause> = [], health: OriginHealth? = nil,
+        holdsLock: Bool = false, isDelivered: Bool = false, accountingGap: Int = 0, freeBytes: Int64? = nil
+    ) {
+        self.at = at
+        self.books = books
+        self.oldestPending = oldestPending
+        self.pauses = pauses
+        self.health = health
+        self.holdsLock = holdsLock
+        self.isDelivered = isDelivered
+        self.accountingGap = accountingGap
+        self.freeBytes = freeBytes
+    }
+
+    var oldestAgeSeconds: Double {
+        guard let oldestPending, books.pending + books.processing > 0 else { return 0 }
+        return Double(max(0, at.milliseconds - oldestPending.milliseconds)) / 1000
+    }
+
+    /// Whether the upstream asked to wait, or a plague holds delivery.
+    var isHeld: Bool { health?.plagueStatus != nil || (health?.holdUntil).map { $0 > at } ?? false }
+}
+
+extension StoreReading {
+    /// Asks `store`: a few rows by their keys, whatever the length of the queue.
+    public init(
+        of store: any Store, at now: Timestamp, holdsLock: Bool = false, staleAfterMs: Int64 = 120_000, accountingGap: Int = 0,
+        freeBytes: Int64? = nil
+    ) async throws(StoreError) {
+        let control = try await store.loadControl()
+        let lock = try await store.lockState()
+        let isFresh = lock.map { abs(now.milliseconds - $0.heartbeatAt.milliseconds) < staleAfterMs } ?? false
+        self.init(
+            at: now, books: try await store.books(), oldestPending: try await store.oldestPending(), pauses: control.pauses,
+            health: control.health, holdsLock: holdsLock, isDelivered: holdsLock || isFresh, accountingGap: accountingGap,
+            freeBytes: freeBytes)
+    }
+}

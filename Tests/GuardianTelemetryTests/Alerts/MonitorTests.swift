@@ -1,0 +1,128 @@
+import GuardianCore
+import GuardianTelemetry
+import GuardianTesting
+import Synchronization
+import Testing
+
+/// What the monitor does with a real engine over a memory store, on a clock that the test advances.
+@Suite struct MonitorTests {
+    private struct Rig {
+        let clock = TestClock()
+        let store = MemoryStore()
+        let transport = ScriptedTransport()
+        let recorder = RecordingSink()
+        let metrics: ProductionMetrics
+        let engine: SyncEngine
+
+        init(workers: Int = 4) {
+            metrics = ProductionMetrics(.init(windowMs: 300_000), clock: clock)
+            engine = SyncEngine(
+                store: store, transport: transport, clock: clock, sinks: [MetricsSink(metrics), recorder],
+                configuration: .init(processor: .init(workers: workers)))
+        }
+    }
+
+    private static func operations(_ count: Int) -> [NewOperation] {
+        (0..<count).map { NewOperation("update", entityType: "room", entityID: "r\($0)", payload: "{}") }
+    }
+
+    @Test("what the sink counts is what the engine did")
+    func counts() async throws {
+        let rig = Rig()
+        try await rig.engine.enqueue(Self.operations(50))
+        async let run: Void = rig.engine.run()
+        await rig.recorder.wait(for: 50) { if case .processed = $0 { true } else { false } }
+        rig.engine.drain()
+        try await run
+        let summary = rig.metrics.summary
+        #expect((summary.processed, summary.failed) == (50, 0))
+        let text = rig.metrics.exportPrometheus()
+        #expect(text.contains("processed_ops_total{operation_type=\"update\",entity_type=\"room\"} 50\n"))
+        #expect(text.contains("sync_enqueued_ops_total 50\n"))
+        #expect(text.contains("sync_attempts_total 50\n"))
+        #expect(text.contains("sync_delivery_duration_seconds_count 50\n"))
+    }
+
+    @Test("the gauges say what the store holds, and an alert is told through the engine, saved, and taken up again")
+    func alerts() async throws {
+        let rig = Rig()
+        var policy = AlertPolicy()
+        policy.pending = 10
+        policy.pendingForMs = 0
+        policy.clearAfterMs = 0
+        let file = SharedText()
+        func monitor() -> Monitor {
+            var configuration = Monitor.Configuration()
+            configuration.policy = policy
+            configuration.freeBytes = { 4096 }
+            configuration.load = { file.text }
+            configuration.save = { file.text = $0 }
+            return Monitor(rig.metrics, engine: rig.engine, store: rig.store, configuration: configuration, clock: rig.clock)
+        }
+        try await rig.engine.enqueue(Self.operations(11))
+        let first = Task { [first = monitor()] in
+            var first = first
+            try await first.prepare()
+            await first.run()
+        }
+        let fired = await rig.recorder.first { if case .alertFired = $0 { true } else { false } }
+        guard case .alertFired(let alert)? = fired?.event else { return }
+        #expect(alert.name == "queue_depth")
+        #expect(alert.value == 11)
+        let text = rig.metrics.exportPrometheus()
+        #expect(text.contains("pending_ops_gauge 11\n"))
+        #expect(text.contains("sync_disk_free_bytes 4096\n"))
+        #expect(text.contains("sync_alert_state{alert=\"queue_depth\",severity=\"high\"} 2\n"))
+        first.cancel()
+        _ = await first.result
+        let memory = try #require(file.text)
+        #expect(try JSONValue(parsing: memory)["standings"]?["queue_depth"]?["firing"] == true)
+
+        // A restart: it still fires, and is not told twice; then the queue is emptied, and it clears.
+        for operation in try await rig.store.list(.init()) { _ = try await rig.store.cancel(operation.id, now: rig.clock.now.wall) }
+        let second = Task { [second = monitor()] in
+            var second = second
+            try await second.prepare()
+            await second.run()
+        }
+        await rig.recorder.first { if case .alertCleared = $0 { true } else { false } }
+        second.cancel()
+        _ = await second.result
+        #expect(rig.recorder.count { if case .alertFired = $0 { true } else { false } } == 1)
+    }
+
+    @Test("10 000 entity types leave the exports small, and lose no count")
+    func cardinality() {
+        let metrics = ProductionMetrics()
+        let sink = MetricsSink(metrics)
+        var random = Xoshiro256(seed: 9)
+        let now = SystemClock().now.wall
+        for number in 0..<10_000 {
+            let operation = Operation(
+                id: .uuid(.v4(using: &random)), idempotencyKey: .v4(using: &random), traceID: .v4(using: &random),
+                type: "custom-\(number % 500)", entity: EntityKey(type: "type-\(number)", id: "1"), payload: "{}", enqueuedAt: now)
+            let subject = Event.Subject(operation, attempt: 2)
+            let error = LastError(class: ErrorClass.allCases[number % ErrorClass.allCases.count], code: "X", message: "x")
+            sink.record(.enqueued(id: operation.id, seq: 1), about: subject, at: now)
+            sink.record(.processed(id: operation.id, latencyMs: 5, httpStatus: 200), about: subject, at: now)
+            sink.record(.failed(id: operation.id, error: error), about: subject, at: now)
+            sink.record(.retryScheduled(id: operation.id, due: now, backoffMs: 1, error: error), about: subject, at: now)
+        }
+        let summary = metrics.summary
+        #expect((summary.processed, summary.failed, summary.backoffs, summary.retries) == (10_000, 10_000, 10_000, 30_000))
+        let text = metrics.exportPrometheus(.openMetrics)
+        let lines = text.split(separator: "\n").count { !$0.hasPrefix("#") }
+        print("measured: \(lines) series in \(text.utf8.count) bytes after 10 000 entity types")
+        #expect(lines < 700)
+        #expect(text.utf8.count < 150_000)
+    }
+}
+
+/// A text that stands for a file.
+private final class SharedText: Sendable {
+    private let content = Mutex<String?>(nil)
+    var text: String? {
+        get { content.withLock { $0 } }
+        set { content.withLock { $0 = newValue } }
+    }
+}

@@ -1,0 +1,170 @@
+import Foundation
+import GuardianCore
+import GuardianLoad
+import Testing
+
+extension ProcessTests {
+    /// The real Prometheus tools against the real sidecar.
+    @Suite(.serialized, .enabled(if: PrometheusServer.isHere, PrometheusServer.missing)) struct PrometheusTests {
+        /// Warnings of `promtool check metrics` that the fixed names of the contract bring with them.
+        static let fixedNames = ["pending_ops_gauge", "active_processors_gauge", "processing_latency_ms"]
+
+        /// Posts operations for as long as `body` runs, two batches a second, some of which fail.
+        static func underLoad(
+            _ serve: Guardian, _ backend: Guardian, _ body: () async throws -> Void
+        ) async throws {
+            let lines = Array(Workload(seed: 5, operations: 20_000, entities: 60).map(\.ndjson))
+            try await Web.poison(backend.url, ["room-1", "room-4"])
+            let url = serve.url
+            let producer = Task {
+                var batches = lines.chunks(of: 25).makeIterator()
+                while !Task.isCancelled, let batch = batches.next() {
+                    _ = try await Web.send(
+                        "POST", url, "/v1/operations", body: batch.joined(separator: "\n") + "\n",
+                        headers: ["Content-Type": "application/x-ndjson"])
+                    do { try await Task.sleep(for: .milliseconds(500)) } catch { return }
+                }
+            }
+            do { try await body() } catch {
+                producer.cancel()
+                throw error
+            }
+            producer.cancel()
+            try await producer.value
+        }
+
+        static func start(_ workplace: Workplace) async throws -> (serve: Guardian, backend: Guardian) {
+            let backend = try await Guardian.start(
+                ["backend", "--listen", "127.0.0.1:0", "--failure-rate", "0.05", "--latency", "5ms", "--seed", "3"])
+            return (try await workplace.serve(upstream: backend.url, ["--workers", "8"]), backend)
+        }
+
+        @Test("promtool finds no error in a live scrape under load, and warns of the fixed names only")
+        func checksMetrics() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let (serve, backend) = try await Self.start(workplace)
+            defer {
+                serve.kill()
+                backend.kill()
+            }
+            try await Self.underLoad(serve, backend) {
+                try await Web.wait("200 processed") { try await Web.processed(serve.url) >= 200 }
+                let file = workplace.path + "/scrape.txt"
+                try await Scrape(serve.url).text.write(toFile: file, atomically: true, encoding: .utf8)
+                let answer = try await Shell.run(["sh", "-c", "promtool check metrics --extended < \(file)"])
+                let complaints = answer.errors.split(separator: "\n").filter { line in
+                    !Self.fixedNames.contains { line.hasPrefix($0 + " ") }
+                }
+                // 3 is what promtool ends with when it only warns.
+                #expect(answer.status == 0 || answer.status == 3, "\(answer.errors)")
+                #expect(complaints.isEmpty, "\(complaints)")
+                let families = answer.output.split(separator: "\n").count
+                print("measured: promtool finds no error in \(families) families")
+            }
+        }
+
+        @Test("a real Prometheus scrapes serve, takes exemplars, evaluates the rules; every query of the dashboard returns data")
+        func dashboard() async throws {
+            let seconds = ProcessInfo.processInfo.environment["GUARDIAN_PROMETHEUS_SECONDS"].flatMap { Int($0) } ?? 12
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let (serve, backend) = try await Self.start(workplace)
+            defer {
+                serve.kill()
+                backend.kill()
+            }
+            let prometheus = try await PrometheusServer(scraping: String(serve.url.dropFirst("http://".count)))
+            defer { prometheus.stop() }
+            try await Self.underLoad(serve, backend) {
+                let begin = ContinuousClock.now
+                try await Web.wait("a scrape") { try await prometheus.query("up{job=\"guardian\"} == 1").count == 1 }
+                try await Web.wait("\(seconds) s of scrapes", seconds: seconds + 30) {
+                    let count = try await prometheus.query("count_over_time(up[5m])").first.flatMap { Int($0.value) } ?? 0
+                    return count >= seconds && ContinuousClock.now - begin >= .seconds(seconds)
+                }
+                #expect(try await prometheus.query("min_over_time(up[5m]) == 1").count == 1, "a scrape failed")
+                try await expectEveryQuery(prometheus)
+                try await expectExemplars(prometheus)
+                let groups = try #require(try await prometheus.get("/api/v1/rules")["groups"]?.elements)
+                let rules = groups.flatMap { $0["rules"]?.elements ?? [] }
+                #expect(rules.count == 5)
+                #expect(rules.allSatisfy { $0["health"] == "ok" }, "\(rules.map(\.text))")
+            }
+        }
+
+        /// Runs the query of each panel and of each variable, as Grafana would.
+        private func expectEveryQuery(_ prometheus: PrometheusServer) async throws {
+            let file = PrometheusServer.repository("deploy/grafana/guardian.json")
+            let dashboard = try JSONValue(parsing: try String(contentsOfFile: file, encoding: .utf8))
+            var count = 0
+            for panel in dashboard["panels"]?.elements ?? [] {
+                for target in panel["targets"]?.elements ?? [] {
+                    let query = try #require(target["expr"]?.string)
+                    let expression = query.replacing("$__rate_interval", with: "10s").replacing("$job", with: ".*")
+                        .replacing("$instance", with: ".*")
+                    let found = try await prometheus.query(expression)
+                    let title = panel["title"]?.string ?? ""
+                    #expect(found.contains { Double($0.value)?.isNaN == false }, "\(title): \(expression) returned \(found)")
+                    count += 1
+                }
+            }
+            let variables = Set((dashboard["templating"]?["list"]?.elements ?? []).compactMap { $0["name"]?.string })
+            #expect(variables == ["datasource", "job", "instance"])
+            #expect(count >= 30)
+            print("measured: \(count) queries of the dashboard return data")
+        }
+
+        private func expectExemplars(_ prometheus: PrometheusServer) async throws {
+            let now = Int(Date().timeIntervalSince1970)
+            let found = try await prometheus.get(
+                "/api/v1/query_exemplars", ["query": "processing_latency_ms_bucket", "start": "\(now - 300)", "end": "\(now + 10)"])
+            let exemplars = (found.elements ?? []).flatMap { $0["exemplars"]?.elements ?? [] }
+            #expect(!exemplars.isEmpty)
+            #expect(exemplars.allSatisfy { ($0["labels"]?["trace_id"]?.string?.count ?? 0) == 32 })
+        }
+
+        @Test("the shipped rules pass their unit tests, and the examples the tools' own checks")
+        func rules() async throws {
+            for command in [
+                ["promtool", "test", "rules", "deploy/prometheus/rules_test.yml"],
+                ["promtool", "check", "rules", "--lint=all", "--lint-fatal", "deploy/prometheus/rules.yml"],
+                ["promtool", "check", "config", "deploy/prometheus/prometheus.yml"],
+                ["amtool", "check-config", "deploy/alertmanager/alertmanager.yml"],
+            ] {
+                let path = PrometheusServer.repository(command[command.count - 1])
+                let answer = try await Shell.run(command.dropLast() + [path])
+                #expect(answer.status == 0, "\(command): \(answer.output)\(answer.errors)")
+            }
+            for (severity, receiver) in [("critical", "pager"), ("high", "chat"), ("medium", "ticket")] {
+                let config = "--config.file=" + PrometheusServer.repository("deploy/alertmanager/alertmanager.yml")
+                let answer = try await Shell.run(["amtool", "config", "routes", "test", config, "severity=\(severity)"])
+                #expect(answer.output.contains(receiver), "\(severity): \(answer.output)\(answer.errors)")
+            }
+        }
+
+        @Test("the shipped rules are the five of the process: same thresholds, same severities, same actions")
+        func sameRules() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let serve = try await workplace.serve(upstream: Workplace.nobody)
+            defer { serve.kill() }
+            let alerts = try #require(try await Web.get(serve.url, "/metrics.json").json["alerts"]?.elements).compactMap { Alert($0) }
+            let rules = try String(contentsOfFile: PrometheusServer.repository("deploy/prometheus/rules.yml"), encoding: .utf8)
+            let parts = rules.components(separatedBy: "- alert: ").dropFirst()
+            #expect(parts.count == 5)
+            #expect(alerts.count == 5)
+            for (part, alert) in zip(parts, alerts) {
+                #expect(part.contains("severity: \(alert.severity.rawValue)\n"), "\(alert.name)")
+                #expect(part.contains("action: \(alert.action)\n"), "\(alert.name)")
+                // Latency is in seconds there.
+                let threshold = Alert.short(alert.name == "latency" ? alert.threshold / 1000 : alert.threshold)
+                #expect(part.contains("> \(threshold)\n") || part.contains("< \(threshold)\n"), "\(alert.name): \(threshold)")
+            }
+        }
+    }
+}
+
+extension Array {
+    func chunks(of size: Int) -> [[Element]] { stride(from: 0, to: count, by: size).map { Array(self[$0..<Swift.min($0 + size, count)]) } }
+}

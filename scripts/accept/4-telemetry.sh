@@ -1,0 +1,16 @@
+# A person on call knows in ten seconds whether the queue is healthy, and why not.
+item promtool "promtool check metrics on a live scrape under load: no error, warnings for the fixed names only" "tests checksMetrics"
+item prometheus "a real Prometheus scrapes serve for $(size 12 60) s: no scrape fails, every query of the dashboard returns data, exemplars arrive" \
+    "GUARDIAN_PROMETHEUS_SECONDS=$(size 12 60) tests 'PrometheusTests/dashboard'"
+item rules "the shipped rules: promtool's unit tests (fires, does not, clears), amtool, and the same thresholds as in the process" \
+    "tests 'PrometheusTests/rules|PrometheusTests/sameRules'"
+item effects "counters equal the effects at the upstream, over kills and restarts" "tests 'MetricsTests/equalEffects'"
+item alerts "each of the five alerts fires in a live run and clears; a duration goes on over a restart" \
+    "tests 'ProcessTests/AlertTests|AlertEvaluatorTests|MonitorTests'"
+item recording "recording costs under 200 ns, and an enqueue waits for no lock" "tests RecordingCostTests"
+item cardinality "10 000 entity types leave the metrics small and every operation counted" "tests cardinality"
+item scrape "a scrape takes under 5 ms with $(size '50 000' '1 000 000') pending" \
+    "GUARDIAN_SCRAPE_JOB=$(size 50000 1000000) tests scrapeTime"
+item throughput "delivery with everything on is at least 0.9 of everything off, in the same run" \
+    "GUARDIAN_THROUGHPUT_JOB=$(size 8000 30000) tests 'MetricsCostTests/throughput'"
+item health "/readyz says why in JSON: store, disk, lock, breaker, login, pauses" "tests 'ReadinessTests|StoreTests'"
