@@ -1,6 +1,6 @@
 public import GuardianCore
 import GuardianHTTP
-import GuardianSQLite
+public import GuardianSQLite
 import GuardianServer
 import GuardianTelemetry
 
@@ -12,6 +12,8 @@ public struct Daemon: Sendable {
     public enum State: Sendable, Equatable {
         case ready(url: String)
         case notReady(url: String, StoreError)
+        /// A damaged store was set aside; what could be read of it is in a new one.
+        case salvaged(SalvageReport)
     }
 
     private enum End { case serverStopped, delivered, stopAsked }
@@ -22,6 +24,7 @@ public struct Daemon: Sendable {
     private let api: APIServer.Configuration
     private let sinks: [any EventSink]
     private let metrics: ProductionMetrics?
+    private let anomalies = AnomalyWatch()
     private let stops = AsyncStream.makeStream(of: Void.self)
 
     /// Throws a ``SettingsError`` for what can be found wrong before anything is opened.
@@ -87,6 +90,7 @@ public struct Daemon: Sendable {
                     var monitor = monitor
                     await monitor?.run()
                 }
+                group.addTask { await anomalies.run(engine: engine) }
                 try await engine.run()
                 group.cancelAll()
             }
@@ -116,9 +120,17 @@ public struct Daemon: Sendable {
         var told: StoreError?
         while true {
             do {
-                let store = try assembly.openStore()
+                let now = SystemClock().now.wall
+                let (store, salvage) = try assembly.openSoundStore(now: now)
+                if let salvage {
+                    let event = Event.storeSalvaged(
+                        aside: salvage.aside, recovered: salvage.recovered, lost: Int(clamping: salvage.lostCount))
+                    for sink in sinks { sink.record(event, at: now) }
+                    tell(.salvaged(salvage))
+                }
                 do {
-                    let (engine, transport) = try await assembly.engine(store: store, sinks: sinks)
+                    let (engine, transport) = try await assembly.engine(
+                        store: store, sinks: sinks + [SuspicionSink(path: assembly.storePath), anomalies])
                     return (store, engine, transport)
                 } catch {
                     try store.close()

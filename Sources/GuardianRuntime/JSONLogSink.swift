@@ -63,7 +63,7 @@ public final class JSONLogSink: EventSink {
         case .retryScheduled, .plagueHeld, .originHeld, .breakerOpened, .lockTakenOver, .lockLost, .clockStepped, .conflict, .expired,
             .rolledBack, .endingNotTaken:
             2
-        case .failed, .stalled, .booksUnbalanced, .storeError, .rolloutHalted: 3
+        case .failed, .stalled, .booksUnbalanced, .storeError, .rolloutHalted, .storeSalvaged: 3
         case .upstreamDistrusted: 4
         default: 1
         }
