@@ -3,7 +3,7 @@ public import GuardianCore
 
 extension SQLiteStore {
     public func check() async throws(StoreError) -> CheckReport {
-        try await read { db in
+        try await read { [vault] db in
             var problems = try String.fetchAll(db, sql: "PRAGMA integrity_check(20)").filter { $0 != "ok" }.map { "integrity: \($0)" }
             func expect(_ what: String, _ sql: String) throws {
                 let count = try Int64.fetchOne(db, sql: sql) ?? 0
@@ -37,6 +37,7 @@ extension SQLiteStore {
                 WHERE o.status < 2 AND o.next IS NULL AND l.last IS NOT o.seq
                 """)
             for (what, sql) in Self.aliasChecks { try expect(what, sql) }
+            problems += try Self.sealingProblems(db, vault)
             try expect("numbers given twice", "SELECT count(*) FROM guardian_operation WHERE seq >= (SELECT next_seq FROM guardian_books)")
             var counts: [Int64: Int64] = [:]
             for row in try Row.fetchAll(db, sql: "SELECT status, count(*) FROM guardian_operation GROUP BY status") {

@@ -5,6 +5,7 @@ internal import GuardianCore
 /// One transaction of the writer: statements that stay prepared, and counters that are written once, before the commit.
 final class WriteTransaction {
     let db: Database
+    let vault: Vault
     /// Room for the row that is being written.
     let bytes = RowBytes()
     private var statements: [String: RawStatement] = [:]
@@ -24,6 +25,8 @@ final class WriteTransaction {
     /// Whether the tables `alias` and `guardian_open_create` have rows.
     var knownAliases: Bool?
     var knownOpenCreates: Bool?
+    /// What is written under.
+    var knownSealing: Sealing?
 
     private static let beginning = SQL("BEGIN IMMEDIATE")
     private static let committing = SQL("COMMIT")
@@ -40,7 +43,10 @@ final class WriteTransaction {
         """)
     private static let newestID = SQL("SELECT max(id) FROM guardian_ledger")
 
-    init(_ db: Database) { self.db = db }
+    init(_ db: Database, _ vault: Vault) {
+        self.db = db
+        self.vault = vault
+    }
 
     /// What the transaction adds to each counter.
     struct BooksChange: Equatable {
@@ -107,6 +113,7 @@ final class WriteTransaction {
         knowsEntities = nil
         knownAliases = nil
         knownOpenCreates = nil
+        knownSealing = nil
     }
 
     /// Changes with every commit to the file, whoever made it; as the open transaction sees it, or the last one saw it
@@ -147,7 +154,7 @@ final class WriteTransaction {
         insert.bind(2, seq)
         insert.bind(3, key)
         insert.bind(4, now)
-        EndingColumns.bind(ending, to: insert, from: 5)
+        try EndingColumns.bind(ending, of: seq, to: insert, from: 5, self)
         try insert.run()
     }
 

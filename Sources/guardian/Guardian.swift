@@ -19,7 +19,7 @@ struct Guardian: AsyncParsableCommand {
             Serve.self, Demo.self, Enqueue.self, Status.self, List.self, Show.self, Explain.self, Retry.self, Resolve.self, Cancel.self,
             ClearFailed.self,
             PauseDelivery.self, ResumeDelivery.self, Lock.self, RebuildIndex.self, Check.self, Events.self, Doctor.self, Backend.self,
-            Config.self, Generate.self, Migrate.self,
+            Config.self, Generate.self, Migrate.self, Pins.self, Rekey.self,
         ])
 
     static func main() async {
@@ -110,8 +110,8 @@ struct StoreOptions: ParsableArguments {
     }
 
     /// The store that is there already; commands that look do not make one.
-    func existingStore() throws -> SQLiteStore {
-        let assembly = Assembly(try settings())
+    func existingStore(_ more: [String: String] = [:]) throws -> SQLiteStore {
+        let assembly = Assembly(try settings(more))
         guard FileManager.default.fileExists(atPath: assembly.storePath) else {
             throw Failure(.storeUnavailable, "there is no store at \(assembly.storePath); give --data-dir, or start `guardian serve` first")
         }
