@@ -16,9 +16,12 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOPosix", package: "swift-nio"),
     .product(name: "NIOHTTP1", package: "swift-nio"),
     .product(name: "NIOSSL", package: "swift-nio-ssl"),
+    .product(name: "NIOTLS", package: "swift-nio"),
 ]
 let hummingbird: [Target.Dependency] = [
     .product(name: "Hummingbird", package: "hummingbird"),
+    .product(name: "HummingbirdTLS", package: "hummingbird"),
+    .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
     .product(name: "HTTPTypes", package: "swift-http-types"),
 ]
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -64,6 +67,7 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -82,7 +86,7 @@ let package = Package(
     targets: [
         library("GuardianCore"),
         library("GuardianPrivacy", ["GuardianCore", crypto]),
-        library("GuardianSQLite", ["GuardianCore", grdb, .product(name: "GRDBSQLite", package: "GRDB.swift")]),
+        library("GuardianSQLite", ["GuardianCore", "GuardianPrivacy", grdb, .product(name: "GRDBSQLite", package: "GRDB.swift")]),
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
         library("GuardianPostgres", ["GuardianCore", "CLibPQ"]),
         library("GuardianHTTP", ["GuardianCore", "GuardianPrivacy", httpClient, crypto] + certificates + nio),
@@ -108,18 +112,19 @@ let package = Package(
             name: "guardian",
             dependencies: [
                 "GuardianRuntime", "GuardianServer", "GuardianBackend", "GuardianLoad", "GuardianCore", "GuardianSQLite", "GuardianHTTP",
+                "GuardianPrivacy",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"), httpClient,
             ] + lifecycle + nio,
             swiftSettings: settings),
         .executableTarget(
             name: "guardian-bench",
-            dependencies: ["GuardianCore", "GuardianSQLite", "GuardianHTTP", "GuardianBackend", httpClient] + nio,
+            dependencies: ["GuardianCore", "GuardianPrivacy", "GuardianSQLite", "GuardianHTTP", "GuardianBackend", httpClient] + nio,
             path: "Benchmarks/Swift", swiftSettings: settings),
         tests("GuardianCoreTests", ["GuardianCore", "GuardianTesting"]),
-        tests("GuardianPrivacyTests", ["GuardianCore", "GuardianPrivacy"]),
+        tests("GuardianPrivacyTests", ["GuardianCore", "GuardianPrivacy", crypto]),
         tests("GuardianTelemetryTests", ["GuardianCore", "GuardianPrivacy", "GuardianTelemetry", "GuardianTesting", httpClient] + nio),
         tests("GuardianPostgresTests", ["GuardianCore", "GuardianPostgres", "GuardianTesting"]),
-        tests("GuardianSQLiteTests", ["GuardianCore", "GuardianSQLite", "GuardianTesting", grdb]),
+        tests("GuardianSQLiteTests", ["GuardianCore", "GuardianPrivacy", "GuardianSQLite", "GuardianTesting", grdb, crypto]),
         tests(
             "GuardianHTTPTests",
             [

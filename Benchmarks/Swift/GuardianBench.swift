@@ -13,6 +13,7 @@ struct GuardianBench {
         let scale = isQuick ? 1 : 4
 
         try await StoreBenches(scale: scale).run(&table, only: only)
+        try await SealingBenches(scale: scale).run(&table, only: only)
         try await DeliveryBenches(scale: scale).run(&table, only: only)
         table.print()
         if !table.holds { exit(1) }

@@ -76,6 +76,14 @@ struct AnswerReader {
         return text.first { !$0.isWhitespace } == "<" ? "\(status) with markup where JSON is due" : nil
     }
 
+    /// A code is a bounded word, for it becomes a label and is stored as it is; whatever else stands there may be anything at all.
+    private static func isWord(_ code: String) -> Bool {
+        (1...64).contains(code.utf8.count)
+            && code.utf8.allSatisfy { byte in
+                (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte) || "_-.:".utf8.contains(byte)
+            }
+    }
+
     private func isJSON(_ headers: HTTPHeaders) -> Bool {
         headers.first(name: "content-type")?.lowercased().contains("json") ?? false
     }
@@ -84,7 +92,7 @@ struct AnswerReader {
         guard !text.isEmpty else { return }
         do throws(JSONScanner.Defect) {
             let error = try JSONValue(parsing: text)["error"]
-            answer.code = error?["code"]?.string.map { String($0.prefix(64)) }
+            answer.code = error?["code"]?.string.flatMap { Self.isWord($0) ? $0 : nil }
             answer.message = error?["message"]?.string ?? text
         } catch {
             answer.message = text

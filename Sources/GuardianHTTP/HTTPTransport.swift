@@ -24,18 +24,28 @@ public final class HTTPTransport: Transport, Sendable {
         try RouteTable.check(configuration.routes)
         routes = RouteTable(configuration.routes)
         builder = RequestBuilder(configuration: configuration)
-        client = configuration.makeClient()
+        client = try configuration.makeClient()
     }
 
     /// Throws what ``init(configuration:)`` would, and opens nothing.
     public static func check(_ configuration: HTTPTransportConfiguration) throws(HTTPConfigurationError) {
         _ = try Origin(configuration.url, allowInsecure: configuration.allowInsecure)
+        _ = try UpstreamTrust(configuration)
         try RouteTable.check(configuration.routes)
     }
 
     /// Asks `url` for anything, to see whether it answers. Sends no credentials and changes nothing.
-    public static func probe(url: String, allowInsecure: Bool, timeoutMs: Int64) async throws(HTTPConfigurationError) -> Outcome {
-        let transport = try HTTPTransport(configuration: .init(url: url, allowInsecure: allowInsecure, deviceID: ""))
+    public static func probe(
+        url: String, allowInsecure: Bool, timeoutMs: Int64
+    ) async throws(HTTPConfigurationError) -> Outcome {
+        try await probe(.init(url: url, allowInsecure: allowInsecure, deviceID: ""), timeoutMs: timeoutMs)
+    }
+
+    /// As above, with the trust that delivery would have: authorities and pins.
+    public static func probe(
+        _ configuration: HTTPTransportConfiguration, timeoutMs: Int64
+    ) async throws(HTTPConfigurationError) -> Outcome {
+        let transport = try HTTPTransport(configuration: configuration)
         var request = HTTPClientRequest(url: transport.origin.text + "/")
         request.method = .HEAD
         let outcome: Outcome
@@ -47,6 +57,28 @@ public final class HTTPTransport: Transport, Sendable {
         }
         await transport.shutdown()
         return outcome
+    }
+
+    /// Why delivery would send nothing: the upstream's certificate or key. nil when there is no objection, or no TLS, or no connection now.
+    public static func distrust(_ configuration: HTTPTransportConfiguration) async throws(HTTPConfigurationError) -> String? {
+        let trust = try UpstreamTrust(configuration)
+        guard configuration.url.lowercased().hasPrefix("https://") else { return nil }
+        let keys: ServerKeys
+        do {
+            keys = try await ServerKeys.of(
+                url: configuration.url, authoritiesFile: configuration.trustRootsFile, timeoutMs: configuration.connectTimeoutMs)
+        } catch {
+            return nil
+        }
+        if let reason = keys.distrust { return reason }
+        guard let own = keys.chain.first else { return nil }
+        return trust.objection(to: own.pin)?.description
+    }
+
+    /// What an error of the network's means, in words.
+    public static func words(for error: any Error) -> String {
+        guard case .unanswered(_, let detail) = NetworkErrors.outcome(of: error) else { return "interrupted" }
+        return detail
     }
 
     /// Closes all connections. The transport can't be used after it.

@@ -23,6 +23,8 @@ public struct HTTPTransportConfiguration: Sendable {
     public var poolSize: Int
     /// PEM file of certificate authorities to trust instead of the system's.
     public var trustRootsFile: String?
+    /// Keys that the upstream may have, one of which it must; empty asks for none. At least two are advised, one of them kept elsewhere.
+    public var pins: [CertificatePin] = []
     /// Whether a success must carry our `Trace-Id` back; one that does not is a stranger's. For APIs that echo it.
     public var requiresTraceEcho = false
 

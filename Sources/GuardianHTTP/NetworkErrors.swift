@@ -23,8 +23,9 @@ enum NetworkErrors {
             default: return .unanswered(.reset, detail: error.shortDescription)
             }
         }
-        if error is NIOSSLError || error is NIOSSLExtraError || error is BoringSSLError {
-            return .unanswered(.tls, detail: "the TLS handshake failed: \(error)")
+        if error is NIOSSLError || error is NIOSSLExtraError || error is BoringSSLError || error is UpstreamTrust.KeyNotPinned {
+            if let reason = TLSFailure.reason(error) { return .unanswered(.tls, detail: reason) }
+            return .unanswered(.reset, detail: "the connection ended during or after the TLS handshake")
         }
         if let error = error as? NIOConnectionError {
             if error.dnsAError != nil, error.connectionErrors.isEmpty { return .unanswered(.dns, detail: "\(error.host) has no address") }

@@ -3,8 +3,8 @@ public import GuardianHTTP
 public import GuardianSQLite
 
 extension Assembly {
-    /// Bytes that are free where the store lives; nil when it can't be asked.
-    public func freeBytes() -> Int64? { SQLiteStore.freeBytes(at: settings.text("data_dir")) }
+    /// Bytes that the store can still use, its reserve among them; nil when it can't be asked.
+    public func freeBytes() -> Int64? { SQLiteStore.availableBytes(storePath: storePath) }
 
     /// What holds up delivery from `store` as a whole now, for a processor of these settings.
     public func situation(of store: SQLiteStore) async throws -> Explanation.Situation {

@@ -3,7 +3,6 @@ public import GuardianCore
 public import GuardianHTTP
 import GuardianPrivacy
 public import GuardianSQLite
-public import GuardianServer
 
 /// Puts the parts together as the settings say; nothing else wires.
 public struct Assembly: Sendable {
@@ -14,23 +13,30 @@ public struct Assembly: Sendable {
     public var storePath: String { settings.text("data_dir") + "/guardian.sqlite" }
 
     /// How every command opens the store, and what is made of a damaged or restored one.
-    public var storeConfiguration: SQLiteStore.Configuration {
-        .init(path: storePath, ordering: Ordering(rawValue: settings.text("ordering")) ?? .entity)
+    public func storeConfiguration() throws(StoreError) -> SQLiteStore.Configuration {
+        var configuration = SQLiteStore.Configuration(
+            path: storePath, ordering: Ordering(rawValue: settings.text("ordering")) ?? .entity)
+        configuration.sealing = try sealing()
+        configuration.disk = disk
+        return configuration
     }
 
-    public func openStore() throws(StoreError) -> SQLiteStore { try SQLiteStore.open(storeConfiguration) }
+    public func openStore() throws(StoreError) -> SQLiteStore { try SQLiteStore.open(try storeConfiguration()) }
 
     /// Opens the store; one that is damaged is set aside first, with all that can be read of it brought over into a new one.
     func openSoundStore(now: Timestamp) throws(StoreError) -> (SQLiteStore, SalvageReport?) {
-        guard let problem = try SQLiteStore.findDamage(storeConfiguration) else { return (try openStore(), nil) }
-        let report = try SQLiteStore.quarantine(storeConfiguration, problem: problem, now: now)
+        let configuration = try storeConfiguration()
+        guard let problem = try SQLiteStore.findDamage(configuration) else { return (try openStore(), nil) }
+        let report = try SQLiteStore.quarantine(configuration, problem: problem, now: now)
         return (try openStore(), report)
     }
 
     /// Finds what is wrong with the settings before anything is opened.
     public func validate() throws {
+        try checkSealing()
         _ = try processorConfiguration()
-        _ = try HTTPTransport.check(transportConfiguration(deviceID: ""))
+        let transport = try transportConfiguration(deviceID: "")
+        do throws(HTTPConfigurationError) { try HTTPTransport.check(transport) } catch { throw SettingsError(error.key, error.message) }
         _ = try tokens()
     }
 
@@ -65,6 +71,7 @@ public struct Assembly: Sendable {
         auth.clientAuthentication = .init(rawValue: settings.text("upstream.auth.client_auth")) ?? .basic
         auth.scope = settings.text("upstream.auth.scope")
         auth.audience = settings.text("upstream.auth.audience")
+        auth.authoritiesFile = settings.text("upstream.auth.ca_file")
         auth.timeoutMs = settings.milliseconds("upstream.auth.timeout")
         do throws(HTTPConfigurationError) { return try auth.provider() } catch { throw SettingsError(error.key, error.message) }
     }
@@ -97,30 +104,6 @@ public struct Assembly: Sendable {
         return processor
     }
 
-    /// Where the sidecar's API listens, and whom it lets in.
-    public func api() throws -> APIServer.Configuration {
-        let listen = settings.text("listen")
-        let token = try settings.secret("token_file")
-        if listen.hasPrefix("unix:") {
-            let path = String(listen.dropFirst(5))
-            guard (1...100).contains(path.utf8.count) else {
-                throw SettingsError("listen", "the socket's path must be 1 to 100 bytes long (it is \"\(path)\")")
-            }
-            return APIServer.Configuration(token: token, socketPath: path)
-        }
-        guard let colon = listen.lastIndex(of: ":"), let port = Int(listen[listen.index(after: colon)...]), (0...65_535).contains(port)
-        else {
-            throw SettingsError("listen", "must be host:port or unix:/path (it is \"\(listen)\")")
-        }
-        var host = String(listen[..<colon])
-        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
-        let configuration = APIServer.Configuration(host: host, port: port, token: token)
-        guard configuration.isLoopback else {
-            throw SettingsError("listen", "anything but loopback needs TLS, which this version does not have yet")
-        }
-        return configuration
-    }
-
     func transportConfiguration(deviceID: String) throws -> HTTPTransportConfiguration {
         var configuration = HTTPTransportConfiguration(
             url: settings.text("upstream.url"), envelope: settings.text("upstream.envelope") == "none" ? .none : .standard,
@@ -128,6 +111,11 @@ public struct Assembly: Sendable {
             allowInsecure: settings.text("upstream.allow_insecure") == "true", routes: try routes(), appVersion: BuildInfo.version,
             deviceID: deviceID, poolSize: settings.integer("workers"))
         configuration.requiresTraceEcho = settings.text("upstream.trace_echo") == "true"
+        let authorities = settings.text("upstream.ca_file")
+        configuration.trustRootsFile = authorities.isEmpty ? nil : authorities
+        do throws(HTTPConfigurationError) { configuration.pins = try CertificatePin.list(settings.words("upstream.pins")) } catch {
+            throw SettingsError(error.key, error.message)
+        }
         return configuration
     }
 

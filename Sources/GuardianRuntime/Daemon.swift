@@ -91,6 +91,7 @@ public struct Daemon: Sendable {
                     await monitor?.run()
                 }
                 group.addTask { await anomalies.run(engine: engine) }
+                group.addTask { await checkTrust() }
                 try await engine.run()
                 group.cancelAll()
             }
@@ -100,6 +101,12 @@ public struct Daemon: Sendable {
         }
         await transport.shutdown()
         try store.close()
+    }
+
+    /// Looks at the upstream's certificate and key at the start, so that a wrong one is told before there is anything to deliver.
+    private func checkTrust() async {
+        guard let reason = await assembly.distrust() else { return }
+        for sink in sinks { sink.record(.upstreamDistrusted(detail: reason), at: SystemClock().now.wall) }
     }
 
     /// Tells the engine when the token's files have changed, so that a switch of user takes effect without a restart.

@@ -161,10 +161,9 @@ public struct Examination: Sendable {
     private func upstream() async -> Finding {
         let url = settings.text("upstream.url")
         do {
-            switch try await HTTPTransport.probe(
-                url: url, allowInsecure: settings.text("upstream.allow_insecure") == "true", timeoutMs: 5000)
-            {
+            switch try await HTTPTransport.probe(try assembly.transportConfiguration(deviceID: ""), timeoutMs: 5000) {
             case .accepted(let answer), .refused(_, let answer): return Finding("upstream", .holds, "\(url) answers (\(answer.status))")
+            case .unanswered(.tls, let detail): return Finding("upstream", .fails, "\(url): \(detail)")
             case .unanswered(let failure, let detail):
                 return Finding("upstream", .warns, "\(url): \(failure.rawValue): \(detail); operations wait until it answers")
             case .unsendable, .interrupted, .shared: return Finding("upstream", .warns, "\(url) was not asked")

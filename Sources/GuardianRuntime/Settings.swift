@@ -48,6 +48,13 @@ public struct Settings: Sendable {
             check: { $0 == "sqlite" ? nil : "must be sqlite (PostgreSQL is not available in this version)" }),
         Key(name: "listen", fallback: "127.0.0.1:8080", check: Check.any),
         Key(name: "token_file", fallback: "", check: Check.any),
+        Key(name: "tls.certificate_file", fallback: "", check: Check.any),
+        Key(name: "tls.key_file", fallback: "", check: Check.any),
+        Key(name: "api.socket_mode", fallback: "0600", check: Check.mode),
+        Key(name: "api.body_limit", fallback: "16MiB", check: Check.bodyLimit),
+        Key(name: "api.connections", fallback: "1024", check: Check.integer(1...100_000)),
+        Key(name: "api.rate", fallback: "0", check: Check.integer(0...1_000_000)),
+        Key(name: "api.patience", fallback: "10s", check: Check.duration),
         Key(name: "workers", fallback: "4", check: Check.integer(1...1024)),
         Key(name: "concurrency", fallback: "fixed", check: Check.oneOf(["fixed", "adaptive"])),
         Key(name: "ordering", fallback: "entity", check: Check.oneOf(["entity", "strict"])),
@@ -70,6 +77,7 @@ public struct Settings: Sendable {
         Key(name: "upstream.auth.refresh_token_file", fallback: "", check: Check.any),
         Key(name: "upstream.auth.scope", fallback: "", check: Check.any),
         Key(name: "upstream.auth.audience", fallback: "", check: Check.any),
+        Key(name: "upstream.auth.ca_file", fallback: "", check: Check.any),
         Key(name: "upstream.auth.timeout", fallback: "30s", check: Check.duration),
         Key(name: "retry.base", fallback: "1s", check: Check.duration),
         Key(name: "retry.max", fallback: "30s", check: Check.duration),
@@ -79,7 +87,14 @@ public struct Settings: Sendable {
         Key(name: "breaker.cool_down", fallback: "60s", check: Check.duration),
         Key(name: "lock.heartbeat", fallback: "10s", check: Check.duration),
         Key(name: "lock.stale_after", fallback: "2m", check: Check.duration),
-        Key(name: "upstream.pins", fallback: "", check: Check.notYet("certificate pinning")),
+        Key(name: "upstream.pins", fallback: "", check: Check.pins),
+        Key(name: "upstream.ca_file", fallback: "", check: Check.any),
+        Key(name: "disk.first_watermark", fallback: "auto", check: Check.size),
+        Key(name: "disk.second_watermark", fallback: "auto", check: Check.size),
+        Key(name: "disk.reserve", fallback: "auto", check: Check.size),
+        Key(name: "disk.low_priority", fallback: "0", check: Check.integer(-100...100)),
+        Key(name: "seal.key_file", fallback: "", check: Check.any),
+        Key(name: "seal.key", fallback: "", check: Check.any, isSecret: true),
         Key(name: "admin.enabled", fallback: "false", check: Check.notYet("the console", unless: "false")),
         Key(name: "admin.token_file", fallback: "", check: Check.any),
         Key(name: "sentry.dsn_file", fallback: "", check: Check.notYet("Sentry")),
@@ -195,9 +210,21 @@ public struct Settings: Sendable {
         return trimmed
     }
 
+    /// The environment's variables that secrets came from.
+    public var secretVariables: [String] {
+        Self.keys.filter { $0.isSecret && values[$0.name]?.source == .environment }.map {
+            "GUARDIAN_" + $0.name.uppercased().replacing(".", with: "_")
+        }
+    }
+
+    /// The words of a list.
+    func words(_ key: String) -> [String] { Check.words(text(key)) }
+
     public func text(_ key: String) -> String { values[key]?.text ?? "" }
     public func integer(_ key: String) -> Int { Int(text(key)) ?? 0 }
     public func number(_ key: String) -> Double { Double(text(key)) ?? 0 }
+    /// Bytes; nil for `auto`.
+    func bytes(_ key: String) -> Int64? { Check.bytes(text(key)) }
     public func milliseconds(_ key: String) -> Int64 { Check.milliseconds(text(key)) ?? 0 }
 
     /// Key, value and source of each setting, in the order of the list.
@@ -249,6 +276,18 @@ enum Check {
 
     @Sendable static func tokenURL(_ text: String) -> String? { text.isEmpty ? nil : OAuth2Configuration.defect(tokenURL: text) }
 
+    @Sendable static func pins(_ text: String) -> String? {
+        do throws(HTTPConfigurationError) {
+            _ = try CertificatePin.list(words(text))
+            return nil
+        } catch {
+            return error.message
+        }
+    }
+
+    /// The parts of a list of words with commas between them.
+    static func words(_ text: String) -> [String] { text.split { $0 == "," || $0.isWhitespace }.map { String($0) } }
+
     @Sendable static func duration(_ text: String) -> String? {
         milliseconds(text).map { $0 > 0 } == true ? nil : "must be a duration such as 500ms, 30s, 2m or 24h"
     }
@@ -260,6 +299,27 @@ enum Check {
 
     static func number(_ range: ClosedRange<Double>) -> @Sendable (String) -> String? {
         { Double($0).map(range.contains) == true ? nil : "must be a number from \(range.lowerBound) to \(range.upperBound)" }
+    }
+
+    @Sendable static func size(_ text: String) -> String? {
+        text == "auto" || bytes(text) != nil ? nil : "must be auto, or a size such as 512KiB, 64MiB or 2GiB"
+    }
+
+    @Sendable static func bodyLimit(_ text: String) -> String? {
+        bytes(text).map { (1...(1 << 30)).contains($0) } == true ? nil : "must be a size from 1KiB to 1GiB, such as 16MiB"
+    }
+
+    /// Permission bits of a socket.
+    @Sendable static func mode(_ text: String) -> String? {
+        UInt32(text, radix: 8).map { $0 & 0o600 == 0o600 && $0 <= 0o777 } == true ? nil : "must be permission bits such as 0600 or 0660"
+    }
+
+    static func bytes(_ text: String) -> Int64? {
+        for (unit, shift) in [("KiB", 10), ("MiB", 20), ("GiB", 30)] where text.hasSuffix(unit) {
+            guard let number = Int64(text.dropLast(unit.count)), number >= 0, number < 1 << 20 else { return nil }
+            return number << Int64(shift)
+        }
+        return text == "0" ? 0 : nil
     }
 
     static func milliseconds(_ text: String) -> Int64? {

@@ -35,10 +35,18 @@ final class CommitQueue: Sendable {
     enum Kind {
         /// Takes a few operations in: committed by its caller's own thread where that is free.
         case shortEnqueue
-        /// Takes operations in, or exchanges: all its writes go through ``WriteTransaction``'s own functions.
+        /// Takes many operations in.
+        case enqueue
+        /// Exchanges: all its writes go through ``WriteTransaction``'s own functions, as those of the two above do.
         case hot
         /// Anything else; what is known of the tables is asked for anew after it.
         case repair
+        /// As that, but it makes the store larger.
+        case growth
+
+        var keepsKnowledge: Bool { self != .repair && self != .growth }
+        /// Whether it must go on when the volume is full: settling, leases, what people do to make room.
+        var mayUseReserve: Bool { self == .hot || self == .repair }
     }
 
     /// A caller commits its own short write only while a commit takes less than this; longer ones are no load for its thread.
@@ -58,8 +66,12 @@ final class CommitQueue: Sendable {
     // Touched on the writer's queue only.
     private let transaction = Mutex<Unchecked<WriteTransaction?>>(Unchecked(nil))
     private let path: String
+    private let vault: Vault
+    private let space: DiskSpace
 
-    init(pool: DatabasePool, path: String) {
+    init(pool: DatabasePool, path: String, vault: Vault, space: DiskSpace) {
+        self.space = space
+        self.vault = vault
         self.pool = pool
         self.path = path
     }
@@ -148,7 +160,7 @@ final class CommitQueue: Sendable {
     /// The one transaction, made at first use; on the writer's queue only.
     private func transaction(on db: Database) -> WriteTransaction? {
         transaction.withLock { held in
-            if held.value == nil { held.value = WriteTransaction(db) }
+            if held.value == nil { held.value = WriteTransaction(db, vault) }
             return Unchecked(held.value)
         }.value
     }
@@ -170,18 +182,30 @@ final class CommitQueue: Sendable {
             let start = Self.nanoseconds()
             try transaction.begin()
             for job in group { try job.body(transaction) }
-            try transaction.commit(keepsKnowledge: group.allSatisfy { $0.kind != .repair })
+            try transaction.commit(keepsKnowledge: group.allSatisfy { $0.kind.keepsKnowledge })
             let took = Self.nanoseconds() - start
             state.withLock { $0.value.lastNanoseconds = took }
             for job in group { job.finish(nil) }
             boundLog(transaction.db)
         } catch {
             transaction.rollback()
-            guard group.count > 1 else {
-                group[0].finish(StoreError(error, path: path))
+            if group.count > 1 {
+                for job in group { run([job], in: transaction) }
                 return
             }
-            for job in group { run([job], in: transaction) }
+            let failure = StoreError(error, path: path)
+            // Each piece of the reserve is given once, so this ends.
+            if DiskSpace.isFull(failure), group[0].kind.mayUseReserve, space.release() { return run(group, in: transaction) }
+            return group[0].finish(failure)
+        }
+        if space.wantsCheckpoint() { copyBack(transaction.db) }
+    }
+
+    /// Copies the log back into the file, so that it does not grow; on the reserve, when there is no other room.
+    private func copyBack(_ db: Database) {
+        do { _ = try db.checkpoint(.passive) } catch {
+            // What can't be copied stays in the log, and is as safe there.
+            if DiskSpace.isFull(StoreError(error, path: path)), space.release() { copyBack(db) }
         }
     }
 

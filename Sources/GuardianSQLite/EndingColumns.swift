@@ -5,13 +5,14 @@ internal import GuardianCore
 enum EndingColumns {
     static let names = "ending, merged_into, answer"
 
-    static func bind(_ ending: Ending, to insert: RawStatement, from index: Int32) {
+    /// `seq` is the operation's.
+    static func bind(_ ending: Ending, of seq: Int64, to insert: RawStatement, from index: Int32, _ transaction: WriteTransaction) throws {
         insert.bind(index + 1, nil as Int64?)
         insert.bind(index + 2, nil as String?)
         switch ending {
         case .processed(let answer):
             insert.bind(index, 0)
-            insert.bind(index + 2, answer)
+            insert.bind(index + 2, try transaction.stored(answer, SealedKind.answer.at(seq)))
         case .merged(let into):
             insert.bind(index, 1)
             insert.bind(index + 1, into)
@@ -21,9 +22,9 @@ enum EndingColumns {
         }
     }
 
-    static func read(_ row: RawStatement, from column: Int32) throws -> Ending {
+    static func read(_ row: RawStatement, of seq: Int64, from column: Int32, _ vault: Vault) throws -> Ending {
         switch row.int(column) {
-        case 0: .processed(answer: row.text(column + 2))
+        case 0: .processed(answer: try row.text(column + 2, vault, SealedKind.answer.at(seq)))
         case 1: .merged(into: try row.operationID(column + 1))
         case 2: .cancelled
         case 3: .expired

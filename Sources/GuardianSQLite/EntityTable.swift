@@ -25,11 +25,12 @@ enum EntityTable {
 
     static func save(_ server: ServerState, of entity: EntityKey, _ now: Timestamp, _ transaction: WriteTransaction) throws {
         let write = try transaction.statement(upsert)
-        write.bind(1, Line.of(entity))
+        let line = Line.of(entity)
+        write.bind(1, line)
         write.bind(2, now)
         write.bind(3, server.etag)
         write.bind(4, server.isGone ? 1 : 0)
-        write.bind(5, server.state)
+        write.bind(5, try transaction.stored(server.state, SealedKind.entityState.at(line)))
         try write.run()
         transaction.knowsEntities = true
     }
@@ -38,9 +39,16 @@ enum EntityTable {
     static func known(_ entity: EntityKey, _ transaction: WriteTransaction) throws -> ServerState? {
         guard try knowsAny(transaction) else { return nil }
         let find = try transaction.statement(readState)
-        find.bind(1, Line.of(entity))
+        let line = Line.of(entity)
+        find.bind(1, line)
         defer { find.reset() }
-        return try find.step() ? ServerState(state: find.text(0), etag: find.text(1), isGone: find.int(2) == 1) : nil
+        return try find.step() ? try serverState(find, line, transaction.vault) : nil
+    }
+
+    /// From the columns state, etag, gone.
+    static func serverState(_ row: RawStatement, _ line: Int64, _ vault: Vault) throws -> ServerState {
+        ServerState(
+            state: try row.text(0, vault, SealedKind.entityState.at(line)), etag: row.text(1), isGone: row.int(2) == 1)
     }
 
     /// The ETag to name in `If-Match`: the last one known, unless the operation makes the entity, or others of the same entity may be on

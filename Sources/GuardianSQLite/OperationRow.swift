@@ -10,11 +10,13 @@ enum OperationRow {
         crashes, unknown_at, rounds, if_match, server_etag, server_gone, server_state
         """
 
-    static func read(_ row: RawStatement) throws -> GuardianCore.Operation {
+    static func read(_ row: RawStatement, _ vault: Vault) throws -> GuardianCore.Operation {
+        let seq = row.int(0)
         var operation = GuardianCore.Operation(
-            seq: row.int(0), id: try row.operationID(1), idempotencyKey: try row.uuid(2), traceID: try row.uuid(3), type: row.text(4) ?? "",
-            entity: EntityKey(type: row.text(5) ?? "", id: row.text(6) ?? ""), customOrderingKey: row.text(7), payload: row.text(8),
-            base: row.text(9), txnToken: row.text(10), priority: Int(row.int(11)), notBefore: row.time(12), expiresAt: row.time(13),
+            seq: seq, id: try row.operationID(1), idempotencyKey: try row.uuid(2), traceID: try row.uuid(3), type: row.text(4) ?? "",
+            entity: EntityKey(type: row.text(5) ?? "", id: row.text(6) ?? ""), customOrderingKey: row.text(7),
+            payload: try row.text(8, vault, SealedKind.payload.at(seq)), base: try row.text(9, vault, SealedKind.base.at(seq)),
+            txnToken: row.text(10), priority: Int(row.int(11)), notBefore: row.time(12), expiresAt: row.time(13),
             principal: row.text(14), schemaVersion: Int(row.int(15)), status: Operation.Status(rawValue: Int(row.int(16))) ?? .failed,
             enqueuedAt: Timestamp(milliseconds: row.int(17)))
         operation.updatedAt = Timestamp(milliseconds: row.int(18))
@@ -27,7 +29,7 @@ enum OperationRow {
         if let name = row.text(25) {
             operation.lastError = LastError(
                 class: ErrorClass(rawValue: name) ?? .permanent, code: row.text(26) ?? "", httpStatus: row.optionalInt(27).map { Int($0) },
-                message: row.text(28) ?? "")
+                message: try row.text(28, vault, SealedKind.errorMessage.at(seq)) ?? "")
         }
         operation.crashes = Int(row.int(30))
         operation.unknownAt = row.time(31)
@@ -37,7 +39,8 @@ enum OperationRow {
             operation.ifMatch = row.text(33)
         }
         if operation.status == .failed, !row.isNull(35) {
-            operation.server = ServerState(state: row.text(36), etag: row.text(34), isGone: row.int(35) == 1)
+            operation.server = ServerState(
+                state: try row.text(36, vault, SealedKind.conflictState.at(seq)), etag: row.text(34), isGone: row.int(35) == 1)
         }
         return operation
     }

@@ -20,30 +20,34 @@ enum OptimisticRow {
         """)
 
     /// Binds token, entity, original and `depends_on` from 1 to 5.
-    static func bind(_ change: OptimisticChange, to row: RawStatement) {
+    static func bind(_ change: OptimisticChange, to row: RawStatement, _ transaction: WriteTransaction) throws {
         row.bind(1, change.txnToken as String?)
         row.bind(2, change.entity.type as String?)
         row.bind(3, change.entity.id as String?)
-        row.bind(4, change.original)
+        row.bind(4, try transaction.stored(change.original, SealedKind.original.at(change.txnToken)))
         row.bind(5, change.dependsOn)
     }
 
-    private static func change(_ row: RawStatement) -> OptimisticChange {
-        OptimisticChange(
-            txnToken: row.text(1) ?? "", entity: EntityKey(type: row.text(2) ?? "", id: row.text(3) ?? ""), original: row.text(4),
-            dependsOn: row.text(5))
+    private static func change(_ row: RawStatement, _ vault: Vault) throws -> OptimisticChange {
+        let token = row.text(1) ?? ""
+        return OptimisticChange(
+            txnToken: token, entity: EntityKey(type: row.text(2) ?? "", id: row.text(3) ?? ""),
+            original: try row.text(4, vault, SealedKind.original.at(token)), dependsOn: row.text(5))
     }
 
-    static func ending(_ row: RawStatement) -> OptimisticEnding {
+    static func ending(_ row: RawStatement, _ vault: Vault) throws -> OptimisticEnding {
+        let change = try change(row, vault)
         var result = OptimisticEnding.Result.committed
         if let name = row.text(6) {
             result = .rolledBack(
                 LastError(
                     class: ErrorClass(rawValue: name) ?? .permanent, code: row.text(7) ?? "",
                     httpStatus: row.optionalInt(8).map { Int($0) },
-                    message: row.text(9) ?? ""))
+                    message: try row.text(9, vault, SealedKind.endingError.at(change.txnToken)) ?? ""))
         }
-        return OptimisticEnding(number: row.int(0), change: change(row), result: result, state: row.text(10))
+        return OptimisticEnding(
+            number: row.int(0), change: change, result: result,
+            state: try row.text(10, vault, SealedKind.endingState.at(change.txnToken)))
     }
 
     /// A change that is not done.
@@ -54,7 +58,7 @@ enum OptimisticRow {
         find.bind(1, token as String?)
         defer { find.reset() }
         guard try find.step() else { return nil }
-        return (change(find), OptimisticStanding(rawValue: Int(find.int(0))) ?? .lost)
+        return (try change(find, transaction.vault), OptimisticStanding(rawValue: Int(find.int(0))) ?? .lost)
     }
 
     /// Whether operations of that token are stored.
@@ -79,7 +83,7 @@ enum OptimisticRow {
             """)
         find.bind(1, token as String?)
         var found: [OptimisticChange] = []
-        while try find.step() { found.append(change(find)) }
+        while try find.step() { found.append(try change(find, transaction.vault)) }
         return found
     }
 
@@ -107,14 +111,15 @@ enum OptimisticRow {
     ) throws -> OptimisticEnding {
         var ending = OptimisticEnding(number: 0, change: change, result: result, state: state)
         let insert = try transaction.statement(insertEnding)
-        bind(change, to: insert)
+        try bind(change, to: insert, transaction)
         insert.bind(6, now)
         if let reason = ending.reason {
-            SQLiteStore.bind(insert, reason, from: 7)
+            let message = try transaction.stored(reason.message, SealedKind.endingError.at(change.txnToken))
+            SQLiteStore.bind(insert, reason, message, from: 7)
         } else {
             for index in Int32(7)...10 { insert.bind(index, nil as String?) }
         }
-        insert.bind(11, state)
+        insert.bind(11, try transaction.stored(state, SealedKind.endingState.at(change.txnToken)))
         if try insert.step() { ending.number = insert.int(0) }
         try insert.run()
         return ending

@@ -13,7 +13,12 @@ final class ProcessorPresence: Sendable {
     private let directory: String
     private let held = Mutex<[String: Int32]>([:])
 
-    init(storePath: String) { directory = storePath + "-processors" }
+    private let space: DiskSpace
+
+    init(storePath: String, space: DiskSpace) {
+        directory = storePath + "-processors"
+        self.space = space
+    }
 
     private func path(_ owner: String) -> String { directory + "/" + owner }
 
@@ -21,7 +26,9 @@ final class ProcessorPresence: Sendable {
     func announce(_ owner: String) throws(StoreError) {
         guard held.withLock({ $0[owner] }) == nil else { return }
         try Disk.makeDirectory(directory)
-        let file = open(path(owner), O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        var file = open(path(owner), O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        while file < 0, errno == ENOSPC, space.release() { file = open(path(owner), O_RDWR | O_CREAT | O_CLOEXEC, 0o600) }
+        if file < 0, errno == ENOSPC { throw .full(free: Disk.freeBytes(at: directory), needed: nil) }
         guard file >= 0 else { throw .readOnly("\(path(owner)): \(Disk.errorText())") }
         guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
             close(file)

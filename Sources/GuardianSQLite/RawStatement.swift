@@ -53,6 +53,11 @@ final class RawStatement {
     /// Bytes that stay where they are until the statement has run.
     func bind(_ index: Int32, blob: UnsafeRawBufferPointer) { sqlite3_bind_blob(handle, index, blob.baseAddress, Int32(blob.count), nil) }
 
+    /// Bytes that need not stay.
+    func bind(_ index: Int32, copying blob: UnsafeRawBufferPointer) {
+        sqlite3_bind_blob(handle, index, blob.baseAddress, Int32(clamping: blob.count), Self.transient)
+    }
+
     /// UTF-8 that stays where it is until the statement has run; null for nil.
     func bind(_ index: Int32, text: UnsafeRawBufferPointer?) {
         guard let text else {
@@ -109,6 +114,15 @@ final class RawStatement {
         let count = Int(sqlite3_column_bytes(handle, column))
         return String(decoding: UnsafeBufferPointer(start: bytes, count: count), as: UTF8.self)
     }
+
+    func isBlob(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_BLOB }
+
+    func withBlob<Result>(_ column: Int32, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        let bytes = sqlite3_column_blob(handle, column)
+        return try body(UnsafeRawBufferPointer(start: bytes, count: Int(sqlite3_column_bytes(handle, column))))
+    }
+
+    func bytes(_ column: Int32) -> [UInt8] { withBlob(column) { Array($0) } }
 
     func uuid(_ column: Int32) throws -> UniqueID {
         guard let bytes = sqlite3_column_blob(handle, column),

@@ -3,11 +3,11 @@ public import GuardianCore
 
 extension SQLiteStore {
     public func check() async throws(StoreError) -> CheckReport {
-        try await read { db in try Self.checkReport(db) }
+        try await read { [vault] db in try Self.checkReport(db, vault) }
     }
 
-    /// Counts and looks at all that is in `db`.
-    static func checkReport(_ db: Database) throws -> CheckReport {
+    /// Counts and looks at all that is in `db`; without a vault, whatever is sealed stays unread.
+    static func checkReport(_ db: Database, _ vault: Vault? = nil) throws -> CheckReport {
         var problems = try String.fetchAll(db, sql: "PRAGMA integrity_check(20)").filter { $0 != "ok" }.map { "integrity: \($0)" }
         func expect(_ what: String, _ sql: String) throws {
             let count = try Int64.fetchOne(db, sql: sql) ?? 0
@@ -41,6 +41,7 @@ extension SQLiteStore {
             WHERE o.status < 2 AND o.next IS NULL AND l.last IS NOT o.seq
             """)
         for (what, sql) in aliasChecks { try expect(what, sql) }
+        if let vault { problems += try sealingProblems(db, vault) }
         try expect("numbers given twice", "SELECT count(*) FROM guardian_operation WHERE seq >= (SELECT next_seq FROM guardian_books)")
         var counts: [Int64: Int64] = [:]
         for row in try Row.fetchAll(db, sql: "SELECT status, count(*) FROM guardian_operation GROUP BY status") {

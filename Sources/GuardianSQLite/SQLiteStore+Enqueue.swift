@@ -7,8 +7,14 @@ extension SQLiteStore {
 
     public func enqueue(_ operations: [GuardianCore.Operation]) async throws(StoreError) -> [Receipt] {
         let ordering = currentOrdering
-        return try await queue.write(operations.count <= Self.mostInShortWrite ? .shortEnqueue : .hot) { transaction in
-            try Self.insert(operations, ordering, transaction)
+        try space.admit(operations)
+        do throws(StoreError) {
+            return try await queue.write(operations.count <= Self.mostInShortWrite ? .shortEnqueue : .enqueue) { transaction in
+                try Self.insert(operations, ordering, transaction)
+            }
+        } catch {
+            guard case .full(let free, nil) = error else { throw error }
+            throw .full(free: free, needed: space.needed(for: operations))
         }
     }
 
@@ -135,7 +141,7 @@ struct Insertion {
         row.bind(10, text: bytes.put(operation.entity.id))
         row.bind(11, operation.schemaVersion)
         row.bind(12, operation.enqueuedAt.milliseconds)
-        row.bind(13, text: operation.payload.map { bytes.put($0) })
+        try bind(operation.payload, .payload, row, 13, place)
         row.bind(14, previous)
         row.bind(15, next)
         if !isPlain {
@@ -145,11 +151,19 @@ struct Insertion {
             row.bind(19, text: operation.principal.map { bytes.put($0) })
             row.bind(20, operation.notBefore)
             row.bind(21, operation.expiresAt)
-            row.bind(22, text: operation.base.map { bytes.put($0) })
+            try bind(operation.base, .base, row, 22, place)
             let entityLine = Line.of(operation.entity)
             row.bind(23, entityLine == lines[place] ? nil : entityLine)
         }
         return try row.run() == 1
+    }
+
+    /// What a person wrote: sealed where there is a key.
+    private func bind(_ text: String?, _ kind: SealedKind, _ row: RawStatement, _ index: Int32, _ place: Int) throws {
+        switch try transaction.stored(text, kind.at(first + Int64(place))) {
+        case .clear(let text): row.bind(index, text: transaction.bytes.put(text))
+        case let stored: row.bind(index, stored)
+        }
     }
 
     private func due(of operation: GuardianCore.Operation) throws -> Int64 {

@@ -5,6 +5,7 @@ extension SQLiteStore {
     public func exchange(_ exchange: Exchange) async throws(StoreError) -> ExchangeResult {
         try await queue.write(.hot) { transaction in
             try Self.checkFence(exchange.fence, transaction)
+            try transaction.checkSealing()
             var result = ExchangeResult()
             for settlement in exchange.settlements {
                 let isSettled = try Self.settle(settlement, exchange, transaction, &result)
@@ -54,7 +55,7 @@ extension SQLiteStore {
             update.bind(5, backoffMs)
             update.bind(6, charged ? 1 : 0)
             update.bind(7, mark)
-            bind(update, error, from: 8)
+            try bind(update, error, of: seq, from: 8, transaction)
             update.bind(12, unknownAt)
             return try backToPending(update, seq, transaction, tallies: settlement.isTold)
         case .failed(let error):
@@ -67,8 +68,8 @@ extension SQLiteStore {
                 RETURNING next, txn_token, tries, operation_type, entity_type
                 """)
             bind(update, seq, epoch, now)
-            bind(update, error, from: 4)
-            update.bind(8, settlement.server?.state)
+            try bind(update, error, of: seq, from: 4, transaction)
+            update.bind(8, try transaction.stored(settlement.server?.state, SealedKind.conflictState.at(seq)))
             update.bind(9, settlement.server?.etag)
             update.bind(10, settlement.server.map { $0.isGone ? 1 : 0 })
             if let server = settlement.server { try EntityTable.save(server, ofOperation: seq, now, transaction) }
@@ -109,7 +110,7 @@ extension SQLiteStore {
                 WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING next
                 """)
             bind(update, seq, epoch, now)
-            update.bind(4, payload as String?)
+            update.bind(4, try transaction.stored(payload, SealedKind.payload.at(seq)))
             update.bind(5, version)
             update.bind(6, newKey)
             return try backToPending(update, seq, transaction)
@@ -147,9 +148,10 @@ extension SQLiteStore {
             WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING next
             """)
         bind(update, settlement.seq, epoch, now)
-        update.bind(4, revision.payload)
+        let seq = settlement.seq
+        update.bind(4, try transaction.stored(revision.payload, SealedKind.payload.at(seq)))
         update.bind(5, revision.type as String?)
-        update.bind(6, revision.base)
+        update.bind(6, try transaction.stored(revision.base, SealedKind.base.at(seq)))
         update.bind(7, revision.ifMatch)
         update.bind(8, revision.newKey)
         update.bind(9, revision.wasRefused ? 1 : 0)
@@ -210,11 +212,17 @@ extension SQLiteStore {
         update.bind(3, now)
     }
 
-    static func bind(_ update: RawStatement, _ error: LastError, from index: Int32) {
+    static func bind(
+        _ update: RawStatement, _ error: LastError, of seq: Int64, from index: Int32, _ transaction: WriteTransaction
+    ) throws {
+        bind(update, error, try transaction.stored(error.message, SealedKind.errorMessage.at(seq)), from: index)
+    }
+
+    static func bind(_ update: RawStatement, _ error: LastError, _ message: Stored, from index: Int32) {
         update.bind(index, error.class.rawValue as String?)
         update.bind(index + 1, error.code as String?)
         update.bind(index + 2, error.httpStatus.map { Int64($0) })
-        update.bind(index + 3, error.message as String?)
+        update.bind(index + 3, message)
     }
 
     // MARK: Claim
@@ -286,7 +294,9 @@ extension SQLiteStore {
             heads.bind(3, dueUntil)
             heads.bind(4, wanted)
             var found: [(operation: GuardianCore.Operation, next: Int64?)] = []
-            while try heads.step() { found.append((try OperationRow.read(heads), heads.optionalInt(OperationRow.nextColumn))) }
+            while try heads.step() {
+                found.append((try OperationRow.read(heads, transaction.vault), heads.optionalInt(OperationRow.nextColumn)))
+            }
             var expired = 0
             for (operation, next) in found {
                 if let end = operation.expiresAt, end <= exchange.now {
@@ -359,7 +369,7 @@ extension SQLiteStore {
             """)
         update.bind(1, operation.seq)
         update.bind(2, now)
-        bind(update, .crashSuspect, from: 3)
+        try bind(update, .crashSuspect, of: operation.seq, from: 3, transaction)
         try update.run()
         transaction.count { $0.failed += 1 }
         try transaction.tally(.failed, .other(.crashSuspect))

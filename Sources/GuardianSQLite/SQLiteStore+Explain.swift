@@ -6,12 +6,12 @@ extension SQLiteStore {
     private static let longestWalk = 1000
 
     public func standing(of id: OperationID) async throws(StoreError) -> Standing? {
-        try await read { db in
+        try await read { [vault] db in
             let find = try RawStatement(db, "SELECT \(OperationRow.columns), head, due_at, previous FROM guardian_operation WHERE id = ?1")
             find.bind(1, id)
             defer { find.reset() }
             guard try find.step() else { return nil }
-            let operation = try OperationRow.read(find)
+            let operation = try OperationRow.read(find, vault)
             var standing = Standing(
                 operation: operation, isHead: find.int(OperationRow.count) == 1, isParked: find.int(OperationRow.count + 1) == Parking.due)
             if operation.status == .pending, standing.isHead, find.int(OperationRow.count + 1) == Parking.awaiting {
@@ -88,26 +88,28 @@ extension SQLiteStore {
     }
 
     public func ending(of id: OperationID) async throws(StoreError) -> Ending? {
-        try await read { db in
-            let find = try RawStatement(db, "SELECT \(EndingColumns.names) FROM guardian_ledger WHERE id = ?1")
+        try await read { [vault] db in
+            let find = try RawStatement(db, "SELECT \(EndingColumns.names), seq FROM guardian_ledger WHERE id = ?1")
             find.bind(1, id)
             defer { find.reset() }
-            return try find.step() ? try EndingColumns.read(find, from: 0) : nil
+            return try find.step() ? try EndingColumns.read(find, of: find.int(3), from: 0, vault) : nil
         }
     }
 
     public func operations(of entity: EntityKey, limit: Int) async throws(StoreError) -> [GuardianCore.Operation] {
-        try await read { db in try Self.operations(db, of: entity, limit: limit) }
+        try await read { [vault] db in try Self.operations(db, vault, of: entity, limit: limit) }
     }
 
-    static func operations(_ db: Database, of entity: EntityKey, limit: Int) throws -> [GuardianCore.Operation] {
+    static func operations(_ db: Database, _ vault: Vault, of entity: EntityKey, limit: Int) throws -> [GuardianCore.Operation] {
         let entity = try resolve(entity, db)
         let line = Line.of(entity)
         var found = try rows(
-            db, "guardian_operation INDEXED BY guardian_operation_entity WHERE entity_line IS NOT NULL AND entity_line = ?1 ORDER BY seq",
+            db, vault,
+            "guardian_operation INDEXED BY guardian_operation_entity WHERE entity_line IS NOT NULL AND entity_line = ?1 ORDER BY seq",
             line, limit)
         found += try rows(
-            db, "guardian_operation INDEXED BY guardian_operation_failed_line WHERE status = 2 AND line = ?1 ORDER BY seq", line, limit)
+            db, vault, "guardian_operation INDEXED BY guardian_operation_failed_line WHERE status = 2 AND line = ?1 ORDER BY seq", line,
+            limit)
         // Back along its own line, which has the youngest at its end.
         let standing = """
             guardian_operation WHERE seq IN (
@@ -118,14 +120,14 @@ extension SQLiteStore {
                 )
                 SELECT seq FROM back LIMIT \(limit))
             """
-        found += try rows(db, standing, line, limit)
+        found += try rows(db, vault, standing, line, limit)
         var seen: Set<Int64> = []
         let own = found.filter { $0.entity == entity && seen.insert($0.seq).inserted }
         return Array(own.sorted { $0.seq < $1.seq }.prefix(limit))
     }
 
     public func unsent(for principal: String, afterSeq: Int64, limit: Int) async throws(StoreError) -> [GuardianCore.Operation] {
-        try await read { db in
+        try await read { [vault] db in
             let find = try RawStatement(
                 db,
                 """
@@ -136,17 +138,18 @@ extension SQLiteStore {
             find.bind(2, afterSeq)
             find.bind(3, limit)
             var found: [GuardianCore.Operation] = []
-            while try find.step() { found.append(try OperationRow.read(find)) }
+            while try find.step() { found.append(try OperationRow.read(find, vault)) }
             return found
         }
     }
 
-    private static func rows(_ db: Database, _ from: String, _ line: Int64, _ limit: Int) throws -> [GuardianCore.Operation] {
+    private static func rows(_ db: Database, _ vault: Vault, _ from: String, _ line: Int64, _ limit: Int) throws -> [GuardianCore.Operation]
+    {
         let find = try RawStatement(db, "SELECT \(OperationRow.columns) FROM \(from) LIMIT ?2")
         find.bind(1, line)
         find.bind(2, limit)
         var found: [GuardianCore.Operation] = []
-        while try find.step() { found.append(try OperationRow.read(find)) }
+        while try find.step() { found.append(try OperationRow.read(find, vault)) }
         return found
     }
 }

@@ -70,7 +70,7 @@ struct FoldingInsertion {
         let find = try transaction.statement(Self.findLast)
         find.bind(1, line)
         defer { find.reset() }
-        return try find.step() ? try OperationRow.read(find) : nil
+        return try find.step() ? try OperationRow.read(find, transaction.vault) : nil
     }
 
     /// What may change when nothing has been sent. When it is due, and whether it leads its line, stays.
@@ -78,7 +78,7 @@ struct FoldingInsertion {
         let update = try transaction.statement(Self.update)
         update.bind(1, folded.seq)
         update.bind(2, folded.type as String?)
-        update.bind(3, folded.payload)
+        update.bind(3, try transaction.stored(folded.payload, SealedKind.payload.at(folded.seq)))
         update.bind(4, folded.updatedAt)
         try update.run()
     }

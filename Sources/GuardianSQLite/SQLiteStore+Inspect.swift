@@ -42,16 +42,16 @@ extension SQLiteStore {
     }
 
     public func operation(_ id: OperationID) async throws(StoreError) -> GuardianCore.Operation? {
-        try await read { db in
+        try await read { [vault] db in
             let find = try RawStatement(db, "SELECT \(OperationRow.columns) FROM guardian_operation WHERE id = ?1")
             find.bind(1, id)
             defer { find.reset() }
-            return try find.step() ? try OperationRow.read(find) : nil
+            return try find.step() ? try OperationRow.read(find, vault) : nil
         }
     }
 
     public func list(_ filter: OperationFilter) async throws(StoreError) -> [GuardianCore.Operation] {
-        try await read { db in
+        try await read { [vault] db in
             var conditions = ["seq > ?1"]
             if let status = filter.status { conditions.append("status = \(status.rawValue)") }
             if filter.operationType != nil { conditions.append("operation_type = ?2") }
@@ -72,7 +72,7 @@ extension SQLiteStore {
             if let since = filter.since { find.bind(6, since as Timestamp?) }
             if let until = filter.until { find.bind(7, until as Timestamp?) }
             var found: [GuardianCore.Operation] = []
-            while try find.step() { found.append(try OperationRow.read(find)) }
+            while try find.step() { found.append(try OperationRow.read(find, vault)) }
             return found
         }
     }

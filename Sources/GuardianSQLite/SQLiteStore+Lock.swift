@@ -24,6 +24,7 @@ extension SQLiteStore {
             return .acquired(fence, takenOver: before, returned: try Self.returnClaims(transaction, now, isCrash: isCrash))
         }
         if case .acquired(_, let before?, _) = answer, before.fence.owner != owner { presence.forget(before.fence.owner) }
+        if case .acquired = answer { space.begin() }
         return answer
     }
 

@@ -3,7 +3,7 @@ public import GuardianCore
 
 extension SQLiteStore {
     public func register(_ change: OptimisticChange, now: Timestamp) async throws(StoreError) {
-        try await queue.write { transaction in
+        try await queue.write(.growth) { transaction in
             let insert = try transaction.statement(
                 """
                 INSERT INTO guardian_optimistic (token, entity_type, entity_id, original, depends_on, registered_at, standing)
@@ -11,7 +11,7 @@ extension SQLiteStore {
                 """)
             var change = change
             if let server = try transaction.serverID(of: change.entity) { change.entity.id = server.text }
-            OptimisticRow.bind(change, to: insert)
+            try OptimisticRow.bind(change, to: insert, transaction)
             insert.bind(6, now as Timestamp?)
             guard try insert.run() == 1, let base = change.dependsOn else { return }
             guard let known = try OptimisticRow.find(base, transaction), known.standing != .open else { return }
@@ -23,13 +23,13 @@ extension SQLiteStore {
     }
 
     public func endings(after: Int64, limit: Int) async throws(StoreError) -> [OptimisticEnding] {
-        try await read { db in
+        try await read { [vault] db in
             let find = try RawStatement(
                 db, "SELECT \(OptimisticRow.endingColumns) FROM guardian_optimistic_ending WHERE number > ?1 ORDER BY number LIMIT ?2")
             find.bind(1, after)
             find.bind(2, limit)
             var found: [OptimisticEnding] = []
-            while try find.step() { found.append(OptimisticRow.ending(find)) }
+            while try find.step() { found.append(try OptimisticRow.ending(find, vault)) }
             return found
         }
     }
@@ -53,37 +53,36 @@ extension SQLiteStore {
     }
 
     public func view(of entity: EntityKey) async throws(StoreError) -> EntityView {
-        try await read { db in
+        try await read { [vault] db in
             let entity = try Self.resolve(entity, db)
-            var view = EntityView(operations: try Self.operations(db, of: entity, limit: EntityView.mostOperations))
+            var view = EntityView(operations: try Self.operations(db, vault, of: entity, limit: EntityView.mostOperations))
             let state = try RawStatement(db, "SELECT state, etag, gone FROM guardian_entity WHERE line = ?1")
-            state.bind(1, Line.of(entity))
-            if try state.step() {
-                view.server = ServerState(state: state.text(0), etag: state.text(1), isGone: state.int(2) == 1)
-            }
+            let line = Line.of(entity)
+            state.bind(1, line)
+            if try state.step() { view.server = try EntityTable.serverState(state, line, vault) }
             state.reset()
             let oldest = try RawStatement(
                 db,
                 """
-                SELECT original FROM guardian_optimistic
+                SELECT original, token FROM guardian_optimistic
                 WHERE entity_type = ?1 AND entity_id = ?2 AND standing = 0 ORDER BY number LIMIT 1
                 """)
             oldest.bind(1, entity.type as String?)
             oldest.bind(2, entity.id as String?)
-            if try oldest.step() { view.original = oldest.text(0) }
+            if try oldest.step() { view.original = try oldest.text(0, vault, SealedKind.original.at(oldest.text(1) ?? "")) }
             oldest.reset()
             return view
         }
     }
 
     public func saveRemote(_ states: [RemoteState], now: Timestamp) async throws(StoreError) -> [Bool] {
-        try await queue.write { transaction in
+        try await queue.write(.growth) { transaction in
             try states.map { remote in
                 let entity = try Self.resolve(remote.entity, transaction.db)
                 let known = try EntityTable.known(entity, transaction)
                 if let known, remote.server.isOlder(than: known) { return false }
                 var server = remote.server
-                let stored = try Self.operations(transaction.db, of: entity, limit: EntityView.mostOperations)
+                let stored = try Self.operations(transaction.db, transaction.vault, of: entity, limit: EntityView.mostOperations)
                 if stored.contains(where: { $0.status != .failed }) { server.etag = known?.etag }
                 try EntityTable.save(server, of: entity, now, transaction)
                 return true
@@ -153,7 +152,7 @@ extension SQLiteStore {
             try transaction.leave(member)
             update.bind(1, seq)
             update.bind(2, now)
-            bind(update, reason, from: 3)
+            try bind(update, reason, of: seq, from: 3, transaction)
             try update.run()
             transaction.count { $0.failed += 1 }
             try transaction.tally(.failed, .other(reason.class))
@@ -182,7 +181,7 @@ extension SQLiteStore {
         find.bind(1, seq)
         defer { find.reset() }
         guard try find.step() else { return }
-        let operation = try OperationRow.read(find)
+        let operation = try OperationRow.read(find, transaction.vault)
         guard let next = try EntityTable.known(operation.entity, transaction)?.after(operation) else { return }
         try EntityTable.save(next, of: operation.entity, now, transaction)
     }

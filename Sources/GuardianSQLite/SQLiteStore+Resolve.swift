@@ -29,9 +29,9 @@ extension SQLiteStore {
                 WHERE seq = ?1
                 """)
             update.bind(1, seq)
-            update.bind(2, revision.payload)
+            update.bind(2, try transaction.stored(revision.payload, SealedKind.payload.at(seq)))
             update.bind(3, revision.type as String?)
-            update.bind(4, revision.base)
+            update.bind(4, try transaction.stored(revision.base, SealedKind.base.at(seq)))
             update.bind(5, revision.ifMatch)
             update.bind(6, revision.newKey)
             try update.run()

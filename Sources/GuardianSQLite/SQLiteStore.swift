@@ -1,5 +1,6 @@
 internal import GRDB
 public import GuardianCore
+public import GuardianPrivacy
 internal import Synchronization
 
 /// A store in one SQLite file: WAL, `synchronous=FULL`, group commit. Safe for several processes on one machine.
@@ -19,6 +20,11 @@ public final class SQLiteStore: Sendable {
         public var busyTimeoutMs: Int
         /// Connections that read at once; 2 by default.
         public var readers: Int
+        /// Where the keys come from that payloads, bases, error bodies and known states are sealed under; nil stores them in clear, and refuses
+        /// a store that is sealed.
+        public var sealing: (any SealKeySource)?
+        /// What room is kept on the volume.
+        public var disk = DiskPolicy()
         /// For the test that a store which is not durable refuses to start.
         package var synchronous = "FULL"
 
@@ -35,30 +41,49 @@ public final class SQLiteStore: Sendable {
     let pool: DatabasePool
     let queue: CommitQueue
     let presence: ProcessorPresence
+    let vault: Vault
+    let space: DiskSpace
     /// How far stale lines were swept.
     let sweptLines = Mutex(Int64.min)
     private let ordering: Mutex<Ordering>
 
     var currentOrdering: Ordering { ordering.withLock { $0 } }
 
-    private init(_ configuration: Configuration, _ pool: DatabasePool) {
+    private init(_ configuration: Configuration, _ pool: DatabasePool, _ vault: Vault) {
+        self.vault = vault
+        space = DiskSpace(storePath: configuration.path, policy: configuration.disk)
         self.configuration = configuration
         self.pool = pool
         ordering = Mutex(configuration.ordering)
-        queue = CommitQueue(pool: pool, path: configuration.path)
-        presence = ProcessorPresence(storePath: configuration.path)
+        queue = CommitQueue(pool: pool, path: configuration.path, vault: vault, space: space)
+        presence = ProcessorPresence(storePath: configuration.path, space: space)
     }
 
     /// Opens the store, makes it or brings its schema up to date. Throws a ``StoreError`` that says what to do; the file is then as it was.
+    ///
+    /// On a full volume the reserve of an earlier start makes room: settling must go on.
     public static func open(_ configuration: Configuration) throws(StoreError) -> SQLiteStore {
+        let reserve = Reserve(storePath: configuration.path)
+        while true {
+            do throws(StoreError) { return try openOnce(configuration) } catch {
+                guard DiskSpace.isFull(error), !configuration.readOnly, reserve.release(of: reserve.held) else { throw error }
+            }
+        }
+    }
+
+    private static func openOnce(_ configuration: Configuration) throws(StoreError) -> SQLiteStore {
         do {
             if !configuration.readOnly { try Disk.prepare(path: configuration.path) }
-            try lookBeforeWriting(configuration)
+            let vault = Vault(configuration.sealing)
+            try vault.load()
+            try lookBeforeWriting(configuration, vault)
             let pool = try DatabasePool(path: configuration.path, configuration: connections(configuration))
-            let store = SQLiteStore(configuration, pool)
+            let store = SQLiteStore(configuration, pool, vault)
             if !configuration.readOnly { try Migrations.all.migrate(pool) }
-            try pool.writeWithoutTransaction { db in try makeDurable(db, configuration) }
+            let pages = store.space.limits.checkpointPages
+            try pool.writeWithoutTransaction { db in try makeDurable(db, configuration, checkpointPages: pages) }
             try store.lineUp()
+            try store.adoptKey()
             return store
         } catch {
             throw StoreError(error, path: configuration.path)
@@ -92,6 +117,14 @@ public final class SQLiteStore: Sendable {
     /// Bytes that this user can still write on the volume of `path`; nil when it can't be asked.
     public static func freeBytes(at path: String) -> Int64? { Disk.freeBytes(at: path) }
 
+    /// Bytes that this store can still use: those that are free on its volume, and those of its reserve; nil when it can't be asked.
+    public var availableBytes: Int64? { space.available }
+
+    /// As above, for the store at `path`, which need not be there.
+    public static func availableBytes(storePath path: String) -> Int64? {
+        Disk.freeBytes(at: Disk.directory(of: path)).map { $0 + Reserve(storePath: path).held }
+    }
+
     /// Permission bits of a file or directory; nil when it can't be asked.
     public static func mode(of path: String) -> UInt32? { Disk.mode(of: path) }
 
@@ -111,7 +144,8 @@ public final class SQLiteStore: Sendable {
         connections.maximumReaderCount = configuration.readers
         connections.label = "GuardianSync"
         connections.prepareDatabase { db in
-            try db.execute(sql: "PRAGMA cache_size = -2000")
+            // What is sorted or kept for a while never reaches a temporary file.
+            try db.execute(sql: "PRAGMA cache_size = -2000; PRAGMA temp_store = MEMORY")
             #if canImport(Darwin)
                 try db.execute(sql: "PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1")
             #endif
@@ -120,7 +154,7 @@ public final class SQLiteStore: Sendable {
     }
 
     /// Opening a pool writes to the file. A store that is damaged or of a newer version must stay as it is, so it is read first.
-    static func lookBeforeWriting(_ configuration: Configuration) throws {
+    static func lookBeforeWriting(_ configuration: Configuration, _ vault: Vault) throws {
         guard Disk.size(of: configuration.path) ?? 0 > 0 else { return }
         var reading = connections(configuration)
         reading.readonly = true
@@ -130,17 +164,15 @@ public final class SQLiteStore: Sendable {
             let found = try String.fetchAll(
                 db, sql: "SELECT identifier FROM grdb_migrations WHERE identifier GLOB 'guardian-*' ORDER BY identifier DESC")
             if let newer = found.first(where: { !known.contains($0) }) { throw StoreError.newerVersion(found: newer) }
+            try vault.check(try Vault.ids(db))
             guard try db.tableExists("guardian_books") else { return }
             for table in ["books", "lock", "setting", "upstream"] { _ = try Row.fetchOne(db, sql: "SELECT * FROM guardian_\(table)") }
         }
     }
 
-    /// Pages in the WAL (16 MiB) at which it is copied back into the file. Four times SQLite's default: pages that many commits write,
-    /// such as those of the heads, are copied once for all of them.
-    private static let checkpointPages = 4000
-
-    /// GRDB sets `synchronous = NORMAL` on a pool's writer, which would answer before the disk has it. Sets FULL, and asks whether it took.
-    private static func makeDurable(_ db: Database, _ configuration: Configuration) throws {
+    /// `checkpointPages`: pages in the WAL at which it is copied back into the file. Up to four times SQLite's default: pages that many commits
+    /// write, such as those of the heads, are copied once for all of them. GRDB sets `synchronous = NORMAL` on a pool's writer, which would answer before the disk has it. Sets FULL, and asks whether it took.
+    private static func makeDurable(_ db: Database, _ configuration: Configuration, checkpointPages: Int64) throws {
         if configuration.readOnly { return }
         try db.execute(
             sql: """
@@ -161,7 +193,7 @@ public final class SQLiteStore: Sendable {
         let stored = try pool.read { db in try String.fetchOne(db, sql: "SELECT value FROM guardian_setting WHERE name = 'ordering'") }
         guard stored != wanted.rawValue, !configuration.readOnly else { return }
         _ = try pool.writeWithoutTransaction { db in
-            let transaction = WriteTransaction(db)
+            let transaction = WriteTransaction(db, vault)
             try transaction.begin()
             do {
                 if stored != nil { _ = try Self.rebuild(transaction, ordering: wanted) }

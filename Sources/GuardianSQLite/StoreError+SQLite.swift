@@ -40,6 +40,19 @@ enum Disk {
         return Int64(clamping: UInt64(info.f_bavail) * UInt64(info.f_frsize))
     }
 
+    /// Bytes that the volume of `path` has in all; nil when it can't be asked.
+    static func volumeBytes(at path: String) -> Int64? {
+        var info = statvfs()
+        guard statvfs(path, &info) == 0 else { return nil }
+        return Int64(clamping: UInt64(info.f_blocks) * UInt64(info.f_frsize))
+    }
+
+    /// The directory that a file is in.
+    static func directory(of path: String) -> String {
+        let directory = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+        return directory.isEmpty ? (path.hasPrefix("/") ? "/" : ".") : directory
+    }
+
     /// Permission bits of a file or directory; nil when it can't be asked.
     static func mode(of path: String) -> UInt32? {
         var info = stat()

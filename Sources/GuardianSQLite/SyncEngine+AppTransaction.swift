@@ -74,7 +74,8 @@ extension SQLiteStore {
     }
 
     fileprivate func insert(_ operations: [GuardianCore.Operation], inside db: Database) throws -> [Receipt] {
-        let transaction = WriteTransaction(db)
+        try space.admit(operations)
+        let transaction = WriteTransaction(db, vault)
         let receipts = try Self.insert(operations, currentOrdering, transaction)
         try transaction.saveCounters()
         return receipts

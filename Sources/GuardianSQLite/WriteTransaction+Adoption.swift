@@ -224,7 +224,7 @@ extension WriteTransaction {
         let find = try statement(Self.content)
         find.bind(1, seq)
         guard try find.step() else { return }
-        var operation = try OperationRow.read(find)
+        var operation = try OperationRow.read(find, vault)
         find.reset()
         var isChanged = false
         for field in fields where operation.rewrite(field, from: entity.id, to: server) { isChanged = true }
@@ -232,8 +232,8 @@ extension WriteTransaction {
         operation.renewKey(for: server)
         let save = try statement(Self.saveContent)
         save.bind(1, seq)
-        save.bind(2, operation.payload)
-        save.bind(3, operation.base)
+        save.bind(2, try stored(operation.payload, SealedKind.payload.at(seq)))
+        save.bind(3, try stored(operation.base, SealedKind.base.at(seq)))
         save.bind(4, operation.idempotencyKey)
         save.bind(5, operation.unknownAt)
         save.bind(6, now)

@@ -5,6 +5,7 @@ internal import GuardianCore
 /// One transaction of the writer: statements that stay prepared, and counters that are written once, before the commit.
 final class WriteTransaction {
     let db: Database
+    let vault: Vault
     /// Room for the row that is being written.
     let bytes = RowBytes()
     private var statements: [String: RawStatement] = [:]
@@ -25,6 +26,8 @@ final class WriteTransaction {
     /// Whether the tables `alias` and `guardian_open_create` have rows.
     var knownAliases: Bool?
     var knownOpenCreates: Bool?
+    /// What is written under.
+    var knownSealing: Sealing?
 
     private static let beginning = SQL("BEGIN IMMEDIATE")
     private static let committing = SQL("COMMIT")
@@ -41,7 +44,10 @@ final class WriteTransaction {
         """)
     private static let newestID = SQL("SELECT max(id) FROM guardian_ledger")
 
-    init(_ db: Database) { self.db = db }
+    init(_ db: Database, _ vault: Vault) {
+        self.db = db
+        self.vault = vault
+    }
 
     /// What the transaction adds to each counter.
     struct BooksChange: Equatable {
@@ -115,6 +121,7 @@ final class WriteTransaction {
         knownAliases = nil
         knownOpenCreates = nil
         tallies.forget()
+        knownSealing = nil
     }
 
     /// Changes with every commit to the file, whoever made it; as the open transaction sees it, or the last one saw it
@@ -156,7 +163,7 @@ final class WriteTransaction {
         insert.bind(2, seq)
         insert.bind(3, key)
         insert.bind(4, now)
-        EndingColumns.bind(ending, to: insert, from: 5)
+        try EndingColumns.bind(ending, of: seq, to: insert, from: 5, self)
         try insert.run()
     }
 

@@ -44,9 +44,7 @@ extension API {
         }
     }
 
-    private var tooLarge: Problem {
-        Problem(.contentTooLarge, "body too large", "the body is larger than \(configuration.bodyLimit) bytes; send it in parts")
-    }
+    private var tooLarge: Problem { .tooLarge(configuration.bodyLimit) }
 
     /// Enqueues line by line as the body comes in; stops at the first bad line and keeps those before it.
     private func enqueueLines(_ request: Request) async throws -> Response {

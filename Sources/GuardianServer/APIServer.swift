@@ -1,6 +1,7 @@
 public import GuardianCore
 import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 import Logging
 import NIOCore
 import ServiceLifecycle
@@ -16,8 +17,18 @@ public final class APIServer: Sendable {
         public var token: String?
         /// Bytes of a request body at most; 16 MiB by default.
         public var bodyLimit: Int
-        /// A Unix socket to listen on instead of host and port; it is made with mode 0600.
+        /// A Unix socket to listen on instead of host and port.
         public var socketPath: String?
+        /// Permission bits of that socket; 0600. While others have none, the peer of each connection must be this user or root.
+        public var socketMode: UInt32 = 0o600
+        /// What the API is served under; nil for plain HTTP, which only loopback may have.
+        public var certificate: Certificate?
+        /// Connections at once at most; more wait. 1024.
+        public var mostConnections = 1024
+        /// Requests a second at most; 0 sets no limit. Wrong tokens are limited always.
+        public var requestsPerSecond = 0
+        /// Milliseconds for a request's head, for each piece of its body, and for an answer to be taken; 10 s.
+        public var patienceMs: Int64 = 10_000
         /// Asks for the bytes that are free where the store lives; nil when they are not known.
         public var freeBytes: @Sendable () -> Int64? = { nil }
         /// What `/metrics` and `/metrics.json` show; nil when nothing is measured.
@@ -38,7 +49,8 @@ public final class APIServer: Sendable {
 
         /// Where it answers once it listens on `port`.
         public func url(port: Int) -> String {
-            socketPath.map { "unix:" + $0 } ?? "http://\(host.contains(":") ? "[\(host)]" : host):\(port)"
+            socketPath.map { "unix:" + $0 }
+                ?? "\(certificate == nil ? "http" : "https")://\(host.contains(":") ? "[\(host)]" : host):\(port)"
         }
 
         /// The URL of `path` at this address, as an HTTP client takes it; a socket's is `http+unix://` and its percent-encoded path.
@@ -93,6 +105,7 @@ public final class APIServer: Sendable {
 
     /// Listens until cancelled or shut down gracefully; `onListening` gets the port.
     public func run(onListening: @escaping @Sendable (Int) -> Void) async throws {
+        try configuration.check()
         var logger = Logger(label: "guardian.api")
         logger.logLevel = .critical
         let router = Router()
@@ -115,14 +128,16 @@ public final class APIServer: Sendable {
         let address: BindAddress
         if let path = configuration.socketPath {
             try await SocketFile.clear(path)
-            address = .unixDomainSocket(path: path)
+            address = .unixDomainSocket(path: try SocketFile.birthplace(path))
         } else {
             address = .hostname(configuration.host, port: configuration.port)
         }
         let application = Application(
-            router: router, configuration: .init(address: address),
+            router: router, server: try configuration.server(),
+            configuration: .init(
+                address: address, availableConnectionsDelegate: MaximumAvailableConnections(configuration.mostConnections, logger: logger)),
             onServerRunning: { [configuration] channel in
-                if let path = configuration.socketPath { SocketFile.close(path) }
+                if let path = configuration.socketPath { SocketFile.show(path, mode: configuration.socketMode) }
                 onListening(channel.localAddress?.port ?? configuration.port)
             }, logger: logger)
         // A server that is cancelled while it accepts a connection traps (NIOAsyncWriter's deinit), so cancelling begins a graceful end.

@@ -1,15 +1,37 @@
+import Crypto
 import HTTPTypes
 import Hummingbird
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// Lets in only callers that mean this server: no DNS rebinding (Host), no cross-site posts (Origin), and the token when one is asked.
 struct Gate<Context: RequestContext>: RouterMiddleware {
     let configuration: APIServer.Configuration
+    private let requests: Rate?
+    /// Wrong tokens a second: enough for a mistake, too few for a search.
+    private let mistakes = Rate(perSecond: 50)
+
+    init(configuration: APIServer.Configuration) {
+        self.configuration = configuration
+        requests = configuration.requestsPerSecond > 0 ? Rate(perSecond: configuration.requestsPerSecond) : nil
+    }
 
     func handle(_ request: Request, context: Context, next: (Request, Context) async throws -> Response) async throws -> Response {
         try checkSource(request)
-        if let token = configuration.token, request.uri.path != "/healthz", request.uri.path != "/readyz" {
+        if let requests, !Self.isProbe(request), !requests.take() {
+            throw Problem.tooMany("at most \(configuration.requestsPerSecond) requests a second are taken")
+        }
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > configuration.bodyLimit {
+            throw Problem.tooLarge(configuration.bodyLimit)
+        }
+        if let token = configuration.token, !Self.isProbe(request) {
             let given = request.headers[.authorization] ?? ""
             guard given.prefix(7).lowercased() == "bearer ", Self.equal(String(given.dropFirst(7)), token) else {
+                guard mistakes.take() else { throw Problem.tooMany("too many wrong tokens") }
                 throw Problem(.unauthorized, "unauthorized", "send the token as `Authorization: Bearer …`")
             }
         }
@@ -39,17 +61,18 @@ struct Gate<Context: RequestContext>: RouterMiddleware {
         guard !configuration.isLoopback || Loopback.isName(Loopback.host(of: authority)) else {
             throw Problem(.misdirectedRequest, "misdirected request", "this server answers to localhost only")
         }
-        if let origin = request.headers[.origin], origin.lowercased() != "http://" + authority.lowercased() {
+        if let origin = request.headers[.origin],
+            origin.lowercased() != "\(configuration.certificate == nil ? "http" : "https")://" + authority.lowercased()
+        {
             throw Problem(.forbidden, "forbidden", "requests from other sites are refused")
         }
     }
 
-    /// Takes as long for a near miss as for a far one.
+    private static func isProbe(_ request: Request) -> Bool { request.uri.path == "/healthz" || request.uri.path == "/readyz" }
+
+    /// Takes as long for a near miss as for a far one, and tells nothing of the length: digests are compared, to their ends.
     private static func equal(_ a: String, _ b: String) -> Bool {
-        let (a, b) = (Array(a.utf8), Array(b.utf8))
-        var difference = a.count ^ b.count
-        for index in b.indices { difference |= Int(b[index] ^ (index < a.count ? a[index] : 0)) }
-        return difference == 0
+        zip(SHA256.hash(data: Array(a.utf8)), SHA256.hash(data: Array(b.utf8))).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
     }
 }
 

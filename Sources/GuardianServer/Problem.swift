@@ -34,6 +34,12 @@ struct Problem: Error, HTTPResponseError {
         }
     }
 
+    static func tooLarge(_ limit: Int) -> Problem {
+        Problem(.contentTooLarge, "body too large", "the body is larger than \(limit) bytes; send it in parts")
+    }
+
+    static func tooMany(_ why: String) -> Problem { Problem(.tooManyRequests, "too many requests", why + "; wait a second") }
+
     var json: JSONValue {
         var members: [JSONValue.Member] = [
             .init("type", "about:blank"), .init("title", .string(title)), .init("status", JSONValue(status.code)),
@@ -57,6 +63,7 @@ struct Problem: Error, HTTPResponseError {
         var response = Response(status: status, body: .init(byteBuffer: ByteBuffer(string: json.text)))
         response.headers[.contentType] = "application/problem+json"
         if !allow.isEmpty { response.headers[.allow] = allow.joined(separator: ", ") }
+        if status == .tooManyRequests { response.headers[.retryAfter] = "1" }
         if status == .unauthorized { response.headers[.wwwAuthenticate] = "Bearer" }
         return response
     }

@@ -19,7 +19,7 @@ struct Check: AsyncParsableCommand {
     @Flag(help: "Do not ask.") var yes = false
 
     func run() async throws {
-        let configuration = Assembly(try options.settings()).storeConfiguration
+        let configuration = try Assembly(try options.settings()).storeConfiguration()
         guard repair else { return try await say(try await options.existingStore().check(), mended: nil) }
         guard StoreFiles(path: configuration.path).exists else {
             throw Failure(.storeUnavailable, "there is no store at \(configuration.path)")

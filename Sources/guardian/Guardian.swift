@@ -20,7 +20,7 @@ struct Guardian: AsyncParsableCommand {
             ClearFailed.self,
             PauseDelivery.self, ResumeDelivery.self, Lock.self, RebuildIndex.self, Check.self, Events.self, Metrics.self, Doctor.self,
             Backend.self, Config.self, Generate.self, Migrate.self, LoadTestCommand.self, Compact.self, Backup.self, Restore.self,
-            Archive.self, Simulate.self,
+            Archive.self, Simulate.self, Pins.self, Rekey.self,
         ])
 
     static func main() async {
@@ -112,8 +112,8 @@ struct StoreOptions: ParsableArguments {
     }
 
     /// The store that is there already; commands that look do not make one.
-    func existingStore() throws -> SQLiteStore {
-        let assembly = Assembly(try settings())
+    func existingStore(_ more: [String: String] = [:]) throws -> SQLiteStore {
+        let assembly = Assembly(try settings(more))
         guard FileManager.default.fileExists(atPath: assembly.storePath) else {
             throw Failure(.storeUnavailable, "there is no store at \(assembly.storePath); give --data-dir, or start `guardian serve` first")
         }

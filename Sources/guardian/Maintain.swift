@@ -82,7 +82,7 @@ struct Restore: AsyncParsableCommand {
     @Flag(help: "Do not ask.") var yes = false
 
     func run() async throws {
-        let configuration = Assembly(try options.settings()).storeConfiguration
+        let configuration = try Assembly(try options.settings()).storeConfiguration()
         let plan = try SQLiteStore.planRestore(of: backup, into: configuration)
         let missing =
             switch plan.missing {

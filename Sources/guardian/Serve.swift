@@ -1,5 +1,6 @@
 import ArgumentParser
 import GuardianCore
+import GuardianPrivacy
 import GuardianRuntime
 import GuardianSQLite
 import UnixSignals
@@ -23,6 +24,9 @@ struct Serve: AsyncParsableCommand {
         if let upstream { flags["upstream.url"] = upstream }
         if let workers { flags["workers"] = "\(workers)" }
         let settings = try options.settings(flags)
+        if Assembly(settings).seals { CoreDump.forbid() }
+        for name in settings.secretVariables { Wipe.environment(name) }
+        for warning in Assembly(settings).warnings { Terminal.complain(warning) }
         let daemon = try Daemon(settings, sinks: [JSONLogSink(level: settings.text("log.level"))])
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {

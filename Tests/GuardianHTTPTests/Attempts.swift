@@ -76,7 +76,7 @@ extension Outcome {
 struct Identity {
     /// PEM files.
     let certificate: String
-    private let key: String
+    let key: String
 
     init(names: String) throws {
         let directory = NSTemporaryDirectory() + "/guardian-tls-" + UUID().uuidString

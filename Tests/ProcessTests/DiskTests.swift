@@ -117,8 +117,8 @@ extension ProcessTests {
 struct Filler {
     private let path: String
 
-    init(in disk: SmallDisk, bytes: Int) throws {
-        path = disk.path + "/filler"
+    init(in disk: SmallDisk, bytes: Int, name: String = "filler") throws {
+        path = disk.path + "/" + name
         try Data().write(to: URL(fileURLWithPath: path))
         let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
         defer { do { try file.close() } catch {} }

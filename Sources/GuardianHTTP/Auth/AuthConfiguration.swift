@@ -23,6 +23,8 @@ public struct AuthConfiguration: Sendable {
     public var clientAuthentication = OAuth2Configuration.ClientAuthentication.basic
     public var scope = ""
     public var audience = ""
+    /// PEM file of authorities that the token endpoint is trusted by, instead of the system's.
+    public var authoritiesFile = ""
     /// For the command and the token endpoint.
     public var timeoutMs: Int64 = 30_000
 
@@ -34,7 +36,7 @@ public struct AuthConfiguration: Sendable {
             ("file", !file.isEmpty), ("principal_file", !principalFile.isEmpty), ("command", !command.isEmpty),
             ("token_url", !tokenURL.isEmpty), ("client_id", !clientID.isEmpty), ("client_secret", clientSecret != nil),
             ("client_secret_file", !clientSecretFile.isEmpty), ("refresh_token_file", !refreshTokenFile.isEmpty), ("scope", !scope.isEmpty),
-            ("audience", !audience.isEmpty),
+            ("audience", !audience.isEmpty), ("ca_file", !authoritiesFile.isEmpty),
         ]
     }
 
@@ -57,12 +59,13 @@ public struct AuthConfiguration: Sendable {
         case .oauth2:
             try check(
                 needs: ["token_url", "client_id"],
-                takes: ["client_secret", "client_secret_file", "refresh_token_file", "scope", "audience", "principal_file"])
+                takes: ["client_secret", "client_secret_file", "refresh_token_file", "scope", "audience", "principal_file", "ca_file"])
             return try OAuth2Tokens(try oauth2(), clock: clock)
         }
     }
 
     private func oauth2() throws(HTTPConfigurationError) -> OAuth2Configuration {
+        if !authoritiesFile.isEmpty { _ = try UpstreamTrust.authorities(authoritiesFile, key: "upstream.auth.ca_file") }
         guard clientSecret == nil || clientSecretFile.isEmpty else {
             throw Self.refuse("client_secret_file", "and GUARDIAN_UPSTREAM_AUTH_CLIENT_SECRET are both set; take one away")
         }
@@ -73,7 +76,7 @@ public struct AuthConfiguration: Sendable {
             tokenURL: tokenURL, clientID: clientID, clientSecret: secret,
             grant: refreshTokenFile.isEmpty ? .clientCredentials : .refreshToken(RefreshTokenFile(path: refreshTokenFile)),
             authentication: clientAuthentication, scope: Self.set(scope), audience: Self.set(audience),
-            principalFile: Self.set(principalFile), timeoutMs: timeoutMs)
+            principalFile: Self.set(principalFile), timeoutMs: timeoutMs, trustRootsFile: Self.set(authoritiesFile))
     }
 
     private func check(needs: [String], takes: [String]) throws(HTTPConfigurationError) {

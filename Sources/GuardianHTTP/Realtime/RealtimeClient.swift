@@ -19,6 +19,7 @@ public struct RealtimeClient: ChangeFeed {
     ) throws(HTTPConfigurationError) {
         try configuration.check()
         origin = try Origin(configuration.http.url, allowInsecure: configuration.http.allowInsecure)
+        _ = try UpstreamTrust(configuration.http)
         self.configuration = configuration
         self.tokens = tokens
         self.clock = clock
@@ -26,7 +27,7 @@ public struct RealtimeClient: ChangeFeed {
     }
 
     public func run(from cursor: String?, into consumer: any ChangeConsumer) async throws {
-        let client = configuration.http.makeClient()
+        let client = try configuration.http.makeClient()
         let random = seed.map { Xoshiro256(seed: $0) } ?? .fromSystem()
         let run = FeedRun(self, client, consumer, cursor: cursor, random: random)
         let end: any Error

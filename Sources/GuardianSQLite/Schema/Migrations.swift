@@ -22,6 +22,10 @@ internal import GRDB
 ///     operations, pending or failed, point to one of them that is older. Both are empty where no route assigns ids. An `alias` is written
 ///     when such a create is settled and no younger one of the same local id is stored.
 ///
+/// 11. `guardian_seal` names every key that a value of the store may be sealed under. The one with `active = 1`, if there is one, is what is
+///     written under; without one values are written in clear. A sealed value is a BLOB where a clear one is TEXT, bound to its row
+///     (``SealedKind``).
+///
 /// The cost of a claim does not grow with the queue: `operation_head` holds heads only, in the order in which they are claimed, and each row
 /// knows the next of its line. Claim and settle write near the oldest rows only; an index by line would make them write all over the file.
 enum Migrations {
@@ -170,6 +174,10 @@ enum Migrations {
                     INSERT INTO guardian_tally SELECT 1, operation_type, entity_type, coalesce(error_class, 'permanent'), count(*)
                         FROM guardian_operation WHERE status = 2 GROUP BY 2, 3, 4 LIMIT 100;
                     """)
+        }
+        migrator.registerMigration("guardian-0004-sealing") { db in
+            try db.execute(
+                sql: "CREATE TABLE guardian_seal (key_id BLOB PRIMARY KEY, at INTEGER NOT NULL, active INTEGER NOT NULL) WITHOUT ROWID")
         }
         return migrator
     }

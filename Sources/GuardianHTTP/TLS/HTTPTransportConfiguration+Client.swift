@@ -1,19 +1,15 @@
 import AsyncHTTPClient
 import NIOCore
-import NIOSSL
 
 extension HTTPTransportConfiguration {
-    /// A client that speaks to the upstream as delivery does: TLS 1.2 at least, no redirects of its own, no hidden retries.
-    func makeClient() -> HTTPClient {
+    /// A client that speaks to the upstream as delivery does: TLS 1.2 at least, pinned keys, no redirects of its own, no hidden retries.
+    func makeClient() throws(HTTPConfigurationError) -> HTTPClient {
         var settings = HTTPClient.Configuration(
             redirectConfiguration: .disallow, timeout: .init(connect: .milliseconds(connectTimeoutMs)))
         settings.httpVersion = .automatic
         settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = poolSize
         settings.connectionPool.retryConnectionEstablishment = false
-        var tls = TLSConfiguration.makeClientConfiguration()
-        tls.minimumTLSVersion = .tlsv12
-        if let file = trustRootsFile { tls.trustRoots = .file(file) }
-        settings.tlsConfiguration = tls
+        try UpstreamTrust(self).apply(to: &settings)
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
     }
 }

@@ -1,0 +1,44 @@
+import GuardianCore
+public import GuardianServer
+
+extension Assembly {
+    /// Where the sidecar's API listens, and whom it lets in.
+    public func api() throws -> APIServer.Configuration {
+        var configuration = try address()
+        configuration.token = try settings.secret("token_file")
+        configuration.certificate = try certificate()
+        configuration.socketMode = UInt32(settings.text("api.socket_mode"), radix: 8) ?? 0o600
+        configuration.bodyLimit = Int(settings.bytes("api.body_limit") ?? 16 << 20)
+        configuration.mostConnections = settings.integer("api.connections")
+        configuration.requestsPerSecond = settings.integer("api.rate")
+        configuration.patienceMs = settings.milliseconds("api.patience")
+        do throws(APIServer.Configuration.ListenError) { try configuration.check() } catch { throw SettingsError(error.key, error.message) }
+        return configuration
+    }
+
+    private func address() throws -> APIServer.Configuration {
+        let listen = settings.text("listen")
+        if listen.hasPrefix("unix:") {
+            let path = String(listen.dropFirst(5))
+            guard (1...100).contains(path.utf8.count) else {
+                throw SettingsError("listen", "the socket's path must be 1 to 100 bytes long (it is \"\(path)\")")
+            }
+            return APIServer.Configuration(socketPath: path)
+        }
+        guard let colon = listen.lastIndex(of: ":"), let port = Int(listen[listen.index(after: colon)...]), (0...65_535).contains(port)
+        else {
+            throw SettingsError("listen", "must be host:port or unix:/path (it is \"\(listen)\")")
+        }
+        var host = String(listen[..<colon])
+        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+        return APIServer.Configuration(host: host, port: port)
+    }
+
+    private func certificate() throws -> APIServer.Configuration.Certificate? {
+        let (file, key) = (settings.text("tls.certificate_file"), settings.text("tls.key_file"))
+        if file.isEmpty, key.isEmpty { return nil }
+        guard !file.isEmpty else { throw SettingsError("tls.certificate_file", "is needed beside tls.key_file") }
+        guard !key.isEmpty else { throw SettingsError("tls.key_file", "is needed beside tls.certificate_file") }
+        return .init(certificateFile: file, keyFile: key)
+    }
+}

@@ -1,0 +1,33 @@
+import GuardianCore
+import GuardianPrivacy
+
+extension Assembly {
+    /// Whether a key was given.
+    public var seals: Bool { !settings.text("seal.key_file").isEmpty || !settings.text("seal.key").isEmpty }
+
+    /// Where the store's keys come from: the file that `seal.key_file` names, or `seal.key` (from the environment only).
+    func sealing() throws(StoreError) -> (any SealKeySource)? {
+        let file = settings.text("seal.key_file")
+        if !file.isEmpty { return SealKeyFile(path: file) }
+        guard !settings.text("seal.key").isEmpty else { return nil }
+        var text = Array(settings.text("seal.key").utf8)
+        do throws(SealError) { return SealKeysInMemory(try SealKeyring(reading: &text)) } catch {
+            throw .wrongKey("seal.key: \(error)")
+        }
+    }
+
+    /// Finds what is wrong with the keys before the store is opened.
+    func checkSealing() throws {
+        if !settings.text("seal.key_file").isEmpty, !settings.text("seal.key").isEmpty {
+            throw SettingsError("seal.key", "is given beside seal.key_file; give one of them")
+        }
+        do throws(StoreError) {
+            guard let source = try sealing() else { return }
+            do throws(SealError) { _ = try source.keyring() } catch { throw .wrongKey("seal.key_file: \(error)") }
+        } catch {
+            guard case .wrongKey(let what) = error else { throw error }
+            let key = what.prefix { $0 != ":" }
+            throw SettingsError(String(key), String(what.dropFirst(key.count + 2)))
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import Foundation
+import GuardianCore
+import Hummingbird
+import HummingbirdCore
+import HummingbirdTLS
+import NIOCore
+import NIOSSL
+
+extension APIServer.Configuration {
+    /// A certificate that the API is served under.
+    public struct Certificate: Sendable, Equatable {
+        /// PEM files: the certificate and those that vouch for it, and its key.
+        public var certificateFile: String
+        public var keyFile: String
+
+        public init(certificateFile: String, keyFile: String) {
+            self.certificateFile = certificateFile
+            self.keyFile = keyFile
+        }
+
+        /// TLS 1.2 at least, 1.3 preferred. Throws ``ListenError`` naming what can't be used.
+        func tls() throws(ListenError) -> TLSConfiguration {
+            let chain: [NIOSSLCertificate]
+            do { chain = try NIOSSLCertificate.fromPEMFile(certificateFile) } catch { chain = [] }
+            guard !chain.isEmpty else {
+                throw ListenError(key: "tls.certificate_file", message: "\(certificateFile) can't be read, or holds no PEM certificate")
+            }
+            let key: NIOSSLPrivateKey
+            do { key = try NIOSSLPrivateKey(file: keyFile, format: .pem) } catch {
+                throw ListenError(key: "tls.key_file", message: "\(keyFile) can't be read, or holds no PEM private key")
+            }
+            var tls = TLSConfiguration.makeServerConfiguration(
+                certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
+            tls.minimumTLSVersion = .tlsv12
+            do { _ = try NIOSSLContext(configuration: tls) } catch {
+                throw ListenError(key: "tls.key_file", message: "\(keyFile) is not the key of \(certificateFile)")
+            }
+            return tls
+        }
+    }
+
+    /// Why the API can't be served like this: which key, and what to do.
+    public struct ListenError: Error, Sendable, Equatable, CustomStringConvertible {
+        public var key: String
+        public var message: String
+        public var description: String { "\(key): \(message)" }
+    }
+
+    /// Throws for what must not be served: anything that others can reach needs a token and TLS.
+    public func check() throws(ListenError) {
+        if let certificate { _ = try certificate.tls() }
+        let isForOthers = !isLoopback || socketPath != nil && socketMode & 0o006 != 0
+        guard isForOthers else { return }
+        if token == nil {
+            throw ListenError(key: "token_file", message: "is needed where others can reach the API: name a file with a long random token")
+        }
+        if certificate == nil, socketPath == nil {
+            throw ListenError(
+                key: "tls.certificate_file",
+                message: "is needed to listen on anything but loopback, with tls.key_file: tokens and data would be readable on the way")
+        }
+    }
+
+    /// Builds connections: who may connect, how long they may take, in which language they speak.
+    func server() throws -> HTTPServerBuilder {
+        let patience = Patience.Limits(waitMs: patienceMs)
+        let checksPeer = socketPath != nil && socketMode & 0o066 == 0
+        let http = HTTPServerBuilder.http1(
+            configuration: .init(
+                additionalChannelHandlers: checksPeer ? [PeerCheck(), Patience(patience)] : [Patience(patience)],
+                httpDecoderConfiguration: .init(maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10, maxHeaderFieldCount: 100)))
+        return try certificate.map { try .tls(http, tlsConfiguration: $0.tls()) } ?? http
+    }
+}

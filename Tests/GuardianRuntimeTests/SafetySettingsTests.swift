@@ -1,0 +1,80 @@
+import Foundation
+import GuardianCore
+import GuardianRuntime
+import Testing
+
+/// The keys that say who is trusted, who may call, what is sealed and what room is kept.
+@Suite struct SafetySettingsTests {
+    private static let pin = "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+    private static let key = String(repeating: "A", count: 43) + "="
+
+    /// The key that is complained of; nil when all is fine.
+    private func complaint(_ environment: [String: String], yaml: String? = nil) throws -> String? {
+        let file = yaml.map { _ in NSTemporaryDirectory() + "/guardian-settings-" + UUID().uuidString + ".yaml" }
+        defer { if let file { unlink(file) } }
+        if let file, let yaml { try yaml.write(toFile: file, atomically: true, encoding: .utf8) }
+        do {
+            let assembly = Assembly(try Settings(file: file, environment: environment))
+            _ = try assembly.api()
+            try assembly.validate()
+            return nil
+        } catch let error as SettingsError {
+            return error.key
+        }
+    }
+
+    @Test(
+        "what can't be used is refused under its key before anything is opened",
+        arguments: [
+            (["GUARDIAN_UPSTREAM_PINS": "sha256/AAAA"], "upstream.pins"),
+            (["GUARDIAN_UPSTREAM_PINS": "\(pin),\(pin)", "GUARDIAN_UPSTREAM_URL": "https://example.com"], "upstream.pins"),
+            (["GUARDIAN_UPSTREAM_PINS": pin], "upstream.pins"),
+            (["GUARDIAN_UPSTREAM_CA_FILE": "/nowhere"], "upstream.ca_file"),
+            (["GUARDIAN_UPSTREAM_URL": "http://example.com"], "upstream.url"),
+            (["GUARDIAN_LISTEN": "0.0.0.0:8080"], "token_file"),
+            (["GUARDIAN_TLS_KEY_FILE": "/nowhere"], "tls.certificate_file"),
+            (["GUARDIAN_TLS_CERTIFICATE_FILE": "/nowhere"], "tls.key_file"),
+            (["GUARDIAN_TLS_CERTIFICATE_FILE": "/nowhere", "GUARDIAN_TLS_KEY_FILE": "/nowhere"], "tls.certificate_file"),
+            (["GUARDIAN_API_SOCKET_MODE": "0400"], "api.socket_mode"),
+            (["GUARDIAN_API_SOCKET_MODE": "0666", "GUARDIAN_LISTEN": "unix:/tmp/s"], "token_file"),
+            (["GUARDIAN_API_BODY_LIMIT": "16"], "api.body_limit"),
+            (["GUARDIAN_API_CONNECTIONS": "0"], "api.connections"),
+            (["GUARDIAN_SEAL_KEY_FILE": "/nowhere"], "seal.key_file"),
+            (["GUARDIAN_SEAL_KEY": "AAAA"], "seal.key"),
+            (["GUARDIAN_SEAL_KEY": key, "GUARDIAN_SEAL_KEY_FILE": "/nowhere"], "seal.key"),
+            (["GUARDIAN_DISK_RESERVE": "much"], "disk.reserve"),
+            (["GUARDIAN_DISK_FIRST_WATERMARK": "-1MiB"], "disk.first_watermark"),
+        ] as [([String: String], String)])
+    func refuses(environment: [String: String], key: String) throws { #expect(try complaint(environment) == key) }
+
+    @Test("what is right is taken, from the environment and from a list in the file")
+    func takes() throws {
+        let other = "sha256/BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA="
+        #expect(try complaint(["GUARDIAN_UPSTREAM_PINS": "\(Self.pin), \(other)", "GUARDIAN_UPSTREAM_URL": "https://example.com"]) == nil)
+        let yaml = """
+            upstream: { url: "https://example.com", pins: ["\(Self.pin)", "\(other)"] }
+            disk: { reserve: 8MiB, first_watermark: 1GiB, second_watermark: 512KiB, low_priority: -1 }
+            api: { socket_mode: "0660", body_limit: 1MiB, connections: 10, rate: 100, patience: 5s }
+            """
+        #expect(try complaint([:], yaml: yaml) == nil)
+        #expect(try complaint(["GUARDIAN_SEAL_KEY": Self.key]) == nil)
+    }
+
+    @Test("a sealing key is taken from no file of settings, and shown nowhere")
+    func hidesKey() throws {
+        #expect(try complaint([:], yaml: "seal: { key: \(Self.key) }") == "seal.key")
+        let settings = try Settings(environment: ["GUARDIAN_SEAL_KEY": Self.key])
+        var dumped = "\(settings)"
+        dump(settings, to: &dumped)
+        #expect(!dumped.contains(Self.key))
+        #expect(settings.lines.first { $0.key == "seal.key" }?.value == "***")
+        #expect(settings.secretVariables == ["GUARDIAN_SEAL_KEY"])
+    }
+
+    @Test("one pin alone is worth a warning, two are not")
+    func warns() throws {
+        let one = try Settings(environment: ["GUARDIAN_UPSTREAM_PINS": Self.pin])
+        #expect(Assembly(one).warnings.count == 1)
+        #expect(Assembly(try Settings()).warnings.isEmpty)
+    }
+}
