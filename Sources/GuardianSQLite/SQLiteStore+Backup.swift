@@ -68,6 +68,7 @@ extension SQLiteStore {
             guard Disk.size(of: backup) ?? 0 > 0 else { throw StoreError.unavailable("there is no backup at \(backup)") }
             var looking = Configuration(path: backup, ordering: configuration.ordering, readOnly: true)
             looking.readers = 1
+            looking.sealing = configuration.sealing
             try lookBeforeWriting(looking)
             var reading = GRDB.Configuration()
             reading.readonly = true

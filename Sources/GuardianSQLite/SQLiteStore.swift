@@ -154,7 +154,13 @@ public final class SQLiteStore: Sendable {
     }
 
     /// Opening a pool writes to the file. A store that is damaged or of a newer version must stay as it is, so it is read first.
-    static func lookBeforeWriting(_ configuration: Configuration, _ vault: Vault) throws {
+    static func lookBeforeWriting(_ configuration: Configuration) throws {
+        let vault = Vault(configuration.sealing)
+        try vault.load()
+        try lookBeforeWriting(configuration, vault)
+    }
+
+    private static func lookBeforeWriting(_ configuration: Configuration, _ vault: Vault) throws {
         guard Disk.size(of: configuration.path) ?? 0 > 0 else { return }
         var reading = connections(configuration)
         reading.readonly = true
