@@ -39,7 +39,8 @@ public struct Assembly: Sendable {
         configuration.coalesces = try coalescing()
         configuration.references = try references()
         let engine = SyncEngine(
-            store: store, transport: telemetry?.traced(transport) ?? transport, tokens: try tokens(), sinks: sinks, configuration: configuration)
+            store: store, transport: telemetry?.traced(transport) ?? transport, tokens: try tokens(), sinks: sinks,
+            configuration: configuration)
         return (engine, transport)
     }
 

@@ -9,7 +9,9 @@ import Foundation
 extension Examination {
     /// Where the log is, and whether it can be written.
     func log() -> Finding {
-        guard let path = settings.logFile else { return Finding("log", .holds, "stderr only: log.file is off, so there is nothing to search") }
+        guard let path = settings.logFile else {
+            return Finding("log", .holds, "stderr only: log.file is off, so there is nothing to search")
+        }
         let directory = (path as NSString).deletingLastPathComponent
         if FileManager.default.fileExists(atPath: path), !FileManager.default.isWritableFile(atPath: path) {
             return Finding("log", .fails, "\(path) can't be written; check its owner and mode")
@@ -41,7 +43,8 @@ extension Examination {
         switch await SentryProbe(configuration).send(at: SystemClock().now.wall) {
         case .taken(let id): return Finding("sentry", .holds, "\(configuration.dsn) took the test event \(id)")
         case .refused(let why): return Finding("sentry", .fails, "\(configuration.dsn): \(why); check the DSN and the project")
-        case .limited(let seconds): return Finding("sentry", .warns, "\(configuration.dsn) takes no events for \(seconds) s: its rate limit")
+        case .limited(let seconds):
+            return Finding("sentry", .warns, "\(configuration.dsn) takes no events for \(seconds) s: its rate limit")
         case .unreachable(let why): return Finding("sentry", .warns, "\(why); events wait on disk")
         }
     }

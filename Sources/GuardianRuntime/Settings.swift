@@ -41,7 +41,9 @@ public struct Settings: Sendable {
     }
 
     /// The one list of keys.
-    static let keys: [Key] = [
+    static let keys = deliveryKeys + telemetryKeys
+
+    private static let deliveryKeys: [Key] = [
         Key(name: "data_dir", fallback: "./guardian-data", check: Check.any),
         Key(
             name: "store", fallback: "sqlite",
@@ -81,7 +83,7 @@ public struct Settings: Sendable {
         Key(name: "upstream.pins", fallback: "", check: Check.notYet("certificate pinning")),
         Key(name: "admin.enabled", fallback: "false", check: Check.notYet("the console", unless: "false")),
         Key(name: "admin.token_file", fallback: "", check: Check.any),
-    ] + telemetryKeys
+    ]
 
     public private(set) var values: [String: Value]
     /// The entries of `upstream.routes`, as they were read.

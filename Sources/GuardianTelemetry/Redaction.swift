@@ -4,7 +4,7 @@ import GuardianPrivacy
 /// The one place where what telemetry says is made fit to leave: log lines, Sentry events, span attributes.
 enum Redaction {
     /// Characters that are kept of one text, after redaction.
-    static let longest = 1000
+    static let longest = 4096
     /// Members or elements that are kept of one structure.
     static let widest = 100
 

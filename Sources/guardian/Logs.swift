@@ -56,7 +56,8 @@ struct Logs: AsyncParsableCommand {
     }
 
     private func say(_ line: LogLine) {
-        Terminal.say(options.json ? line.json.text : line.text(colored: isatty(1) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil))
+        Terminal.say(
+            options.json ? line.json.text : line.text(colored: isatty(1) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil))
     }
 
     private func filter() throws -> LogFilter {

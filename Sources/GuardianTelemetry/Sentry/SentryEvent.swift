@@ -93,7 +93,9 @@ public struct SentryEvent: Sendable, Equatable {
         ]
         if let trace {
             members.append(
-                .init("contexts", ["trace": ["trace_id": .string(trace.traceID), "span_id": .string(trace.spanID), "op": "guardian.attempt"]]))
+                .init(
+                    "contexts", ["trace": ["trace_id": .string(trace.traceID), "span_id": .string(trace.spanID), "op": "guardian.attempt"]])
+            )
         }
         return .object(members)
     }

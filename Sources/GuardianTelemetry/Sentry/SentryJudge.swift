@@ -64,7 +64,9 @@ struct SentryJudge: Sendable {
 
     /// Looks whether the breaker has been open for too long; tells of it once.
     mutating func tick(_ now: Timestamp) -> SentryEvent? {
-        guard let since = breakerOpenSince, !isBreakerTold, now.milliseconds - since.milliseconds >= breakerOpenTooLongMs else { return nil }
+        guard let since = breakerOpenSince, !isBreakerTold, now.milliseconds - since.milliseconds >= breakerOpenTooLongMs else {
+            return nil
+        }
         isBreakerTold = true
         var event = make(
             level: .error, type: "breaker_open_too_long",

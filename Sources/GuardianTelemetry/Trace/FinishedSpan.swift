@@ -31,7 +31,10 @@ struct FinishedSpan: Sendable {
         if let parentID { members.append(.init("parentSpanId", .string(parentID))) }
         if !moments.isEmpty {
             let list = moments.map { moment -> JSONValue in
-                ["timeUnixNano": .string("\(moment.nanoseconds)"), "name": .string(moment.name), "attributes": Self.json(moment.attributes)]
+                [
+                    "timeUnixNano": .string("\(moment.nanoseconds)"), "name": .string(moment.name),
+                    "attributes": Self.json(moment.attributes),
+                ]
             }
             members.append(.init("events", .array(list)))
         }

@@ -57,9 +57,10 @@ struct CrashTests {
     func reads() throws {
         let trace = try #require(Backtrace(report: Self.report))
         #expect(trace.reason == "Program crashed: Illegal instruction at 0x00007ff59d16df7f ***")
-        #expect(trace.frames.map(\.function) == [
-            "outer()", "inner(_:)", "closure #1 in closure #1 in _assertionFailure(_:_:file:line:flags:)",
-        ])
+        #expect(
+            trace.frames.map(\.function) == [
+                "outer()", "inner(_:)", "closure #1 in closure #1 in _assertionFailure(_:_:file:line:flags:)",
+            ])
         #expect(trace.frames[1].file == "/src/Queue File.swift" && trace.frames[1].line == 12)
         #expect(trace.frames[1].image == "guardian" && trace.frames[2].image == "libswiftCore.so")
         #expect(trace.frames[1].json["in_app"] == true && trace.frames[2].json["in_app"] == false)

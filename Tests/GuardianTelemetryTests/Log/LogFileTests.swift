@@ -6,7 +6,9 @@ import Testing
 
 @Suite("Log files")
 struct LogFileTests {
-    private func file(_ scratch: Scratch, maxBytes: Int = 4096, maxFiles: Int = 3, free: @escaping @Sendable () -> Int64? = { nil }) -> LogFile {
+    private func file(_ scratch: Scratch, maxBytes: Int = 4096, maxFiles: Int = 3, free: @escaping @Sendable () -> Int64? = { nil })
+        -> LogFile
+    {
         LogFile(.init(path: scratch.path + "/g.log", maxBytes: maxBytes, maxFiles: maxFiles, leastFreeBytes: 1000), freeBytes: free)
     }
 

@@ -39,7 +39,9 @@ struct SentryTests {
     func isWhole() async throws {
         let listener = SentryListener()
         try await sending(to: listener) { sink in
-            for number in 0..<60 { sink.record(.enqueued(id: .text("op-\(number)"), seq: Int64(number)), about: Sample.subject(number), at: Sample.start) }
+            for number in 0..<60 {
+                sink.record(.enqueued(id: .text("op-\(number)"), seq: Int64(number)), about: Sample.subject(number), at: Sample.start)
+            }
             sink.record(Sample.failed(7), about: Sample.subject(7, attempt: 2), at: Sample.start)
             #expect(await TestServer.eventually { listener.events.count == 1 })
         }

@@ -9,7 +9,8 @@ extension ProcessTests {
 
         /// What must never get out.
         static let secrets = [
-            "jane.doe@example.com", "jane.doe%40example.com", "4111 1111 1111 1111", "4111111111111111", "+1 415 555 2671", "(415) 555-2671",
+            "jane.doe@example.com", "jane.doe%40example.com", "4111 1111 1111 1111", "4111111111111111", "+1 415 555 2671",
+            "(415) 555-2671",
             "078-05-1120", "hunter2secret", "sk_live_51HxTOKENtokenTOKENtoken",
             "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U",
         ]
@@ -42,7 +43,9 @@ extension ProcessTests {
             let text = try String(contentsOfFile: file, encoding: .utf8)
             try Self.expectClean(text, atLeast: 200 * 5)
             let lines = try text.split(separator: "\n").map { try JSONValue(parsing: String($0)) }
-            func traces(_ message: String) -> [String] { lines.filter { $0["message"]?.string == message }.compactMap { $0["trace_id"]?.string } }
+            func traces(_ message: String) -> [String] {
+                lines.filter { $0["message"]?.string == message }.compactMap { $0["trace_id"]?.string }
+            }
             let processed = Set(traces("operation processed"))
             #expect(processed.count == 200)
             for message in ["operation enqueued", "attempt begun", "request sent", "answer received"] {
@@ -127,9 +130,10 @@ extension ProcessTests {
             }
             let one = try await found("--trace", trace)
             let messages = one.compactMap { $0["message"]?.string }
-            #expect(messages == [
-                "operation enqueued", "attempt begun", "request sent", "answer received", "operation given up on",
-            ])
+            #expect(
+                messages == [
+                    "operation enqueued", "attempt begun", "request sent", "answer received", "operation given up on",
+                ])
             #expect(try await found("--level", "error").allSatisfy { $0["level"] == "error" })
             #expect(try await found("--type", "update", "--limit", "5").count == 5)
             #expect(try await found("--type", "delete").isEmpty)
@@ -180,7 +184,8 @@ extension ProcessTests {
             let serve = try await Guardian.start(
                 workplace.arguments(upstream: Workplace.nobody),
                 environment: Workplace.quick.merging([
-                    "GUARDIAN_LOG_FILE": file, "GUARDIAN_LOG_LEVEL": "debug", "GUARDIAN_LOG_MAX_SIZE": "4KiB", "GUARDIAN_LOG_MAX_FILES": "3",
+                    "GUARDIAN_LOG_FILE": file, "GUARDIAN_LOG_LEVEL": "debug", "GUARDIAN_LOG_MAX_SIZE": "4KiB",
+                    "GUARDIAN_LOG_MAX_FILES": "3",
                     "GUARDIAN_LOG_MIN_FREE": "0",
                 ]) { $1 })
             defer { serve.kill() }

@@ -117,7 +117,10 @@ extension ProcessTests {
                 defer { workplace.remove() }
                 let scene = try Scene(
                     workplace, port: port,
-                    more: ["GUARDIAN_SENTRY_BREAKER_OPEN_AFTER": "100ms", "GUARDIAN_BREAKER_FAILURES": "1", "GUARDIAN_BREAKER_COOL_DOWN": "60s"])
+                    more: [
+                        "GUARDIAN_SENTRY_BREAKER_OPEN_AFTER": "100ms", "GUARDIAN_BREAKER_FAILURES": "1",
+                        "GUARDIAN_BREAKER_COOL_DOWN": "60s",
+                    ])
                 let serve = try await scene.serve(Workplace.nobody)
                 #expect(try await workplace.enqueue("a").status == 0)
                 try await Web.wait("the breaker's event") { listener.events.count == 1 }
