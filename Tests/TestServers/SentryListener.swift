@@ -10,14 +10,14 @@ public final class SentryListener: Sendable {
     /// How it answers.
     public enum Rule: Sendable {
         case takesAll
-        /// At most so many in each window of so many milliseconds; the rest gets 429 until the window is over.
-        case limits(Int, perMs: Int64, header: Header)
+        /// After so many it gets 429, and is to wait for a second.
+        case limits(every: Int, header: Header)
         /// This status for everything.
         case answers(Int)
     }
 
     /// How a limit is told.
-    public enum Header: Sendable { case rateLimits, retryAfter, none }
+    public enum Header: Sendable { case rateLimits, retryAfter }
 
     public struct Received: Sendable {
         public var eventID: String
@@ -32,8 +32,7 @@ public final class SentryListener: Sendable {
         var requests = 0
         var limited = 0
         var tooEarly = 0
-        var windowEnds = ContinuousClock.now
-        var inWindow = 0
+        var sinceLimit = 0
         var limitedUntil = ContinuousClock.now
     }
 
@@ -85,16 +84,15 @@ public final class SentryListener: Sendable {
             if now < state.limitedUntil { state.tooEarly += 1 }
             switch state.rule {
             case .answers(let code): return Response(status: .init(code: code))
-            case .limits(let most, let windowMs, let header):
-                if now >= state.windowEnds {
-                    state.windowEnds = now + .milliseconds(windowMs)
-                    state.inWindow = 0
-                }
-                guard state.inWindow < most else {
+            case .limits(let every, let header):
+                guard state.sinceLimit < every else {
+                    state.sinceLimit = 0
                     state.limited += 1
-                    return Self.limit(&state, header, now)
+                    // The client's clock may begin its second a moment before ours does.
+                    state.limitedUntil = now + .milliseconds(990)
+                    return Self.limit(header)
                 }
-                state.inWindow += 1
+                state.sinceLimit += 1
             case .takesAll: break
             }
             let id = envelope.headers["event_id"]?.string ?? ""
@@ -103,17 +101,13 @@ public final class SentryListener: Sendable {
         }
     }
 
-    /// Both ways of telling have whole seconds.
-    private static func limit(_ state: inout State, _ header: Header, _ now: ContinuousClock.Instant) -> Response {
-        let left = max(1, (state.windowEnds - now).components.seconds + 1)
+    private static func limit(_ header: Header) -> Response {
         var fields = HTTPFields()
         switch header {
         case .rateLimits:
-            HTTPField.Name("X-Sentry-Rate-Limits").map { fields[$0] = "2700:replay;transaction:organization, \(left):error:key:quota" }
-        case .retryAfter: fields[.retryAfter] = "\(left)"
-        case .none: break
+            HTTPField.Name("X-Sentry-Rate-Limits").map { fields[$0] = "2700:replay;transaction:organization, 1:error:key:quota" }
+        case .retryAfter: fields[.retryAfter] = "1"
         }
-        if case .none = header {} else { state.limitedUntil = now + .seconds(left) - .milliseconds(5) }
         return Response(status: .tooManyRequests, headers: fields)
     }
 }

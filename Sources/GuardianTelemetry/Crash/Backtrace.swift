@@ -37,8 +37,8 @@ struct Backtrace: Sendable, Equatable {
     init?(report: String) {
         let lines = report.split(whereSeparator: \.isNewline).map { String(Self.plain($0)) }
         guard let head = lines.first(where: { $0.contains("rash") || $0.contains("Fatal error") }) else { return nil }
-        reason = head.drop { !$0.isLetter && !$0.isNumber }.split(separator: " ").joined(separator: " ")
-        let start = lines.firstIndex { $0.contains("crashed:") } ?? 0
+        reason = head.split(separator: " ").filter { $0 != "***" }.joined(separator: " ")
+        let start = lines.firstIndex { $0.hasPrefix("Thread ") && $0.contains("crashed") } ?? 0
         var frames: [SentryEvent.Frame] = []
         for line in lines[min(start + 1, lines.count)...] {
             let text = line.drop { $0 == " " }

@@ -58,8 +58,18 @@ public final class LogWriter: Sendable {
         if starts { queue.async { [self] in flushWaiting() } }
     }
 
-    /// Returns when everything handed over before is written.
-    public func flush() { queue.sync { flushWaiting() } }
+    /// Milliseconds that ``flush()`` waits at most: nobody may be reading stderr.
+    private static let patienceMs = 2000
+
+    /// Returns when everything handed over before is written, or after two seconds.
+    public func flush() {
+        let done = DispatchSemaphore(value: 0)
+        queue.async { [self] in
+            flushWaiting()
+            done.signal()
+        }
+        _ = done.wait(timeout: .now() + .milliseconds(Self.patienceMs))
+    }
 
     private func flushWaiting() {
         let (lines, dropped) = waiting.withLock { waiting in
@@ -75,10 +85,10 @@ public final class LogWriter: Sendable {
 
     private func write(_ lines: [LogLine], to destination: inout Destination) {
         guard destination.file != nil else { return }
-        var lines = lines
-        if destination.missing > 0 { lines.append(say("log lines not written to the file", count: destination.missing)) }
+        var all = lines
+        if destination.missing > 0 { all.append(say("log lines not written to the file", count: destination.missing)) }
         do throws(LogFileError) {
-            try destination.file?.append(lines.map { LogFormat.json.bytes(of: $0) })
+            try destination.file?.append(all.map { LogFormat.json.bytes(of: $0) })
             destination.missing = 0
             destination.isToldOf = false
         } catch {

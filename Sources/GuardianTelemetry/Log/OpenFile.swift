@@ -20,10 +20,16 @@ final class OpenFile: @unchecked Sendable {
                     atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
             } catch { throw .system("\(directory) can't be made") }
         }
-        let opened = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        let opened = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0o600)
         guard opened >= 0 else { throw .system("\(path) can't be opened: \(Self.reason(errno))") }
+        // What is no file can't be rotated: a device, a pipe.
+        var found = stat()
+        guard fstat(opened, &found) == 0, found.st_mode & S_IFMT == S_IFREG else {
+            close(opened)
+            throw .system("\(path) is no regular file")
+        }
         descriptor = opened
-        inode = Self.status(opened)?.inode ?? 0
+        inode = UInt64(found.st_ino)
         refresh()
         // What a crash has left of a line is ended, so that the next one stands alone.
         var last: UInt8 = 0
@@ -33,7 +39,10 @@ final class OpenFile: @unchecked Sendable {
     deinit { close(descriptor) }
 
     /// Looks how long it is now.
-    func refresh() { size = Self.status(descriptor)?.size ?? size }
+    func refresh() {
+        var found = stat()
+        if fstat(descriptor, &found) == 0 { size = Int(found.st_size) }
+    }
 
     /// Whether the file at `path` is this one.
     func isStill(at path: String) -> Bool {
@@ -71,12 +80,6 @@ final class OpenFile: @unchecked Sendable {
             directory = parent.isEmpty ? "." : parent
         }
         return Int64(clamping: UInt64(found.f_bavail).multipliedReportingOverflow(by: UInt64(found.f_frsize)).partialValue)
-    }
-
-    private static func status(_ descriptor: Int32) -> (inode: UInt64, size: Int)? {
-        var found = stat()
-        guard fstat(descriptor, &found) == 0 else { return nil }
-        return (UInt64(found.st_ino), Int(found.st_size))
     }
 
     private static func reason(_ code: Int32) -> String { String(cString: strerror(code)) }

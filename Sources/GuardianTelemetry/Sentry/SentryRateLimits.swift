@@ -17,7 +17,7 @@ struct SentryRateLimits: Sendable, Equatable {
         var ms: Int64?
         let groups = limits.flatMap { $0.split(separator: ",") }
         for group in groups { if let found = Self.milliseconds(of: group) { ms = max(ms ?? 0, found) } }
-        if groups.isEmpty, status == 429 { ms = retryAfterMs ?? Self.fallbackMs }
+        if ms == nil, status == 429 { ms = retryAfterMs ?? Self.fallbackMs }
         guard let ms else { return }
         let (end, overflow) = now.addingReportingOverflow(min(ms, Self.longestMs))
         until = max(until, overflow ? .max : end)

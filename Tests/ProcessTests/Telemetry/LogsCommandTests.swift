@@ -9,9 +9,9 @@ extension ProcessTests {
 
         /// What must never get out.
         static let secrets = [
-            "jane.doe@example.com", "jane.doe%40example.com", "4111 1111 1111 1111", "4111111111111111", "+1 415 555 2671",
+            "jane.doe@example.com", "4111 1111 1111 1111", "4111111111111111", "+1 415 555 2671",
             "(415) 555-2671",
-            "078-05-1120", "hunter2secret", "sk_live_51HxTOKENtokenTOKENtoken",
+            "078-05-1120", "sk_live_51HxTOKENtokenTOKENtoken",
             "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U",
         ]
 
@@ -26,7 +26,7 @@ extension ProcessTests {
                 #expect(["debug", "info", "warning", "error", "fatal"].contains(json["level"]?.string), "\(line)")
                 #expect(json["message"]?.string?.isEmpty == false && json["fields"]?.members != nil, "\(line)")
             }
-            for secret in secrets { #expect(!text.contains(secret), "\(secret)") }
+            for secret in secrets + ["jane.doe%40", "hunter2secret"] { #expect(!text.contains(secret), "\(secret)") }
         }
 
         @Test("every line of a full demo run parses, has every member, and holds no secret; every operation can be followed by its trace")
@@ -104,22 +104,22 @@ extension ProcessTests {
                 workplace.arguments(upstream: backend.url), environment: Workplace.quick.merging(settings) { $1 })
             defer { serve.kill() }
             try await Web.poison(backend.url, ["bad"])
-            let follow = Task {
-                let command = "\(Guardian.binary) logs --follow --json --class permanent --data-dir \(workplace.path) | head -n 1"
-                return try await Shell.run(["timeout", "60", "bash", "-c", command], environment: settings)
-            }
-            // Following begins at the end of what is there: operations are sent until it has begun.
+            let out = workplace.path + "/followed"
+            let command = "\(Guardian.binary) logs --follow --json --class permanent --data-dir \(workplace.path) | head -n 1 | tee \(out)"
+            async let following = Shell.run(["timeout", "60", "bash", "-c", command], environment: settings)
+            // Following begins at the end of what is there, so operations are sent until it has found one, and then one more, by which the
+            // follower sees that its reader has gone.
             var sent = 0
-            while sent < 200, !follow.isCancelled {
-                sent += 1
-                #expect(try await Web.post(serve.url, Web.operation.replacing("r1", with: sent % 2 == 0 ? "bad" : "good-\(sent)")) == 202)
-                try await Web.wait("so many done") {
-                    try await Web.processed(serve.url) + Web.failed(serve.url) == sent
+            var isFound = false
+            while sent < 2000, !isFound {
+                isFound = FileManager.default.contents(atPath: out).map { !$0.isEmpty } ?? false
+                sent += 2
+                for room in ["bad", "good-\(sent)"] {
+                    #expect(try await Web.post(serve.url, Web.operation.replacing("r1", with: room)) == 202)
                 }
-                if sent >= 4, serve.errors.count(of: "operation given up on") >= 2 { try await Task.sleep(for: .milliseconds(20)) }
-                if await Self.isDone(follow) { break }
+                try await Web.wait("so many done") { try await Web.processed(serve.url) + Web.failed(serve.url) == sent }
             }
-            let followed = try await follow.value
+            let followed = try await following
             #expect(followed.json["message"] == "operation given up on", "\(followed.output)\(followed.errors)")
             let trace = try #require(followed.json["trace_id"]?.string)
 
@@ -142,23 +142,6 @@ extension ProcessTests {
             #expect(try await found("--grep", "breaker").isEmpty)
             let people = try await workplace.run("logs", "--level", "error", "--limit", "1")
             #expect(people.output.contains("ERROR") && people.output.contains("operation given up on"), "\(people.output)")
-        }
-
-        private static func isDone(_ task: Task<Guardian.Answer, any Error>) async -> Bool {
-            let (stream, continuation) = AsyncStream<Bool>.makeStream()
-            let watch = Task {
-                _ = await task.result
-                continuation.yield(true)
-            }
-            let pause = Task {
-                do { try await Task.sleep(for: .milliseconds(20)) } catch {}
-                continuation.yield(false)
-            }
-            defer {
-                watch.cancel()
-                pause.cancel()
-            }
-            return await stream.first { _ in true } ?? false
         }
 
         @Test("no log is exit code 3, a wrong flag 2, and each says what to do")
@@ -201,8 +184,4 @@ extension ProcessTests {
             }
         }
     }
-}
-
-extension String {
-    fileprivate func count(of text: String) -> Int { components(separatedBy: text).count - 1 }
 }
