@@ -12,6 +12,7 @@ extension Event {
         case .tokenRefreshed(let success): success ? .info : .warning
         case .failed, .stalled, .booksUnbalanced, .storeError: .error
         case .alertFired(let alert): alert.severity == .medium ? .warning : .error
+        case .upstreamDistrusted: .fatal
         default: .info
         }
     }
@@ -37,6 +38,7 @@ extension Event {
         "breaker_probing": "circuit breaker probing",
         "breaker_closed": "circuit breaker closed",
         "origin_held": "upstream asked to wait",
+        "upstream_distrusted": "upstream not to be trusted, nothing sent",
         "plague_held": "delivery held, upstream refuses all",
         "plague_released": "delivery released",
         "paused": "delivery paused",
@@ -55,8 +57,11 @@ extension Event {
 
     /// The bounded word of the error.
     var errorClass: String? {
-        if case .storeError(let error) = self { return "store_" + error.name }
-        return lastError?.class.rawValue
+        switch self {
+        case .storeError(let error): "store_" + error.name
+        case .upstreamDistrusted: ErrorClass.tls.rawValue
+        default: lastError?.class.rawValue
+        }
     }
 }
 

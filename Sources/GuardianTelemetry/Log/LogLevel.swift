@@ -10,7 +10,7 @@ public enum LogLevel: String, Sendable, CaseIterable, Comparable {
     case warning
     /// A person has to look at it.
     case error
-    /// The process can't go on.
+    /// Nothing can go on until a person has looked at it.
     case fatal
 
     private var rank: Int {

@@ -99,8 +99,7 @@ struct SentryJudge: Sendable {
         case .storeError(let error):
             guard case .corrupt = error else { return nil }
             return (.fatal, "store_corrupt", error.description)
-        case .retryScheduled(_, _, _, let error) where error.class == .tls:
-            return (.fatal, "tls_or_pin_failure", error.message)
+        case .upstreamDistrusted(let detail): return (.fatal, "tls_or_pin_failure", detail)
         case .paused(.tls): return (.fatal, "tls_or_pin_pause", "delivery is paused: the upstream's certificate is refused")
         case .booksUnbalanced(let gap): return (.error, "books_unbalanced", "\(gap) operations are not accounted for; run `guardian check`")
         case .alertFired(let alert) where alert.severity >= .high:

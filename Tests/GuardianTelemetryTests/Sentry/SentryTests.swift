@@ -63,10 +63,9 @@ struct SentryTests {
     func judges() {
         var judge = SentryJudge(eventsPerMinute: 10, breakerOpenTooLongMs: 300_000, random: Xoshiro256(seed: 1))
         func level(_ event: Event) -> LogLevel? { judge.heard(event, about: nil, at: Sample.start)?.level }
-        let tls = LastError(class: .tls, code: "TLS", message: "the key is not pinned")
         #expect(level(Sample.failed(1)) == .error)
         #expect(level(.storeError(.corrupt("page"))) == .fatal)
-        #expect(level(.retryScheduled(id: .text("a"), due: Sample.start, backoffMs: 1, error: tls)) == .fatal)
+        #expect(level(.upstreamDistrusted(detail: "the key is not pinned")) == .fatal)
         #expect(level(.paused(.tls)) == .fatal)
         #expect(level(.booksUnbalanced(gap: 1)) == .error)
         func alert(_ severity: Alert.Severity) -> Alert {
