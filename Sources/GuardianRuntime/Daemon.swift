@@ -25,6 +25,7 @@ public struct Daemon: Sendable {
     private let sinks: [any EventSink]
     private let metrics: ProductionMetrics?
     private let anomalies = AnomalyWatch()
+    private let telemetry: Telemetry
     private let stops = AsyncStream.makeStream(of: Void.self)
 
     /// Throws a ``SettingsError`` for what can be found wrong before anything is opened.
@@ -37,7 +38,8 @@ public struct Daemon: Sendable {
         api.metrics = metrics.map(assembly.pages)
         self.api = api
         try assembly.validate()
-        var sinks = sinks
+        telemetry = try Telemetry(settings)
+        var sinks = telemetry.sinks + sinks
         if let metrics { sinks.append(assembly.sink(metrics)) }
         self.sinks = sinks
     }
@@ -45,8 +47,15 @@ public struct Daemon: Sendable {
     /// Finishes what is on the wire, gives the rest back, and lets ``run(tell:)`` return.
     public func stop() { stops.continuation.yield() }
 
+    /// Makes the sidecar's log the one that every logger of this process writes to. Once in a process.
+    public func takeOverLoggers() { telemetry.takeOverLoggers() }
+
     /// Runs until ``stop()``; `tell` hears each change of state.
     public func run(tell: @escaping @Sendable (State) -> Void) async throws {
+        try await telemetry.during { try await serve(tell: tell) }
+    }
+
+    private func serve(tell: @escaping @Sendable (State) -> Void) async throws {
         let server = APIServer(configuration: api)
         let (ports, listening) = AsyncStream.makeStream(of: Int.self)
         let (engines, opened) = AsyncStream.makeStream(of: SyncEngine.self)
@@ -137,7 +146,7 @@ public struct Daemon: Sendable {
                 }
                 do {
                     let (engine, transport) = try await assembly.engine(
-                        store: store, sinks: sinks + [SuspicionSink(path: assembly.storePath), anomalies])
+                        store: store, sinks: sinks + [SuspicionSink(path: assembly.storePath), anomalies], telemetry: telemetry)
                     return (store, engine, transport)
                 } catch {
                     try store.close()
@@ -145,7 +154,10 @@ public struct Daemon: Sendable {
                 }
             } catch let error as StoreError {
                 server.refuse(error)
-                if error.name != told?.name { tell(.notReady(url: url, error)) }
+                if error.name != told?.name {
+                    tell(.notReady(url: url, error))
+                    for sink in sinks { sink.record(.storeError(error), about: nil, at: SystemClock().now.wall) }
+                }
                 told = error
             }
             try await Task.sleep(for: Self.retryEvery)

@@ -41,7 +41,9 @@ public struct Settings: Sendable {
     }
 
     /// The one list of keys.
-    static let keys: [Key] = [
+    static let keys = deliveryKeys + telemetryKeys
+
+    private static let deliveryKeys: [Key] = [
         Key(name: "data_dir", fallback: "./guardian-data", check: Check.any),
         Key(
             name: "store", fallback: "sqlite",
@@ -97,10 +99,6 @@ public struct Settings: Sendable {
         Key(name: "seal.key", fallback: "", check: Check.any, isSecret: true),
         Key(name: "admin.enabled", fallback: "false", check: Check.notYet("the console", unless: "false")),
         Key(name: "admin.token_file", fallback: "", check: Check.any),
-        Key(name: "sentry.dsn_file", fallback: "", check: Check.notYet("Sentry")),
-        Key(name: "sentry.environment", fallback: "production", check: Check.any),
-        Key(name: "log.format", fallback: "json", check: Check.notYet("another format than json", unless: "json")),
-        Key(name: "log.file", fallback: "", check: Check.notYet("logging to a file")),
         Key(name: "rollout.guard", fallback: "false", check: Check.oneOf(["true", "false"])),
         Key(name: "rollout.error_rate", fallback: "0.05", check: Check.share),
         Key(name: "rollout.window", fallback: "1m", check: Check.duration),
@@ -124,7 +122,6 @@ public struct Settings: Sendable {
         Key(name: "alerts.latency.for", fallback: "5m", check: Check.span),
         Key(name: "alerts.success_rate.threshold", fallback: "90", check: Check.number(0...100)),
         Key(name: "alerts.success_rate.for", fallback: "5m", check: Check.span),
-        Key(name: "log.level", fallback: "info", check: Check.oneOf(["debug", "info", "warning", "error", "fatal"])),
     ]
 
     public private(set) var values: [String: Value]

@@ -18,7 +18,7 @@ struct Guardian: AsyncParsableCommand {
         subcommands: [
             Serve.self, Demo.self, Enqueue.self, Status.self, List.self, Show.self, Explain.self, Retry.self, Resolve.self, Cancel.self,
             ClearFailed.self,
-            PauseDelivery.self, ResumeDelivery.self, Lock.self, RebuildIndex.self, Check.self, Events.self, Metrics.self, Doctor.self,
+            PauseDelivery.self, ResumeDelivery.self, Lock.self, RebuildIndex.self, Check.self, Events.self, Metrics.self, Logs.self, Doctor.self,
             Backend.self, Config.self, Generate.self, Migrate.self, LoadTestCommand.self, Compact.self, Backup.self, Restore.self,
             Archive.self, Simulate.self, Pins.self, Rekey.self,
         ])

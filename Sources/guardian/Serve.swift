@@ -27,7 +27,8 @@ struct Serve: AsyncParsableCommand {
         if Assembly(settings).seals { CoreDump.forbid() }
         for name in settings.secretVariables { Wipe.environment(name) }
         for warning in Assembly(settings).warnings { Terminal.complain(warning) }
-        let daemon = try Daemon(settings, sinks: [JSONLogSink(level: settings.text("log.level"))])
+        let daemon = try Daemon(settings)
+        daemon.takeOverLoggers()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { daemon.stop() }
