@@ -1,7 +1,7 @@
 public import GuardianCore
 import GuardianHTTP
 import GuardianSQLite
-import GuardianServer
+public import GuardianServer
 
 /// The sidecar: listens, opens the store however long that takes, then takes operations and delivers them until it is told to stop.
 ///
@@ -19,6 +19,10 @@ public struct Daemon: Sendable {
 
     private let assembly: Assembly
     private let api: APIServer.Configuration
+    /// The admin console; nil when it is off.
+    public let console: Console?
+    /// The console's token, made for this process because no file names one; to be shown to whoever has started it.
+    public let consoleToken: String?
     private let sinks: [any EventSink]
     private let stops = AsyncStream.makeStream(of: Void.self)
 
@@ -29,7 +33,10 @@ public struct Daemon: Sendable {
         api.freeBytes = assembly.freeBytes
         self.api = api
         try assembly.validate()
-        self.sinks = sinks
+        let made = try assembly.console()
+        console = made?.console
+        consoleToken = made?.token
+        self.sinks = sinks + [made?.console].compactMap(\.self)
     }
 
     /// Finishes what is on the wire, gives the rest back, and lets ``run(tell:)`` return.
@@ -37,7 +44,7 @@ public struct Daemon: Sendable {
 
     /// Runs until ``stop()``; `tell` hears each change of state.
     public func run(tell: @escaping @Sendable (State) -> Void) async throws {
-        let server = APIServer(configuration: api)
+        let server = APIServer(configuration: api, console: console)
         let (ports, listening) = AsyncStream.makeStream(of: Int.self)
         let (engines, opened) = AsyncStream.makeStream(of: SyncEngine.self)
         try await withThrowingTaskGroup(of: End.self) { group in
@@ -74,6 +81,7 @@ public struct Daemon: Sendable {
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await watchToken(engine) }
+                if let console { group.addTask { try await console.run(engine, store) } }
                 try await engine.run()
                 group.cancelAll()
             }

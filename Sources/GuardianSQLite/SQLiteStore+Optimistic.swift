@@ -145,7 +145,7 @@ extension SQLiteStore {
         let update = try transaction.statement(
             """
             UPDATE guardian_operation SET status = 2, head = 0, next = NULL, due_at = 0, next_retry_at = NULL, updated_at = coalesce(?2, updated_at),
-                error_class = ?3, error_code = ?4, error_status = ?5, error_message = ?6
+                error_class = ?3, error_code = ?4, error_status = ?5, error_message = ?6, error_shape = ?7
             WHERE seq = ?1
             """)
         for (seq, _) in waiting {
@@ -154,6 +154,7 @@ extension SQLiteStore {
             update.bind(1, seq)
             update.bind(2, now)
             bind(update, reason, from: 3)
+            update.bind(7, FailureShape(of: reason).id)
             try update.run()
             transaction.count { $0.failed += 1 }
         }

@@ -19,6 +19,8 @@ public final class SQLiteStore: Sendable {
         public var busyTimeoutMs: Int
         /// Connections that read at once; 2 by default.
         public var readers: Int
+        /// How long a page of a search looks for more before it ends as it is.
+        package var searchPatience = SearchRun.patience
         /// For the test that a store which is not durable refuses to start.
         package var synchronous = "FULL"
 
@@ -38,6 +40,10 @@ public final class SQLiteStore: Sendable {
     /// How far stale lines were swept.
     let sweptLines = Mutex(Int64.min)
     private let ordering: Mutex<Ordering>
+    /// What is known of blocks of rows, for searches.
+    let zones = Mutex(SearchZones())
+    /// How long a page of a search looks for more.
+    var searchPatience: Duration { configuration.searchPatience }
 
     var currentOrdering: Ordering { ordering.withLock { $0 } }
 

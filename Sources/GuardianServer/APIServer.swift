@@ -61,15 +61,19 @@ public final class APIServer: Sendable {
     public let configuration: Configuration
     private let backing: Mutex<Backing>
 
+    /// The admin console; nil for none.
+    public let console: Console?
+
     /// A server without a store yet; it answers 503 until ``serve(engine:store:)``.
-    public init(configuration: Configuration) {
+    public init(configuration: Configuration, console: Console? = nil) {
         self.configuration = configuration
+        self.console = console
         backing = Mutex(.missing(.unavailable("it is being opened")))
     }
 
     /// A server that answers from `store` at once.
-    public convenience init(engine: SyncEngine, store: any Store, configuration: Configuration) {
-        self.init(configuration: configuration)
+    public convenience init(engine: SyncEngine, store: any Store, configuration: Configuration, console: Console? = nil) {
+        self.init(configuration: configuration, console: console)
         serve(engine: engine, store: store)
     }
 
@@ -93,7 +97,7 @@ public final class APIServer: Sendable {
     public func run(onListening: @escaping @Sendable (Int) -> Void) async throws {
         var logger = Logger(label: "guardian.api")
         logger.logLevel = .critical
-        let router = Router()
+        let router = Router(context: ServerContext.self)
         router.add(middleware: Gate(configuration: configuration))
         router.get("healthz") { _, _ in "ok" }
         router.get("readyz") { [self] _, _ in try await api().ready() }
@@ -108,6 +112,7 @@ public final class APIServer: Sendable {
         router.get("v1/events") { [self] _, _ in try api().events() }
         router.post("v1/pause") { [self] _, _ in try await api().pause(true) }
         router.post("v1/resume") { [self] _, _ in try await api().pause(false) }
+        if let console { ConsoleRoutes(console: console, api: { [self] in try api() }).add(to: router) }
         let address: BindAddress
         if let path = configuration.socketPath {
             try await SocketFile.clear(path)

@@ -7,7 +7,7 @@ struct Gate<Context: RequestContext>: RouterMiddleware {
 
     func handle(_ request: Request, context: Context, next: (Request, Context) async throws -> Response) async throws -> Response {
         try checkSource(request)
-        if let token = configuration.token, request.uri.path != "/healthz", request.uri.path != "/readyz" {
+        if let token = configuration.token, !Endpoints.isOpen(request.uri.path) {
             let given = request.headers[.authorization] ?? ""
             guard given.prefix(7).lowercased() == "bearer ", Self.equal(String(given.dropFirst(7)), token) else {
                 throw Problem(.unauthorized, "unauthorized", "send the token as `Authorization: Bearer …`")
@@ -55,6 +55,9 @@ struct Gate<Context: RequestContext>: RouterMiddleware {
 
 /// Which methods each path takes: what a 405 says.
 enum Endpoints {
+    /// Paths that ask for no token of the API: probes, and the console, which has its own login.
+    static func isOpen(_ path: String) -> Bool { path == "/healthz" || path == "/readyz" || path == "/admin" || path.hasPrefix("/admin/") }
+
     static func methods(of path: String) -> [String] {
         switch path.split(separator: "/").map(String.init) {
         case ["healthz"], ["readyz"], ["v1", "status"], ["v1", "events"], ["v1", "explain"]: ["GET"]
