@@ -18,7 +18,7 @@ extension Assembly {
         guard settings.text("admin.enabled") == "true" else { return nil }
         let api = try api()
         let (tokens, made) = try adminTokens(isLoopback: api.isLoopback)
-        var configuration = ConsoleConfiguration(tokens: tokens, redactText: { $0 }, redactJSON: { Self.hidden($0) })
+        var configuration = ConsoleConfiguration(tokens: tokens)
         let lines = settings.lines.map { ConsoleSetting(key: $0.key, value: $0.value, source: $0.source) }
         configuration.settings = { lines }
         configuration.ordering = Ordering(rawValue: settings.text("ordering")) ?? .entity
@@ -44,16 +44,6 @@ extension Assembly {
         }
         do throws(AdminTokens.Defect) { return (try AdminTokens(file: content), nil) } catch {
             throw SettingsError("admin.token_file", "\(file): \(error)")
-        }
-    }
-
-    /// The shape of a value without its texts.
-    private static func hidden(_ value: JSONValue) -> JSONValue {
-        switch value {
-        case .string: "…"
-        case .array(let elements): .array(elements.map { hidden($0) })
-        case .object(let members): .object(members.map { .init($0.name, hidden($0.value)) })
-        case .null, .bool, .number: value
         }
     }
 }

@@ -189,7 +189,7 @@ import Testing
     @Test("the API's token and the console's login are two things")
     func apiToken() async throws {
         let file = "admin \(Visitor.tokens["admin"] ?? "")"
-        let console = ConsoleConfiguration(tokens: try AdminTokens(file: file), redactText: { $0 }, redactJSON: { $0 })
+        let console = ConsoleConfiguration(tokens: try AdminTokens(file: file))
         try await Sidecar.run(.init(port: 0, token: "api-token"), console: { _ in Console(console) }) { sidecar in
             #expect(try await sidecar.get("/admin/login").status == 200)
             try await sidecar.send(.GET, "/admin", fields: [("Authorization", "Bearer api-token")]).expectProblem(401)

@@ -224,16 +224,16 @@ import Testing
         let change: (inout ConsoleConfiguration) -> Void = { configuration in
             configuration.alerts = {
                 [
-                    ConsoleAlert(
-                        name: "success rate", severity: "high", message: "71 % < 90 %", action: "check error logs",
-                        since: .init(milliseconds: 0))
+                    Alert(
+                        name: "success_rate", severity: .high, state: .firing, value: 71, threshold: 90, since: .init(milliseconds: 0),
+                        condition: "success rate < 90 %", action: "check error logs")
                 ]
             }
             configuration.settings = { [ConsoleSetting(key: "upstream.url", value: "https://***@api.example", source: "file")] }
         }
         try await Visitor.enter("viewer", change: change) { visitor in
             let alerts = try await visitor.get("/admin/alerts").body
-            for word in ["success rate", "71 % &lt; 90 %", "check error logs", "firing"] { #expect(alerts.contains(word)) }
+            for word in ["success_rate", "success rate &lt; 90 %", "Now: 71", "check error logs", "firing"] { #expect(alerts.contains(word)) }
             try await eventually("the banner") { try await visitor.get("/admin").body.contains("class=\"banner\"") }
             #expect(try await visitor.get("/admin/configuration").body.contains("https://***@api.example"))
         }

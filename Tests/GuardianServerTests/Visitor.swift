@@ -30,12 +30,7 @@ struct Visitor: Sendable {
         change: (inout ConsoleConfiguration) -> Void = { _ in }, _ body: (Sidecar) async throws -> Void
     ) async throws {
         let file = tokens.map { "\($0.key) \($0.value) \($0.key)-name" }.joined(separator: "\n")
-        var configuration = ConsoleConfiguration(
-            tokens: try AdminTokens(file: file), redactText: { $0.replacing("secret@example.com", with: "[REDACTED_EMAIL]") },
-            redactJSON: { value in
-                let text = value.text.replacing("secret@example.com", with: "[REDACTED_EMAIL]")
-                do throws(JSONScanner.Defect) { return try JSONValue(parsing: text) } catch { return .null }
-            })
+        var configuration = ConsoleConfiguration(tokens: try AdminTokens(file: file))
         configuration.auditFile = auditFile
         change(&configuration)
         let made = configuration

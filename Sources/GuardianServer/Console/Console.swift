@@ -41,15 +41,17 @@ public final class Console: EventSink {
         jobs = BulkJobs(clock: clock)
         audit = AuditLog(path: configuration.auditFile)
         views = ConsoleViews()
-        journal = EventJournal(redact: configuration.redactJSON)
+        journal = EventJournal(redactor: configuration.redactor)
     }
 
-    public func record(_ event: Event, at time: Timestamp) {
+    public func record(_ event: Event, at time: Timestamp) { record(event, about: nil, at: time) }
+
+    public func record(_ event: Event, about subject: Event.Subject?, at time: Timestamp) {
         memory.withLock { memory in
             memory.history.record(event, at: time)
             memory.trail.record(event, at: time)
         }
-        journal.record(event, at: time)
+        journal.record(event, about: subject, at: time)
     }
 
     var logs: any ConsoleLogs { configuration.logs ?? journal }

@@ -1,25 +1,5 @@
 public import GuardianCore
-
-/// An alert, as the console shows it: one for each cause.
-public struct ConsoleAlert: Sendable, Equatable {
-    public var name: String
-    /// critical, high, medium or low.
-    public var severity: String
-    /// What was measured, and the threshold.
-    public var message: String
-    /// What to do.
-    public var action: String
-    /// Since when it fires; nil for one that is quiet.
-    public var since: Timestamp?
-
-    public init(name: String, severity: String, message: String, action: String, since: Timestamp?) {
-        self.name = name
-        self.severity = severity
-        self.message = message
-        self.action = action
-        self.since = since
-    }
-}
+public import GuardianPrivacy
 
 /// One setting in force.
 public struct ConsoleSetting: Sendable, Equatable {
@@ -40,13 +20,12 @@ public struct ConsoleSetting: Sendable, Equatable {
 public struct ConsoleConfiguration: Sendable {
     /// Who may log in.
     public var tokens: AdminTokens
-    /// Takes what is personal or secret out of a text, and out of a JSON value. Everything that is shown goes through one of them.
-    public var redactText: @Sendable (String) -> String
-    public var redactJSON: @Sendable (JSONValue) -> JSONValue
+    /// Takes out what is personal or secret. Everything that is shown goes through it.
+    public var redactor: Redactor
     /// The configuration in force, masked.
     public var settings: @Sendable () -> [ConsoleSetting] = { [] }
     /// Every alert that is known, firing or not.
-    public var alerts: @Sendable () -> [ConsoleAlert] = { [] }
+    public var alerts: @Sendable () -> [Alert] = { [] }
     /// Where the log can be searched; nil for what the process has told lately.
     public var logs: (any ConsoleLogs)?
     /// How `rebuild index` lines operations up.
@@ -63,11 +42,8 @@ public struct ConsoleConfiguration: Sendable {
     /// Bulk work: operations a second, unless the person says otherwise.
     public var bulkRate = 50.0
 
-    public init(
-        tokens: AdminTokens, redactText: @escaping @Sendable (String) -> String, redactJSON: @escaping @Sendable (JSONValue) -> JSONValue
-    ) {
+    public init(tokens: AdminTokens, redactor: Redactor = .standard) {
         self.tokens = tokens
-        self.redactText = redactText
-        self.redactJSON = redactJSON
+        self.redactor = redactor
     }
 }

@@ -1,4 +1,5 @@
 import GuardianCore
+import GuardianPrivacy
 import Synchronization
 
 /// The log of a process that writes none to a file: what its engine has told lately, in memory.
@@ -14,16 +15,17 @@ final class EventJournal: ConsoleLogs {
     }
 
     private let state = Mutex(State())
-    private let redact: @Sendable (JSONValue) -> JSONValue
+    private let redactor: Redactor
 
-    init(redact: @escaping @Sendable (JSONValue) -> JSONValue) { self.redact = redact }
+    init(redactor: Redactor) { self.redactor = redactor }
 
-    func record(_ event: Event, at time: Timestamp) {
+    func record(_ event: Event, about subject: Event.Subject?, at time: Timestamp) {
         let level = Self.level(of: event)
         guard level != "debug" else { return }
-        let fields = redact(.object(event.facts.map { JSONValue.Member($0.0, $0.1) }))
+        let fields = redactor.redact(.object(event.facts.map { JSONValue.Member($0.0, $0.1) }))
         let line = ConsoleLogLine(
-            at: time, level: level, message: event.name, errorClass: fields["error"]?["class"]?.string, fields: fields)
+            at: time, level: level, message: event.name, traceID: subject?.traceID.description,
+            operationType: subject?.operationType, errorClass: fields["error"]?["class"]?.string, fields: fields)
         state.withLock { state in
             if state.lines.count < Self.most { state.lines.append(line) } else { state.lines[state.next] = line }
             state.next = (state.next + 1) % Self.most
@@ -51,7 +53,7 @@ final class EventJournal: ConsoleLogs {
     private static func level(of event: Event) -> String {
         switch event {
         case .enqueued, .claimed, .processed, .coalesced, .cancelledOut: "debug"
-        case .failed, .stalled, .booksUnbalanced, .storeError: "error"
+        case .failed, .stalled, .booksUnbalanced, .storeError, .alertFired: "error"
         case .retryScheduled, .plagueHeld, .originHeld, .breakerOpened, .lockTakenOver, .lockLost, .clockStepped, .conflict, .expired,
             .rolledBack, .endingNotTaken:
             "warning"

@@ -13,11 +13,11 @@ struct Pulse: Sendable {
     var explanation: QueueExplanation?
     /// When the two above were counted: they cost a walk of the index.
     var countedAt: Timestamp?
-    var alerts: [ConsoleAlert] = []
+    var alerts: [Alert] = []
     /// Why the store did not answer; the rest is then what was known before.
     var trouble: String?
 
-    var firing: [ConsoleAlert] { alerts.filter { $0.since != nil } }
+    var firing: [Alert] { alerts.filter { $0.state == .firing } }
 }
 
 extension Pulse {
@@ -53,8 +53,9 @@ extension Pulse {
         case .closed: break
         }
         if lock == nil { warnings.append("Nobody delivers: no processor holds the lock.") }
-        for alert in firing where alert.severity == "critical" || alert.severity == "high" {
-            warnings.append("\(alert.name): \(alert.message). \(alert.action).")
+        for alert in firing.sorted(by: { $0.severity > $1.severity }) where alert.severity >= .high {
+            let value = alert.value.map { " (now \(Alert.short($0)))" } ?? ""
+            warnings.append("\(alert.condition)\(value): \(alert.action).")
         }
         return warnings
     }

@@ -79,13 +79,16 @@ extension ConsolePages {
     }
 
     func alerts() -> Page {
-        let known = console.configuration.alerts().sorted { ($0.since == nil ? 1 : 0, $0.name) < ($1.since == nil ? 1 : 0, $1.name) }
+        let order: [Alert.State] = [.firing, .pending, .quiet]
+        let known = console.configuration.alerts().sorted {
+            (order.firstIndex(of: $0.state) ?? 0, $1.severity, $0.name) < (order.firstIndex(of: $1.state) ?? 0, $0.severity, $1.name)
+        }
         let data: [String: Any] = [
             "alerts": known.map { alert -> [String: Any] in
                 var data: [String: Any] = [
-                    "name": alert.name, "severity": alert.severity, "message": redact(alert.message), "action": alert.action,
-                    "state": alert.since == nil ? "quiet" : "firing",
-                    "tone": alert.since == nil ? "good" : alert.severity == "medium" ? "warning" : "bad",
+                    "name": alert.name, "severity": alert.severity.rawValue, "action": alert.action, "state": alert.state.rawValue,
+                    "message": "Fires at \(alert.condition). Now: \(alert.value.map { Alert.short($0) } ?? "too little traffic to say").",
+                    "tone": alert.state == .quiet ? "good" : alert.state == .pending || alert.severity == .medium ? "warning" : "bad",
                 ]
                 if let since = alert.since { data["since"] = Show.time(since) }
                 return data

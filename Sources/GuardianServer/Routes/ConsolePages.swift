@@ -1,4 +1,5 @@
 import GuardianCore
+import GuardianPrivacy
 import HTTPTypes
 import Hummingbird
 import NIOCore
@@ -90,8 +91,8 @@ struct ConsolePages: Sendable {
         return path
     }
 
-    func redact(_ text: String) -> String { console.configuration.redactText(text) }
-    func redact(_ json: JSONValue) -> JSONValue { console.configuration.redactJSON(json) }
+    func redact(_ text: String) -> String { console.configuration.redactor.redact(text) }
+    func redact(_ json: JSONValue) -> JSONValue { console.configuration.redactor.redact(json) }
 
     /// Writes down that somebody asks for something, and throws when that can't be written: nothing is done then.
     func ask(_ visit: Visit, _ action: String, count: Int64? = nil, _ detail: String = "") throws {
