@@ -108,6 +108,7 @@ let package = Package(
             name: "guardian",
             dependencies: [
                 "GuardianRuntime", "GuardianServer", "GuardianBackend", "GuardianLoad", "GuardianCore", "GuardianSQLite", "GuardianHTTP",
+                "GuardianPrivacy",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"), httpClient,
             ] + lifecycle + nio,
             swiftSettings: settings),

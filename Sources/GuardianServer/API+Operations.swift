@@ -18,17 +18,25 @@ extension API {
         guard let text = String(validating: body.readableBytesView, as: UTF8.self) else {
             throw Problem(SyncError.validation(field: "body", constraint: "is not valid UTF-8"))
         }
+        let key = try RepeatGuard.key(request.headers[Self.idempotencyKey])
+        if let key { try repeats.check(key, body: text.utf8) }
+        func named(_ operation: NewOperation, _ place: Int) -> NewOperation {
+            guard let key, operation.id == nil else { return operation }
+            var operation = operation
+            operation.id = RepeatGuard.id(key, place)
+            return operation
+        }
         do throws(SyncError) {
             let json: JSONValue
             do throws(JSONScanner.Defect) { json = try JSONValue(parsing: text) } catch {
                 throw .validation(field: "body", constraint: "\(error.constraint) (at byte \(error.offset))")
             }
             guard let elements = json.elements else {
-                return Self.json(.accepted, try await engine.enqueue(try NewOperation(json: json)).json)
+                return Self.json(.accepted, try await engine.enqueue(named(try NewOperation(json: json), 0)).json)
             }
             var operations: [NewOperation] = []
             for (index, element) in elements.enumerated() {
-                do throws(SyncError) { operations.append(try NewOperation(json: element)) } catch {
+                do throws(SyncError) { operations.append(named(try NewOperation(json: element), index)) } catch {
                     guard case .validation(let field, let constraint) = error else { throw error }
                     throw .validation(field: "operations[\(index)].\(field)", constraint: constraint)
                 }
@@ -48,9 +56,11 @@ extension API {
         Problem(.contentTooLarge, "body too large", "the body is larger than \(configuration.bodyLimit) bytes; send it in parts")
     }
 
+    static let idempotencyKey = HTTPField.Name("Idempotency-Key") ?? .contentLocation
+
     /// Enqueues line by line as the body comes in; stops at the first bad line and keeps those before it.
     private func enqueueLines(_ request: Request) async throws -> Response {
-        var intake = LineIntake(engine: engine)
+        var intake = LineIntake(engine: engine, key: try RepeatGuard.key(request.headers[Self.idempotencyKey]))
         var size = 0
         for try await part in request.body {
             size += part.readableBytes

@@ -104,10 +104,11 @@ public final class APIServer: Sendable {
         router.get("v1/status") { [self] _, _ in try await api().status() }
         router.post("v1/operations") { [self] request, _ in try await api().enqueue(request) }
         router.get("v1/operations") { [self] request, _ in try await api().list(request) }
-        router.get("v1/operations/:id") { [self] _, context in try await api().show(try API.id(context)) }
-        router.delete("v1/operations/:id") { [self] _, context in try await api().cancel(try API.id(context)) }
-        router.post("v1/operations/:id/retry") { [self] _, context in try await api().retry(try API.id(context)) }
+        router.get("v1/operations/:id") { [self] request, context in try await api().show(try API.id(context), request) }
+        router.delete("v1/operations/:id") { [self] request, context in try await api().cancel(try API.id(context), request) }
+        router.post("v1/operations/:id/retry") { [self] request, context in try await api().retry(try API.id(context), request) }
         router.get("v1/operations/:id/explain") { [self] _, context in try await api().explain(try API.id(context)) }
+        router.get("openapi.json") { request, _ in API.openAPI(request) }
         router.get("v1/explain") { [self] _, _ in try await api().explainQueue() }
         router.get("v1/events") { [self] _, _ in try api().events() }
         router.post("v1/pause") { [self] _, _ in try await api().pause(true) }

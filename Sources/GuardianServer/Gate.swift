@@ -55,12 +55,16 @@ struct Gate<Context: RequestContext>: RouterMiddleware {
 
 /// Which methods each path takes: what a 405 says.
 enum Endpoints {
-    /// Paths that ask for no token of the API: probes, and the console, which has its own login.
-    static func isOpen(_ path: String) -> Bool { path == "/healthz" || path == "/readyz" || path == "/admin" || path.hasPrefix("/admin/") }
+    /// Paths that ask for no token of the API: probes, its description, and the console, which has its own login.
+    static func isOpen(_ path: String) -> Bool {
+        ["/healthz", "/readyz", "/openapi.json", "/admin"].contains(path) || path.hasPrefix("/admin/")
+    }
 
     static func methods(of path: String) -> [String] {
         switch path.split(separator: "/").map(String.init) {
-        case ["healthz"], ["readyz"], ["v1", "status"], ["v1", "events"], ["v1", "explain"]: ["GET"]
+        case ["healthz"], ["readyz"], ["v1", "status"], ["v1", "events"], ["v1", "explain"],
+            ["openapi.json"]:
+            ["GET"]
         case ["v1", "operations"]: ["GET", "POST"]
         case ["v1", "pause"], ["v1", "resume"]: ["POST"]
         case let parts where parts.count == 3 && parts.starts(with: ["v1", "operations"]): ["DELETE", "GET"]

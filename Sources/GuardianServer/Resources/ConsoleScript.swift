@@ -73,6 +73,12 @@ enum ConsoleScript {
           element.innerHTML = html;
           showTimes(element);
         }
+        // A server that is back may have ended the session: then the page leads to the login.
+        async function comeBack() {
+          let answer = null;
+          try { answer = await fetch('/admin/session'); } catch { /* still away */ }
+          if (answer?.status === 401) location.reload(); else connect();
+        }
         function connect() {
           source?.close();
           source = new EventSource('/admin/live?of=' + encodeURIComponent(location.pathname + location.search));
@@ -83,7 +89,6 @@ enum ConsoleScript {
           source.addEventListener('beat', () => {
             wait = 1000;
             if (connection.classList.contains('lost')) connection.textContent = 'Connected again';
-            else if (connection.className === '') connection.textContent = '';
             connection.className = 'connection live';
             document.documentElement.dataset.connected = 'yes';
           });
@@ -93,7 +98,7 @@ enum ConsoleScript {
             lost();
             source.close();
             clearTimeout(retryTimer);
-            retryTimer = setTimeout(connect, wait);
+            retryTimer = setTimeout(comeBack, wait);
             wait = Math.min(wait * 2, 10000);
           };
         }

@@ -27,6 +27,11 @@ struct ConsoleRoutes: Sendable {
             try ConsolePages.checkOrigin(request)
             return try await login.logIn(request, context)
         }
+        group.get("session") { request, context in
+            let pages = try pages()
+            _ = try pages.look(request, context, keepsAlive: false)
+            return Response(status: .noContent)
+        }
         group.post("logout") { request, context in
             let pages = try pages()
             return login.leave(try await pages.act(request, context, role: .viewer))

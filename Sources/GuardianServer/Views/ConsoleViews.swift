@@ -41,6 +41,11 @@ struct ConsoleViews: Sendable {
     /// Changes with them, so that a browser may keep each as long as it likes.
     static let assetVersion: String = {
         let all = assets.sorted { $0.key < $1.key }.map(\.value.body).joined()
-        return SHA256.hash(data: Array(all.utf8)).prefix(6).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+        return digest(of: all)
     }()
+
+    /// 12 hexadecimal digits that stand for a text.
+    static func digest(of text: String) -> String {
+        SHA256.hash(data: Array(text.utf8)).prefix(6).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+    }
 }

@@ -80,17 +80,17 @@ extension Templates {
     private static let cards = #"""
         <div class="actions">
         <article class="action orange"><h3>Force release lock</h3><p>Fences off whoever delivers. Requests that it has on the wire may be sent again, with the same key.</p>
-        <p class="needs">admin · typed confirmation</p><a class="button orange" data-dialog href="/admin/actions/force-release-lock">Force release lock</a></article>
+        <p class="needs">needs the role admin · typed confirmation</p>{{#isAdmin}}<a class="button orange" data-dialog href="/admin/actions/force-release-lock">Force release lock</a>{{/isAdmin}}</article>
         <article class="action blue"><h3>Rebuild index</h3><p>Computes lines and heads anew from the operations. Nothing is lost; writers wait while it runs.</p>
-        <p class="needs">admin</p><a class="button blue" data-dialog href="/admin/actions/rebuild-index">Rebuild index</a></article>
+        <p class="needs">needs the role admin</p>{{#isAdmin}}<a class="button blue" data-dialog href="/admin/actions/rebuild-index">Rebuild index</a>{{/isAdmin}}</article>
         <article class="action green"><h3>Export operations</h3><p>Downloads what is stored, redacted. It may still say much about people: keep it safe.</p>
-        <p class="needs">operator</p><a class="button green" data-dialog href="/admin/actions/export">Export operations</a></article>
+        <p class="needs">needs the role operator</p>{{#isOperator}}<a class="button green" data-dialog href="/admin/actions/export">Export operations</a>{{/isOperator}}</article>
         <article class="action red"><h3>Clear failed</h3><p>Removes every failed operation for good. Their changes will never reach the upstream.</p>
-        <p class="needs">admin · typed confirmation</p><a class="button red" data-dialog href="/admin/actions/clear-failed">Clear failed</a></article>
+        <p class="needs">needs the role admin · typed confirmation</p>{{#isAdmin}}<a class="button red" data-dialog href="/admin/actions/clear-failed">Clear failed</a>{{/isAdmin}}</article>
         <article class="action purple"><h3>Retry all failed</h3><p>Puts failed operations back at their old place, paced. What failed for a reason that still holds fails again.</p>
-        <p class="needs">operator</p><a class="button purple" data-dialog href="/admin/actions/retry-all-failed">Retry all failed</a></article>
+        <p class="needs">needs the role operator</p>{{#isOperator}}<a class="button purple" data-dialog href="/admin/actions/retry-all-failed">Retry all failed</a>{{/isOperator}}</article>
         <article class="action teal"><h3>View logs</h3><p>Looks, and changes nothing. Redacted.</p>
-        <p class="needs">viewer</p><a class="button teal" href="/admin/logs">View logs</a></article>
+        <p class="needs">open to every role</p><a class="button teal" href="/admin/logs">View logs</a></article>
         </div>
         """#
 }
