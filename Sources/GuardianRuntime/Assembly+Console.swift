@@ -15,6 +15,10 @@ extension Assembly {
     /// Throws a ``SettingsError`` for a token file that is missing, wrong, or readable by others, and for an address beyond this machine
     /// without such a file.
     public func console() throws -> (console: Console, token: String?)? {
+        try consoleConfiguration().map { (Console($0.configuration), $0.token) }
+    }
+
+    func consoleConfiguration() throws -> (configuration: ConsoleConfiguration, token: String?)? {
         guard settings.text("admin.enabled") == "true" else { return nil }
         let api = try api()
         let (tokens, made) = try adminTokens(isLoopback: api.isLoopback)
@@ -26,7 +30,7 @@ extension Assembly {
         configuration.upstream = settings.lines.first { $0.key == "upstream.url" }?.value ?? ""
         configuration.version = BuildInfo.version
         configuration.lockStaleAfterMs = settings.milliseconds("lock.stale_after")
-        return (Console(configuration), made)
+        return (configuration, made)
     }
 
     private func adminTokens(isLoopback: Bool) throws -> (AdminTokens, made: String?) {

@@ -22,6 +22,7 @@ public struct Assembly: Sendable {
         _ = try processorConfiguration()
         _ = try HTTPTransport.check(transportConfiguration(deviceID: ""))
         _ = try tokens()
+        _ = try consoleConfiguration()
     }
 
     public func engine(store: SQLiteStore, sinks: [any EventSink] = []) async throws -> (SyncEngine, HTTPTransport) {

@@ -15,7 +15,7 @@ extension ConsolePages {
         guard let kind = visit.query("kind").flatMap(BulkJob.Kind.init(rawValue:)) else {
             throw Problem(SyncError.validation(field: "kind", constraint: "must be retry or cancel"))
         }
-        var search = try bulkSearch(visit.request.uri.queryParameters.map { ($0.key, $0.value) }, kind)
+        var search = try bulkSearch(visit.fields.pairs.map { (key: Substring($0.name), value: Substring($0.value)) }, kind)
         search.through = try await ask { () async throws(StoreError) in try await store.newestSeq() }
         let isRetry = kind == .retry
         var data = try await affected(search, noun: isRetry ? "failed operations are put back" : "operations are taken out of the queue")
@@ -65,7 +65,7 @@ extension ConsolePages {
         guard let kind = visit.form["kind"].flatMap(BulkJob.Kind.init(rawValue:)) else {
             throw Problem(SyncError.validation(field: "kind", constraint: "must be retry or cancel"))
         }
-        let search = try bulkSearch(visit.form.pairs.map { (Substring($0.name), Substring($0.value)) }, kind)
+        let search = try bulkSearch(visit.form.pairs.map { (key: Substring($0.name), value: Substring($0.value)) }, kind)
         guard search.through != nil else {
             throw Problem(SyncError.validation(field: "through", constraint: "must say where the set ends"))
         }

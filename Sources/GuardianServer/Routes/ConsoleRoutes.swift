@@ -17,6 +17,7 @@ struct ConsoleRoutes: Sendable {
         addDoors(group)
         addPages(group)
         addActions(group)
+        group.get("**") { _, _ -> Response in throw Problem(.notFound, "not found", "there is nothing at this path") }
     }
 
     private func addDoors(_ group: RouterGroup<ServerContext>) {

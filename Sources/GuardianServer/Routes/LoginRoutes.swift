@@ -9,7 +9,7 @@ struct LoginRoutes: Sendable {
     func form(_ request: Request, message: String? = nil, status: HTTPResponse.Status = .ok) -> Response {
         var data: [String: Any] = [
             "assets": ConsoleViews.assetVersion,
-            "next": ConsolePages.back(request.uri.queryParameters["next"].map { String($0) }, or: "/admin"),
+            "next": ConsolePages.back(FormFields(request.uri.query ?? "")["next"], or: "/admin"),
         ]
         if let message { data["message"] = message }
         return ConsolePages.html(console.views.render("login", data), status: status)

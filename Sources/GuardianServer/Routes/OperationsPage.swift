@@ -4,8 +4,8 @@ import Hummingbird
 extension ConsolePages {
     /// The filters of a visit's URL, newest first unless it says otherwise, with where the search box really leads.
     func search(_ visit: Visit) throws -> OperationSearch {
-        let pairs = visit.request.uri.queryParameters.map { ($0.key, $0.value) }
-        var query = try SearchQuery([(Substring("order"), Substring("desc"))] + pairs, ignoresEmpty: true)
+        let pairs = visit.fields.pairs.map { (key: Substring($0.name), value: Substring($0.value)) }
+        var query = try SearchQuery([(key: Substring("order"), value: Substring("desc"))] + pairs, ignoresEmpty: true)
         if visit.query("limit") == nil { query.search.limit = 50 }
         return query.search
     }

@@ -12,9 +12,12 @@ struct Visit {
     /// Fields of a posted form; empty for a look.
     var form = FormFields("")
 
+    /// The URL's query, as a browser writes the fields of a form into it.
+    var fields: FormFields { FormFields(request.uri.query ?? "") }
+
     /// A parameter of the URL that is there and not empty.
     func query(_ name: String) -> String? {
-        request.uri.queryParameters[name[...]].map { String($0) }.flatMap { $0.isEmpty ? nil : $0 }
+        fields[name].flatMap { $0.isEmpty ? nil : $0 }
     }
 
     func may(_ role: AdminRole) -> Bool { session.role >= role }
