@@ -16,9 +16,10 @@ run: setup ## build guardian and run the demo on loopback; DEMO_SECONDS=30 ends 
 	$(SWIFT_BUILD) --product guardian
 	.build/release/guardian demo
 
-test: setup ## build and run every test
+test: setup ## build and run every test, the console in a browser too
 	$(SWIFT_BUILD) --build-tests
 	swift test -c release --skip-build
+	scripts/console-tests.sh
 
 bench: setup .build/baseline ## print each speed as a ratio to bare C over the same SQLite
 	$(SWIFT_BUILD) --product guardian

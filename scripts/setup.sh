@@ -25,6 +25,8 @@ command_from openssl openssl
 command_from faketime faketime
 command_from prometheus prometheus
 command_from amtool prometheus-alertmanager
+command_from chromium chromium
+python3 -c "import venv, ensurepip" 2>/dev/null || missing+=(python3-venv)
 header_from stdio.h libc6-dev
 header_from sqlite3.h libsqlite3-dev
 header_from zlib.h zlib1g-dev

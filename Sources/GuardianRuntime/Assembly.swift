@@ -38,6 +38,7 @@ public struct Assembly: Sendable {
         let transport = try transportConfiguration(deviceID: "")
         do throws(HTTPConfigurationError) { try HTTPTransport.check(transport) } catch { throw SettingsError(error.key, error.message) }
         _ = try tokens()
+        _ = try consoleConfiguration()
     }
 
     /// `telemetry` sees what goes over the wire; its sinks are among `sinks` or not, as the caller likes.

@@ -1,7 +1,7 @@
 public import GuardianCore
 import GuardianHTTP
 public import GuardianSQLite
-import GuardianServer
+public import GuardianServer
 import GuardianTelemetry
 
 /// The sidecar: listens, opens the store however long that takes, then takes operations and delivers them until it is told to stop.
@@ -22,6 +22,10 @@ public struct Daemon: Sendable {
 
     private let assembly: Assembly
     private let api: APIServer.Configuration
+    /// The admin console; nil when it is off.
+    public let console: Console?
+    /// The console's token, made for this process because no file names one; to be shown to whoever has started it.
+    public let consoleToken: String?
     private let sinks: [any EventSink]
     private let metrics: ProductionMetrics?
     private let anomalies = AnomalyWatch()
@@ -39,8 +43,12 @@ public struct Daemon: Sendable {
         self.api = api
         try assembly.validate()
         telemetry = try Telemetry(settings)
+        let made = try assembly.console()
+        console = made?.console
+        consoleToken = made?.token
         var sinks = telemetry.sinks + sinks
         if let metrics { sinks.append(assembly.sink(metrics)) }
+        if let console { sinks.append(console) }
         self.sinks = sinks
     }
 
@@ -56,7 +64,7 @@ public struct Daemon: Sendable {
     }
 
     private func serve(tell: @escaping @Sendable (State) -> Void) async throws {
-        let server = APIServer(configuration: api)
+        let server = APIServer(configuration: api, console: console)
         let (ports, listening) = AsyncStream.makeStream(of: Int.self)
         let (engines, opened) = AsyncStream.makeStream(of: SyncEngine.self)
         try await withThrowingTaskGroup(of: End.self) { group in
@@ -101,6 +109,7 @@ public struct Daemon: Sendable {
                 }
                 group.addTask { await anomalies.run(engine: engine) }
                 group.addTask { await checkTrust() }
+                if let console { group.addTask { try await console.run(engine, store) } }
                 try await engine.run()
                 group.cancelAll()
             }

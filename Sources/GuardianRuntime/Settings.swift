@@ -97,7 +97,7 @@ public struct Settings: Sendable {
         Key(name: "disk.low_priority", fallback: "0", check: Check.integer(-100...100)),
         Key(name: "seal.key_file", fallback: "", check: Check.any),
         Key(name: "seal.key", fallback: "", check: Check.any, isSecret: true),
-        Key(name: "admin.enabled", fallback: "false", check: Check.notYet("the console", unless: "false")),
+        Key(name: "admin.enabled", fallback: "false", check: Check.oneOf(["true", "false"])),
         Key(name: "admin.token_file", fallback: "", check: Check.any),
         Key(name: "rollout.guard", fallback: "false", check: Check.oneOf(["true", "false"])),
         Key(name: "rollout.error_rate", fallback: "0.05", check: Check.share),

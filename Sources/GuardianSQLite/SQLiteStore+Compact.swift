@@ -36,13 +36,13 @@ extension SQLiteStore {
     public func archiveFailed(
         before: Timestamp, limit: Int = 500, keep: ([GuardianCore.Operation]) throws -> Void
     ) async throws -> Int {
-        let old = try await read { db in
+        let old = try await read { [vault] db in
             let find = try RawStatement(
                 db,
                 "SELECT \(OperationRow.columns) FROM guardian_operation WHERE status = 2 AND updated_at < ?1 ORDER BY seq LIMIT \(limit)")
             find.bind(1, before as Timestamp?)
             var found: [GuardianCore.Operation] = []
-            while try find.step() { found.append(try OperationRow.read(find)) }
+            while try find.step() { found.append(try OperationRow.read(find, vault)) }
             return found
         }
         guard !old.isEmpty else { return 0 }

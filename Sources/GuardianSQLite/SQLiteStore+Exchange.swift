@@ -63,7 +63,7 @@ extension SQLiteStore {
                 """
                 UPDATE guardian_operation SET status = 2, head = 0, claim_epoch = NULL, due_at = 0, next_retry_at = NULL, tries = tries + 1,
                     attempt_count = attempt_count + 1, updated_at = ?3, error_class = ?4, error_code = ?5, error_status = ?6,
-                    error_message = ?7, server_state = ?8, server_etag = ?9, server_gone = ?10
+                    error_message = ?7, server_state = ?8, server_etag = ?9, server_gone = ?10, error_shape = ?11
                 WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2
                 RETURNING next, txn_token, tries, operation_type, entity_type
                 """)
@@ -72,6 +72,7 @@ extension SQLiteStore {
             update.bind(8, try transaction.stored(settlement.server?.state, SealedKind.conflictState.at(seq)))
             update.bind(9, settlement.server?.etag)
             update.bind(10, settlement.server.map { $0.isGone ? 1 : 0 })
+            update.bind(11, FailureShape(of: error).id)
             if let server = settlement.server { try EntityTable.save(server, ofOperation: seq, now, transaction) }
             guard try update.step() else { return false }
             let next = update.optionalInt(0)
@@ -364,12 +365,13 @@ extension SQLiteStore {
         let update = try transaction.statement(
             """
             UPDATE guardian_operation SET status = 2, head = 0, next = NULL, due_at = 0, next_retry_at = NULL, updated_at = ?2, error_class = ?3,
-                error_code = ?4, error_status = ?5, error_message = ?6
+                error_code = ?4, error_status = ?5, error_message = ?6, error_shape = ?7
             WHERE seq = ?1
             """)
         update.bind(1, operation.seq)
         update.bind(2, now)
         try bind(update, .crashSuspect, of: operation.seq, from: 3, transaction)
+        update.bind(7, FailureShape(of: .crashSuspect).id)
         try update.run()
         transaction.count { $0.failed += 1 }
         try transaction.tally(.failed, .other(.crashSuspect))

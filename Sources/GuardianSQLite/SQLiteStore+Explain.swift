@@ -111,19 +111,23 @@ extension SQLiteStore {
             db, vault, "guardian_operation INDEXED BY guardian_operation_failed_line WHERE status = 2 AND line = ?1 ORDER BY seq", line,
             limit)
         // Back along its own line, which has the youngest at its end.
-        let standing = """
-            guardian_operation WHERE seq IN (
-                WITH RECURSIVE back(seq, previous, head) AS (
-                    SELECT o.seq, o.previous, o.head FROM guardian_line l JOIN guardian_operation o ON o.seq = l.last WHERE l.line = ?1 AND o.status < 2
-                    UNION ALL
-                    SELECT o.seq, o.previous, o.head FROM back JOIN guardian_operation o ON o.seq = back.previous WHERE back.head = 0
-                )
-                SELECT seq FROM back LIMIT \(limit))
-            """
-        found += try rows(db, vault, standing, line, limit)
+        found += try rows(db, vault, standing(limit), line, limit)
         var seen: Set<Int64> = []
         let own = found.filter { $0.entity == entity && seen.insert($0.seq).inserted }
         return Array(own.sorted { $0.seq < $1.seq }.prefix(limit))
+    }
+
+    /// The rows of line `?1`, from its end back.
+    static func standing(_ limit: Int) -> String {
+        """
+        guardian_operation WHERE seq IN (
+            WITH RECURSIVE back(seq, previous, head) AS (
+                SELECT o.seq, o.previous, o.head FROM guardian_line l JOIN guardian_operation o ON o.seq = l.last WHERE l.line = ?1 AND o.status < 2
+                UNION ALL
+                SELECT o.seq, o.previous, o.head FROM back JOIN guardian_operation o ON o.seq = back.previous WHERE back.head = 0
+            )
+            SELECT seq FROM back LIMIT \(limit))
+        """
     }
 
     public func unsent(for principal: String, afterSeq: Int64, limit: Int) async throws(StoreError) -> [GuardianCore.Operation] {
@@ -143,8 +147,7 @@ extension SQLiteStore {
         }
     }
 
-    private static func rows(_ db: Database, _ vault: Vault, _ from: String, _ line: Int64, _ limit: Int) throws -> [GuardianCore.Operation]
-    {
+    static func rows(_ db: Database, _ vault: Vault, _ from: String, _ line: Int64, _ limit: Int) throws -> [GuardianCore.Operation] {
         let find = try RawStatement(db, "SELECT \(OperationRow.columns) FROM \(from) LIMIT ?2")
         find.bind(1, line)
         find.bind(2, limit)

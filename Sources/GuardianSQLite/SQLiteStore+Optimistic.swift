@@ -144,7 +144,7 @@ extension SQLiteStore {
         let update = try transaction.statement(
             """
             UPDATE guardian_operation SET status = 2, head = 0, next = NULL, due_at = 0, next_retry_at = NULL, updated_at = coalesce(?2, updated_at),
-                error_class = ?3, error_code = ?4, error_status = ?5, error_message = ?6
+                error_class = ?3, error_code = ?4, error_status = ?5, error_message = ?6, error_shape = ?7
             WHERE seq = ?1
             """)
         for (seq, _) in waiting {
@@ -153,6 +153,7 @@ extension SQLiteStore {
             update.bind(1, seq)
             update.bind(2, now)
             try bind(update, reason, of: seq, from: 3, transaction)
+            update.bind(7, FailureShape(of: reason).id)
             try update.run()
             transaction.count { $0.failed += 1 }
             try transaction.tally(.failed, .other(reason.class))

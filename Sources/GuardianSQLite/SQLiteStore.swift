@@ -25,6 +25,8 @@ public final class SQLiteStore: Sendable {
         public var sealing: (any SealKeySource)?
         /// What room is kept on the volume.
         public var disk = DiskPolicy()
+        /// How long a page of a search looks for more before it ends as it is.
+        package var searchPatience = SearchRun.patience
         /// For the test that a store which is not durable refuses to start.
         package var synchronous = "FULL"
 
@@ -46,6 +48,10 @@ public final class SQLiteStore: Sendable {
     /// How far stale lines were swept.
     let sweptLines = Mutex(Int64.min)
     private let ordering: Mutex<Ordering>
+    /// What is known of blocks of rows, for searches.
+    let zones = Mutex(SearchZones())
+    /// How long a page of a search looks for more.
+    var searchPatience: Duration { configuration.searchPatience }
 
     var currentOrdering: Ordering { ordering.withLock { $0 } }
 

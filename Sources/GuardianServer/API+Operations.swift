@@ -18,17 +18,25 @@ extension API {
         guard let text = String(validating: body.readableBytesView, as: UTF8.self) else {
             throw Problem(SyncError.validation(field: "body", constraint: "is not valid UTF-8"))
         }
+        let key = try RepeatGuard.key(request.headers[Self.idempotencyKey])
+        if let key { try repeats.check(key, body: text.utf8) }
+        func named(_ operation: NewOperation, _ place: Int) -> NewOperation {
+            guard let key, operation.id == nil else { return operation }
+            var operation = operation
+            operation.id = RepeatGuard.id(key, place)
+            return operation
+        }
         do throws(SyncError) {
             let json: JSONValue
             do throws(JSONScanner.Defect) { json = try JSONValue(parsing: text) } catch {
                 throw .validation(field: "body", constraint: "\(error.constraint) (at byte \(error.offset))")
             }
             guard let elements = json.elements else {
-                return Self.json(.accepted, try await engine.enqueue(try NewOperation(json: json)).json)
+                return Self.json(.accepted, try await engine.enqueue(named(try NewOperation(json: json), 0)).json)
             }
             var operations: [NewOperation] = []
             for (index, element) in elements.enumerated() {
-                do throws(SyncError) { operations.append(try NewOperation(json: element)) } catch {
+                do throws(SyncError) { operations.append(named(try NewOperation(json: element), index)) } catch {
                     guard case .validation(let field, let constraint) = error else { throw error }
                     throw .validation(field: "operations[\(index)].\(field)", constraint: constraint)
                 }
@@ -46,9 +54,11 @@ extension API {
 
     private var tooLarge: Problem { .tooLarge(configuration.bodyLimit) }
 
+    static let idempotencyKey = HTTPField.Name("Idempotency-Key") ?? .contentLocation
+
     /// Enqueues line by line as the body comes in; stops at the first bad line and keeps those before it.
     private func enqueueLines(_ request: Request) async throws -> Response {
-        var intake = LineIntake(engine: engine)
+        var intake = LineIntake(engine: engine, key: try RepeatGuard.key(request.headers[Self.idempotencyKey]))
         var size = 0
         for try await part in request.body {
             size += part.readableBytes
@@ -59,49 +69,13 @@ extension API {
         return Self.json(.accepted, ["receipts": .array(intake.receipts.map(\.json))])
     }
 
-    private static let filters = [
-        "status", "operation_type", "entity_type", "entity_id", "trace_id", "since", "until", "limit", "cursor",
-    ]
-
-    /// Filters in the query; pages by cursor.
+    /// Filters in the query; pages by cursor. A page may end before it is full: as long as there is a `next_cursor`, more may follow.
     func list(_ request: Request) async throws -> Response {
-        let query = request.uri.queryParameters
-        for (name, _) in query where !Self.filters.contains(String(name)) {
-            let near = NearestName.of(String(name), in: Self.filters).map { "; did you mean \($0)?" } ?? ""
-            throw Problem(SyncError.validation(field: String(name.prefix(64)), constraint: "is not a filter" + near))
-        }
-        func bad(_ field: String, _ constraint: String) -> Problem { Problem(SyncError.validation(field: field, constraint: constraint)) }
-        var filter = OperationFilter()
-        if let text = query["status"] {
-            guard let status = Operation.Status(name: String(text)) else { throw bad("status", "must be pending, processing or failed") }
-            filter.status = status
-        }
-        filter.operationType = query["operation_type"].map { String($0) }
-        filter.entityType = query["entity_type"].map { String($0) }
-        filter.entityID = query["entity_id"].map { String($0) }
-        if let text = query["trace_id"] {
-            guard let trace = UniqueID(String(text)) else { throw bad("trace_id", "must be a UUID") }
-            filter.traceID = trace
-        }
-        for (name, path) in [("since", \OperationFilter.since), ("until", \OperationFilter.until)] {
-            guard let text = query[name[...]] else { continue }
-            guard let time = Timestamp(rfc3339: String(text)) else { throw bad(name, "must be an RFC 3339 time") }
-            filter[keyPath: path] = time
-        }
-        if let text = query["limit"] {
-            guard let limit = Int(text), (1...1000).contains(limit) else { throw bad("limit", "must be between 1 and 1000") }
-            filter.limit = limit
-        }
-        if let text = query["cursor"] {
-            guard let cursor = Int64(text, radix: 36), cursor >= 0 else {
-                throw bad("cursor", "must be the next_cursor of an earlier page")
-            }
-            filter.afterSeq = cursor
-        }
-        let found: [Operation]
-        do throws(StoreError) { found = try await store.list(filter) } catch { throw Problem(SyncError.store(error)) }
-        var members: [JSONValue.Member] = [.init("operations", .array(found.map { $0.json() }))]
-        if found.count == filter.limit, let last = found.last { members.append(.init("next_cursor", .string(String(last.seq, radix: 36)))) }
+        let search = try SearchQuery(request.uri.queryParameters.map { ($0.key, $0.value) }).search
+        let page: SearchPage
+        do throws(StoreError) { page = try await store.search(search) } catch { throw Problem(SyncError.store(error)) }
+        var members: [JSONValue.Member] = [.init("operations", .array(page.operations.map { $0.json() }))]
+        if let next = page.next { members.append(.init("next_cursor", .string(SearchQuery.text(ofCursor: next)))) }
         return Self.json(.ok, .object(members))
     }
 }

@@ -10,6 +10,7 @@ struct API: Sendable {
     let store: any Store
     let configuration: APIServer.Configuration
     let probe = WriteProbe()
+    let repeats = RepeatGuard()
 
     static func json(_ status: HTTPResponse.Status, _ value: JSONValue) -> Response {
         var response = Response(status: status, body: .init(byteBuffer: ByteBuffer(string: value.text)))
@@ -40,14 +41,37 @@ struct API: Sendable {
         }
     }
 
-    func show(_ id: OperationID) async throws -> Response {
+    func show(_ id: OperationID, _ request: Request) async throws -> Response {
+        let found = try await stored(id)
+        let tag = Self.tag(of: found)
+        if request.headers[.ifNoneMatch] == tag { return Response(status: .notModified, headers: [.eTag: tag]) }
+        var response = Self.json(.ok, found.json())
+        response.headers[.eTag] = tag
+        return response
+    }
+
+    private func stored(_ id: OperationID) async throws -> GuardianCore.Operation {
         let found: GuardianCore.Operation?
         do throws(StoreError) { found = try await store.operation(id) } catch { throw Problem(SyncError.store(error)) }
         guard let found else { throw Problem(SyncError.notFound(id: id.description)) }
-        return Self.json(.ok, found.json())
+        return found
     }
 
-    func cancel(_ id: OperationID) async throws -> Response {
+    /// Changes with every change of the operation.
+    private static func tag(of operation: GuardianCore.Operation) -> String {
+        "\"\(operation.seq)-\(operation.updatedAt.milliseconds)-\(operation.status.rawValue)-\(operation.tries)\""
+    }
+
+    /// Throws a ``Problem`` when the caller has named a state (`If-Match`) that the operation is in no more.
+    private func checkMatch(_ id: OperationID, _ request: Request) async throws {
+        guard let wanted = request.headers[.ifMatch], wanted != "*" else { return }
+        guard try await Self.tag(of: stored(id)) == wanted else {
+            throw Problem(.preconditionFailed, "changed meanwhile", "operation \(id) is not as its ETag said; look again")
+        }
+    }
+
+    func cancel(_ id: OperationID, _ request: Request) async throws -> Response {
+        try await checkMatch(id, request)
         let before: GuardianCore.Operation?
         let answer: CancelAnswer
         do throws(StoreError) {
@@ -66,17 +90,28 @@ struct API: Sendable {
         }
     }
 
-    func retry(_ id: OperationID) async throws -> Response {
+    func retry(_ id: OperationID, _ request: Request) async throws -> Response {
+        try await checkMatch(id, request)
         let count: Int
         do throws(StoreError) { count = try await store.retry([id], now: SystemClock().now.wall) } catch {
             throw Problem(SyncError.store(error))
         }
         guard count == 1 else {
-            _ = try await show(id)
+            _ = try await stored(id)
             throw Problem(SyncError.refused(reason: "operation \(id) is not among the failed ones"))
         }
         engine.wake()
         return Self.json(.ok, ["id": .string(id.description), "status": "pending"])
+    }
+
+    /// The OpenAPI document of this API.
+    static func openAPI(_ request: Request) -> Response {
+        let tag = "\"\(ConsoleViews.digest(of: OpenAPIDocument.text))\""
+        if request.headers[.ifNoneMatch] == tag { return Response(status: .notModified, headers: [.eTag: tag]) }
+        var response = Response(status: .ok, body: .init(byteBuffer: ByteBuffer(string: OpenAPIDocument.text)))
+        response.headers[.contentType] = "application/json; charset=utf-8"
+        response.headers[.eTag] = tag
+        return response
     }
 
     func pause(_ active: Bool) async throws -> Response {

@@ -75,15 +75,19 @@ public final class APIServer: Sendable {
     public let configuration: Configuration
     private let backing: Mutex<Backing>
 
+    /// The admin console; nil for none.
+    public let console: Console?
+
     /// A server without a store yet; it answers 503 until ``serve(engine:store:)``.
-    public init(configuration: Configuration) {
+    public init(configuration: Configuration, console: Console? = nil) {
         self.configuration = configuration
+        self.console = console
         backing = Mutex(.missing(.unavailable("it is being opened")))
     }
 
     /// A server that answers from `store` at once.
-    public convenience init(engine: SyncEngine, store: any Store, configuration: Configuration) {
-        self.init(configuration: configuration)
+    public convenience init(engine: SyncEngine, store: any Store, configuration: Configuration, console: Console? = nil) {
+        self.init(configuration: configuration, console: console)
         serve(engine: engine, store: store)
     }
 
@@ -108,7 +112,7 @@ public final class APIServer: Sendable {
         try configuration.check()
         var logger = Logger(label: "guardian.api")
         logger.logLevel = .critical
-        let router = Router()
+        let router = Router(context: ServerContext.self)
         router.add(middleware: Gate(configuration: configuration))
         router.get("healthz") { _, _ in API.json(.ok, ["alive": true]) }
         router.get("metrics") { [self] request, _ in try pages().scrape(request) }
@@ -117,14 +121,16 @@ public final class APIServer: Sendable {
         router.get("v1/status") { [self] _, _ in try await api().status() }
         router.post("v1/operations") { [self] request, _ in try await api().enqueue(request) }
         router.get("v1/operations") { [self] request, _ in try await api().list(request) }
-        router.get("v1/operations/:id") { [self] _, context in try await api().show(try API.id(context)) }
-        router.delete("v1/operations/:id") { [self] _, context in try await api().cancel(try API.id(context)) }
-        router.post("v1/operations/:id/retry") { [self] _, context in try await api().retry(try API.id(context)) }
+        router.get("v1/operations/:id") { [self] request, context in try await api().show(try API.id(context), request) }
+        router.delete("v1/operations/:id") { [self] request, context in try await api().cancel(try API.id(context), request) }
+        router.post("v1/operations/:id/retry") { [self] request, context in try await api().retry(try API.id(context), request) }
         router.get("v1/operations/:id/explain") { [self] _, context in try await api().explain(try API.id(context)) }
+        router.get("openapi.json") { request, _ in API.openAPI(request) }
         router.get("v1/explain") { [self] _, _ in try await api().explainQueue() }
         router.get("v1/events") { [self] _, _ in try api().events() }
         router.post("v1/pause") { [self] _, _ in try await api().pause(true) }
         router.post("v1/resume") { [self] _, _ in try await api().pause(false) }
+        if let console { ConsoleRoutes(console: console, api: { [self] in try api() }).add(to: router) }
         let address: BindAddress
         if let path = configuration.socketPath {
             try await SocketFile.clear(path)

@@ -28,7 +28,7 @@ struct Gate<Context: RequestContext>: RouterMiddleware {
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > configuration.bodyLimit {
             throw Problem.tooLarge(configuration.bodyLimit)
         }
-        if let token = configuration.token, !Self.isProbe(request) {
+        if let token = configuration.token, !Endpoints.isOpen(request.uri.path) {
             let given = request.headers[.authorization] ?? ""
             guard given.prefix(7).lowercased() == "bearer ", Self.equal(String(given.dropFirst(7)), token) else {
                 guard mistakes.take() else { throw Problem.tooMany("too many wrong tokens") }
@@ -78,9 +78,16 @@ struct Gate<Context: RequestContext>: RouterMiddleware {
 
 /// Which methods each path takes: what a 405 says.
 enum Endpoints {
+    /// Paths that ask for no token of the API: probes, its description, and the console, which has its own login.
+    static func isOpen(_ path: String) -> Bool {
+        ["/healthz", "/readyz", "/openapi.json", "/admin"].contains(path) || path.hasPrefix("/admin/")
+    }
+
     static func methods(of path: String) -> [String] {
         switch path.split(separator: "/").map(String.init) {
-        case ["healthz"], ["readyz"], ["metrics"], ["metrics.json"], ["v1", "status"], ["v1", "events"], ["v1", "explain"]: ["GET"]
+        case ["healthz"], ["readyz"], ["metrics"], ["metrics.json"], ["v1", "status"], ["v1", "events"], ["v1", "explain"],
+            ["openapi.json"]:
+            ["GET"]
         case ["v1", "operations"]: ["GET", "POST"]
         case ["v1", "pause"], ["v1", "resume"]: ["POST"]
         case let parts where parts.count == 3 && parts.starts(with: ["v1", "operations"]): ["DELETE", "GET"]

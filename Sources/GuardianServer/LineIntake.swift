@@ -10,12 +10,17 @@ struct LineIntake {
     static let chunk = 1000
 
     let engine: SyncEngine
+    /// The request's `Idempotency-Key`: lines without an id get one that is made from it and their number.
+    let key: String?
     private(set) var receipts: [Receipt] = []
     private var waiting: [NewOperation] = []
     private var number = 0
     private var partial: [UInt8] = []
 
-    init(engine: SyncEngine) { self.engine = engine }
+    init(engine: SyncEngine, key: String? = nil) {
+        self.engine = engine
+        self.key = key
+    }
 
     /// Takes the lines that `bytes` completes.
     mutating func take(_ bytes: ByteBufferView) async throws {
@@ -48,7 +53,8 @@ struct LineIntake {
                 throw .validation(field: "line", constraint: "is not valid UTF-8")
             }
             if text.allSatisfy(\.isWhitespace) { return }
-            let operation = try NewOperation(jsonText: text)
+            var operation = try NewOperation(jsonText: text)
+            if let key, operation.id == nil { operation.id = RepeatGuard.id(key, number) }
             _ = try engine.admit([operation])
             waiting.append(operation)
         } catch {

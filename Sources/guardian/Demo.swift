@@ -38,6 +38,7 @@ struct Demo: AsyncParsableCommand {
         var flags = [
             "data_dir": directory, "listen": listen, "upstream.url": "http://127.0.0.1:\(upstream.configuration.port)", "workers": "8",
             "retry.base": "200ms", "retry.max": "2s", "breaker.cool_down": "1s",
+            "admin.enabled": "true",
         ]
         if environment["GUARDIAN_LOG_FILE"] == nil { flags["log.file"] = directory + "/logs/guardian.log" }
         let settings = try Settings(environment: environment, flags: flags)
@@ -51,12 +52,20 @@ struct Demo: AsyncParsableCommand {
         let assembly = Assembly(settings)
         let store = try assembly.openStore()
         let latencies = LatencySink()
-        let (engine, transport) = try await assembly.engine(store: store, sinks: telemetry.sinks + [latencies], telemetry: telemetry)
-        let server = APIServer(engine: engine, store: store, configuration: try assembly.api())
+        let made = try assembly.console()
+        let sinks = telemetry.sinks + [latencies] + [made?.console].compactMap(\.self)
+        let (engine, transport) = try await assembly.engine(store: store, sinks: sinks, telemetry: telemetry)
+        let server = APIServer(engine: engine, store: store, configuration: try assembly.api(), console: made?.console)
 
         var holds = false
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await server.run { Terminal.say("API        http://127.0.0.1:\($0)/v1/status") } }
+            group.addTask {
+                try await server.run {
+                    Terminal.say("API        http://127.0.0.1:\($0)/v1/status")
+                    if let token = made?.token { Terminal.say("console    http://127.0.0.1:\($0)/admin  token \(token)") }
+                }
+            }
+            if let console = made?.console { group.addTask { try await console.run(engine, store) } }
             group.addTask { try await engine.run() }
             Terminal.say(
                 "offline    enqueuing \(operations) operations over \(entities) entities; nobody answers at \(settings.text("upstream.url"))"

@@ -16,7 +16,8 @@ struct Guardian: AsyncParsableCommand {
             """,
         version: BuildInfo.version,
         subcommands: [
-            Serve.self, Demo.self, Enqueue.self, Status.self, List.self, Show.self, Explain.self, Retry.self, Resolve.self, Cancel.self,
+            Serve.self, Demo.self, Enqueue.self, Status.self, Top.self, List.self, Show.self, Explain.self, Retry.self, Resolve.self,
+            Cancel.self,
             ClearFailed.self,
             PauseDelivery.self, ResumeDelivery.self, Lock.self, RebuildIndex.self, Check.self, Events.self, Metrics.self, Logs.self, Doctor.self,
             Backend.self, Config.self, Generate.self, Migrate.self, LoadTestCommand.self, Compact.self, Backup.self, Restore.self,

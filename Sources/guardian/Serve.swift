@@ -17,12 +17,14 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "host:port or unix:/path; 127.0.0.1:8080 by default, port 0 takes a free one.") var listen: String?
     @Option(help: "The upstream's URL.") var upstream: String?
     @Option(help: "Requests in flight at most.") var workers: Int?
+    @Flag(help: "Serve the admin console at /admin; without admin.token_file its token is printed once.") var admin = false
 
     func run() async throws {
         var flags: [String: String] = [:]
         if let listen { flags["listen"] = listen }
         if let upstream { flags["upstream.url"] = upstream }
         if let workers { flags["workers"] = "\(workers)" }
+        if admin { flags["admin.enabled"] = "true" }
         let settings = try options.settings(flags)
         if Assembly(settings).seals { CoreDump.forbid() }
         for name in settings.secretVariables { Wipe.environment(name) }
@@ -35,7 +37,11 @@ struct Serve: AsyncParsableCommand {
             }
             try await daemon.run { state in
                 switch state {
-                case .ready(let url): Terminal.complainRaw("guardian: ready on \(url)")
+                case .ready(let url):
+                    Terminal.complainRaw("guardian: ready on \(url)")
+                    guard daemon.console != nil else { return }
+                    let token = daemon.consoleToken.map { ", token \($0)" } ?? ""
+                    Terminal.complainRaw("guardian: console on \(url)/admin\(token)")
                 case .notReady(let url, let reason):
                     Terminal.complain(reason.description)
                     Terminal.complainRaw("guardian: not ready on \(url): \(reason.name)")

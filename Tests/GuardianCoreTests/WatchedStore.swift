@@ -128,3 +128,5 @@ extension WatchedStore: OptimisticStore {
         try await memory.saveRemote(states, now: now)
     }
 }
+
+extension WatchedStore: SearchStore {}

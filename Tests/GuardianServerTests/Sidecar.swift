@@ -29,13 +29,16 @@ struct Sidecar: Sendable {
     /// Runs one for as long as `body` takes. Throws what the server throws when it can't start.
     static func run(
         _ configuration: APIServer.Configuration = .init(port: 0), store: any Store = MemoryStore(), isOpen: Bool = true,
-        delivers: Bool = false, _ body: (Sidecar) async throws -> Void
+        delivers: Bool = false, console makeConsole: (TestClock) -> Console? = { _ in nil }, _ body: (Sidecar) async throws -> Void
     ) async throws {
         let clock = TestClock()
         let transport = ScriptedTransport()
         transport.hold()
-        let engine = SyncEngine(store: store, transport: transport, clock: clock, configuration: .init(processor: .init(drainMs: 0)))
-        let server = APIServer(configuration: configuration)
+        let console = makeConsole(clock)
+        let engine = SyncEngine(
+            store: store, transport: transport, clock: clock, sinks: [console].compactMap(\.self),
+            configuration: .init(processor: .init(drainMs: 0)))
+        let server = APIServer(configuration: configuration, console: console)
         if isOpen { server.serve(engine: engine, store: store) }
         let (ports, ready) = AsyncStream.makeStream(of: Int.self)
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -46,7 +49,8 @@ struct Sidecar: Sendable {
             var iterator = ports.makeAsyncIterator()
             guard let port = await iterator.next() else { return try await group.waitForAll() }
             if delivers { group.addTask { try await engine.run() } }
-            let client = HTTPClient(eventLoopGroupProvider: .singleton)
+            if let console { group.addTask { do { try await console.run(engine, store) } catch is CancellationError {} } }
+            let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: .init(redirectConfiguration: .disallow))
             let sidecar = Sidecar(
                 server: server, store: store, engine: engine, transport: transport, clock: clock, client: client, port: port)
             do { try await body(sidecar) } catch {

@@ -99,3 +99,5 @@ extension TroubledStore: OptimisticStore {
         try await sound().saveRemote(states, now: now)
     }
 }
+
+extension TroubledStore: SearchStore {}

@@ -167,3 +167,5 @@ final class SabotagedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore
         return census
     }
 }
+
+extension SabotagedStore: SearchStore {}

@@ -1,5 +1,6 @@
 /// Where operations live. Small ports, each for one caller; every store passes the same contract suite.
 public typealias Store = EnqueueStore & DeliveryStore & LockStore & InspectStore & ExplainStore & RepairStore & OptimisticStore
+    & SearchStore
 
 /// Takes operations in.
 public protocol EnqueueStore: Sendable {

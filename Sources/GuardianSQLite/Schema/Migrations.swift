@@ -1,4 +1,5 @@
 internal import GRDB
+internal import GuardianCore
 
 /// The store's schema, as append-only named migrations: one that has been released is never changed. Everything is named `guardian…`, so that
 /// an app may keep its own tables, and its own migrations, in the same file.
@@ -21,10 +22,10 @@ internal import GRDB
 /// 10. `guardian_open_create` names the stored creates whose entities may still get another id, failed ones too. `reference` names what other stored
 ///     operations, pending or failed, point to one of them that is older. Both are empty where no route assigns ids. An `alias` is written
 ///     when such a create is settled and no younger one of the same local id is stored.
-///
 /// 11. `guardian_seal` names every key that a value of the store may be sealed under. The one with `active = 1`, if there is one, is what is
 ///     written under; without one values are written in clear. A sealed value is a BLOB where a clear one is TEXT, bound to its row
 ///     (``SealedKind``).
+/// 12. `error_shape` of a failed row is the hash of its cause (`FailureShape`). Only failed rows stand in its index.
 ///
 /// The cost of a claim does not grow with the queue: `operation_head` holds heads only, in the order in which they are claimed, and each row
 /// knows the next of its line. Claim and settle write near the oldest rows only; an index by line would make them write all over the file.
@@ -179,6 +180,30 @@ enum Migrations {
             try db.execute(
                 sql: "CREATE TABLE guardian_seal (key_id BLOB PRIMARY KEY, at INTEGER NOT NULL, active INTEGER NOT NULL) WITHOUT ROWID")
         }
+        migrator.registerMigration("guardian-0005-search") { db in
+            try db.execute(
+                sql: """
+                    ALTER TABLE guardian_operation ADD COLUMN error_shape INTEGER;
+                    CREATE INDEX guardian_operation_error ON guardian_operation(error_class, seq) WHERE error_class IS NOT NULL;
+                    CREATE INDEX guardian_operation_shape ON guardian_operation(error_shape, seq) WHERE status = 2;
+                    """)
+            try shapeFailures(db)
+        }
         return migrator
+    }
+
+    /// Gives every failed row the cause that it shares with others.
+    private static func shapeFailures(_ db: Database) throws {
+        let update = try db.makeStatement(sql: "UPDATE guardian_operation SET error_shape = ? WHERE seq = ?")
+        let rows = try Row.fetchCursor(
+            db,
+            sql: "SELECT seq, error_class, error_code, error_status, error_message FROM guardian_operation WHERE status = 2 ORDER BY seq")
+        while let row = try rows.next() {
+            let name: String? = row[1]
+            let error = LastError(
+                class: name.flatMap(ErrorClass.init(rawValue:)) ?? .permanent, code: row[2] ?? "", httpStatus: row[3], message: row[4] ?? ""
+            )
+            try update.execute(arguments: [FailureShape(of: error).id, row[0] as Int64])
+        }
     }
 }

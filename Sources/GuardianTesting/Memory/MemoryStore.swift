@@ -15,6 +15,8 @@ public final class MemoryStore: EnqueueStore, DeliveryStore, LockStore, InspectS
         state = Mutex(MemoryQueue(ordering: ordering, folding: folding))
     }
 
+    func withQueue<Value>(_ look: (MemoryQueue) -> Value) -> Value { state.withLock { look($0) } }
+
     /// Says that the process of `owner` has died: its lock may be taken at once.
     public func processDied(owner: String) { state.withLock { _ = $0.deadOwners.insert(owner) } }
 

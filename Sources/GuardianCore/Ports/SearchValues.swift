@@ -1,0 +1,198 @@
+/// What people look for among stored operations, and which page of it.
+public struct OperationSearch: Sendable, Equatable {
+    public var status: Operation.Status?
+    public var operationType: String?
+    public var entityType: String?
+    public var entityID: String?
+    public var traceID: UniqueID?
+    /// Enqueued then or later.
+    public var since: Timestamp?
+    /// Enqueued before.
+    public var until: Timestamp?
+    /// The class of the last error, whatever the status is now.
+    public var errorClass: ErrorClass?
+    /// Failed for this cause (``FailureShape/id``).
+    public var shape: Int64?
+    /// Stands in the id, trace, type, entity, ordering key, transaction token, error code or error message; capitals of ASCII do not
+    /// matter. Payloads are not searched: they may be sealed.
+    public var text: String?
+    /// Only operations with this number or a smaller one: a set that nothing joins.
+    public var through: Int64?
+    public var isNewestFirst = false
+    /// ``SearchPage/next`` of the page before.
+    public var cursor: Int64?
+    /// 1…1000; 100 by default.
+    public var limit: Int
+
+    public init(status: Operation.Status? = nil, limit: Int = 100) {
+        self.status = status
+        self.limit = min(max(limit, 1), 1000)
+    }
+
+    /// Whether an operation is among what is looked for, whatever the page.
+    public func fits(_ operation: Operation) -> Bool {
+        if let status, operation.status != status { return false }
+        if let operationType, operation.type != operationType { return false }
+        if let entityType, operation.entity.type != entityType { return false }
+        if let entityID, operation.entity.id != entityID { return false }
+        if let traceID, operation.traceID != traceID { return false }
+        if let since, operation.enqueuedAt < since { return false }
+        if let until, operation.enqueuedAt >= until { return false }
+        if let errorClass, operation.lastError?.class != errorClass { return false }
+        if let through, operation.seq > through { return false }
+        if let shape {
+            guard operation.status == .failed, let error = operation.lastError, FailureShape(of: error).id == shape else { return false }
+        }
+        if let text, !text.isEmpty, !Self.has(text, operation) { return false }
+        return true
+    }
+
+    /// Whether a text can be a part of a UUID; hyphens then do not matter in ids and traces.
+    public static func isHexadecimal(_ text: String) -> Bool {
+        text.utf8.allSatisfy { byte in
+            (48...57).contains(byte) || (97...102).contains(lowered(byte)) || byte == UInt8(ascii: "-")
+        }
+    }
+
+    private static func has(_ text: String, _ operation: Operation) -> Bool {
+        var words = [operation.type, operation.entity.type, operation.entity.id]
+        words += [operation.customOrderingKey, operation.txnToken, operation.lastError?.code, operation.lastError?.message].compactMap(
+            \.self)
+        if case .text(let id) = operation.id { words.append(id) }
+        if words.contains(where: { has($0, text) }) { return true }
+        let digits = text.utf8.filter { $0 != UInt8(ascii: "-") }
+        guard isHexadecimal(text), !digits.isEmpty else { return false }
+        var ids = [operation.traceID]
+        if case .uuid(let id) = operation.id { ids.append(id) }
+        return ids.contains { has($0.hex, String(decoding: digits, as: UTF8.self)) }
+    }
+
+    private static func has(_ word: String, _ text: String) -> Bool {
+        let (word, text) = (Array(word.utf8.map(lowered)), Array(text.utf8.map(lowered)))
+        guard word.count >= text.count else { return false }
+        return (0...word.count - text.count).contains { start in word[start..<start + text.count].elementsEqual(text) }
+    }
+
+    private static func lowered(_ byte: UInt8) -> UInt8 { (65...90).contains(byte) ? byte + 32 : byte }
+}
+
+/// A page of what was found.
+public struct SearchPage: Sendable {
+    public var operations: [Operation]
+    /// Where to go on; nil at the end. A page that is not full and has it was ended for its time: more may follow.
+    public var next: Int64?
+
+    public init(operations: [Operation], next: Int64?) {
+        self.operations = operations
+        self.next = next
+    }
+}
+
+/// What failures of one cause have in common: class, code, status, and the message without what differs from one to the next.
+public struct FailureShape: Sendable, Hashable {
+    public var `class`: ErrorClass
+    public var code: String
+    public var httpStatus: Int?
+    /// The message with `#` for every number, UUID and long hexadecimal word, cut at 160 characters.
+    public var message: String
+
+    public init(of error: LastError) {
+        self.class = error.class
+        code = error.code
+        httpStatus = error.httpStatus
+        message = Self.shape(of: error.message)
+    }
+
+    /// A hash of all of it that stays the same from one start to the next.
+    public var id: Int64 { Line.of("\(self.class.rawValue)|\(code)|\(httpStatus ?? 0)|\(message)") }
+
+    /// Words of ASCII letters, digits and hyphens that hold a digit become `#`.
+    private static func shape(of message: String) -> String {
+        var shaped: [UInt8] = []
+        var word: [UInt8] = []
+        var hasDigit = false
+        func isWordByte(_ byte: UInt8) -> Bool {
+            (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte) || byte == UInt8(ascii: "-") || byte >= 128
+        }
+        func end() {
+            if hasDigit { shaped.append(UInt8(ascii: "#")) } else { shaped.append(contentsOf: word) }
+            word.removeAll(keepingCapacity: true)
+            hasDigit = false
+        }
+        for byte in message.utf8.prefix(LastError.maximumMessageLength) {
+            if isWordByte(byte) {
+                word.append(byte)
+                if (48...57).contains(byte) { hasDigit = true }
+            } else {
+                end()
+                shaped.append(byte)
+            }
+        }
+        end()
+        return String(String(decoding: shaped, as: UTF8.self).prefix(160))
+    }
+}
+
+/// Failed operations of one cause.
+public struct FailureGroup: Sendable, Equatable {
+    public var shape: FailureShape
+    /// The oldest and the youngest of them.
+    public var first: Operation
+    public var last: Operation
+    public var count: Int64
+
+    public init(shape: FailureShape, first: Operation, last: Operation, count: Int64) {
+        self.shape = shape
+        self.first = first
+        self.last = last
+        self.count = count
+    }
+
+    mutating func add(_ operation: Operation) {
+        count += 1
+        last = operation
+    }
+}
+
+/// An ordering key whose head waits, and what stands behind it.
+public struct BlockedKey: Sendable, Equatable {
+    /// Where it stands among the others.
+    public struct Place: Sendable, Equatable {
+        public var priority: Int
+        public var due: Int64
+        public var seq: Int64
+
+        public init(priority: Int, due: Int64, seq: Int64) {
+            self.priority = priority
+            self.due = due
+            self.seq = seq
+        }
+    }
+
+    /// Operations behind a head that are counted at most.
+    public static let mostCounted = 100
+
+    public enum Reason: String, Sendable {
+        /// Its last attempt failed; it is tried again by itself.
+        case backoff
+        case notBefore = "not_before"
+        /// Its principal is not signed in.
+        case principal
+        /// It points to an entity whose create is not settled.
+        case awaiting
+    }
+
+    /// The head of the line.
+    public var head: Operation
+    public var reason: Reason
+    /// Operations behind it, ``mostCounted`` at most.
+    public var behind: Int
+    public var place: Place
+
+    public init(head: Operation, reason: Reason, behind: Int, place: Place) {
+        self.head = head
+        self.reason = reason
+        self.behind = behind
+        self.place = place
+    }
+}

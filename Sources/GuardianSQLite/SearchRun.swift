@@ -1,0 +1,141 @@
+internal import GRDB
+internal import GuardianCore
+
+/// One page of a search: walks windows of rows until the page is full, the rows have ended, or the time is up.
+struct SearchRun {
+    /// How long a page looks for more, unless it has been told otherwise.
+    static let patience = Duration.milliseconds(20)
+
+    let db: Database
+    let vault: Vault
+    let search: OperationSearch
+    let zones: SearchZones
+    private let plan: SearchPlan
+    /// Whether blocks tell anything of what is looked for.
+    private let usesZones: Bool
+
+    init(_ db: Database, _ vault: Vault, _ search: OperationSearch, _ zones: SearchZones) {
+        self.db = db
+        self.vault = vault
+        self.search = search
+        self.zones = zones
+        plan = SearchPlan(search)
+        usesZones = plan.source == .table
+    }
+
+    /// The page. `patience` nil looks until the end.
+    func page(patience: Duration?) throws -> SearchPage {
+        let isDescending = search.isNewestFirst
+        let fetch = try statement(
+            "SELECT \(OperationRow.columns) FROM \(plan.from)\(plan.rest) ORDER BY seq\(isDescending ? " DESC" : "") LIMIT ?12",
+            withRest: true)
+        let deadline = patience.map { ContinuousClock.now + $0 }
+        var found: [GuardianCore.Operation] = []
+        var windows = try Windows(self)
+        while let window = try windows.next() {
+            fetch.bind(1, window.after)
+            fetch.bind(2, window.through)
+            fetch.bind(12, search.limit + 1 - found.count)
+            while try fetch.step() { found.append(try OperationRow.read(fetch, vault)) }
+            if found.count > search.limit {
+                found.removeLast()
+                return SearchPage(operations: found, next: found.last?.seq)
+            }
+            if let deadline, ContinuousClock.now >= deadline, windows.hasMore {
+                let at = isDescending ? window.after + 1 : window.through
+                return SearchPage(operations: found, next: at)
+            }
+        }
+        return SearchPage(operations: found, next: nil)
+    }
+
+    /// How many fit with a number greater than `after`, counted for a while; `next` is where to go on.
+    func count(after: Int64, patience: Duration) throws -> (count: Int64, next: Int64?) {
+        let fetch = try statement("SELECT count(*) FROM \(plan.from)\(plan.rest)", withRest: true)
+        let deadline = ContinuousClock.now + patience
+        var total: Int64 = 0
+        var windows = try Windows(self, after: after)
+        while let window = try windows.next() {
+            fetch.bind(1, window.after)
+            fetch.bind(2, window.through)
+            if try fetch.step() { total += fetch.int(0) }
+            fetch.reset()
+            if ContinuousClock.now >= deadline, windows.hasMore { return (total, window.through) }
+        }
+        return (total, nil)
+    }
+
+    private func statement(_ sql: String, withRest: Bool) throws -> RawStatement {
+        let statement = try RawStatement(db, sql)
+        plan.bind(to: statement, withRest: withRest)
+        return statement
+    }
+
+    /// A range of numbers: greater than `after`, up to and with `through`.
+    struct Window: Equatable {
+        var after: Int64
+        var through: Int64
+    }
+
+    /// The windows of one search, in its order. Each holds at most a block's rows, or as many of an index.
+    struct Windows {
+        private let run: SearchRun
+        private let edge: RawStatement
+        private let step: RawStatement
+        private let isDescending: Bool
+        /// What is still to be walked.
+        private var rest: Window
+        private(set) var hasMore = true
+
+        init(_ run: SearchRun, after: Int64? = nil) throws {
+            self.run = run
+            isDescending = run.search.isNewestFirst && after == nil
+            let order = isDescending ? "DESC" : "ASC"
+            edge = try run.statement("SELECT seq FROM \(run.plan.from) ORDER BY seq \(order) LIMIT 1", withRest: false)
+            step = try run.statement(
+                "SELECT seq FROM \(run.plan.from) ORDER BY seq \(order) LIMIT 1 OFFSET \(SearchZones.width - 1)", withRest: false)
+            rest = Window(after: 0, through: run.search.through ?? Int64.max)
+            if let after {
+                rest.after = after
+            } else if let cursor = run.search.cursor {
+                if isDescending { rest.through = min(rest.through, cursor - 1) } else { rest.after = cursor }
+            }
+        }
+
+        mutating func next() throws -> Window? {
+            while hasMore {
+                guard rest.after < rest.through, let first = try seq(edge) else {
+                    hasMore = false
+                    return nil
+                }
+                let window = try run.usesZones ? block(of: first) : try stretch(from: first)
+                if isDescending { rest.through = window.after } else { rest.after = window.through }
+                if rest.after >= rest.through { hasMore = false }
+                if run.usesZones, !run.zones.mayHold(run.search, (window.through - 1) / SearchZones.width) { continue }
+                return window
+            }
+            return nil
+        }
+
+        /// What is left of the block of `first`. Block `n` has the numbers n·width + 1 … (n+1)·width.
+        private func block(of first: Int64) throws -> Window {
+            let block = (first - 1) / SearchZones.width
+            return Window(
+                after: max(rest.after, block * SearchZones.width), through: min(rest.through, (block + 1) * SearchZones.width))
+        }
+
+        /// As many entries of the index as a block has rows.
+        private func stretch(from first: Int64) throws -> Window {
+            let last = try seq(step)
+            if isDescending { return Window(after: last.map { $0 - 1 } ?? rest.after, through: min(first, rest.through)) }
+            return Window(after: rest.after, through: last ?? rest.through)
+        }
+
+        private func seq(_ statement: RawStatement) throws -> Int64? {
+            statement.bind(1, rest.after)
+            statement.bind(2, rest.through)
+            defer { statement.reset() }
+            return try statement.step() ? statement.int(0) : nil
+        }
+    }
+}

@@ -1,0 +1,124 @@
+import GuardianCore
+
+/// What the process has seen of its queue, kept by itself for three spans: 15 minutes, an hour and a day, in 180 slots each.
+struct ConsoleHistory {
+    enum Span: String, CaseIterable, Sendable {
+        case quarter = "15m"
+        case hour = "1h"
+        case day = "24h"
+
+        static let slots = 180
+
+        /// Milliseconds of one slot.
+        var slotMs: Int64 {
+            switch self {
+            case .quarter: 5000
+            case .hour: 20_000
+            case .day: 480_000
+            }
+        }
+
+        var name: String {
+            switch self {
+            case .quarter: "15 minutes"
+            case .hour: "1 hour"
+            case .day: "24 hours"
+            }
+        }
+    }
+
+    /// What happened in one slot.
+    struct Slot: Sendable, Equatable {
+        /// Wall-clock time at which it begins.
+        var at: Int64
+        var accepted: Int64 = 0
+        var processed = 0
+        var failed = 0
+        var retried = 0
+        /// Pending operations when it was looked at last; nil when nobody looked.
+        var depth: Int64?
+        var latencies = LatencyBuckets()
+
+        /// Attempts that got an end of any kind.
+        var attempts: Int { processed + failed + retried }
+        /// Share of attempts that succeeded; nil without any.
+        var successRate: Double? { attempts == 0 ? nil : Double(processed) / Double(attempts) }
+    }
+
+    private var slots: [Span: [Slot]] = [:]
+    private var lastAccepted: Int64?
+
+    /// Counts one event.
+    mutating func record(_ event: Event, at time: Timestamp) {
+        switch event {
+        case .processed(_, let latencyMs, _):
+            change(time) {
+                $0.processed += 1
+                $0.latencies.record(latencyMs)
+            }
+        case .failed: change(time) { $0.failed += 1 }
+        case .retryScheduled: change(time) { $0.retried += 1 }
+        default: break
+        }
+    }
+
+    /// Notes the books as they stand.
+    mutating func note(_ books: Books, at time: Timestamp) {
+        let accepted = lastAccepted.map { max(0, books.accepted - $0) } ?? 0
+        lastAccepted = books.accepted
+        change(time) {
+            $0.depth = books.pending
+            $0.accepted += accepted
+        }
+    }
+
+    /// The slots of a span up to `now`, oldest first; those in which nothing was seen are empty.
+    func slots(of span: Span, until now: Timestamp) -> [Slot] {
+        let last = now.milliseconds / span.slotMs * span.slotMs
+        let known = Dictionary((slots[span] ?? []).map { ($0.at, $0) }, uniquingKeysWith: { $1 })
+        return (0..<Span.slots).map { place in
+            let at = last - Int64(Span.slots - 1 - place) * span.slotMs
+            return known[at] ?? Slot(at: at)
+        }
+    }
+
+    /// The last five minutes as one.
+    func recent(until now: Timestamp) -> Slot {
+        var sum = Slot(at: now.milliseconds - 300_000)
+        for slot in (slots[.quarter] ?? []) where slot.at >= now.milliseconds - 300_000 {
+            sum.accepted += slot.accepted
+            sum.processed += slot.processed
+            sum.failed += slot.failed
+            sum.retried += slot.retried
+            sum.latencies.add(slot.latencies)
+        }
+        return sum
+    }
+
+    /// Per second over the last complete slots of 15 seconds together.
+    func rates(until now: Timestamp) -> (accepted: Double, processed: Double) {
+        let end = now.milliseconds / Span.quarter.slotMs * Span.quarter.slotMs
+        let counted = (slots[.quarter] ?? []).filter { $0.at < end && $0.at >= end - 15_000 }
+        return (Double(counted.reduce(0) { $0 + $1.accepted }) / 15, Double(counted.reduce(0) { $0 + $1.processed }) / 15)
+    }
+
+    private mutating func change(_ time: Timestamp, _ apply: (inout Slot) -> Void) {
+        for span in Span.allCases {
+            let at = time.milliseconds / span.slotMs * span.slotMs
+            var kept = slots[span] ?? []
+            if let last = kept.last, last.at == at {
+                apply(&kept[kept.count - 1])
+            } else if let place = kept.lastIndex(where: { $0.at == at }) {
+                apply(&kept[place])
+            } else {
+                var slot = Slot(at: at)
+                apply(&slot)
+                // After a clock that went back, slots of the old time give way.
+                kept.removeAll { $0.at > at }
+                kept.append(slot)
+                if kept.count > Span.slots { kept.removeFirst(kept.count - Span.slots) }
+            }
+            slots[span] = kept
+        }
+    }
+}

@@ -1,0 +1,63 @@
+public import GuardianCore
+
+/// A line of the log, as the console shows it.
+public struct ConsoleLogLine: Sendable, Equatable {
+    public var at: Timestamp
+    /// debug, info, warning, error or fatal.
+    public var level: String
+    public var message: String
+    public var traceID: String?
+    public var operationType: String?
+    public var errorClass: String?
+    public var fields: JSONValue
+
+    public init(
+        at: Timestamp, level: String, message: String, traceID: String? = nil, operationType: String? = nil, errorClass: String? = nil,
+        fields: JSONValue = .object([])
+    ) {
+        self.at = at
+        self.level = level
+        self.message = message
+        self.traceID = traceID
+        self.operationType = operationType
+        self.errorClass = errorClass
+        self.fields = fields
+    }
+}
+
+/// Which lines of the log are asked for.
+public struct ConsoleLogQuery: Sendable, Equatable {
+    public static let levels = ["debug", "info", "warning", "error", "fatal"]
+
+    /// This level or a graver one.
+    public var level: String?
+    public var traceID: String?
+    public var operationType: String?
+    /// Stands in the message or the fields; capitals do not matter.
+    public var text: String?
+    public var since: Timestamp?
+    /// Lines at most.
+    public var limit = 200
+
+    public init() {}
+
+    public func fits(_ line: ConsoleLogLine) -> Bool {
+        if let level, Self.rank(line.level) < Self.rank(level) { return false }
+        if let traceID, line.traceID != traceID { return false }
+        if let operationType, line.operationType != operationType { return false }
+        if let since, line.at < since { return false }
+        guard let text = text?.lowercased(), !text.isEmpty else { return true }
+        return line.message.lowercased().contains(text) || line.fields.text.lowercased().contains(text)
+            || line.errorClass?.contains(text) == true
+    }
+
+    private static func rank(_ level: String) -> Int { levels.firstIndex(of: level) ?? 1 }
+}
+
+/// Where the console reads the log from.
+public protocol ConsoleLogs: Sendable {
+    /// Lines that fit, the youngest first. Redacted already.
+    func lines(_ query: ConsoleLogQuery) async throws -> [ConsoleLogLine]
+    /// Lines from now on, for one reader; a slow one loses the oldest.
+    func tail() -> AsyncStream<ConsoleLogLine>
+}

@@ -1,0 +1,105 @@
+import GuardianCore
+import Hummingbird
+
+extension ConsolePages {
+    /// The set of a bulk action: its filter, frozen at `through`.
+    private func bulkSearch(_ pairs: [(key: Substring, value: Substring)], _ kind: BulkJob.Kind) throws -> OperationSearch {
+        var search = try SearchQuery(pairs, ignoring: ["kind", "csrf", "rate", "total", "phrase"], ignoresEmpty: true).search
+        // Only what has failed can be retried.
+        if kind == .retry { search.status = .failed }
+        return search
+    }
+
+    /// Asks before a bulk action: how many, which, and how fast.
+    func confirmBulk(_ visit: Visit) async throws -> Page {
+        guard let kind = visit.query("kind").flatMap(BulkJob.Kind.init(rawValue:)) else {
+            throw Problem(SyncError.validation(field: "kind", constraint: "must be retry or cancel"))
+        }
+        var search = try bulkSearch(visit.fields.pairs.map { (key: Substring($0.name), value: Substring($0.value)) }, kind)
+        search.through = try await ask { () async throws(StoreError) in try await store.newestSeq() }
+        let isRetry = kind == .retry
+        var data = try await affected(search, noun: isRetry ? "failed operations are put back" : "operations are taken out of the queue")
+        data.merge([
+            "title": isRetry ? "Retry these operations" : "Cancel these operations", "color": isRetry ? "purple" : "red",
+            "risk": isRetry
+                ? "They go back to their old places, at the pace below. What failed for a reason that still holds fails again."
+                : "They are not delivered. What was sent before may have had its effect all the same; what is on the wire stays.",
+            "action": "/admin/bulk", "button": isRetry ? "Retry" : "Cancel operations", "asksRate": true,
+            "rate": "\(Int(console.configuration.bulkRate))",
+            "back": isRetry && search.shape != nil ? "/admin/failures" : "/admin/operations" + Self.query(visit),
+        ]) { $1 }
+        let filters = SearchQuery.names.filter { !["cursor", "limit", "order", "through"].contains($0) }
+        var hidden = filters.compactMap { name in visit.query(name).map { ["name": name, "value": $0] } }
+        hidden.append(["name": "kind", "value": kind.rawValue])
+        hidden.append(["name": "total", "value": data["rawCount"] as? String ?? "0"])
+        hidden.append(["name": "through", "value": "\(search.through ?? 0)"])
+        data["hidden"] = hidden
+        if !isRetry, let count = data["rawCount"] as? String { data["phrase"] = "cancel \(count)" }
+        return Page(title: isRetry ? "Retry" : "Cancel", section: "Operations", template: "confirm", data: data)
+    }
+
+    /// How many a set has, and the first of them.
+    func affected(_ search: OperationSearch, noun: String) async throws -> [String: Any] {
+        var first = search
+        first.limit = 5
+        first.cursor = nil
+        let count = try await ask { () async throws(StoreError) in try await store.count(search) }
+        var sample: [Operation] = []
+        while sample.count < 5 {
+            let page = try await ask { () async throws(StoreError) in try await store.search(first) }
+            sample += page.operations
+            guard let next = page.next else { break }
+            first.cursor = next
+        }
+        sample = Array(sample.prefix(5))
+        var data: [String: Any] = [
+            "hasCount": true, "count": Show.number(count), "rawCount": "\(count)", "noun": noun, "isPossible": count > 0,
+            "hasSample": !sample.isEmpty, "sample": sample.map { row($0) },
+        ]
+        if let through = search.through { data["through"] = "\(through)" }
+        if count > Int64(sample.count) { data["rest"] = Show.number(count - Int64(sample.count)) }
+        return data
+    }
+
+    func startBulk(_ visit: Visit) async throws -> Response {
+        guard let kind = visit.form["kind"].flatMap(BulkJob.Kind.init(rawValue:)) else {
+            throw Problem(SyncError.validation(field: "kind", constraint: "must be retry or cancel"))
+        }
+        let search = try bulkSearch(visit.form.pairs.map { (key: Substring($0.name), value: Substring($0.value)) }, kind)
+        guard search.through != nil else {
+            throw Problem(SyncError.validation(field: "through", constraint: "must say where the set ends"))
+        }
+        let total = try await ask { () async throws(StoreError) in try await store.count(search) }
+        if kind == .cancel { try checkPhrase(visit, "cancel") }
+        return try start(kind, search, total, visit, action: "bulk_\(kind.rawValue)")
+    }
+
+    func start(_ kind: BulkJob.Kind, _ search: OperationSearch, _ total: Int64, _ visit: Visit, action: String) throws -> Response {
+        let rate = visit.form["rate"].flatMap { Double($0) } ?? console.configuration.bulkRate
+        guard rate >= 1, rate <= 1000 else {
+            throw Problem(SyncError.validation(field: "rate", constraint: "must be between 1 and 1000 a second"))
+        }
+        try ask(visit, action, count: total, Self.words(of: search))
+        guard let number = console.jobs.add(kind, search, total: total, rate: rate, who: visit.session.name, at: now) else {
+            try ended(visit, action, count: 0, "too many jobs wait", outcome: "refused")
+            throw Problem(.conflict, "too many jobs", "\(BulkJobs.mostWaiting) jobs wait; stop one, or wait")
+        }
+        console.groups.forget()
+        return done(visit, "Job \(number) has begun.", to: "/admin/jobs")
+    }
+
+    /// What was typed must be the word and the number, as the dialog said them.
+    func checkPhrase(_ visit: Visit, _ word: String) throws {
+        let wanted = "\(word) \(visit.form["total"] ?? "")"
+        guard (visit.form["phrase"] ?? "").split(separator: " ") == wanted.split(separator: " ") else {
+            throw Problem(.badRequest, "not confirmed", "type “\(wanted)”, as the dialog asks")
+        }
+    }
+
+    func stopJob(_ number: Int, _ visit: Visit) throws -> Response {
+        try ask(visit, "stop_job", "job \(number)")
+        let isStopped = console.jobs.stop(number)
+        try ended(visit, "stop_job", "job \(number)", outcome: isStopped ? "done" : "refused")
+        return done(visit, isStopped ? "Job \(number) ends after its present step." : "Job \(number) is over already.", to: "/admin/jobs")
+    }
+}

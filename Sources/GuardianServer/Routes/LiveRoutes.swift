@@ -1,0 +1,109 @@
+import Foundation
+import GuardianCore
+import Hummingbird
+import NIOCore
+import ServiceLifecycle
+
+extension ConsolePages {
+    /// Server-sent events for one page: whatever of it has changed since the last beat, as HTML.
+    func live(_ visit: Visit) -> Response {
+        let target = visit.query("of") ?? "/admin"
+        let beats = console.beats()
+        return Self.stream { send in
+            var sent: [String: String] = [:]
+            for await pulse in beats {
+                guard console.session(visit.cookie, keepsAlive: false) != nil else {
+                    try await send("ended", ["reason": "session"])
+                    return
+                }
+                for (id, html) in await fragments(of: target, pulse, visit) where sent[id] != html {
+                    // The page came with the first of each.
+                    if sent[id] != nil || id == "banner" { try await send("fragment", ["id": .string(id), "html": .string(html)]) }
+                    sent[id] = html
+                }
+                try await send("beat", ["at": .string(pulse.at.rfc3339)])
+            }
+        }
+    }
+
+    /// The parts of a page that change, as they are now.
+    private func fragments(of target: String, _ pulse: Pulse, _ visit: Visit) async -> [(String, String)] {
+        let frame = frame(pulse, visit)
+        var parts = [("banner", views.render("banner", frame)), ("beat", views.render("beat", frame))]
+        var head = visit.request.head
+        head.path = target
+        let inner = Visit(
+            request: Request(head: head, body: .init(buffer: ByteBuffer())), session: visit.session, cookie: visit.cookie,
+            address: visit.address)
+        let page: Page?
+        // A page that can't be made now keeps what it shows; the banner says what is wrong.
+        do {
+            switch inner.request.uri.path {
+            case "/admin", "/admin/": page = try await overview(inner)
+            case "/admin/failures": page = try await failures()
+            case "/admin/alerts": page = alerts()
+            case "/admin/jobs": page = jobs(inner)
+            case let path where path.hasPrefix("/admin/operations/"):
+                let name = String(path.dropFirst("/admin/operations/".count))
+                page = try await OperationID(name.removingPercentEncoding ?? name).asyncMap { try await operation($0, inner) }
+            default: page = nil
+            }
+        } catch { page = nil }
+        guard let page else { return parts }
+        let data = page.data.merging(frame) { own, _ in own }
+        parts += page.fragments.map { ($0.id, views.render($0.template, data)) }
+        return parts
+    }
+
+    /// Lines of the log from now on.
+    func tail(_ visit: Visit) throws -> Response {
+        let query = try logQuery(visit)
+        let lines = console.logs.tail()
+        return Self.stream { send in
+            for await line in lines where query.fits(line) {
+                guard console.session(visit.cookie, keepsAlive: false) != nil else { return }
+                try await send("line", ["html": .string(views.render("logline", Self.line(line)))])
+            }
+        }
+    }
+
+    /// A response of server-sent events, with a comment now and then so that one who has left is noticed.
+    private static func stream(
+        _ body: @escaping @Sendable (_ send: @escaping @Sendable (String, JSONValue) async throws -> Void) async throws -> Void
+    ) -> Response {
+        let content = ResponseBody { writer in
+            let (frames, source) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingNewest(256))
+            try await writer.write(ByteBuffer(string: ": live\n\n"))
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    defer { source.finish() }
+                    try await body { name, data in source.yield("event: \(name)\ndata: \(data.text)\n\n") }
+                }
+                group.addTask {
+                    while true {
+                        try await Task.sleep(for: API.heartbeat)
+                        source.yield(": still here\n\n")
+                    }
+                }
+                group.addTask {
+                    try await gracefulShutdown()
+                    source.finish()
+                }
+                for await frame in frames { try await writer.write(ByteBuffer(string: frame)) }
+                group.cancelAll()
+            }
+            try await writer.finish(nil)
+        }
+        var response = Response(status: .ok, body: content)
+        response.headers[.contentType] = "text/event-stream"
+        response.headers[.cacheControl] = "no-store"
+        return response
+    }
+}
+
+extension Optional {
+    fileprivate func asyncMap<Value>(_ transform: (Wrapped) async throws -> Value) async rethrows -> Value? {
+        guard let self else { return nil }
+        return try await transform(self)
+    }
+}

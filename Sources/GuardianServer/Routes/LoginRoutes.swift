@@ -1,0 +1,55 @@
+import GuardianCore
+import HTTPTypes
+import Hummingbird
+
+/// Logging in and out.
+struct LoginRoutes: Sendable {
+    let console: Console
+
+    func form(_ request: Request, message: String? = nil, status: HTTPResponse.Status = .ok) -> Response {
+        var data: [String: Any] = [
+            "assets": ConsoleViews.assetVersion,
+            "next": ConsolePages.back(FormFields(request.uri.query ?? "")["next"], or: "/admin"),
+        ]
+        if let message { data["message"] = message }
+        return ConsolePages.html(console.views.render("login", data), status: status)
+    }
+
+    func logIn(_ request: Request, _ context: ServerContext) async throws -> Response {
+        let fields = try await FormFields.read(request)
+        func note(_ who: String, _ role: String, _ outcome: String) {
+            let entry = AuditLog.Entry(
+                at: console.clock.now.wall, who: who, role: role, address: context.address, action: "login", outcome: outcome)
+            // A full disk must not keep out whoever comes to mend it; actions are refused until the log can be written.
+            do { try console.audit.record(entry) } catch {}
+        }
+        switch console.logIn(token: fields["token"] ?? "", address: context.address) {
+        case .tooMany(let waitMs):
+            var response = form(request, message: "Too many attempts. Wait \(waitMs / 1000 + 1) seconds.", status: .tooManyRequests)
+            response.headers[.retryAfter] = "\(waitMs / 1000 + 1)"
+            return response
+        case .refused:
+            note("unknown", "", "refused")
+            return form(request, message: "This token is not known.", status: .unauthorized)
+        case .welcome(let cookie, let holder):
+            note(holder.name, holder.role.rawValue, "done")
+            var response = Response.redirect(to: ConsolePages.back(fields["next"], or: "/admin"), type: .normal)
+            response.headers[.setCookie] = Self.cookie(
+                cookie, seconds: AdminSessions.longestMs / 1000, isSecure: console.configuration.isSecure)
+            return response
+        }
+    }
+
+    func leave(_ visit: Visit) -> Response {
+        console.logOut(visit.cookie)
+        var response = Response.redirect(to: "/admin/login", type: .normal)
+        response.headers[.setCookie] = Self.cookie("", seconds: 0, isSecure: console.configuration.isSecure)
+        if let name = HTTPField.Name("Clear-Site-Data") { response.headers[name] = "\"cache\"" }
+        return response
+    }
+
+    /// Lax, so that a link from a pager finds its reader logged in; every post is held by its token and its origin as well.
+    private static func cookie(_ value: String, seconds: Int64, isSecure: Bool) -> String {
+        "\(ConsolePages.cookieName)=\(value); Path=/admin; HttpOnly; SameSite=Lax; Max-Age=\(seconds)" + (isSecure ? "; Secure" : "")
+    }
+}

@@ -1,0 +1,123 @@
+import GuardianCore
+import HTTPTypes
+import Hummingbird
+
+extension ConsolePages {
+    func operation(_ id: OperationID, _ visit: Visit) async throws -> Page {
+        guard let standing = try await ask({ () async throws(StoreError) in try await store.standing(of: id) }) else {
+            return try await gone(id)
+        }
+        let operation = standing.operation
+        var data = row(operation)
+        data.merge(facts(operation)) { $1 }
+        do throws(SyncError) {
+            data.merge(explain(try await engine.explain(id, freeBytes: api.configuration.freeBytes()))) { $1 }
+        } catch {
+            data["explainReason"] = ""
+            data["explainDetail"] = redact(error.description)
+        }
+        data["payload"] = shown(operation.payload)
+        data["base"] = shown(operation.base)
+        data["isFailed"] = operation.status == .failed
+        data["isProcessing"] = operation.status == .processing
+        data["steps"] = steps(operation)
+        data["note"] = "What this process has seen; the store itself keeps the last attempt."
+        if operation.status == .failed, operation.lastError?.class == .conflict { data.merge(conflict(operation)) { $1 } }
+        return Page(
+            title: "\(operation.type) \(redact(operation.entity.orderingKey))", section: "Operations", template: "operation", data: data,
+            fragments: [("facts", "facts"), ("timeline", "timeline")])
+    }
+
+    private func gone(_ id: OperationID) async throws -> Page {
+        let ending = try await ask { () async throws(StoreError) in try await store.ending(of: id) }
+        let trail = console.trail(of: id)
+        guard ending != nil || !trail.isEmpty else { throw Problem(SyncError.notFound(id: id.description)) }
+        let text =
+            ending.map { "It has left the queue: \($0.explanation)." } ?? "It has left the queue, and the ledger does not name it any more."
+        let data: [String: Any] = [
+            "id": id.description, "text": text, "steps": trail.map { step($0) }, "note": "What this process has seen.",
+        ]
+        return Page(
+            title: "No longer stored", section: "Operations", template: "gone", data: data, fragments: [("timeline", "timeline")],
+            status: .ok)
+    }
+
+    private func facts(_ operation: Operation) -> [String: Any] {
+        var data: [String: Any] = [
+            "seq": "\(operation.seq)", "orderingKey": redact(operation.orderingKey), "trace": operation.traceID.description,
+            "key": operation.idempotencyKey.description, "priority": "\(operation.priority)", "tries": "\(operation.tries)",
+            "attempts": "\(operation.attemptCount)", "backoff": operation.backoffMs > 0 ? Show.duration(operation.backoffMs) : "none",
+        ]
+        data["principal"] = operation.principal.map { String($0.prefix(12)) + "…" }
+        data["txnToken"] = operation.txnToken.map { redact($0) }
+        data["notBefore"] = Show.time(operation.notBefore)
+        data["expires"] = Show.time(operation.expiresAt)
+        data["lastAttempt"] = Show.time(operation.lastAttemptAt)
+        data["nextRetry"] = operation.status == .pending ? Show.time(operation.nextRetryAt) : nil
+        if let error = operation.lastError { data["error"] = self.error(error) }
+        return data
+    }
+
+    private func explain(_ explanation: Explanation) -> [String: Any] {
+        var data: [String: Any] = [
+            "explainReason": explanation.reason.map { "Not moving: \($0.rawValue)." } ?? "It may go.",
+            "explainTone": explanation.reason == nil ? "good" : explanation.reason == .failed ? "bad" : "warning",
+            "explainDetail": redact(explanation.detail),
+        ]
+        if let until = explanation.until { data["explainUntil"] = until.rfc3339 }
+        if let by = explanation.by { data["explainBy"] = ["href": Self.path(of: by), "shortID": Self.short(by)] }
+        return data
+    }
+
+    /// What the store knows and what the process has seen, oldest first.
+    private func steps(_ operation: Operation) -> [[String: Any]] {
+        let trail = console.trail(of: operation.id)
+        var steps: [[String: Any]] = [
+            ["at": Show.time(operation.enqueuedAt), "name": "Enqueued", "text": "number \(operation.seq)", "tone": ""]
+        ]
+        let isLastSeen = trail.contains { entry in
+            guard let last = operation.lastAttemptAt else { return true }
+            return entry.at >= last
+        }
+        if !isLastSeen, let last = operation.lastAttemptAt {
+            let why = operation.lastError.map { "\($0.class.rawValue): \(redact($0.code))" } ?? ""
+            steps.append([
+                "at": Show.time(last), "name": "Last attempt", "text": why, "tone": operation.status == .failed ? "bad" : "warning",
+            ])
+        }
+        steps += trail.map { step($0) }
+        if operation.status == .pending, let next = operation.nextRetryAt, next > now {
+            steps.append(["at": Show.time(next), "name": "Next attempt", "text": "by itself", "tone": ""])
+        }
+        return steps
+    }
+
+    private func step(_ entry: AttemptTrail.Entry) -> [String: Any] {
+        var step: [String: Any] = ["at": Show.time(entry.at), "tone": "", "text": ""]
+        func say(_ name: String, _ text: String = "", _ tone: String = "") {
+            step["name"] = name
+            step["text"] = text
+            step["tone"] = tone
+        }
+        func summary(_ error: LastError) -> String {
+            let status = error.httpStatus.map { "HTTP \($0) · " } ?? ""
+            return "\(status)\(error.class.rawValue): \(redact(error.code)) \(redact(error.message))"
+        }
+        switch entry.event {
+        case .claimed(_, let attempt): say("Attempt \(attempt)", "claimed")
+        case .retryScheduled(_, _, let backoffMs, let error):
+            say("Answer", summary(error), "warning")
+            step["backoff"] = Show.duration(backoffMs)
+        case .processed(_, let latencyMs, let status):
+            say("Delivered", "\(status.map { "HTTP \($0) " } ?? "")in \(Show.duration(latencyMs))", "good")
+        case .failed(_, let error): say("Given up on", summary(error), "bad")
+        case .conflict(_, let error): say("Conflict", summary(error), "bad")
+        case .conflictResolved(_, let strategy, let resolution): say("Conflict settled", "\(strategy): \(resolution)", "good")
+        case .expired: say("Expired", "it left the queue unsent", "bad")
+        case .coalesced(_, let into): say("Folded", "into \(Self.short(into))")
+        case .cancelledOut(_, let with): say("Cancelled out", "with \(Self.short(with))")
+        default: say(entry.event.name)
+        }
+        return step
+    }
+}

@@ -1,0 +1,113 @@
+import Foundation
+import GuardianCore
+import GuardianServer
+import GuardianTesting
+import NIOHTTP1
+import Testing
+
+@Suite struct OpenAPITests {
+    @Test("the document is OpenAPI 3.1, names every route of the API, and every reference in it leads somewhere")
+    func document() async throws {
+        try await Sidecar.run { sidecar in
+            let answer = try await sidecar.get("/openapi.json")
+            #expect(answer.status == 200)
+            #expect(answer.json["openapi"]?.string?.hasPrefix("3.1") == true)
+            let paths = try #require(answer.json["paths"]?.members)
+            for path in paths {
+                let methods = path.value.members?.map(\.name).filter { $0 != "parameters" } ?? []
+                let concrete = path.name.replacing("{id}", with: "none")
+                // What it names is there, and takes no other method.
+                for method in ["get", "post", "put", "patch", "delete"] {
+                    if path.name == "/v1/events", method == "get" { continue }
+                    let status = try await sidecar.send(HTTPMethod(rawValue: method.uppercased()), concrete).status
+                    #expect((status == 405) != methods.contains(method), "\(method) \(path.name): \(status)")
+                }
+            }
+            let named = Set(paths.map(\.name))
+            for path in ["/v1/operations", "/v1/operations/{id}", "/v1/operations/{id}/retry", "/v1/status", "/v1/events", "/openapi.json"]
+            {
+                #expect(named.contains(path))
+            }
+            for match in answer.body.matches(of: /"\$ref":"#\/([^"]+)"/) {
+                var at = answer.json
+                for part in match.1.split(separator: "/") { at = try #require(at[String(part)], "\(match.1)") }
+            }
+        }
+    }
+
+    @Test("every route that the server has stands in the document")
+    func routes() throws {
+        let source = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent("Sources/GuardianServer")
+        let server = try String(contentsOf: source.appendingPathComponent("APIServer.swift"), encoding: .utf8)
+        let document = try String(contentsOf: source.appendingPathComponent("Resources/OpenAPIDocument.swift"), encoding: .utf8)
+        let found = server.matches(of: /router\.(get|post|delete|put)\("([^"]+)"\)/)
+        #expect(found.count > 10)
+        for match in found {
+            let path = "/" + match.2.replacing(":id", with: "{id}")
+            #expect(document.contains("\"\(path)\":{"), "\(match.1) \(path)")
+        }
+    }
+
+    @Test("the document is not sent twice to one who has it")
+    func tag() async throws {
+        try await Sidecar.run { sidecar in
+            let tag = try #require(try await sidecar.get("/openapi.json").headers["etag"].first)
+            let again = try await sidecar.send(.GET, "/openapi.json", fields: [("If-None-Match", tag)])
+            #expect(again.status == 304)
+            #expect(again.body.isEmpty)
+        }
+    }
+
+    @Test("a post with an Idempotency-Key that is sent again adds nothing and brings the first receipts")
+    func repeats() async throws {
+        let bodies = [
+            ("application/json", operation("a")), ("application/json", "[\(operation("a")),\(operation("b"))]"),
+            ("application/x-ndjson", operation("a") + "\n" + operation("b") + "\n"),
+        ]
+        for (type, body) in bodies {
+            try await Sidecar.run { sidecar in
+                let first = try await sidecar.post(body, type: type, fields: [("Idempotency-Key", "k-1")])
+                #expect(first.status == 202)
+                let again = try await sidecar.post(body, type: type, fields: [("Idempotency-Key", "k-1")])
+                #expect(again.status == 202)
+                func ids(_ answer: Sidecar.Answer) -> [String?] {
+                    (answer.json["receipts"]?.elements ?? [answer.json]).map { $0["id"]?.string }
+                }
+                #expect(ids(again) == ids(first))
+                #expect(again.body.contains("duplicate"))
+                let other = try await sidecar.post(body, type: type, fields: [("Idempotency-Key", "k-2")])
+                #expect(ids(other) != ids(first))
+                #expect(try await sidecar.store.books().accepted == Int64(ids(first).count * 2))
+            }
+        }
+    }
+
+    @Test("another body under a key that was used is refused, and a key that can be none is named")
+    func otherBody() async throws {
+        try await Sidecar.run { sidecar in
+            #expect(try await sidecar.post(operation("a"), fields: [("Idempotency-Key", "k")]).status == 202)
+            try await sidecar.post(operation("b"), fields: [("Idempotency-Key", "k")]).expectProblem(422)
+            let long = String(repeating: "x", count: 129)
+            try await sidecar.post(operation("b"), fields: [("Idempotency-Key", long)]).expectProblem(
+                400, field: "Idempotency-Key", says: "must be")
+            #expect(try await sidecar.store.books().accepted == 1)
+        }
+    }
+
+    @Test("an operation's ETag spares its body as long as it is the same, and guards a retry and a cancel")
+    func operationTag() async throws {
+        try await Sidecar.run { sidecar in
+            try await sidecar.accept(operation("a", id: "a"))
+            let tag = try #require(try await sidecar.get("/v1/operations/a").headers["etag"].first)
+            #expect(try await sidecar.send(.GET, "/v1/operations/a", fields: [("If-None-Match", tag)]).status == 304)
+            sidecar.clock.advance(byMilliseconds: 5)
+            try await sidecar.settleHeads(.failed(LastError(class: .permanent, code: "HTTP_403", httpStatus: 403, message: "no")))
+            #expect(try await sidecar.send(.GET, "/v1/operations/a", fields: [("If-None-Match", tag)]).status == 200)
+            try await sidecar.send(.POST, "/v1/operations/a/retry", fields: [("If-Match", tag)]).expectProblem(412)
+            try await sidecar.send(.DELETE, "/v1/operations/a", fields: [("If-Match", tag)]).expectProblem(412)
+            let now = try #require(try await sidecar.get("/v1/operations/a").headers["etag"].first)
+            #expect(try await sidecar.send(.DELETE, "/v1/operations/a", fields: [("If-Match", now)]).status == 200)
+        }
+    }
+}

@@ -1,0 +1,11 @@
+# The console that people on call want open.
+item console "every action in a real browser: confirmations, live updates, filters, keys, no error and no CSP violation" \
+    "scripts/console-tests.sh console"
+item axe "axe-core on every page, light and dark, wide and narrow: no violation of A and AA" "scripts/console-tests.sh axe"
+item doors "roles, CSRF, other sites, forged hosts, replayed sessions, script in every field: refused or inert" \
+    "tests 'ConsoleAccessTests|ConsolePageTests|ConsoleActionTests'"
+item openapi "schemathesis against /openapi.json: no 5xx, nothing that the document does not describe" \
+    "EXAMPLES=$(size 20 200) scripts/console-tests.sh schemathesis"
+item pages "$(size '100 000' '1 000 000') operations, the engine draining: every page and filter p95 <= 50 ms; delivery with the console open >= 0.95" \
+    "SIZE=$(size 100000 1000000) ROUNDS=$(size 20 100) SECONDS=$(size 4 10) scripts/console-tests.sh speed"
+item search "every filter walks an index, or the table in pieces; none sorts" "tests SearchTests"

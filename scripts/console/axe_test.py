@@ -1,0 +1,58 @@
+"""axe-core on every page, light and dark, wide and narrow: no violation of the levels A and AA; nothing wider than the screen."""
+
+import unittest
+
+from axe_playwright_python.sync_playwright import Axe
+
+from stand import Stand, operation
+from visitor import Visitor, browser
+
+PAGES = [
+    "/admin", "/admin/operations", "/admin/operations?status=failed", "/admin/operations/bad-poison-a", "/admin/operations/conflict-axe",
+    "/admin/failures", "/admin/blocked", "/admin/alerts", "/admin/logs", "/admin/jobs", "/admin/configuration", "/admin/audit",
+    "/admin/actions/clear-failed", "/admin/actions/force-release-lock", "/admin/actions/export", "/admin/actions/retry-all-failed",
+    "/admin/bulk?kind=cancel&status=failed", "/admin/nowhere",
+]
+
+
+class AxeTests(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.stand = cls.enterClassContext(Stand())
+        cls.chromium = cls.enterClassContext(browser())
+        cls.stand.deliver(10)
+        cls.stand.fail("poison-a", "poison-b")
+        cls.stand.conflict("axe")
+        cls.stand.mode(mode="status", status=503)
+        cls.stand.enqueue(*(operation(f"waits-{n}") for n in range(5)))
+        cls.stand.call("POST", "/v1/pause")
+
+    def violations(self, page):
+        results = Axe().run(page, options={"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}})
+        return [(v["id"], [n["html"][:160] for n in v["nodes"]][:3]) for v in results.response["violations"]]
+
+    def test_no_violation_on_any_page(self):
+        for scheme in ("light", "dark"):
+            for width in (1280, 360):
+                with Visitor(self.chromium, self.stand.url, scheme=scheme, width=width) as visitor:
+                    for path in PAGES:
+                        with self.subTest(path=path, scheme=scheme, width=width):
+                            page = visitor.open(path)
+                            self.assertEqual(self.violations(page), [])
+                            overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                            self.assertLessEqual(overflow, 0, "the page is wider than its window")
+                visitor = Visitor(self.chromium, self.stand.url, scheme=scheme, width=width)
+                with self.subTest(path="/admin/login", scheme=scheme, width=width):
+                    self.assertEqual(self.violations(visitor.open("/admin/login")), [])
+                visitor.context.close()
+
+    def test_no_violation_in_an_open_dialog(self):
+        for scheme in ("light", "dark"):
+            with Visitor(self.chromium, self.stand.url, scheme=scheme) as visitor:
+                visitor.page.get_by_role("link", name="Clear failed").click()
+                visitor.page.get_by_role("dialog").wait_for()
+                self.assertEqual(self.violations(visitor.page), [], scheme)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

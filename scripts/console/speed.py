@@ -1,0 +1,147 @@
+"""Pages and filters over many stored operations while the engine drains: p95 of each; and what an open console costs delivery.
+
+SIZE operations (100000 by default; 1000000 is the full size). Ends with exit 1 when a p95 is over 50 ms or delivery under 0.95.
+"""
+
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+import urllib.request
+
+from stand import GUARDIAN, TOKENS, Stand
+
+SIZE = int(os.environ.get("SIZE", "100000"))
+ROUNDS = int(os.environ.get("ROUNDS", "40"))
+LIMIT_MS = float(os.environ.get("LIMIT_MS", "50"))
+SECONDS = float(os.environ.get("SECONDS", "8"))
+
+
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_):
+        return None
+
+
+def log_in(url):
+    """The cookie of an administrator."""
+    form = urllib.parse.urlencode({"token": TOKENS["admin"]}).encode()
+    request = urllib.request.Request(url + "/admin/login", form)
+    try:
+        urllib.request.build_opener(NoRedirect).open(request)
+    except urllib.error.HTTPError as answer:
+        return answer.headers["Set-Cookie"].split(";")[0]
+    raise AssertionError("no login")
+
+
+def get(url, cookie=None):
+    request = urllib.request.Request(url, headers={"Accept": "text/html" if "/admin" in url else "application/json"})
+    if cookie:
+        request.add_header("Cookie", cookie)
+    start = time.perf_counter()
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        body = answer.read().decode()
+    return (time.perf_counter() - start) * 1000, body
+
+
+def p95(values):
+    return statistics.quantiles(values, n=20)[18]
+
+
+def measure(stand):
+    cookie = log_in(stand.url)
+    page = stand.call("GET", "/v1/operations?order=desc&limit=3")["operations"][-1]
+    middle = stand.call("GET", f"/v1/operations?limit=1&cursor={base36(SIZE // 2)}")["operations"][0]
+    queries = {
+        "all, oldest first": "", "all, newest first": "order=desc", "deep in the middle": f"cursor={base36(SIZE // 2)}",
+        "pending": "status=pending", "failed": "status=failed", "processing": "status=processing", "type": "operation_type=create",
+        "entity type": f"entity_type={page['entity_type']}", "an entity type that is not there": "entity_type=nothing",
+        "an entity": f"entity_type={middle['entity_type']}&entity_id={middle['entity_id']}", "a trace": f"trace_id={middle['trace_id']}",
+        "a trace that is not there": "trace_id=0f8fad5b-d9cb-469f-a165-70867728950e", "since": f"since={page['enqueued_at']}",
+        "until": f"until={middle['enqueued_at']}&order=desc", "text": "q=" + page["entity_id"], "text that is not there": "q=zebra",
+        "error class": "error_class=permanent", "failed with a text": "status=failed&q=HTTP_422",
+    }
+    worst = {}
+    for name, query in queries.items():
+        for kind, path in (("api", "/v1/operations?" + query), ("page", "/admin/operations?" + query)):
+            worst[f"{kind}: {name}"] = p95([get(stand.url + path, cookie)[0] for _ in range(ROUNDS)])
+    for path in ("/admin", "/admin/failures", "/admin/blocked", "/admin/alerts", f"/admin/operations/{middle['id']}"):
+        worst[f"page: {path}"] = p95([get(stand.url + path, cookie)[0] for _ in range(ROUNDS)])
+    return worst
+
+
+def base36(number):
+    digits = "0123456789abcdefghijklmnopqrstuvwxyz"
+    text = ""
+    while number:
+        number, rest = divmod(number, 36)
+        text = digits[rest] + text
+    return text or "0"
+
+
+def delivered(stand, seconds):
+    before, start = stand.books["processed"], time.perf_counter()
+    time.sleep(seconds)
+    return (stand.books["processed"] - before) / (time.perf_counter() - start)
+
+
+def open_console(url, ends):
+    """A person who has the overview open and looks at another page every two seconds."""
+    cookie = log_in(url)
+
+    def live():
+        request = urllib.request.Request(url + "/admin/live?of=%2Fadmin", headers={"Cookie": cookie})
+        with urllib.request.urlopen(request, timeout=120) as stream:
+            for _ in stream:
+                if ends.is_set():
+                    return
+
+    def look():
+        paths = ["/admin", "/admin/operations", "/admin/failures", "/admin/operations?status=pending"]
+        count = 0
+        while not ends.wait(2):
+            get(url + paths[count % 4], cookie)
+            count += 1
+
+    threads = [threading.Thread(target=target, daemon=True) for target in (live, look)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def main():
+    data = tempfile.mkdtemp(prefix="guardian-speed-")
+    try:
+        produced = subprocess.Popen([GUARDIAN, "generate", "--operations", str(SIZE), "--entities", str(max(10, SIZE // 20))], stdout=subprocess.PIPE)
+        subprocess.run([GUARDIAN, "enqueue", "--from-file", "-", "--data-dir", data + "/data", "--json"], stdin=produced.stdout, stdout=subprocess.DEVNULL, check=True)
+        with Stand("--failure-rate", "0.02", "--latency", "5ms", workers=16, data=data) as stand:
+            time.sleep(3)
+            ratios = []
+            for _ in range(3):
+                closed = delivered(stand, SECONDS)
+                ends = threading.Event()
+                open_console(stand.url, ends)
+                opened = delivered(stand, SECONDS)
+                ends.set()
+                again = delivered(stand, SECONDS)
+                ratios.append(opened / ((closed + again) / 2))
+            if stand.books["pending"] < SIZE / 10:
+                print("the queue was drained before the pages were measured", file=sys.stderr)
+            worst = measure(stand)
+    finally:
+        shutil.rmtree(data, ignore_errors=True)
+    for name, value in sorted(worst.items(), key=lambda pair: -pair[1]):
+        print(f"{value:8.1f} ms  {name}")
+    ratio = statistics.median(ratios)
+    slowest = max(worst.values())
+    print(f"measured: {SIZE} operations, slowest p95 {slowest:.1f} ms (limit {LIMIT_MS:.0f}), delivery with the console open {ratio:.2f} of closed")
+    sys.exit(0 if slowest <= LIMIT_MS and ratio >= 0.95 else 1)
+
+
+if __name__ == "__main__":
+    main()
