@@ -1,8 +1,9 @@
 import Foundation
 public import GuardianCore
 public import GuardianHTTP
+import GuardianPostgres
 import GuardianPrivacy
-public import GuardianSQLite
+import GuardianSQLite
 public import GuardianServer
 
 /// Puts the parts together as the settings say; nothing else wires.
@@ -13,8 +14,19 @@ public struct Assembly: Sendable {
 
     public var storePath: String { settings.text("data_dir") + "/guardian.sqlite" }
 
-    public func openStore() throws(StoreError) -> SQLiteStore {
-        try SQLiteStore.open(.init(path: storePath, ordering: Ordering(rawValue: settings.text("ordering")) ?? .entity))
+    /// Whether the store is a file, and not a database on a server.
+    public var isStoredInFile: Bool { !DatabaseAddress.isOne(settings.text("store")) }
+
+    /// Where the store is, for people: no secret of a URL is in it.
+    public var storeName: String { isStoredInFile ? storePath : DatabaseAddress.masked(settings.text("store")) }
+
+    /// Opens the store that the key `store` names, and makes it where there is none.
+    public func openStore() async throws(StoreError) -> any OpenedStore {
+        let ordering = Ordering(rawValue: settings.text("ordering")) ?? .entity
+        guard isStoredInFile else {
+            return try await PostgresStore.open(.init(address: try DatabaseAddress(settings.text("store")), ordering: ordering))
+        }
+        return try SQLiteStore.open(.init(path: storePath, ordering: ordering))
     }
 
     /// Finds what is wrong with the settings before anything is opened.
@@ -24,7 +36,7 @@ public struct Assembly: Sendable {
         _ = try tokens()
     }
 
-    public func engine(store: SQLiteStore, sinks: [any EventSink] = []) async throws -> (SyncEngine, HTTPTransport) {
+    public func engine(store: any OpenedStore, sinks: [any EventSink] = []) async throws -> (SyncEngine, HTTPTransport) {
         let processor = try processorConfiguration()
         let deviceID = try await store.deviceID()
         let transport = try HTTPTransport(configuration: try transportConfiguration(deviceID: deviceID))

@@ -1,6 +1,5 @@
 public import GuardianCore
 import GuardianHTTP
-import GuardianSQLite
 import GuardianServer
 
 /// The sidecar: listens, opens the store however long that takes, then takes operations and delivers them until it is told to stop.
@@ -70,6 +69,7 @@ public struct Daemon: Sendable {
         let (store, engine, transport) = try await open(server, url: url, tell: tell)
         server.serve(engine: engine, store: store)
         opened.yield(engine)
+        store.wakes { engine.wake() }
         tell(.ready(url: url))
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -82,7 +82,7 @@ public struct Daemon: Sendable {
             throw error
         }
         await transport.shutdown()
-        try store.close()
+        try store.shut()
     }
 
     /// Tells the engine when the token's files have changed, so that a switch of user takes effect without a restart.
@@ -99,16 +99,16 @@ public struct Daemon: Sendable {
     /// A store that could be opened, and the engine over it. Tried again until it works; what is wrong is told once.
     private func open(
         _ server: APIServer, url: String, tell: @escaping @Sendable (State) -> Void
-    ) async throws -> (SQLiteStore, SyncEngine, HTTPTransport) {
+    ) async throws -> (any OpenedStore, SyncEngine, HTTPTransport) {
         var told: StoreError?
         while true {
             do {
-                let store = try assembly.openStore()
+                let store = try await assembly.openStore()
                 do {
                     let (engine, transport) = try await assembly.engine(store: store, sinks: sinks)
                     return (store, engine, transport)
                 } catch {
-                    try store.close()
+                    try store.shut()
                     throw error
                 }
             } catch let error as StoreError {

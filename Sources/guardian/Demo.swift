@@ -34,7 +34,7 @@ struct Demo: AsyncParsableCommand {
             "retry.base": "200ms", "retry.max": "2s", "breaker.cool_down": "1s",
         ])
         let assembly = Assembly(settings)
-        let store = try assembly.openStore()
+        let store = try await assembly.openStore()
         let latencies = LatencySink()
         let (engine, transport) = try await assembly.engine(store: store, sinks: [latencies])
         let server = APIServer(engine: engine, store: store, configuration: try assembly.api())
@@ -63,11 +63,11 @@ struct Demo: AsyncParsableCommand {
             do { while try await group.next() != nil {} } catch is CancellationError {}
         }
         await transport.shutdown()
-        try store.close()
+        try store.shut()
         if !holds { throw Failure(.failed, "the demo did not deliver everything exactly once and in order") }
     }
 
-    private func summarize(_ store: SQLiteStore, _ upstream: ReferenceUpstream, _ latencies: LatencySink) async throws -> Bool {
+    private func summarize(_ store: any OpenedStore, _ upstream: ReferenceUpstream, _ latencies: LatencySink) async throws -> Bool {
         let books = try await store.books()
         let effects = upstream.effects
         let violations = OrderCheck.violations(effects.map { ($0.entity, $0.payloadSeq ?? 0) })

@@ -99,7 +99,7 @@ enum Terminal {
 struct StoreOptions: ParsableArguments {
     @Option(help: "The YAML configuration file.") var config: String?
     @Option(help: "Where guardian.sqlite lives.") var dataDir: String?
-    @Option(help: "sqlite (PostgreSQL is still to come).") var store: String?
+    @Option(help: "sqlite, or postgresql://… to share one queue between machines; better in GUARDIAN_STORE, where no other user sees it.") var store: String?
     @Flag(help: "Print JSON.") var json = false
 
     func settings(_ more: [String: String] = [:]) throws -> Settings {
@@ -110,12 +110,12 @@ struct StoreOptions: ParsableArguments {
     }
 
     /// The store that is there already; commands that look do not make one.
-    func existingStore() throws -> SQLiteStore {
+    func existingStore() async throws -> any OpenedStore {
         let assembly = Assembly(try settings())
-        guard FileManager.default.fileExists(atPath: assembly.storePath) else {
+        guard !assembly.isStoredInFile || FileManager.default.fileExists(atPath: assembly.storePath) else {
             throw Failure(.storeUnavailable, "there is no store at \(assembly.storePath); give --data-dir, or start `guardian serve` first")
         }
-        return try assembly.openStore()
+        return try await assembly.openStore()
     }
 }
 
