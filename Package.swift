@@ -113,12 +113,12 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "guardian-bench",
-            dependencies: ["GuardianCore", "GuardianSQLite", "GuardianHTTP", "GuardianBackend", httpClient] + nio,
+            dependencies: ["GuardianCore", "GuardianSQLite", "GuardianPostgres", "GuardianHTTP", "GuardianBackend", httpClient] + nio,
             path: "Benchmarks/Swift", swiftSettings: settings),
         tests("GuardianCoreTests", ["GuardianCore", "GuardianTesting"]),
         tests("GuardianPrivacyTests", ["GuardianCore", "GuardianPrivacy"]),
         tests("GuardianTelemetryTests", ["GuardianCore", "GuardianPrivacy", "GuardianTelemetry", "GuardianTesting", httpClient] + nio),
-        tests("GuardianPostgresTests", ["GuardianCore", "GuardianPostgres", "GuardianTesting"]),
+        tests("GuardianPostgresTests", ["GuardianCore", "GuardianPostgres", "GuardianSQLite", "GuardianTesting"]),
         tests("GuardianSQLiteTests", ["GuardianCore", "GuardianSQLite", "GuardianTesting", grdb]),
         tests(
             "GuardianHTTPTests",

@@ -19,7 +19,7 @@ struct Guardian: AsyncParsableCommand {
             Serve.self, Demo.self, Enqueue.self, Status.self, List.self, Show.self, Explain.self, Retry.self, Resolve.self, Cancel.self,
             ClearFailed.self,
             PauseDelivery.self, ResumeDelivery.self, Lock.self, RebuildIndex.self, Check.self, Events.self, Doctor.self, Backend.self,
-            Config.self, Generate.self, Migrate.self,
+            Config.self, Generate.self, Migrate.self, MigrateStore.self,
         ])
 
     static func main() async {
