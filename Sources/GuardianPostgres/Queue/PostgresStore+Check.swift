@@ -26,8 +26,8 @@ extension PostgresStore {
         (
             "lines whose end is not known",
             """
-            SELECT count(*) FROM guardian_line l WHERE l.tail <>
-                (SELECT max(o.seq) FROM guardian_operation o WHERE o.status = 0 AND (o.line = l.line AND o.follows OR o.seq = l.head))
+            SELECT count(*) FROM guardian_line l WHERE l.tail <> greatest(l.head,
+                (SELECT o.seq FROM guardian_operation o WHERE o.line = l.line AND o.follows AND o.status = 0 ORDER BY o.seq DESC LIMIT 1))
             """
         ),
         (

@@ -69,6 +69,14 @@ extension PostgresStore {
         }
     }
 
+    private static let touch = SQL("UPDATE guardian_books SET stripe = stripe WHERE stripe = $1")
+
+    public func probeWrite() async throws(StoreError) {
+        try await pool.with(isRepeatable: true) { connection in
+            _ = try connection.run([Call(Self.touch, [.int32(connection.stripe)])])
+        }
+    }
+
     public func oldestPending() async throws(StoreError) -> Timestamp? {
         try await pool.with(isRepeatable: true) { connection in try connection.run([Call(Self.oldest)])[0].first?.time(0) }
     }
