@@ -44,7 +44,9 @@ struct PostgresBenches {
         let took = try await seconds {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for writer in 0..<writers {
-                    group.addTask { for call in stride(from: writer, to: calls.count, by: writers) { try await engine.enqueue(calls[call]) } }
+                    group.addTask {
+                        for call in stride(from: writer, to: calls.count, by: writers) { try await engine.enqueue(calls[call]) }
+                    }
                 }
                 try await group.waitForAll()
             }
@@ -67,7 +69,8 @@ struct PostgresBenches {
     /// Settles what the exchange before has claimed, and claims more: one durable transaction for a batch.
     private func drain(_ store: PostgresStore, _ count: Int, batch: Int) async throws -> (count: Int, seconds: Double) {
         let owner = "bench-" + UUID().uuidString
-        guard case .acquired(let fence, _, _) = try await store.acquireLock(owner: owner, now: SystemClock().now.wall, staleAfterMs: 120_000)
+        guard
+            case .acquired(let fence, _, _) = try await store.acquireLock(owner: owner, now: SystemClock().now.wall, staleAfterMs: 120_000)
         else { throw Usage() }
         var done = 0
         var claims: [Claim] = []

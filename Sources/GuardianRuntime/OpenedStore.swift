@@ -31,7 +31,9 @@ extension PostgresStore: OpenedStore {
 
     public func durabilityForPeople() async throws(StoreError) -> (text: String, holds: Bool) {
         let (fsync, commit, pages) = try await durability()
-        return ("fsync \(fsync), synchronous_commit \(commit), full_page_writes \(pages)", fsync == "on" && commit != "off" && pages == "on")
+        return (
+            "fsync \(fsync), synchronous_commit \(commit), full_page_writes \(pages)", fsync == "on" && commit != "off" && pages == "on"
+        )
     }
 
     public func wakes(_ wake: @escaping @Sendable () -> Void) { listen(wake) }

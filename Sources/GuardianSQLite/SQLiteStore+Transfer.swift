@@ -11,7 +11,9 @@ extension SQLiteStore: TransferStore {
             while try settings.step() {
                 if let name = settings.text(0), TransferPage.settingNames.contains(name) { page.settings[name] = settings.text(1) }
             }
-            page.remembered = try Self.page("SELECT id, seq, idempotency_key, at, \(EndingColumns.names) FROM guardian_ledger ORDER BY number", limit, transaction) {
+            page.remembered = try Self.page(
+                "SELECT id, seq, idempotency_key, at, \(EndingColumns.names) FROM guardian_ledger ORDER BY number", limit, transaction
+            ) {
                 TransferPage.Remembered(
                     id: try $0.operationID(0), seq: $0.int(1), key: try $0.uuid(2), at: Timestamp(milliseconds: $0.int(3)),
                     ending: try EndingColumns.read($0, from: 4))
@@ -25,7 +27,8 @@ extension SQLiteStore: TransferStore {
             guard page.isEmpty else { return page }
             page.aliases = try Self.page("SELECT entity_type, local_id, server_id, is_number, at FROM guardian_alias", limit, transaction) {
                 TransferPage.Alias(
-                    entity: EntityKey(type: $0.text(0) ?? "", id: $0.text(1) ?? ""), server: ServerID($0.text(2) ?? "", isNumber: $0.int(3) == 1),
+                    entity: EntityKey(type: $0.text(0) ?? "", id: $0.text(1) ?? ""),
+                    server: ServerID($0.text(2) ?? "", isNumber: $0.int(3) == 1),
                     at: Timestamp(milliseconds: $0.int(4)))
             }
             guard page.isEmpty else { return page }

@@ -99,7 +99,8 @@ enum Terminal {
 struct StoreOptions: ParsableArguments {
     @Option(help: "The YAML configuration file.") var config: String?
     @Option(help: "Where guardian.sqlite lives.") var dataDir: String?
-    @Option(help: "sqlite, or postgresql://… to share one queue between machines; better in GUARDIAN_STORE, where no other user sees it.") var store: String?
+    @Option(help: "sqlite, or postgresql://… to share one queue between machines; better in GUARDIAN_STORE, where no other user sees it.")
+    var store: String?
     @Flag(help: "Print JSON.") var json = false
 
     func settings(_ more: [String: String] = [:]) throws -> Settings {

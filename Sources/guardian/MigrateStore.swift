@@ -34,7 +34,8 @@ struct MigrateStore: AsyncParsableCommand {
         }
         let clock = SystemClock()
         let owner = UUID().uuidString.lowercased()
-        guard case .acquired(let fence, _, _) = try await old.acquireLock(owner: owner, now: clock.now.wall, staleAfterMs: Self.staleAfterMs)
+        guard
+            case .acquired(let fence, _, _) = try await old.acquireLock(owner: owner, now: clock.now.wall, staleAfterMs: Self.staleAfterMs)
         else { throw Failure(.refused, "somebody delivers from the old store; stop `guardian serve` there first") }
         var beatAt = clock.now.steady + Self.beatEveryMs
         var moved = Moved()

@@ -27,7 +27,8 @@ struct RecoveryTests {
                     while !isOver.load(ordering: .relaxed) {
                         let batch = (0..<20).map { index in
                             StoreContract.sample(
-                                entity: EntityKey(type: "room", id: "\(writer)-\((number + index) % 7)"), id: "w\(writer)-\(number + index)")
+                                entity: EntityKey(type: "room", id: "\(writer)-\((number + index) % 7)"), id: "w\(writer)-\(number + index)"
+                            )
                         }
                         number += 20
                         let receipts = try await store.enqueue(batch)

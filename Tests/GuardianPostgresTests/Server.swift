@@ -89,7 +89,8 @@ final class Server: Sendable {
     }
 
     func url(_ database: String, host: String? = nil) -> String {
-        host.map { "postgresql://postgres@\($0):\(port)/\(database)" } ?? "postgresql://postgres@/\(database)?host=\(directory)&port=\(port)"
+        host.map { "postgresql://postgres@\($0):\(port)/\(database)" }
+            ?? "postgresql://postgres@/\(database)?host=\(directory)&port=\(port)"
     }
 
     /// An empty store of its own, as in a file: one processor, in virtual time.

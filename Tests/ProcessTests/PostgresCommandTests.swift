@@ -57,7 +57,8 @@ extension ProcessTests {
             #expect(try await old.run("enqueue", "--from-file", file).status == 0)
             let environment = ["GUARDIAN_STORE": server.url]
             let serve = try await old.serve(upstream: Workplace.nobody)
-            let refused = try await Guardian.run(["migrate-store", "--from", old.path, "--to", "env:GUARDIAN_STORE"], environment: environment)
+            let refused = try await Guardian.run(
+                ["migrate-store", "--from", old.path, "--to", "env:GUARDIAN_STORE"], environment: environment)
             #expect(refused.status == 5, "\(refused.errors)")
             serve.terminate()
 
@@ -75,7 +76,8 @@ extension ProcessTests {
             #expect(try await server.psql("SELECT count(*), count(DISTINCT id) FROM guardian_operation") == "\(count)|\(count)")
             #expect(try await old.run("status", "--json").json["books"]?["accepted"]?.integer == 0)
 
-            let third = try await Guardian.run(["migrate-store", "--from", "env:GUARDIAN_STORE", "--to", back.path], environment: environment)
+            let third = try await Guardian.run(
+                ["migrate-store", "--from", "env:GUARDIAN_STORE", "--to", back.path], environment: environment)
             #expect(third.status == 0, "\(third.errors)")
             #expect(try await back.run("status", "--json").json["books"]?["accepted"]?.integer == Int64(count))
             try await back.expectBalance()

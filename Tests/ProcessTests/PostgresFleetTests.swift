@@ -28,7 +28,8 @@ extension ProcessTests {
         private func serve(_ number: Int, _ backend: Guardian) async throws -> Guardian {
             try await Guardian.start(
                 [
-                    "serve", "--data-dir", directory + "/\(number)", "--listen", "127.0.0.1:0", "--upstream", backend.url, "--workers", "16",
+                    "serve", "--data-dir", directory + "/\(number)", "--listen", "127.0.0.1:0", "--upstream", backend.url, "--workers",
+                    "16",
                 ], environment: Self.quick.merging(["GUARDIAN_STORE": server.url]) { $1 })
         }
 
@@ -115,7 +116,8 @@ extension ProcessTests {
             print("measured: \(all.count) operations over \(Self.keys) keys by \(seats) processors in \(took): \(verdict)")
         }
 
-        @Test("processors are killed, one is frozen beyond its lease, PostgreSQL crashes three times: nothing lost, doubled or out of order")
+        @Test(
+            "processors are killed, one is frozen beyond its lease, PostgreSQL crashes three times: nothing lost, doubled or out of order")
         func war() async throws {
             defer { server.end() }
             let (paths, all) = try files(4)

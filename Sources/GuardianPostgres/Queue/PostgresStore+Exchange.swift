@@ -129,7 +129,9 @@ extension PostgresStore {
 
     public func loadControl() async throws(StoreError) -> Control {
         try await pool.with(.urgent, isRepeatable: true) { connection in
-            guard let row = try connection.run([Call(Self.control)])[0].first else { throw StoreError.corrupt("the upstream's row is gone") }
+            guard let row = try connection.run([Call(Self.control)])[0].first else {
+                throw StoreError.corrupt("the upstream's row is gone")
+            }
             let pauses = Set((row.text(0) ?? "").split(separator: ",").compactMap { Pause(rawValue: String($0)) })
             var control = Control(health: row.bool(3) ? Self.health(row, from: 4) : nil, pauses: pauses, processed: row.int(1))
             if let hash = row.text(2) { control.signedIn = .principal(hash) }
@@ -175,7 +177,9 @@ struct Exchanged: Sendable {
 
     mutating func readClaims(_ rows: Rows, _ exchange: Exchange) throws {
         for row in rows {
-            if row.int(0) < 0 { isUnfinished = true } else {
+            if row.int(0) < 0 {
+                isUnfinished = true
+            } else {
                 result.claims.append(try OperationRow.readClaim(row, exchange.fence, at: exchange.now))
             }
         }

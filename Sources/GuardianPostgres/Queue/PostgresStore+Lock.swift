@@ -77,7 +77,11 @@ extension PostgresStore {
             for row in try write.rows(Self.seats) {
                 let seat = Seat(row)
                 let isLimit = configuration.processors == 1 ? staleAfterMs : seat.staleAfterMs
-                if seat.state.fence.owner == owner || isDead(seat) || isStale(seat, isLimit, now) { gone.append(seat) } else { live.append(seat) }
+                if seat.state.fence.owner == owner || isDead(seat) || isStale(seat, isLimit, now) {
+                    gone.append(seat)
+                } else {
+                    live.append(seat)
+                }
             }
             if live.count >= configuration.processors { return .heldBy(live[0].state) }
             let returned = try vacate(gone, now, write, except: owner)

@@ -20,10 +20,11 @@ extension PostgresStore {
             var change = change
             if let server = try write.serverID(of: change.entity) { change.entity.id = server.text }
             try write.use(.optimistic)
-            let isNew = try write.rows(
-                Self.insert, .text(change.txnToken), .text(change.entity.type), .text(change.entity.id), .text(change.original),
-                .text(change.dependsOn), .time(now)
-            ).changed == 1
+            let isNew =
+                try write.rows(
+                    Self.insert, .text(change.txnToken), .text(change.entity.type), .text(change.entity.id), .text(change.original),
+                    .text(change.dependsOn), .time(now)
+                ).changed == 1
             guard isNew, let base = change.dependsOn else { return }
             guard let known = try OptimisticRow.find(base, write), known.standing != .open else { return }
             let reason = LastError.dependsOn(base)

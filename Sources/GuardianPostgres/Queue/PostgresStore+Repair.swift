@@ -8,7 +8,8 @@ extension PostgresStore {
     /// Milliseconds after which an id that was folded into one that waits is looked at again.
     private static let renewalMs: Int64 = 3_600_000
 
-    private static let findFailed = SQL("SELECT seq, line FROM guardian_operation WHERE id = ANY($1) AND status = 2 ORDER BY line FOR UPDATE")
+    private static let findFailed = SQL(
+        "SELECT seq, line FROM guardian_operation WHERE id = ANY($1) AND status = 2 ORDER BY line FOR UPDATE")
     private static let pageOfFailed = SQL(
         "SELECT seq, line FROM guardian_operation WHERE status = 2 AND seq < $1 ORDER BY seq DESC LIMIT $2 FOR UPDATE")
     private static let revive = SQL(

@@ -27,7 +27,6 @@ extension Write {
         ORDER BY seq FOR KEY SHARE
         """)
 
-
     /// Holds the creates that operations point to until the commit: they are settled before it, or after it.
     func lockCreates(_ references: [Reference]) throws {
         guard !references.isEmpty, try uses(.localIDs) else { return }

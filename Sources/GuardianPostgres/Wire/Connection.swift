@@ -191,7 +191,10 @@ final class Connection {
             let flushed = PQflush(handle)
             guard flushed >= 0 else { throw broken(lastError) }
             if PQisBusy(handle) == 0 { return PQgetResult(handle) }
-            do { try wait(forWriting: flushed == 1, andReading: true, until: end) } catch { throw broken("no answer in time") }
+            do { try wait(forWriting: flushed == 1, andReading: true, until: end) } catch {
+                cancel()
+                throw broken("no answer in time")
+            }
             guard PQconsumeInput(handle) == 1, PQstatus(handle) != CONNECTION_BAD else { throw broken(lastError) }
         }
     }
@@ -208,6 +211,14 @@ final class Connection {
             if ready > 0 { return }
             guard ready == 0 || errno == EINTR else { throw ServerFailure.lost(String(cString: strerror(errno))) }
         }
+    }
+
+    /// Asks the server to stop what it does for us, so that it holds no locks for a session that is given up.
+    private func cancel() {
+        guard let request = PQgetCancel(handle) else { return }
+        var message = [CChar](repeating: 0, count: 256)
+        _ = PQcancel(request, &message, Int32(message.count))
+        PQfreeCancel(request)
     }
 
     private func broken(_ message: String) -> ServerFailure {

@@ -128,6 +128,8 @@ public struct DatabaseAddress: Sendable, Equatable {
         return options
     }
 
-    private static let systemRoots: String? = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"]
-        .first { Disk.exists($0) }
+    private static let systemRoots: String? = [
+        "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem",
+    ]
+    .first { Disk.exists($0) }
 }

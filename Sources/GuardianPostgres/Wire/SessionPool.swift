@@ -81,7 +81,11 @@ final class SessionPool: Sendable {
                 } catch let failure as ServerFailure {
                     let isSafe = failure.isLost ? isRepeatable || !connection.mayHaveCommitted : failure.mayRepeat
                     if failure.isPooled { prepares.store(false, ordering: .relaxed) }
-                    let hasTime = Connection.nowMs() < deadline && left.withLock { $0 -= 1; return $0 >= 0 }
+                    let hasTime =
+                        Connection.nowMs() < deadline
+                        && left.withLock {
+                            $0 -= 1; return $0 >= 0
+                        }
                     if isSafe, hasTime { return .again }
                     continuation.resume(returning: .failure(masked(failure).storeError))
                 } catch let error as StoreError {
