@@ -118,7 +118,9 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "guardian-bench",
-            dependencies: ["GuardianCore", "GuardianPrivacy", "GuardianSQLite", "GuardianHTTP", "GuardianBackend", httpClient] + nio,
+            dependencies: [
+                "GuardianCore", "GuardianPrivacy", "GuardianSQLite", "GuardianPostgres", "GuardianHTTP", "GuardianBackend", httpClient,
+            ] + nio,
             path: "Benchmarks/Swift", swiftSettings: settings),
         // Servers in the place of others, for tests of several targets.
         .target(
@@ -132,7 +134,7 @@ let package = Package(
                 "GuardianCore", "GuardianPrivacy", "GuardianTelemetry", "GuardianTesting", httpClient, logging, tracing,
                 .product(name: "InMemoryTracing", package: "swift-distributed-tracing"), "TestServers",
             ] + nio),
-        tests("GuardianPostgresTests", ["GuardianCore", "GuardianPostgres", "GuardianTesting"]),
+        tests("GuardianPostgresTests", ["GuardianCore", "GuardianPostgres", "GuardianSQLite", "GuardianTesting"]),
         tests("GuardianSQLiteTests", ["GuardianCore", "GuardianPrivacy", "GuardianSQLite", "GuardianTesting", grdb, crypto]),
         tests(
             "GuardianHTTPTests",

@@ -32,6 +32,9 @@ header_from sqlite3.h libsqlite3-dev
 header_from zlib.h zlib1g-dev
 pkg-config --exists libpq 2>/dev/null || missing+=(libpq-dev)
 
+ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null || missing+=(postgresql)
+[ -x /usr/sbin/pgbouncer ] || command -v pgbouncer >/dev/null || missing+=(pgbouncer)
+
 [ ${#missing[@]} -gt 0 ] || exit 0
 echo "setup: installing ${missing[*]}"
 

@@ -7,6 +7,7 @@ import GuardianSQLite
 struct GuardianBench {
     static func main() async throws {
         let arguments = Array(CommandLine.arguments.dropFirst())
+        if arguments.first == "pg" { return try await PostgresBenches(words: Array(arguments.dropFirst())).run() }
         let isQuick = arguments.contains("--quick")
         let only = arguments.first { !$0.hasPrefix("--") }
         var table = Table(rounds: isQuick ? 3 : 5)

@@ -1,13 +1,13 @@
 public import GuardianCore
 public import GuardianHTTP
-public import GuardianSQLite
+import GuardianSQLite
 
 extension Assembly {
     /// Bytes that the store can still use, its reserve among them; nil when it can't be asked.
-    public func freeBytes() -> Int64? { SQLiteStore.availableBytes(storePath: storePath) }
+    public func freeBytes() -> Int64? { isStoredInFile ? SQLiteStore.availableBytes(storePath: storePath) : nil }
 
     /// What holds up delivery from `store` as a whole now, for a processor of these settings.
-    public func situation(of store: SQLiteStore) async throws -> Explanation.Situation {
+    public func situation(of store: any OpenedStore) async throws -> Explanation.Situation {
         try await .init(of: store, at: SystemClock().now.wall, freeBytes: freeBytes(), for: try processorConfiguration())
     }
 
@@ -15,7 +15,7 @@ extension Assembly {
     ///
     /// `newKey` says that its idempotency key (and the span in `traceparent`) will be another: up-casters change its payload, and what
     /// was ever sent under a key never changes. Throws ``Unroutable`` when there is nothing to send.
-    public func preview(of operation: Operation, from store: SQLiteStore) async throws -> (request: RequestPreview, newKey: Bool) {
+    public func preview(of operation: Operation, from store: any OpenedStore) async throws -> (request: RequestPreview, newKey: Bool) {
         var operation = operation
         var newKey = false
         switch try upcasters().cast(operation) {

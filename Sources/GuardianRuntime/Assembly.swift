@@ -1,8 +1,10 @@
 import Foundation
 public import GuardianCore
 public import GuardianHTTP
+import GuardianPostgres
 import GuardianPrivacy
 public import GuardianSQLite
+public import GuardianServer
 
 /// Puts the parts together as the settings say; nothing else wires.
 public struct Assembly: Sendable {
@@ -21,14 +23,28 @@ public struct Assembly: Sendable {
         return configuration
     }
 
-    public func openStore() throws(StoreError) -> SQLiteStore { try SQLiteStore.open(try storeConfiguration()) }
+    /// Whether the store is a file, and not a database on a server.
+    public var isStoredInFile: Bool { !DatabaseAddress.isOne(settings.text("store")) }
 
-    /// Opens the store; one that is damaged is set aside first, with all that can be read of it brought over into a new one.
-    func openSoundStore(now: Timestamp) throws(StoreError) -> (SQLiteStore, SalvageReport?) {
+    /// Where the store is, for people: no secret of a URL is in it.
+    public var storeName: String { isStoredInFile ? storePath : DatabaseAddress.masked(settings.text("store")) }
+
+    /// Opens the store that the key `store` names, and makes it where there is none.
+    public func openStore() async throws(StoreError) -> any OpenedStore {
+        guard isStoredInFile else {
+            let ordering = Ordering(rawValue: settings.text("ordering")) ?? .entity
+            return try await PostgresStore.open(.init(address: try DatabaseAddress(settings.text("store")), ordering: ordering))
+        }
+        return try SQLiteStore.open(try storeConfiguration())
+    }
+
+    /// Opens the store; a file that is damaged is set aside first, with all that can be read of it brought over into a new one.
+    func openSoundStore(now: Timestamp) async throws(StoreError) -> (any OpenedStore, SalvageReport?) {
+        guard isStoredInFile else { return (try await openStore(), nil) }
         let configuration = try storeConfiguration()
-        guard let problem = try SQLiteStore.findDamage(configuration) else { return (try openStore(), nil) }
+        guard let problem = try SQLiteStore.findDamage(configuration) else { return (try await openStore(), nil) }
         let report = try SQLiteStore.quarantine(configuration, problem: problem, now: now)
-        return (try openStore(), report)
+        return (try await openStore(), report)
     }
 
     /// Finds what is wrong with the settings before anything is opened.
@@ -43,7 +59,7 @@ public struct Assembly: Sendable {
 
     /// `telemetry` sees what goes over the wire; its sinks are among `sinks` or not, as the caller likes.
     public func engine(
-        store: SQLiteStore, sinks: [any EventSink] = [], telemetry: Telemetry? = nil
+        store: any OpenedStore, sinks: [any EventSink] = [], telemetry: Telemetry? = nil
     ) async throws -> (SyncEngine, HTTPTransport) {
         var processor = try processorConfiguration()
         processor.rollout = try rolloutGuard(now: SystemClock().now.wall)

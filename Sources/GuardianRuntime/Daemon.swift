@@ -99,6 +99,7 @@ public struct Daemon: Sendable {
         do throws(StoreError) { try await monitor?.prepare() } catch { engine.tell(.storeError(error)) }
         server.serve(engine: engine, store: store)
         opened.yield(engine)
+        store.wakes { engine.wake() }
         tell(.ready(url: url))
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -118,7 +119,7 @@ public struct Daemon: Sendable {
             throw error
         }
         await transport.shutdown()
-        try store.close()
+        try store.shut()
     }
 
     /// Looks at the upstream's certificate and key at the start, so that a wrong one is told before there is anything to deliver.
@@ -141,12 +142,12 @@ public struct Daemon: Sendable {
     /// A store that could be opened, and the engine over it. Tried again until it works; what is wrong is told once.
     private func open(
         _ server: APIServer, url: String, tell: @escaping @Sendable (State) -> Void
-    ) async throws -> (SQLiteStore, SyncEngine, HTTPTransport) {
+    ) async throws -> (any OpenedStore, SyncEngine, HTTPTransport) {
         var told: StoreError?
         while true {
             do {
                 let now = SystemClock().now.wall
-                let (store, salvage) = try assembly.openSoundStore(now: now)
+                let (store, salvage) = try await assembly.openSoundStore(now: now)
                 if let salvage {
                     let event = Event.storeSalvaged(
                         aside: salvage.aside, recovered: salvage.recovered, lost: Int(clamping: salvage.lostCount))
@@ -158,7 +159,7 @@ public struct Daemon: Sendable {
                         store: store, sinks: sinks + [SuspicionSink(path: assembly.storePath), anomalies], telemetry: telemetry)
                     return (store, engine, transport)
                 } catch {
-                    try store.close()
+                    try store.shut()
                     throw error
                 }
             } catch let error as StoreError {

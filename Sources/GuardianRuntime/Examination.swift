@@ -89,29 +89,27 @@ public struct Examination: Sendable {
     }
 
     private func store() async -> [Finding] {
-        guard FileManager.default.fileExists(atPath: assembly.storePath) else {
+        guard !assembly.isStoredInFile || FileManager.default.fileExists(atPath: assembly.storePath) else {
             return [Finding("store", .warns, "\(assembly.storePath) is not there yet; `guardian serve` makes it")]
         }
-        let store: SQLiteStore
-        do throws(StoreError) { store = try assembly.openStore() } catch { return [Finding("store", .fails, error.description)] }
+        let store: any OpenedStore
+        do throws(StoreError) { store = try await assembly.openStore() } catch { return [Finding("store", .fails, error.description)] }
         var findings: [Finding] = []
         do throws(StoreError) {
             let report = try await store.check()
             findings.append(
                 Finding(
                     "store", .holds,
-                    "\(assembly.storePath): \(report.pending) pending, \(report.processing) processing, \(report.failed) failed"))
+                    "\(assembly.storeName): \(report.pending) pending, \(report.processing) processing, \(report.failed) failed"))
             findings.append(
                 report.problems.isEmpty
                     ? Finding("integrity", .holds, "the books balance, every line has its head")
                     : Finding("integrity", .fails, report.problems.joined(separator: "; ") + "; run `guardian rebuild-index`"))
-            let (journal, synchronous) = try await store.durability()
-            let isDurable = journal == "wal" && synchronous >= 2
+            let (text, isDurable) = try await store.durabilityForPeople()
             findings.append(
                 Finding(
                     "durability", isDurable ? .holds : .fails,
-                    "journal_mode \(journal), synchronous \(synchronous): an answer \(isDurable ? "comes" : "does not come") after its fsync"
-                ))
+                    "\(text): an answer \(isDurable ? "comes" : "does not come") after its fsync"))
             let lock = try await store.lockState()
             findings.append(
                 Finding(
@@ -121,7 +119,7 @@ public struct Examination: Sendable {
                 pauses.isEmpty
                     ? Finding("delivery", .holds, "not paused")
                     : Finding("delivery", .warns, "paused (\(pauses.joined(separator: ", "))); `guardian resume` goes on"))
-            try store.close()
+            try store.shut()
         } catch {
             findings.append(Finding("integrity", .fails, error.description))
         }

@@ -1,5 +1,6 @@
 import GuardianCore
 import GuardianHTTP
+import GuardianPostgres
 import Yams
 
 #if canImport(FoundationEssentials)
@@ -45,9 +46,7 @@ public struct Settings: Sendable {
 
     private static let deliveryKeys: [Key] = [
         Key(name: "data_dir", fallback: "./guardian-data", check: Check.any),
-        Key(
-            name: "store", fallback: "sqlite",
-            check: { $0 == "sqlite" ? nil : "must be sqlite (PostgreSQL is not available in this version)" }),
+        Key(name: "store", fallback: "sqlite", check: Check.store),
         Key(name: "listen", fallback: "127.0.0.1:8080", check: Check.any),
         Key(name: "token_file", fallback: "", check: Check.any),
         Key(name: "tls.certificate_file", fallback: "", check: Check.any),
@@ -232,6 +231,7 @@ public struct Settings: Sendable {
     /// A value as it may be shown: no secret, and no credentials in a URL.
     private static func shown(_ key: Key, _ text: String) -> String {
         if key.isSecret { return text.isEmpty ? "" : Secret.mask }
+        if DatabaseAddress.isOne(text) { return DatabaseAddress.masked(text) }
         guard let scheme = text.firstRange(of: "://") else { return text }
         let authority = text[scheme.upperBound...].prefix { $0 != "/" && $0 != "?" && $0 != "#" }
         guard let at = authority.lastIndex(of: "@") else { return text }
@@ -252,6 +252,16 @@ enum Check {
     /// A key of the contract whose part is still to come: only the value that asks for nothing is taken.
     static func notYet(_ part: String, unless value: String = "") -> @Sendable (String) -> String? {
         { $0 == value || $0.isEmpty ? nil : "\(part) is not there yet; leave it out" }
+    }
+
+    @Sendable static func store(_ text: String) -> String? {
+        if text == "sqlite" { return nil }
+        guard DatabaseAddress.isOne(text) else { return "must be sqlite or postgresql://…" }
+        do throws(StoreError) { _ = try DatabaseAddress(text) } catch {
+            if case .unavailable(let what) = error { return what }
+            return "is not a URL of a database"
+        }
+        return nil
     }
 
     static func oneOf(_ words: [String]) -> @Sendable (String) -> String? {

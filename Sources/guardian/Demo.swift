@@ -50,7 +50,7 @@ struct Demo: AsyncParsableCommand {
         _ settings: Settings, _ upstream: ReferenceUpstream, _ telemetry: Telemetry, until end: ContinuousClock.Instant?
     ) async throws {
         let assembly = Assembly(settings)
-        let store = try assembly.openStore()
+        let store = try await assembly.openStore()
         let latencies = LatencySink()
         let made = try assembly.console()
         let sinks = telemetry.sinks + [latencies] + [made?.console].compactMap(\.self)
@@ -88,11 +88,11 @@ struct Demo: AsyncParsableCommand {
             do { while try await group.next() != nil {} } catch is CancellationError {}
         }
         await transport.shutdown()
-        try store.close()
+        try store.shut()
         if !holds { throw Failure(.failed, "the demo did not deliver everything exactly once and in order") }
     }
 
-    private func summarize(_ store: SQLiteStore, _ upstream: ReferenceUpstream, _ latencies: LatencySink) async throws -> Bool {
+    private func summarize(_ store: any OpenedStore, _ upstream: ReferenceUpstream, _ latencies: LatencySink) async throws -> Bool {
         let books = try await store.books()
         let effects = upstream.effects
         let violations = OrderCheck.violations(effects.map { ($0.entity, $0.payloadSeq ?? 0) })

@@ -28,9 +28,9 @@ struct Enqueue: AsyncParsableCommand {
 
     func run() async throws {
         let assembly = Assembly(try options.settings())
-        let store = try assembly.openStore()
+        let store = try await assembly.openStore()
         let (engine, transport) = try await assembly.engine(store: store)
-        defer { do { try store.close() } catch {} }
+        defer { do { try store.shut() } catch {} }
         if let fromFile {
             try await enqueueLines(fromFile, engine)
         } else {

@@ -24,7 +24,7 @@ struct Explain: AsyncParsableCommand {
             guard !asRequest else { throw Failure(.usage, "--as-request: give the ID of an operation") }
             return try await explainQueue()
         }
-        let (known, store) = (try operationID(id), try options.existingStore())
+        let (known, store) = (try operationID(id), try await options.existingStore())
         guard let standing = try await store.standing(of: known) else { throw try await Self.gone(known, store) }
         let assembly = Assembly(try options.settings(upstream.map { ["upstream.url": $0] } ?? [:]))
         if asRequest { return try await printRequest(standing.operation, store, assembly) }
@@ -33,13 +33,13 @@ struct Explain: AsyncParsableCommand {
         Terminal.say("\(explanation.reason?.rawValue ?? "claimable"): \(explanation.detail)")
     }
 
-    private static func gone(_ id: OperationID, _ store: SQLiteStore) async throws -> Failure {
+    private static func gone(_ id: OperationID, _ store: any OpenedStore) async throws -> Failure {
         let ending = try await store.ending(of: id).map { ": \($0.explanation)" } ?? ""
         return Failure(.notFound, SyncError.notFound(id: id.description).description + ending)
     }
 
     private func explainQueue() async throws {
-        let store = try options.existingStore()
+        let store = try await options.existingStore()
         let situation = try await Assembly(try options.settings()).situation(of: store)
         let queue = QueueExplanation.of(try await store.census(at: situation.now), situation)
         if options.json { return Terminal.say(queue.json.text) }
@@ -48,7 +48,7 @@ struct Explain: AsyncParsableCommand {
         Terminal.say(queue.detail)
     }
 
-    private func printRequest(_ operation: Operation, _ store: SQLiteStore, _ assembly: Assembly) async throws {
+    private func printRequest(_ operation: Operation, _ store: any OpenedStore, _ assembly: Assembly) async throws {
         let preview: (request: RequestPreview, newKey: Bool)
         do { preview = try await assembly.preview(of: operation, from: store) } catch let error as Unroutable {
             throw Failure(.failed, "nothing can be sent for \(operation.id) (\(error.code)): \(error.message)")

@@ -19,9 +19,9 @@ struct Guardian: AsyncParsableCommand {
             Serve.self, Demo.self, Enqueue.self, Status.self, Top.self, List.self, Show.self, Explain.self, Retry.self, Resolve.self,
             Cancel.self,
             ClearFailed.self,
-            PauseDelivery.self, ResumeDelivery.self, Lock.self, RebuildIndex.self, Check.self, Events.self, Metrics.self, Logs.self, Doctor.self,
-            Backend.self, Config.self, Generate.self, Migrate.self, LoadTestCommand.self, Compact.self, Backup.self, Restore.self,
-            Archive.self, Simulate.self, Pins.self, Rekey.self,
+            PauseDelivery.self, ResumeDelivery.self, Lock.self, RebuildIndex.self, Check.self, Events.self, Metrics.self, Logs.self,
+            Doctor.self, Backend.self, Config.self, Generate.self, Migrate.self, LoadTestCommand.self, Compact.self, Backup.self, Restore.self,
+            Archive.self, Simulate.self, Pins.self, Rekey.self, MigrateStore.self,
         ])
 
     static func main() async {
@@ -102,7 +102,8 @@ enum Terminal {
 struct StoreOptions: ParsableArguments {
     @Option(help: "The YAML configuration file.") var config: String?
     @Option(help: "Where guardian.sqlite lives.") var dataDir: String?
-    @Option(help: "sqlite (PostgreSQL is still to come).") var store: String?
+    @Option(help: "sqlite, or postgresql://… to share one queue between machines; better in GUARDIAN_STORE, where no other user sees it.")
+    var store: String?
     @Flag(help: "Print JSON.") var json = false
 
     func settings(_ more: [String: String] = [:]) throws -> Settings {
@@ -113,12 +114,12 @@ struct StoreOptions: ParsableArguments {
     }
 
     /// The store that is there already; commands that look do not make one.
-    func existingStore(_ more: [String: String] = [:]) throws -> SQLiteStore {
+    func existingStore(_ more: [String: String] = [:]) async throws -> any OpenedStore {
         let assembly = Assembly(try settings(more))
-        guard FileManager.default.fileExists(atPath: assembly.storePath) else {
+        guard !assembly.isStoredInFile || FileManager.default.fileExists(atPath: assembly.storePath) else {
             throw Failure(.storeUnavailable, "there is no store at \(assembly.storePath); give --data-dir, or start `guardian serve` first")
         }
-        return try assembly.openStore()
+        return try await assembly.openStore()
     }
 }
 

@@ -10,7 +10,7 @@ struct Status: AsyncParsableCommand {
     @OptionGroup var options: StoreOptions
 
     func run() async throws {
-        let store = try options.existingStore()
+        let store = try await options.existingStore()
         let (books, control, lock) = (try await store.books(), try await store.loadControl(), try await store.lockState())
         let oldest = try await store.oldestPending()
         let pauses = control.pauses.map(\.rawValue).sorted()

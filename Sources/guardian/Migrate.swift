@@ -24,7 +24,7 @@ struct Migrate: AsyncParsableCommand {
                 "casts are made at claim by the running engine: start `guardian serve` with the same configuration; --dry-run only looks")
         }
         var forecast = Forecast(upcasters: try Assembly(try options.settings()).upcasters())
-        let store = try options.existingStore()
+        let store = try await options.existingStore()
         var filter = OperationFilter(status: .pending, limit: Self.page)
         while true {
             let found = try await store.list(filter)

@@ -30,7 +30,7 @@ struct Retry: AsyncParsableCommand {
 
     /// Those that are failed now, a few at a time; one that fails again meanwhile is not taken twice.
     private func retryPaced(_ perSecond: Double) async throws {
-        let store = try options.existingStore()
+        let store = try await options.existingStore()
         let total = try await store.books().failed
         let step = max(1, Int(perSecond / 10))
         let start = ContinuousClock.now
@@ -62,7 +62,7 @@ struct Cancel: AsyncParsableCommand {
     func run() async throws {
         let id = try operationID(id)
         try Terminal.confirm("Cancel operation \(id)? It will not be delivered.", yes: yes)
-        let store = try options.existingStore()
+        let store = try await options.existingStore()
         let before = try await store.operation(id)
         let answer = try await store.cancel(id, now: SystemClock().now.wall)
         switch answer {
@@ -84,7 +84,7 @@ struct ClearFailed: AsyncParsableCommand {
     @Flag var yes = false
 
     func run() async throws {
-        let store = try options.existingStore()
+        let store = try await options.existingStore()
         try Terminal.confirm("Remove \(try await store.books().failed) failed operations for good?", yes: yes)
         let count = try await store.clearFailed()
         Terminal.say(options.json ? "{\"cleared\":\(count)}" : "\(count) removed")
@@ -109,7 +109,7 @@ struct ResumeDelivery: AsyncParsableCommand {
     @OptionGroup var options: StoreOptions
 
     func run() async throws {
-        let store = try options.existingStore()
+        let store = try await options.existingStore()
         for pause in Pause.allCases { try await store.setPause(pause, to: false) }
         Terminal.say(options.json ? "{\"paused\":false}" : "resumed")
     }
@@ -148,7 +148,7 @@ struct Lock: AsyncParsableCommand {
         @Flag var yes = false
 
         func run() async throws {
-            let store = try options.existingStore()
+            let store = try await options.existingStore()
             try Terminal.confirm("Take the lock from its holder? Requests it has on the wire may be repeated, with the same key.", yes: yes)
             let before = try await store.forceReleaseLock()
             Terminal.say(options.json ? "{\"released\":\(before != nil)}" : before.map { "taken from \($0.fence.owner)" } ?? "it was free")

@@ -20,7 +20,7 @@ struct Resolve: AsyncParsableCommand {
 
     func run() async throws {
         let id = try operationID(id)
-        let store = try options.existingStore()
+        let store = try await options.existingStore()
         guard let operation = try await store.operation(id) else { throw SyncError.notFound(id: id.description) }
         guard operation.status == .failed, operation.lastError?.class == .conflict else {
             throw Failure(.refused, "operation \(id) is \(operation.status.name), and no conflict; see guardian explain \(id)")

@@ -106,6 +106,35 @@ public struct CircuitBreaker: Sendable, Equatable {
         }
     }
 
+    /// Another processor of the same upstream has seen it fail: open too, for as long. A probe of our own that is out decides for itself.
+    public mutating func followOpen(forMs remainingMs: Int64, now: Int64) -> Change? {
+        let theirs = now + min(max(remainingMs, 0), policy.coolDownMs * 6 / 5)
+        switch state {
+        case .halfOpen(probing: true): return nil
+        case .open(let until):
+            state = .open(until: max(until, theirs))
+            return nil
+        case .closed, .halfOpen(probing: false):
+            guard theirs > now else { return nil }
+            state = .open(until: theirs)
+            generation += 1
+            samples.removeAll(keepingCapacity: true)
+            return .opened(until: theirs)
+        }
+    }
+
+    /// Another processor's probe has succeeded.
+    public mutating func followClosed() -> Change? {
+        switch state {
+        case .closed, .halfOpen(probing: true): return nil
+        case .open, .halfOpen(probing: false):
+            state = .closed
+            generation += 1
+            samples.removeAll(keepingCapacity: true)
+            return .closed
+        }
+    }
+
     private mutating func open(now: Int64, unit: Double) -> Change {
         let until = now + Int64(Double(policy.coolDownMs) * (0.8 + 0.4 * unit))
         state = .open(until: until)

@@ -286,6 +286,7 @@ extension Processor {
             // A settled head may have freed the next of its line after the claim looked; more may wait than the claim took.
             mayHaveMore = mayHaveMore || !result.claims.isEmpty || outboxSent > 0
             adopt(result.pauses, &actions)
+            if let shared = result.shared { follow(shared, now, &actions) }
         }
         outboxSent = 0
     }

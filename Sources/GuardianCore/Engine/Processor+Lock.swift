@@ -50,6 +50,32 @@ extension Processor {
         }
     }
 
+    /// What another processor of the same store has learnt of the upstream holds for all of them: its breaker, the wait it asked for, and
+    /// that it refuses everything.
+    mutating func follow(_ shared: OriginHealth, _ now: Moment, _ actions: inout [Action]) {
+        trips = max(trips, shared.trips)
+        if let until = shared.openUntil {
+            let change = breaker.followOpen(forMs: until.milliseconds - now.wall.milliseconds, now: now.steady)
+            if case .opened(let until) = change {
+                ramp.restart()
+                actions.append(.emit(.breakerOpened(forMs: until - now.steady)))
+            }
+        } else if breaker.followClosed() != nil {
+            mayHaveMore = true
+            ramp.restart()
+            actions.append(.emit(.breakerClosed))
+        }
+        if let until = shared.holdUntil, until > now.wall {
+            let ours = now.steady + min(until.milliseconds - now.wall.milliseconds, OutcomeDecider.longestHoldMs)
+            if holdUntil <= now.steady { actions.append(.emit(.originHeld(milliseconds: ours - now.steady))) }
+            holdUntil = max(holdUntil, ours)
+        }
+        if let status = shared.plagueStatus, !plague.isHeld, accused.isEmpty {
+            plague.resume(status: status, now: now.steady)
+            plagueSince = shared.plagueSince ?? now.wall
+        }
+    }
+
     mutating func renewed(_ result: Result<Void, StoreError>, begunAt: Int64, _ now: Moment, _ actions: inout [Action]) {
         lockCallUnderWay = false
         switch result {

@@ -94,6 +94,9 @@ public struct ExchangeResult: Sendable {
     public var nextDue: Timestamp?
     /// Pauses in force, whoever set them.
     public var pauses: Set<Pause>
+    /// What another processor of the same store has learnt of the upstream since the last exchange; nil when that is nothing new, and in a
+    /// store that one processor has to itself.
+    public var shared: OriginHealth?
 
     public init(claims: [Claim] = [], settled: [Bool] = [], expired: [OperationID] = [], nextDue: Timestamp? = nil, pauses: Set<Pause> = [])
     {

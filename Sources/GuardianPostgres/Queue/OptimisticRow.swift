@@ -1,0 +1,85 @@
+internal import GuardianCore
+
+/// The tables `guardian_optimistic` (changes that are not done) and `guardian_optimistic_ending` (ends that nobody has taken) as values.
+enum OptimisticRow {
+    static let endingColumns = """
+        number, token, entity_type, entity_id, original, depends_on, error_class, error_code, error_status, error_message, state
+        """
+    /// Locked, so that of two operations that end it at once the second knows that it is the last.
+    private static let findToken = SQL(
+        "SELECT standing, token, entity_type, entity_id, original, depends_on FROM guardian_optimistic WHERE token = $1 FOR UPDATE")
+    private static let anyOperation = SQL(
+        "SELECT 1 FROM guardian_operation WHERE txn_token IS NOT NULL AND txn_token = $1 LIMIT 1")
+    private static let setStanding = SQL("UPDATE guardian_optimistic SET standing = $2 WHERE token = $1")
+    private static let delete = SQL("DELETE FROM guardian_optimistic WHERE token = $1")
+    private static let insertEnding = SQL(
+        """
+        INSERT INTO guardian_optimistic_ending (token, entity_type, entity_id, original, depends_on, at, error_class, error_code,
+            error_status, error_message, state)
+        VALUES ($1, $2, $3, $4, $5, coalesce($6, 0), $7, $8, $9, $10, $11) RETURNING number
+        """)
+    private static let findDependents = SQL(
+        """
+        WITH RECURSIVE dependent(number, token) AS (
+            SELECT number, token FROM guardian_optimistic WHERE depends_on = $1 AND standing = 0
+            UNION
+            SELECT o.number, o.token FROM dependent d JOIN guardian_optimistic o ON o.depends_on = d.token AND o.standing = 0
+        )
+        SELECT o.number, o.token, o.entity_type, o.entity_id, o.original, o.depends_on
+        FROM dependent d JOIN guardian_optimistic o ON o.number = d.number ORDER BY o.number DESC
+        """)
+
+    private static func change(_ row: Row) -> OptimisticChange {
+        OptimisticChange(
+            txnToken: row.text(1) ?? "", entity: EntityKey(type: row.text(2) ?? "", id: row.text(3) ?? ""), original: row.text(4),
+            dependsOn: row.text(5))
+    }
+
+    static func ending(_ row: Row) -> OptimisticEnding {
+        var result = OptimisticEnding.Result.committed
+        if let name = row.text(6) {
+            result = .rolledBack(
+                LastError(
+                    class: ErrorClass(rawValue: name) ?? .permanent, code: row.text(7) ?? "",
+                    httpStatus: row.optionalInt(8).map { Int($0) }, message: row.text(9) ?? ""))
+        }
+        return OptimisticEnding(number: row.int(0), change: change(row), result: result, state: row.text(10))
+    }
+
+    /// A change that is not done.
+    static func find(_ token: String, _ write: Write) throws -> (change: OptimisticChange, standing: OptimisticStanding)? {
+        guard try write.uses(.optimistic), let row = try write.first(findToken, .text(token)) else { return nil }
+        return (change(row), OptimisticStanding(rawValue: Int(row.int(0))) ?? .lost)
+    }
+
+    /// Whether operations of that token are stored.
+    static func hasOperations(_ token: String, _ write: Write) throws -> Bool { try write.first(anyOperation, .text(token)) != nil }
+
+    /// Open changes that depend on `token`, also by way of others; the newest first.
+    static func dependents(of token: String, _ write: Write) throws -> [OptimisticChange] {
+        try write.rows(findDependents, .text(token)).map { change($0) }
+    }
+
+    static func set(_ token: String, _ standing: OptimisticStanding, _ write: Write) {
+        write.later(setStanding, .text(token), .int32(standing.rawValue))
+    }
+
+    /// Forgets a change of which nothing is stored.
+    static func forgetIfDone(_ token: String, _ write: Write) throws { if try !hasOperations(token, write) { forget(token, write) } }
+
+    static func forget(_ token: String, _ write: Write) { write.later(delete, .text(token)) }
+
+    /// Writes an ending for the app to take.
+    static func tell(
+        _ change: OptimisticChange, _ result: OptimisticEnding.Result, state: String?, _ now: Timestamp?, _ write: Write
+    ) throws -> OptimisticEnding {
+        var ending = OptimisticEnding(number: 0, change: change, result: result, state: state)
+        let reason = ending.reason
+        ending.number =
+            try write.first(
+                insertEnding, .text(change.txnToken), .text(change.entity.type), .text(change.entity.id), .text(change.original),
+                .text(change.dependsOn), .time(now), .text(reason?.class.rawValue), .text(reason?.code), .int32(reason?.httpStatus),
+                .text(reason?.message), .text(state))?.int(0) ?? 0
+        return ending
+    }
+}

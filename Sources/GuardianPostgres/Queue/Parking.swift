@@ -1,0 +1,60 @@
+internal import GuardianCore
+
+/// Operations of a principal who is not signed in are pending and due at the end of time, so that no claim walks over them.
+enum Parking {
+    /// `due_at` of what is parked.
+    static let due = Int64.max / 4
+    /// `due_at` of what points to an entity whose create is not settled. Later than ``due``, and not touched when someone signs in.
+    static let awaiting = Int64.max / 2
+
+    /// An expression that parks a row whose principal is not signed in, and gives `due` for any other.
+    static func sql(due: String) -> String {
+        """
+        CASE WHEN principal IS NOT NULL
+            AND principal IS DISTINCT FROM (SELECT value FROM guardian_setting WHERE name = 'signed_in')
+            THEN \(Self.due) ELSE \(due) END
+        """
+    }
+
+    /// When a row is due by its own times.
+    static let ownDue = "greatest(0, coalesce(next_retry_at, not_before, 0))"
+}
+
+extension Write {
+    private static let saveSignedIn = SQL(
+        "INSERT INTO guardian_setting VALUES ('signed_in', $1) ON CONFLICT (name) DO UPDATE SET value = $1")
+    private static let dropSignedIn = SQL("DELETE FROM guardian_setting WHERE name = 'signed_in'")
+    private static let park = SQL(
+        """
+        UPDATE guardian_operation SET due_at = \(Parking.due)
+        WHERE principal IS NOT NULL AND principal IS DISTINCT FROM $1 AND status = 0 AND due_at < \(Parking.due) RETURNING line
+        """)
+    private static let back = SQL(
+        """
+        UPDATE guardian_operation SET due_at = \(Parking.ownDue)
+        WHERE principal IS NOT NULL AND principal = $1 AND status = 0 AND due_at = \(Parking.due) RETURNING line
+        """)
+    private static let dueOfHeads = SQL(
+        """
+        UPDATE guardian_line l SET due_at = o.due_at FROM guardian_operation o
+        WHERE l.line = ANY($1) AND o.seq = l.head AND o.line = l.line AND l.state = 0 AND l.due_at <> o.due_at
+        """)
+
+    /// The hash of the principal who is signed in.
+    func signedIn() throws -> String? { try setting("signed_in") }
+
+    /// Another principal is signed in: the operations of all others park, and its own come back.
+    func signIn(_ signedIn: SignedIn) throws {
+        guard try self.signedIn() != signedIn.hash else { return }
+        if let hash = signedIn.hash { later(Self.saveSignedIn, .text(hash)) } else { later(Self.dropSignedIn) }
+        remember(setting: "signed_in", signedIn.hash)
+        var lines = Set(try rows(Self.park, .text(signedIn.hash)).map { $0.int(0) })
+        if signedIn.hash != nil { lines.formUnion(try rows(Self.back, .text(signedIn.hash)).map { $0.int(0) }) }
+        takeOverDue(of: lines)
+    }
+
+    /// Heads take over when their operations are due.
+    func takeOverDue(of lines: Set<Int64>) {
+        if !lines.isEmpty { later(Self.dueOfHeads, .ints(lines.sorted())) }
+    }
+}

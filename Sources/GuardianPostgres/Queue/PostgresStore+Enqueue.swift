@@ -1,0 +1,154 @@
+public import GuardianCore
+
+extension PostgresStore {
+    public func enqueue(_ operations: [Operation]) async throws(StoreError) -> [Receipt] {
+        guard !operations.isEmpty else { return [] }
+        let ordering = currentOrdering
+        if operations.contains(where: { $0.folds || !$0.references.isEmpty || $0.opensLocalID }) {
+            // Ids make it safe to say the same again; what is stored under one of ours is ours.
+            return try await write(isRepeatable: true) { write in
+                try Self.insertEach(operations, ordering, write)
+            }
+        }
+        let result: Result<[Receipt], StoreError> = await withUnsafeContinuation { continuation in
+            let call = EnqueueQueue.Waiting(operations: operations) { continuation.resume(returning: $0) }
+            if enqueues.put(call) { startGroup() }
+        }
+        return try result.get()
+    }
+
+    // MARK: Groups
+
+    private func startGroup() {
+        guard let group = enqueues.take() else { return }
+        let deadline = Connection.nowMs() + configuration.patienceMs
+        let job = SessionPool.Job(lane: .normal, deadline: deadline) { [self] connection in
+            run(group, on: connection, deadline)
+        } fail: { [self] failure in
+            finish(group, .failure(pool.storeError(failure)))
+        }
+        pool.submit(job)
+    }
+
+    private func finish(_ group: EnqueueQueue.Group, _ result: Result<[Receipt], StoreError>) {
+        var from = 0
+        for call in group.calls {
+            call.finish(result.map { Array($0[from..<from + call.operations.count]) })
+            from += call.operations.count
+        }
+        group.calls = []
+        startGroup()
+    }
+
+    private func run(_ group: EnqueueQueue.Group, on connection: Connection, _ deadline: Int64) -> SessionPool.End {
+        connection.patienceMs = 30_000
+        do {
+            if group.isAlone {
+                // One after the other, each with an end of its own.
+                while let call = group.calls.first {
+                    let result: Result<[Receipt], StoreError>
+                    do { result = .success(try insert(call.operations, on: connection, isDoubtful: group.isDoubtful)) } catch {
+                        guard let failure = error as? ServerFailure, !failure.isLost, !failure.mayRepeat else { throw error }
+                        result = .failure(pool.storeError(failure))
+                    }
+                    group.calls.removeFirst()
+                    call.finish(result)
+                }
+                startGroup()
+                return .done
+            }
+            let receipts = try insert(group.calls.flatMap(\.operations), on: connection, isDoubtful: group.isDoubtful)
+            finish(group, .success(receipts))
+            return .done
+        } catch {
+            let failure = error as? ServerFailure ?? ServerFailure(state: "", message: "\(error)", isLost: false)
+            if failure.isPooled { pool.stopPreparing() }
+            if failure.isLost && connection.mayHaveCommitted { group.isDoubtful = true }
+            group.repetitions -= 1
+            if failure.isLost || failure.mayRepeat, group.repetitions >= 0, Connection.nowMs() < deadline { return .again }
+            if !failure.isLost, !failure.mayRepeat, group.calls.count > 1 {
+                group.isAlone = true
+                return .again
+            }
+            finish(group, .failure(error as? StoreError ?? pool.storeError(failure)))
+            return .done
+        }
+    }
+
+    /// Writes a batch in one transaction: in one statement, unless some of it is stored already.
+    private func insert(_ operations: [Operation], on connection: Connection, isDoubtful: Bool) throws -> [Receipt] {
+        let ordering = currentOrdering
+        var isNew = Set<OperationID>()
+        let isPlain = !isDoubtful && operations.allSatisfy { $0.principal == nil && isNew.insert($0.id).inserted }
+        if isPlain {
+            do {
+                let call = Insertion(operations, ordering: ordering).call(isPlain: true, stripe: connection.stripe)
+                let seqs = try connection.run([call])[0].first?.ints(0) ?? []
+                guard seqs.count == operations.count else { throw StoreError.corrupt("guardian_put gave \(seqs.count) numbers") }
+                return zip(operations, seqs).map { Receipt(id: $0.id, seq: $1, outcome: .accepted) }
+            } catch let failure as ServerFailure {
+                guard failure.isDuplicate || failure.state == ServerFailure.oneByOne else { throw failure }
+            }
+        }
+        return try Write.run(on: connection) { write in
+            try Self.insertBatch(operations, ordering, write, isDoubtful: isDoubtful)
+        }
+    }
+
+    // MARK: In a transaction
+
+    private static let findKnown = SQL(
+        """
+        SELECT id, seq, idempotency_key FROM guardian_operation WHERE id = ANY($1)
+        UNION ALL SELECT id, seq, idempotency_key FROM guardian_ledger WHERE id = ANY($1)
+        """)
+
+    /// The numbers and keys of those that are stored, or that the ledger remembers.
+    static func known(_ ids: [OperationID], _ write: Write) throws -> [OperationID: (seq: Int64, key: UniqueID)] {
+        var found: [OperationID: (seq: Int64, key: UniqueID)] = [:]
+        for row in try write.rows(findKnown, .ids(ids)) { found[try row.operationID(0)] = (row.int(1), try row.uuid(2)) }
+        return found
+    }
+
+    /// Appends each operation that is new to the end of its line; none of them points to another or may be folded.
+    static func insertBatch(
+        _ given: [Operation], _ ordering: Ordering, _ write: Write, isDoubtful: Bool = false
+    ) throws -> [Receipt] {
+        let operations = try write.resolved(given)
+        var known = try known(operations.map(\.id), write)
+        var fresh: [Operation] = []
+        var ids = Set<OperationID>()
+        for operation in operations where known[operation.id] == nil && ids.insert(operation.id).inserted { fresh.append(operation) }
+        if !fresh.isEmpty {
+            let dues = try fresh.map { try write.due(of: $0) }
+            let call = Insertion(fresh, ordering: ordering, dues: dues).call(isPlain: false, stripe: write.connection.stripe)
+            let seqs = try write.rows(call).first?.ints(0) ?? []
+            guard seqs.count == fresh.count else { throw StoreError.corrupt("guardian_put gave \(seqs.count) numbers") }
+            for (operation, seq) in zip(fresh, seqs) { known[operation.id] = (seq, operation.idempotencyKey) }
+        }
+        var accepted = ids
+        return operations.map { operation in
+            let (seq, key) = known[operation.id] ?? (0, operation.idempotencyKey)
+            let isOurs = accepted.remove(operation.id) != nil || isDoubtful && key == operation.idempotencyKey
+            return Receipt(id: operation.id, seq: seq, outcome: isOurs ? .accepted : .duplicate)
+        }
+    }
+
+    /// Any operations, one after the other where they may depend on each other.
+    static func insertEach(_ operations: [Operation], _ ordering: Ordering, _ write: Write) throws -> [Receipt] {
+        guard operations.contains(where: { $0.folds || !$0.references.isEmpty || $0.opensLocalID }) else {
+            return try insertBatch(operations, ordering, write)
+        }
+        try write.lockCreates(operations.flatMap(\.references))
+        let insertion = FoldingInsertion(write: write, ordering: ordering, folding: Folding())
+        return try operations.map { try insertion.enqueue($0) }
+    }
+}
+
+extension Write {
+    /// When an operation of a principal who is not signed in is due; nil for by its own time.
+    func due(of operation: Operation) throws -> Int64? {
+        guard let principal = operation.principal, try signedIn() != principal else { return nil }
+        return Parking.due
+    }
+}

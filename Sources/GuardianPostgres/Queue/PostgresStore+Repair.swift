@@ -1,0 +1,144 @@
+public import GuardianCore
+
+extension PostgresStore {
+    /// Rows that one transaction of a long repair changes at most: the locks of others wait no longer than that.
+    private static let piece = 1000
+    /// Milliseconds that an alias is kept beyond the ledger's window: 29 days, so that the app may use its local ids for 30 in all.
+    private static let aliasMs: Int64 = 29 * 86_400_000
+    /// Milliseconds after which an id that was folded into one that waits is looked at again.
+    private static let renewalMs: Int64 = 3_600_000
+
+    private static let findFailed = SQL(
+        "SELECT seq, line FROM guardian_operation WHERE id = ANY($1) AND status = 2 ORDER BY line FOR UPDATE")
+    private static let pageOfFailed = SQL(
+        "SELECT seq, line FROM guardian_operation WHERE status = 2 AND seq < $1 ORDER BY seq DESC LIMIT $2 FOR UPDATE")
+    private static let revive = SQL(
+        """
+        UPDATE guardian_operation SET status = 0, follows = true, due_at = \(Parking.sql(due: "0")), attempt_count = 0, tries = 0,
+            failure_mark = NULL, next_retry_at = NULL, backoff_ms = 0, crashes = NULL, updated_at = $2
+        WHERE seq = ANY($1)
+        """)
+    private static let tokensOfFailed = SQL(
+        """
+        SELECT DISTINCT txn_token FROM (SELECT txn_token FROM guardian_operation WHERE status = 2 ORDER BY seq LIMIT $1) f
+        WHERE txn_token IS NOT NULL
+        """)
+    private static let oldestFailed = SQL("SELECT seq FROM guardian_operation WHERE status = 2 ORDER BY seq LIMIT $1 FOR UPDATE")
+    private static let deleteAll = SQL("DELETE FROM guardian_operation WHERE seq = ANY($1)")
+    private static let findToCancel = SQL(
+        """
+        SELECT o.seq, o.line, o.status, o.last_attempt_at, o.idempotency_key, o.txn_token, coalesce(l.state = 1 AND l.head = o.seq, false)
+        FROM guardian_operation o LEFT JOIN guardian_line l ON l.line = o.line WHERE o.id = $1
+        """)
+    private static let lockLine = SQL(
+        "SELECT 1 FROM guardian_line WHERE line = (SELECT line FROM guardian_operation WHERE id = $1 AND status = 0) FOR UPDATE")
+
+    public func retry(_ ids: [OperationID]?, now: Timestamp) async throws(StoreError) -> Int {
+        if let ids {
+            return try await write { write in
+                try Self.putBack(try write.rows(Self.findFailed, .ids(ids)).map { ($0.int(0), $0.int(1)) }, now, write)
+            }
+        }
+        var total = 0
+        var before = Int64.max
+        while true {
+            let from = before
+            let (count, last) = try await write { write in
+                let rows = try write.rows(Self.pageOfFailed, .int(from), .int(Int64(Self.piece))).map { ($0.int(0), $0.int(1)) }
+                return (try Self.putBack(rows, now, write), rows.last?.0 ?? 0)
+            }
+            total += count
+            before = last
+            if count < Self.piece { return total }
+        }
+    }
+
+    /// Puts failed rows back into their lines, each at its old place.
+    static func putBack(_ rows: [(seq: Int64, line: Int64)], _ now: Timestamp, _ write: Write) throws -> Int {
+        guard !rows.isEmpty else { return 0 }
+        write.later(revive, .ints(rows.map(\.seq)), .time(now))
+        for row in rows { try write.parkIfAwaiting(row.seq, row.line) }
+        for line in Set(rows.map(\.line)).sorted() {
+            write.mend(line, now)
+            try write.flushIfMany()
+        }
+        write.count { $0.failed -= Int64(rows.count) }
+        write.later(.wakeAll)
+        return rows.count
+    }
+
+    public func cancel(_ id: OperationID, now: Timestamp) async throws(StoreError) -> CancelAnswer {
+        try await write { write in
+            // Whoever claims, settles or adds to the line waits, or has done it already.
+            write.later(Self.lockLine, .id(id))
+            guard let row = try write.first(Self.findToCancel, .id(id)) else { return .notFound }
+            if row.bool(6) { return .inFlight }
+            let (seq, line, isFailed) = (row.int(0), row.int(1), row.int(2) == 2)
+            let wasSent = !row.isNull(3)
+            try write.remove(seq)
+            if !isFailed { write.mend(line, now) }
+            write.remember(id, seq: seq, key: try row.uuid(4), .cancelled, now)
+            write.count {
+                $0.cancelled += 1
+                if isFailed { $0.failed -= 1 }
+            }
+            if let token = row.text(5) { try write.endOptimistic(token, .cancelled, now) }
+            return wasSent ? .mayHaveApplied : .neverSent
+        }
+    }
+
+    public func clearFailed() async throws(StoreError) -> Int {
+        var total = 0
+        while true {
+            let count = try await write { write in
+                let limit = Parameter.int(Int64(Self.piece))
+                let tokens = try write.uses(.optimistic) ? try write.rows(Self.tokensOfFailed, limit).map { $0.text(0) ?? "" } : []
+                let gone = try write.rows(Self.oldestFailed, limit).map { $0.int(0) }
+                write.later(Self.deleteAll, .ints(gone))
+                if try write.uses(.localIDs) { for seq in gone { try write.forgetReferences(seq) } }
+                write.count {
+                    $0.cleared += Int64(gone.count)
+                    $0.failed -= Int64(gone.count)
+                }
+                for token in tokens { try write.endOptimistic(token, .cleared, nil) }
+                return gone.count
+            }
+            total += count
+            if count < Self.piece { return total }
+        }
+    }
+
+    private static let renewMerged = SQL(
+        """
+        UPDATE guardian_ledger SET at = $2 WHERE id IN (
+            SELECT g.id FROM guardian_ledger g JOIN guardian_operation o ON o.id = g.merged_into WHERE g.at < $1 AND g.ending = 1 LIMIT $3)
+        """)
+    private static let sweep = SQL(
+        "DELETE FROM guardian_ledger WHERE id = ANY(ARRAY(SELECT id FROM guardian_ledger WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED))"
+    )
+
+    public func sweepLedger(before: Timestamp, limit: Int) async throws(StoreError) -> Int {
+        try await write { write in
+            try write.sweepAliases(before: before.adding(milliseconds: -Self.aliasMs), limit: limit)
+            // Ids that were folded into an operation that still waits are known as long as that is: handed in again, they add nothing.
+            write.later(
+                Self.renewMerged, .time(before), .time(before.adding(milliseconds: Self.renewalMs)), .int(Int64(limit)))
+            return try write.rows(Self.sweep, .time(before), .int(Int64(limit))).changed
+        }
+    }
+
+    private static let clamp = SQL(
+        """
+        UPDATE guardian_operation o SET due_at = $1 + o.backoff_ms, next_retry_at = $1 + o.backoff_ms FROM guardian_line l
+        WHERE l.state = 0 AND l.due_at > 0 AND l.due_at > $1 AND l.due_at < \(Parking.due) AND o.seq = l.head AND o.backoff_ms > 0
+            AND o.due_at > $1 + o.backoff_ms RETURNING o.line
+        """)
+
+    public func clampRetries(now: Timestamp) async throws(StoreError) -> Int {
+        try await write { write in
+            let lines = try write.rows(Self.clamp, .time(now)).map { $0.int(0) }
+            write.takeOverDue(of: Set(lines))
+            return lines.count
+        }
+    }
+}

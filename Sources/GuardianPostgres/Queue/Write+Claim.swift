@@ -1,0 +1,189 @@
+internal import GuardianCore
+
+/// An exchange in steps, and claims one by one: for what needs a look of its own.
+extension Write {
+    private static let fence = SQL("SELECT 1 FROM guardian_processor WHERE owner = $1 AND epoch = $2 FOR KEY SHARE")
+    private static let saveHealth = SQL(
+        """
+        UPDATE guardian_upstream SET version = version + 1, epoch = $1, is_set = true,
+            open_until = CASE WHEN version = $2 OR epoch = $1 THEN $3 ELSE greatest(open_until, $3) END,
+            hold_until = CASE WHEN version = $2 OR epoch = $1 THEN $4 ELSE greatest(hold_until, $4) END,
+            trips = CASE WHEN version = $2 OR epoch = $1 THEN $5 ELSE greatest(trips, $5) END,
+            plague_since = CASE WHEN version = $2 OR epoch = $1 THEN $6 ELSE coalesce(plague_since, $6) END,
+            plague_status = CASE WHEN version = $2 OR epoch = $1 THEN $7 ELSE coalesce(plague_status, $7) END
+        """)
+    private static let claimed = SQL("SELECT line, head FROM guardian_line WHERE state = 1 AND epoch = $1 ORDER BY line FOR UPDATE")
+    private static let endings = SQL("SELECT id FROM guardian_ledger WHERE id = ANY($1) AND ending = 0")
+
+    /// Refuses what comes under a fence that is no longer in force; holds the seat until the commit.
+    func checkFence(_ fence: Fence) throws {
+        guard try first(Self.fence, .text(fence.owner), .int(fence.epoch)) != nil else { throw StoreError.stale }
+    }
+
+    func exchange(_ exchange: Exchange, _ plan: ExchangePlan) throws -> Exchanged {
+        var done = Exchanged()
+        // Creates are locked before lines.
+        for settlement in exchange.settlements where settlement.serverID != nil { try lockCreate(settlement.seq) }
+        let fence = Call(Self.fence, [.text(exchange.fence.owner), .int(exchange.fence.epoch)])
+        let answers = try all([fence, Self.holdCall(exchange)])
+        guard answers[0].first != nil else { throw StoreError.stale }
+        if let known = plan.reclaims { try reclaim(exchange, known) }
+        try settle(exchange, answers[1], &done.result)
+        if plan.reclaims != nil { try recognize(exchange, &done.result) }
+        if let health = exchange.health {
+            later(
+                Self.saveHealth, .int(exchange.fence.epoch), .int(plan.healthSeen), .time(health.openUntil), .time(health.holdUntil),
+                .int(health.trips), .time(health.plagueSince), .int32(health.plagueStatus))
+        }
+        for (pause, active) in exchange.pauses { PostgresStore.save(pause, active, self) }
+        if let signedIn = exchange.signedIn { try signIn(signedIn) }
+        if exchange.urgent + exchange.normal > 0 {
+            let call = Call(
+                PostgresStore.claimMany,
+                [
+                    .text(exchange.fence.owner), .int(exchange.fence.epoch), .int32(connection.stripe), .time(exchange.now),
+                    .int32(exchange.urgent), .int32(exchange.normal), .text(plan.cursor),
+                ])
+            try done.readClaims(try rows(call), exchange)
+        }
+        if done.isUnfinished {
+            done.isUnfinished = false
+            try claimEach(exchange, &done.result)
+        }
+        done.readNews(try rows(PostgresStore.news, .int(max(exchange.now.milliseconds, 0))), exchange, seen: plan.healthSeen)
+        return done
+    }
+
+    /// Claims under our own epoch that nobody was told of: the answer was lost after the commit. They go back as if not claimed.
+    private func reclaim(_ exchange: Exchange, _ known: Set<Int64>) throws {
+        for row in try rows(Self.claimed, .int(exchange.fence.epoch)) where !known.contains(row.int(1)) {
+            mend(row.int(0), exchange.now, releases: true)
+            count { $0.processing -= 1 }
+        }
+    }
+
+    /// Results that were written when an earlier answer was lost count as written now.
+    private func recognize(_ exchange: Exchange, _ result: inout ExchangeResult) throws {
+        let open = zip(exchange.settlements, result.settled).filter { !$1 && $0.result == .processed }.map { $0.0.id }
+        guard !open.isEmpty else { return }
+        let done = Set(try rows(Self.endings, .ids(open)).map { try $0.operationID(0) })
+        for (place, settlement) in exchange.settlements.enumerated() where done.contains(settlement.id) { result.settled[place] = true }
+    }
+
+    // MARK: Claims
+
+    private static let priorityBelow = SQL(
+        "SELECT priority FROM guardian_line WHERE state = 0 AND priority < $1 ORDER BY priority DESC LIMIT 1")
+    private static let tenants = SQL("SELECT unnest(guardian_tenants($1, '', 1000))")
+    private static let heads = SQL(
+        """
+        SELECT line, head FROM guardian_line WHERE state = 0 AND priority = $1 AND tenant = $2 AND due_at > $3 AND due_at <= $4
+        ORDER BY due_at, head LIMIT $5 FOR UPDATE SKIP LOCKED
+        """)
+    private static let content = SQL(
+        """
+        SELECT \(OperationRow.claimColumns), o.line FROM guardian_operation o
+        LEFT JOIN guardian_entity e ON e.line = coalesce(o.entity_line, o.line) WHERE o.seq = ANY($1)
+        """)
+    private static let mark = SQL(
+        "UPDATE guardian_line SET state = 1, epoch = $2, claimed_at = $3, updated_at = $3 WHERE line = ANY($1)")
+
+    /// Claims heads that may have expired or be suspects, the highest priority first; what `result` has already counts.
+    func claimEach(_ exchange: Exchange, _ result: inout ExchangeResult) throws {
+        var urgent = exchange.urgent - result.claims.count { $0.operation.priority > 0 }
+        var normal = exchange.normal - result.claims.count { $0.operation.priority <= 0 }
+        var limit = Int(Int32.max)
+        while let row = try first(Self.priorityBelow, .int32(limit)) {
+            limit = Int(row.int(0))
+            var wanted = limit > 0 ? urgent : normal
+            let now = exchange.now.milliseconds
+            for tenant in try rows(Self.tenants, .int32(limit)).map({ $0.text(0) ?? "" }) {
+                if wanted > 0, !result.isAlone { try claimEach(limit, tenant, dueAfter: 0, dueUntil: now, &wanted, exchange, &result) }
+                if wanted > 0, !result.isAlone { try claimEach(limit, tenant, dueAfter: -1, dueUntil: 0, &wanted, exchange, &result) }
+            }
+            if limit > 0 { urgent = wanted } else { normal = wanted }
+        }
+    }
+
+    private func claimEach(
+        _ priority: Int, _ tenant: String, dueAfter: Int64, dueUntil: Int64, _ wanted: inout Int, _ exchange: Exchange,
+        _ result: inout ExchangeResult
+    ) throws {
+        while wanted > 0 {
+            let heads = try rows(
+                Self.heads, .int32(priority), .text(tenant), .int(dueAfter), .int(dueUntil), .int(Int64(wanted))
+            ).map { (line: $0.int(0), seq: $0.int(1)) }
+            guard !heads.isEmpty else { return }
+            var claims: [Int64: Claim] = [:]
+            for row in try rows(Self.content, .ints(heads.map(\.seq))) {
+                claims[row.int(0)] = try OperationRow.readClaim(row, exchange.fence, at: exchange.now)
+            }
+            var taken: [Int64] = []
+            var isMoved = false
+            defer { mark(taken, exchange) }
+            for (line, seq) in heads {
+                guard let claim = claims[seq] else { continue }
+                let operation = claim.operation
+                if let end = operation.expiresAt, end <= exchange.now {
+                    try expire(operation, line, exchange.now)
+                    result.expired.append(operation.id)
+                    isMoved = true
+                    // What depends on it leaves its line: the heads are to be read anew.
+                    if let token = operation.txnToken {
+                        try endOptimistic(token, .expired, exchange.now, &result)
+                        break
+                    }
+                } else if operation.crashes >= Operation.mostCrashes {
+                    try setAside(operation, line, exchange.now)
+                    result.setAside.append(operation.id)
+                    isMoved = true
+                    if let token = operation.txnToken {
+                        try endOptimistic(token, .failed(.crashSuspect), exchange.now, &result)
+                        break
+                    }
+                } else if operation.crashes > 0 {
+                    // Alone, so that the next crash tells which it was.
+                    result.isAlone = true
+                    if exchange.held == 0, result.claims.isEmpty {
+                        result.claims.append(claim)
+                        taken.append(line)
+                    }
+                    return
+                } else {
+                    result.claims.append(claim)
+                    taken.append(line)
+                    wanted -= 1
+                }
+            }
+            // Expired heads made room for the next of their lines.
+            if !isMoved { return }
+        }
+    }
+
+    private func mark(_ lines: [Int64], _ exchange: Exchange) {
+        guard !lines.isEmpty else { return }
+        later(Self.mark, .ints(lines), .int(exchange.fence.epoch), .time(exchange.now))
+        count { $0.processing += Int64(lines.count) }
+    }
+
+    private func expire(_ operation: Operation, _ line: Int64, _ now: Timestamp) throws {
+        try remove(operation.seq)
+        remember(operation.id, seq: operation.seq, key: operation.idempotencyKey, .expired, now)
+        count { $0.expired += 1 }
+        mend(line, now)
+    }
+
+    /// Fails a head that was in hand at too many crashes.
+    private func setAside(_ operation: Operation, _ line: Int64, _ now: Timestamp) throws {
+        fail(operation.seq, .crashSuspect, now)
+        mend(line, now)
+    }
+
+    /// Fails a waiting row for a reason that no attempt has given.
+    func fail(_ seq: Int64, _ error: LastError, _ now: Timestamp?) {
+        later(
+            Self.setAside, .int(seq), .time(now), .text(error.class.rawValue), .text(error.code), .int32(error.httpStatus),
+            .text(error.message))
+        count { $0.failed += 1 }
+    }
+}

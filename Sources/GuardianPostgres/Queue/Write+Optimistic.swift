@@ -1,0 +1,65 @@
+internal import GuardianCore
+
+/// The ends of optimistic changes, in the transaction that makes them.
+extension Write {
+    private static let neverAttempted = SQL(
+        """
+        SELECT o.seq, o.id, o.line FROM \(OperationRow.source)
+        WHERE o.txn_token IS NOT NULL AND o.txn_token = $1 AND o.status = 0 AND o.last_attempt_at IS NULL AND l.line IS NULL ORDER BY o.line
+        """)
+    private static let lockLines = SQL("SELECT 1 FROM guardian_line WHERE line = ANY($1) ORDER BY line FOR UPDATE")
+    private static let content = SQL("SELECT \(OperationRow.columns) FROM \(OperationRow.source) WHERE o.seq = $1")
+
+    /// An operation of `token` has departed: ends the change when that is its end, and rolls back what depends on it, newest first.
+    ///
+    /// Call it when the operation's row is deleted or failed, and its line is in order.
+    func endOptimistic(
+        _ token: String, _ departure: Departure, state: String? = nil, _ now: Timestamp?, _ result: inout ExchangeResult
+    ) throws {
+        guard let known = try OptimisticRow.find(token, self) else { return }
+        let isLast = try !OptimisticRow.hasOperations(token, self)
+        let (standing, told) = known.standing.after(departure, isLast: isLast)
+        if standing != known.standing { OptimisticRow.set(token, standing, self) }
+        if case .rolledBack = told { try rollBackDependents(of: token, now, &result) }
+        if let told { result.ended.append(try OptimisticRow.tell(known.change, told, state: state, now, self)) }
+        if isLast { OptimisticRow.forget(token, self) }
+    }
+
+    /// As above, where nobody asks for the endings: whoever takes them finds them in the store.
+    func endOptimistic(_ token: String, _ departure: Departure, _ now: Timestamp?) throws {
+        var result = ExchangeResult()
+        try endOptimistic(token, departure, now, &result)
+    }
+
+    private func rollBackDependents(of token: String, _ now: Timestamp?, _ result: inout ExchangeResult) throws {
+        for dependent in try OptimisticRow.dependents(of: token, self) {
+            let name = dependent.txnToken
+            let reason = LastError.dependsOn(dependent.dependsOn ?? token)
+            OptimisticRow.set(name, .rolledBack, self)
+            for id in try stepOut(name, reason, now) { result.steppedOut.append((id, reason)) }
+            result.ended.append(try OptimisticRow.tell(dependent, .rolledBack(reason), state: nil, now, self))
+            try OptimisticRow.forgetIfDone(name, self)
+        }
+    }
+
+    /// Fails the operations of a change that were never attempted: they wait for a person. Returns which.
+    private func stepOut(_ token: String, _ reason: LastError, _ now: Timestamp?) throws -> [OperationID] {
+        let lines = Set(try rows(Self.neverAttempted, .text(token)).map { $0.int(2) })
+        guard !lines.isEmpty else { return [] }
+        later(Self.lockLines, .ints(lines.sorted()))
+        // Looked at again now that nobody else can claim them.
+        let waiting = try rows(Self.neverAttempted, .text(token)).map { (seq: $0.int(0), id: try $0.operationID(1), line: $0.int(2)) }
+        for row in waiting { fail(row.seq, reason, now) }
+        for line in Set(waiting.map(\.line)).sorted() { mend(line, now) }
+        return waiting.sorted { $0.seq < $1.seq }.map(\.id)
+    }
+
+    /// The upstream took an operation and said nothing of the state that came of it: the known state takes it in, so that what the user
+    /// saw does not go away until the next news.
+    func foldIntoState(_ seq: Int64, _ now: Timestamp) throws {
+        guard try uses(.entities), let row = try first(Self.content, .int(seq)) else { return }
+        let operation = try OperationRow.read(row)
+        guard let next = try known(operation.entity)?.after(operation) else { return }
+        try save(next, of: operation.entity, now)
+    }
+}

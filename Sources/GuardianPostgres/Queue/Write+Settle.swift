@@ -1,0 +1,152 @@
+internal import GuardianCore
+
+/// Settling one by one: for results that need a look at more than the line. Most of it waits for the next round trip.
+extension Write {
+    /// A claim that is in force.
+    struct Held {
+        var seq: Int64
+        var line: Int64
+        var claimedAt: Int64
+        var key: UniqueID
+        var token: String?
+        var entity: EntityKey
+    }
+
+    private static let hold = SQL(
+        """
+        SELECT o.seq, l.line, l.claimed_at, o.idempotency_key, o.txn_token, o.entity_type, o.entity_id FROM guardian_operation o JOIN guardian_line l ON l.line = o.line
+        WHERE o.seq = ANY($1) AND l.head = o.seq AND l.state = 1 AND l.epoch = $2 ORDER BY l.line FOR UPDATE OF l
+        """)
+    private static let retry = SQL(
+        """
+        UPDATE guardian_operation SET due_at = \(Parking.sql(due: "$4")), next_retry_at = $4, backoff_ms = $5, tries = tries + 1,
+            attempt_count = attempt_count + $6, failure_mark = $7, updated_at = $3, last_attempt_at = $2, error_class = $8,
+            error_code = $9, error_status = $10, error_message = $11, unknown_at = $12, crashes = NULL
+        WHERE seq = $1
+        """)
+    private static let fail = SQL(
+        """
+        UPDATE guardian_operation SET status = 2, due_at = 0, next_retry_at = NULL, tries = tries + 1, attempt_count = attempt_count + 1,
+            updated_at = $3, last_attempt_at = $2, error_class = $4, error_code = $5, error_status = $6, error_message = $7,
+            server_state = $8, server_etag = $9, server_gone = $10
+        WHERE seq = $1
+        """)
+    private static let unsent = SQL(
+        "UPDATE guardian_operation SET updated_at = $2, due_at = \(Parking.sql(due: "due_at")) WHERE seq = $1")
+    private static let returned = SQL(
+        """
+        UPDATE guardian_operation SET updated_at = $3, last_attempt_at = $2, unknown_at = coalesce(unknown_at, $2), crashes = NULL,
+            due_at = \(Parking.sql(due: "due_at"))
+        WHERE seq = $1
+        """)
+    private static let recast = SQL(
+        """
+        UPDATE guardian_operation SET updated_at = $2, due_at = \(Parking.sql(due: "due_at")), payload = $3, schema_version = $4,
+            idempotency_key = CASE WHEN last_attempt_at IS NULL THEN idempotency_key ELSE $5 END, unknown_at = NULL
+        WHERE seq = $1
+        """)
+    private static let revise = SQL(
+        """
+        UPDATE guardian_operation SET updated_at = $3, due_at = \(Parking.sql(due: "0")), payload = $4, operation_type = $5,
+            base = coalesce($6, base), if_match = $7, idempotency_key = $8, rounds = coalesce(rounds, 0) + $9, tries = tries + $9,
+            next_retry_at = NULL, unknown_at = NULL, crashes = NULL,
+            last_attempt_at = CASE WHEN $9 = 1 THEN $2 ELSE last_attempt_at END
+        WHERE seq = $1
+        """)
+    static let setAside = SQL(
+        """
+        UPDATE guardian_operation SET status = 2, due_at = 0, next_retry_at = NULL, updated_at = coalesce($2, updated_at), error_class = $3,
+            error_code = $4, error_status = $5, error_message = $6
+        WHERE seq = $1
+        """)
+
+    private static let states = SQL("SELECT line FROM guardian_entity WHERE line = ANY($1) AND (state IS NOT NULL OR gone)")
+
+    /// Asks for the claims that are to be settled, and holds their lines.
+    static func holdCall(_ exchange: Exchange) -> Call {
+        Call(hold, [.ints(exchange.settlements.map(\.seq)), .int(exchange.fence.epoch)])
+    }
+
+    /// Writes results, each if its claim is still in force (`claims`); says of each whether it was.
+    func settle(_ exchange: Exchange, _ claims: Rows, _ result: inout ExchangeResult) throws {
+        guard !exchange.settlements.isEmpty else { return }
+        var held: [Int64: Held] = [:]
+        for row in claims {
+            held[row.int(0)] = Held(
+                seq: row.int(0), line: row.int(1), claimedAt: row.int(2), key: try row.uuid(3), token: row.text(4),
+                entity: EntityKey(type: row.text(5) ?? "", id: row.text(6) ?? ""))
+        }
+        // Whose known state is to take in what the upstream accepted without a word: looked up for all at once.
+        var stated = Set<Int64>()
+        if try uses(.entities) {
+            let silent = exchange.settlements.filter { $0.result == .processed && $0.server?.state == nil }
+            let lines = silent.compactMap { held[$0.seq].map { Line.of($0.entity) } }
+            if !lines.isEmpty { stated = Set(try rows(Self.states, .ints(lines)).map { $0.int(0) }) }
+        }
+        for settlement in exchange.settlements {
+            let claim = held.removeValue(forKey: settlement.seq)
+            if let claim { try settle(settlement, claim, folds: stated.contains(Line.of(claim.entity)), exchange.now, &result) }
+            result.settled.append(claim != nil)
+            try flushIfMany()
+        }
+    }
+
+    private func settle(
+        _ settlement: Settlement, _ held: Held, folds: Bool, _ now: Timestamp, _ result: inout ExchangeResult
+    ) throws {
+        let seq = Parameter.int(held.seq)
+        let (claimedAt, at) = (Parameter.int(held.claimedAt), Parameter.time(now))
+        count { $0.processing -= 1 }
+        switch settlement.result {
+        case .processed, .overruled: return try settleProcessed(settlement, held, folds: folds, now, &result)
+        case .revised(let revision):
+            later(
+                Self.revise, seq, claimedAt, at, .text(revision.payload), .text(revision.type), .text(revision.base),
+                .text(revision.ifMatch), .uuid(revision.newKey), .int32(revision.wasRefused ? 1 : 0))
+            if let server = settlement.server { try save(server, of: held.entity, now) }
+        case .retry(let due, let backoffMs, let error, let charged, let mark, let unknownAt):
+            later(
+                Self.retry, seq, claimedAt, at, .time(due), .int(backoffMs), .int32(charged ? 1 : 0), .int(mark),
+                .text(error.class.rawValue), .text(error.code), .int32(error.httpStatus), .text(error.message), .time(unknownAt))
+        case .failed(let error):
+            if let server = settlement.server { try save(server, of: held.entity, now) }
+            later(
+                Self.fail, seq, claimedAt, at, .text(error.class.rawValue), .text(error.code), .int32(error.httpStatus),
+                .text(error.message), .text(settlement.server?.state), .text(settlement.server?.etag),
+                .bool(settlement.server?.isGone))
+            count { $0.failed += 1 }
+            mend(held.line, now, releases: true)
+            if let token = held.token {
+                try endOptimistic(token, .failed(error), state: settlement.server?.state, now, &result)
+            }
+            return
+        case .unsent: later(Self.unsent, seq, at)
+        case .returned: later(Self.returned, seq, claimedAt, at)
+        case .recast(let payload, let version, let newKey):
+            later(Self.recast, seq, at, .text(payload), .int32(version), .uuid(newKey))
+        }
+        mend(held.line, now, releases: true)
+    }
+
+    private func settleProcessed(
+        _ settlement: Settlement, _ held: Held, folds: Bool, _ now: Timestamp, _ result: inout ExchangeResult
+    ) throws {
+        var entity = held.entity
+        if let server = settlement.serverID {
+            try adopt(held.seq, server, now)
+            entity.id = server.text
+        }
+        if let server = settlement.server { try save(server, of: entity, now) }
+        if settlement.result == .processed, settlement.server?.state == nil, folds || settlement.serverID != nil {
+            try foldIntoState(held.seq, now)
+        }
+        try remove(held.seq)
+        remember(settlement.id, seq: held.seq, key: held.key, .processed(answer: settlement.answer), now)
+        count { $0.processed += 1 }
+        mend(held.line, now, releases: true)
+        if let token = held.token {
+            let departure: Departure = settlement.result == .overruled ? .overruled : .processed
+            try endOptimistic(token, departure, state: settlement.server?.state, now, &result)
+        }
+    }
+}

@@ -1,0 +1,36 @@
+internal import GuardianCore
+
+/// Why a statement did not do what it was to do.
+struct ServerFailure: Error, Equatable {
+    /// The five characters of SQLSTATE; empty when the connection failed.
+    var state: String
+    var message: String
+    /// The session has ended. Whether the last transaction was committed is unknown.
+    var isLost: Bool
+
+    static func lost(_ message: String) -> ServerFailure { ServerFailure(state: "", message: message, isLost: true) }
+
+    /// Rolled back by the server because of others; the same again may work.
+    var mayRepeat: Bool { state == "40001" || state == "40P01" || state == Self.busy || isDuplicate || isPooled }
+
+    /// An id that is stored already; the second time it is seen to be.
+    var isDuplicate: Bool { state == Self.duplicate || state == "23505" }
+
+    /// A connection pooler has given this transaction another session than the one that prepared its statements.
+    var isPooled: Bool { state == "26000" || state == "42P05" || state == "08P01" && message.contains("prepared") }
+
+    static let stale = "GU001"
+    static let oneByOne = "GU002"
+    static let duplicate = "GU003"
+    static let busy = "55P03"
+
+    var storeError: StoreError {
+        switch state {
+        case Self.stale: .stale
+        case "53100": .full(free: nil, needed: nil)
+        case "25006", "42501": .readOnly(message)
+        case "XX001", "XX002": .corrupt(message)
+        default: .unavailable(message)
+        }
+    }
+}

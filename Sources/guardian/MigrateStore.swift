@@ -1,0 +1,101 @@
+import ArgumentParser
+import Foundation
+import GuardianCore
+import GuardianRuntime
+
+struct MigrateStore: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "migrate-store",
+        abstract: "Move a queue from one store to another: a file to PostgreSQL, or back. Can be broken off and run again.",
+        discussion: """
+            Stop `guardian serve` on the old store first; nothing is delivered from it meanwhile. Operations keep their ids, keys, attempts,
+            errors and order; what was processed in the last 24 h, local ids, ETags and open changes go along. Each page is on the new
+            store's disk before the old one lets go of it. Exit 5 when somebody delivers from the old store.
+            env:NAME takes a URL from the environment, where other users can't see its password.
+            Example: guardian migrate-store --from ./guardian-data --to env:GUARDIAN_STORE
+            """)
+
+    @Option(help: "The old store: a data directory, postgresql://…, or env:NAME.") var from: String
+    @Option(help: "The new store: a data directory, postgresql://…, or env:NAME.") var to: String
+    @Option(help: "entity or strict; as the new store is to be used.") var ordering: String?
+    @Flag(help: "Print JSON.") var json = false
+
+    /// Things in one transaction.
+    static let page = 500
+    private static let beatEveryMs: Int64 = 5000
+    private static let staleAfterMs: Int64 = 60_000
+
+    func run() async throws {
+        guard from != to else { throw Failure(.usage, "--from and --to are the same store") }
+        let (old, new) = (try await open(from, mustExist: true), try await open(to, mustExist: false))
+        defer {
+            do { try old.shut() } catch {}
+            do { try new.shut() } catch {}
+        }
+        let clock = SystemClock()
+        let owner = UUID().uuidString.lowercased()
+        guard
+            case .acquired(let fence, _, _) = try await old.acquireLock(owner: owner, now: clock.now.wall, staleAfterMs: Self.staleAfterMs)
+        else { throw Failure(.refused, "somebody delivers from the old store; stop `guardian serve` there first") }
+        var beatAt = clock.now.steady + Self.beatEveryMs
+        var moved = Moved()
+        while true {
+            if clock.now.steady >= beatAt {
+                try await old.renewLock(fence, now: clock.now.wall)
+                beatAt = clock.now.steady + Self.beatEveryMs
+            }
+            let page = try await old.transferPage(fence, limit: Self.page)
+            if page.isEmpty { break }
+            try await new.takeOver(page)
+            try await old.letGo(page, fence)
+            moved.add(page)
+            if Terminal.errorIsTerminal { Terminal.write("\r\(moved.operations) operations moved", to: .standardError) }
+        }
+        for pause in try await old.loadControl().pauses { try await new.setPause(pause, to: true) }
+        try await old.releaseLock(fence)
+        if Terminal.errorIsTerminal { Terminal.write("\n", to: .standardError) }
+        let gap = try await new.accountingGap()
+        guard gap == 0 else { throw Failure(.failed, "the new store's books do not balance (\(gap)); run `guardian check` on it") }
+        Terminal.say(json ? moved.json.text : moved.text)
+    }
+
+    private func open(_ given: String, mustExist: Bool) async throws -> any OpenedStore {
+        var name = given
+        if given.hasPrefix("env:") {
+            let variable = String(given.dropFirst(4))
+            guard let value = ProcessInfo.processInfo.environment[variable] else { throw Failure(.usage, "\(variable) is not set") }
+            name = value
+        }
+        var flags: [String: String] = [:]
+        if name.contains("://") {
+            // As the only processor: nobody else may deliver from it.
+            flags["store"] = name + (mustExist ? (name.contains("?") ? "&" : "?") + "processors=1" : "")
+        } else {
+            flags["data_dir"] = name
+        }
+        if let ordering { flags["ordering"] = ordering }
+        let assembly = Assembly(try Settings(flags: flags))
+        if mustExist, assembly.isStoredInFile, !FileManager.default.fileExists(atPath: assembly.storePath) {
+            throw Failure(.storeUnavailable, "there is no store at \(assembly.storePath)")
+        }
+        return try await assembly.openStore()
+    }
+
+    private struct Moved {
+        var operations = 0
+        var remembered = 0
+        var others = 0
+
+        mutating func add(_ page: TransferPage) {
+            operations += page.operations.count
+            remembered += page.remembered.count
+            others += page.entities.count + page.aliases.count + page.changes.count + page.endings.count
+        }
+
+        var json: JSONValue {
+            ["operations": JSONValue(operations), "remembered": JSONValue(remembered), "others": JSONValue(others)]
+        }
+
+        var text: String { "\(operations) operations moved, \(remembered) ids remembered, \(others) other things; the old store is empty" }
+    }
+}

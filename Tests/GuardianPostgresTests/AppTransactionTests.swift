@@ -1,0 +1,91 @@
+import GuardianCore
+import GuardianPostgres
+import GuardianTesting
+import Testing
+
+@Suite("Enqueue in the app's own transaction")
+struct AppTransactionTests {
+    @Test("SQL finds the same line for a key as Swift does")
+    func lines() async throws {
+        let server = try Server.shared.get()
+        let database = try server.emptyDatabase()
+        let store = try await server.store(database)
+        defer { store.close() }
+        for key in ["room/a", "", "ä/€ \u{1F600}", String(repeating: "x", count: 256), "tenant:acme/invoice/7"] {
+            #expect(try server.psql("SELECT guardian_line_of('\(key)')", database: database) == "\(Line.of(key))", "\(key)")
+        }
+    }
+
+    @Test("both commit, or neither; the operation is as any other")
+    func together() async throws {
+        let server = try Server.shared.get()
+        let database = try server.emptyDatabase()
+        let store = try await server.store(database)
+        defer { store.close() }
+        try server.psql("CREATE TABLE note (id text)", database: database)
+        let call = "SELECT * FROM guardian_enqueue('update', 'note', 'n1', '{\"text\":\"x\"}', id => 'note-1')"
+        try server.psql("BEGIN; INSERT INTO note VALUES ('n1'); \(call); ROLLBACK", database: database)
+        #expect(try await store.operation(.text("note-1")) == nil)
+        #expect(try await store.books().accepted == 0)
+        let said = try server.psql("BEGIN; INSERT INTO note VALUES ('n1'); \(call); \(call); COMMIT", database: database)
+        #expect(said == "note-1|2|accepted\nnote-1|2|duplicate" || said.hasSuffix("|duplicate"))
+        let stored = try #require(try await store.operation(.text("note-1")))
+        #expect(stored.entity == EntityKey(type: "note", id: "n1"))
+        #expect(stored.payload == "{\"text\":\"x\"}")
+        #expect(stored.idempotencyKey.version == 4)
+        #expect(try await store.check().problems == [])
+        // It stands in the same line as what Swift adds.
+        let more = StoreContract.sample(entity: EntityKey(type: "note", id: "n1"), id: "note-2")
+        _ = try await store.enqueue([more])
+        #expect(try await store.standing(of: .text("note-2"))?.behind == .text("note-1"))
+    }
+
+    @Test(
+        "bad input is refused with the name of its field, and takes the app's change with it",
+        arguments: [
+            ("'up date', 'note', 'n', '{}'", "operation_type"), ("'update', 'no te', 'n', '{}'", "entity_type"),
+            ("'update', 'note', '', '{}'", "entity_id"), ("'update', 'note', 'n', '[]'", "payload"), ("'update', 'note', 'n'", "payload"),
+            ("'update', 'note', 'n', '{}', id => 'a b'", "id"), ("'update', 'note', 'n', '{}', priority => 101", "priority"),
+            ("'update', 'note', 'n', '{}', base => '3'", "base"), ("'update', 'note', 'n', '{}', ordering_key => ''", "ordering_key"),
+        ])
+    func refused(arguments: String, field: String) async throws {
+        let server = try Server.shared.get()
+        let database = try server.emptyDatabase()
+        let store = try await server.store(database)
+        defer { store.close() }
+        #expect {
+            try server.psql("SELECT * FROM guardian_enqueue(\(arguments))", database: database)
+        } throws: { "\($0)".contains("\(field): must") || "\($0)".contains("\(field): is required") }
+        #expect(try await store.books().accepted == 0)
+    }
+
+    @Test("the Swift API hands the app one statement for its own driver, and the engine hears of the commit")
+    func swift() async throws {
+        let server = try Server.shared.get()
+        let database = try server.emptyDatabase()
+        let store = try await server.store(database)
+        defer { store.close() }
+        let engine = SyncEngine(store: store, transport: ScriptedTransport())
+        let call = try engine.enqueueCall([
+            NewOperation("update", entityType: "note", entityID: "n'1", payload: #"{"a":"it's"}"#),
+            NewOperation("delete", entityType: "note", entityID: "n'1"),
+        ])
+        let quoted = call.parameter.replacing("'", with: "''")
+        let rows = try server.psql("BEGIN; \(call.sql.replacing("$1", with: "'\(quoted)'")); COMMIT", database: database)
+        let receipts = rows.split(separator: "\n").filter { $0.contains("|") }.map { $0.split(separator: "|").map(String.init) }
+        #expect(receipts.map { $0[2] } == ["accepted", "accepted"])
+        #expect(receipts.map { $0[0] } == call.ids.map(\.description))
+        let found = try await store.operations(of: EntityKey(type: "note", id: "n'1"), limit: 9)
+        #expect(found.map(\.payload) == [#"{"a":"it's"}"#, nil])
+    }
+}
+
+extension StoreContract {
+    /// One operation with a key of its own.
+    static func sample(entity: EntityKey, id: String, orderingKey: String? = nil) -> GuardianCore.Operation {
+        var random = SystemRandomNumberGenerator()
+        return GuardianCore.Operation(
+            id: .text(id), idempotencyKey: .v4(using: &random), traceID: .v4(using: &random), type: "update", entity: entity,
+            customOrderingKey: orderingKey, payload: "{}", enqueuedAt: StoreContract.start)
+    }
+}

@@ -1,0 +1,178 @@
+import Foundation
+import GuardianCore
+import GuardianPostgres
+import GuardianSQLite
+import GuardianTesting
+import Testing
+
+@Suite("A queue that moves to another store")
+struct MigrateStoreTests {
+    private static let start = StoreContract.start
+
+    private static func lock(_ store: any LockStore) async throws -> Fence {
+        let answer = try await store.acquireLock(owner: UUID().uuidString, now: start, staleAfterMs: 600_000)
+        guard case .acquired(let fence, _, _) = answer else { throw Server.Trouble(description: "\(answer)") }
+        return fence
+    }
+
+    private static func operation(_ id: String, _ entity: String, _ change: (inout GuardianCore.Operation) -> Void = { _ in })
+        -> GuardianCore.Operation
+    {
+        var operation = StoreContract.sample(entity: EntityKey(type: "room", id: entity), id: id)
+        change(&operation)
+        return operation
+    }
+
+    /// Some of everything that a store may hold.
+    private static func fill(_ store: any Store) async throws {
+        try await store.register(OptimisticChange(txnToken: "open", entity: EntityKey(type: "room", id: "a"), original: "{}"), now: start)
+        try await store.register(OptimisticChange(txnToken: "gone", entity: EntityKey(type: "room", id: "b"), original: nil), now: start)
+        _ = try await store.enqueue((0..<40).map { number in operation("n\(number)", "e\(number % 7)") { $0.priority = number % 3 } })
+        _ = try await store.enqueue([
+            operation("token", "a") { $0.txnToken = "open" }, operation("doomed", "b") { $0.txnToken = "gone" },
+            operation("later", "c") { $0.notBefore = start.adding(milliseconds: 5000) },
+            operation("anna", "d") { $0.principal = "anna" },
+            operation("own", "x") {
+                $0.customOrderingKey = "tenant:acme/1"
+                $0.base = #"{"n":1.0}"#
+            },
+        ])
+        // A create with a local id, and what points to it.
+        let room = EntityKey(type: "room", id: "L")
+        _ = try await store.enqueue([
+            operation("create-L", "L") {
+                $0.type = "create"
+                $0.references = [Reference(to: room)]
+            },
+            operation("update-L", "L") { $0.references = [Reference(to: room)] },
+            operation("points", "p") {
+                $0.payload = #"{"room_id":"L"}"#
+                $0.references = [Reference(to: room, field: "room_id")]
+            },
+        ])
+        let fence = try await lock(store)
+        let claims = try await store.exchange(Exchange(fence: fence, now: start, urgent: 100, normal: 100)).claims
+        for (number, claim) in claims.enumerated() {
+            var settlement = Settlement(seq: claim.seq, id: claim.operation.id, result: .processed)
+            let error = LastError(class: .permanent, code: "HTTP_422", httpStatus: 422, message: "never")
+            switch claim.operation.id.description {
+            case "doomed": settlement.result = .failed(error)
+            case "create-L", "token": settlement.result = .unsent
+            default:
+                switch number % 3 {
+                case 0: settlement.server = ServerState(state: #"{"n":7}"#, etag: "\"v\(number)\"")
+                case 1:
+                    settlement.result = .retry(
+                        due: start.adding(milliseconds: 700), backoffMs: 700, error: error, charged: true, failureMark: 3, unknownAt: start)
+                default: settlement.result = .failed(error)
+                }
+            }
+            _ = try await store.exchange(Exchange(fence: fence, now: start, settlements: [settlement]))
+        }
+        _ = try await store.cancel(.text("n39"), now: start)
+        try await store.releaseLock(fence)
+    }
+
+    /// All that can be seen of a store, numbers aside: each line in its order.
+    private static func picture(_ store: any Store) async throws -> [String] {
+        var filter = OperationFilter(limit: 1000)
+        filter.afterSeq = 0
+        var lines: [String] = []
+        var lastOf: [String: Int] = [:]
+        for operation in try await store.list(filter) {
+            var shown = operation
+            shown.seq = 0
+            shown.updatedAt = shown.enqueuedAt
+            lastOf[operation.orderingKey, default: 0] += 1
+            let standing = try await store.standing(of: operation.id)
+            lines.append(
+                "\(operation.orderingKey) \(lastOf[operation.orderingKey] ?? 0) \(shown) \(standing?.isHead ?? false) \(standing?.isParked ?? false) \(standing?.isAwaiting ?? false) \(standing?.awaits?.description ?? "")"
+            )
+        }
+        for number in 0..<40 {
+            let ending = try await store.ending(of: .text("n\(number)"))
+            lines.append("n\(number) \(ending.map { "\($0)" } ?? "")")
+        }
+        let books = try await store.books()
+        lines.append("\(books)")
+        lines += try await store.endings(after: 0, limit: 100).map { "\($0.change) \($0.result)" }
+        for entity in 0..<7 { lines.append("\(try await store.view(of: EntityKey(type: "room", id: "e\(entity)")).server, default: "")") }
+        return lines.sorted()
+    }
+
+    /// Moves in small pages; every other one is written twice, as after a crash between the two disks.
+    private static func move(_ old: any TransferStore & LockStore, _ new: any TransferStore & Store) async throws {
+        var turn = 0
+        while true {
+            let fence = try await lock(old)
+            let page = try await old.transferPage(fence, limit: 3)
+            if page.isEmpty {
+                try await old.releaseLock(fence)
+                return
+            }
+            try await new.takeOver(page)
+            turn += 1
+            if turn % 2 == 0 { try await old.letGo(page, fence) }
+            // Whoever moved it dies here; the next one takes the lock from it.
+            try await old.releaseLock(fence)
+        }
+    }
+
+    @Test("from a file to PostgreSQL and back, broken off after every page: nothing is lost, doubled, or out of its order")
+    func thereAndBack() async throws {
+        let directory = NSTemporaryDirectory() + "/guardian-move-" + UUID().uuidString
+        defer { do { try FileManager.default.removeItem(atPath: directory) } catch {} }
+        let first = try SQLiteStore.open(.init(path: directory + "/one/guardian.sqlite"))
+        let second = try await Server.shared.get().lonelyStore()
+        let third = try SQLiteStore.open(.init(path: directory + "/two/guardian.sqlite"))
+        let device = try await first.deviceID()
+        try await Self.fill(first)
+        let before = try await Self.picture(first)
+
+        try await Self.move(first, second)
+        #expect(try await Self.picture(second) == before)
+        #expect(try await second.deviceID() == device)
+        try await Self.expectSound(second)
+        #expect(try await first.books() == Books())
+        try await Self.expectSound(first)
+
+        try await Self.move(second, third)
+        #expect(try await Self.picture(third) == before)
+        try await Self.expectSound(third)
+        #expect(try await second.books() == Books())
+        try await Self.expectSound(second)
+        second.close()
+        try first.close()
+        try third.close()
+    }
+
+    private static func expectSound(_ store: any RepairStore) async throws {
+        let report = try await store.check()
+        #expect(report.problems == [] && report.gap == 0)
+    }
+
+    @Test("what the new store has delivered meanwhile is not taken in again")
+    func deliveredMeanwhile() async throws {
+        let directory = NSTemporaryDirectory() + "/guardian-move-" + UUID().uuidString
+        defer { do { try FileManager.default.removeItem(atPath: directory) } catch {} }
+        let old = try SQLiteStore.open(.init(path: directory + "/guardian.sqlite"))
+        let new = try await Server.shared.get().lonelyStore()
+        defer { new.close() }
+        _ = try await old.enqueue([Self.operation("a", "a"), Self.operation("b", "a")])
+        let fence = try await Self.lock(old)
+        let page = try await old.transferPage(fence, limit: 10)
+        try await new.takeOver(page)
+        let other = try await Self.lock(new)
+        for _ in 0..<2 {
+            let claims = try await new.exchange(Exchange(fence: other, now: Self.start, normal: 1)).claims
+            let settlements = claims.map { Settlement(seq: $0.seq, id: $0.operation.id, result: .processed) }
+            _ = try await new.exchange(Exchange(fence: other, now: Self.start, settlements: settlements))
+        }
+        try await new.takeOver(page)
+        #expect(try await new.books().pending == 0)
+        #expect(try await new.books().processed == 2)
+        try await old.letGo(page, fence)
+        #expect(try await old.books().pending == 0)
+        try old.close()
+    }
+}

@@ -1,0 +1,56 @@
+import GuardianCore
+import GuardianPostgres
+import GuardianTesting
+import Testing
+
+@Suite("The schema")
+struct SchemaTests {
+    @Test("processors that start together make the tables once")
+    func together() async throws {
+        let server = try Server.shared.get()
+        let database = try server.emptyDatabase()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<6 {
+                group.addTask {
+                    let store = try await server.store(database) { $0.connections = 2 }
+                    store.close()
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try server.psql("SELECT count(*), count(DISTINCT name) FROM guardian_migration", database: database) == "2|2")
+    }
+
+    @Test("a store of a newer version is not touched")
+    func newer() async throws {
+        let server = try Server.shared.get()
+        let database = try server.emptyDatabase()
+        try await server.store(database).close()
+        try server.psql("INSERT INTO guardian_migration (name) VALUES ('guardian-9999-tomorrow')", database: database)
+        await #expect(throws: StoreError.newerVersion(found: "guardian-9999-tomorrow")) { _ = try await server.store(database) }
+    }
+
+    @Test("opened with another ordering, the queue is lined up anew, and back again")
+    func reordered() async throws {
+        let server = try Server.shared.get()
+        let database = try server.emptyDatabase()
+        let first = try await server.store(database)
+        let ids = ["a", "b", "c"]
+        _ = try await first.enqueue(ids.map { StoreContract.sample(entity: EntityKey(type: "room", id: $0), id: $0) })
+        first.close()
+        for (ordering, heads) in [(Ordering.strict, 1), (.entity, 3)] {
+            let store = try await server.store(database) { $0.ordering = ordering }
+            #expect(try await store.check().problems == [], "\(ordering)")
+            #expect(try server.psql("SELECT count(*) FROM guardian_line", database: database) == "\(heads)", "\(ordering)")
+            store.close()
+        }
+    }
+
+    @Test("a store that is only to be looked at is not made")
+    func readOnly() async throws {
+        let server = try Server.shared.get()
+        let database = try server.emptyDatabase()
+        await #expect(throws: StoreError.self) { _ = try await server.store(database) { $0.readOnly = true } }
+        #expect(try server.psql("SELECT count(*) FROM pg_class WHERE relname LIKE 'guardian%'", database: database) == "0")
+    }
+}

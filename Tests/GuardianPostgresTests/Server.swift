@@ -1,0 +1,110 @@
+import Foundation
+import GuardianCore
+import GuardianPostgres
+import Synchronization
+
+/// A real PostgreSQL for these tests, in a temporary directory, not as root; it ends with this process, however that ends.
+final class Server: Sendable {
+    struct Trouble: Error, CustomStringConvertible { var description: String }
+
+    /// One for all tests that leave it alone.
+    static let shared = Result { try Server() }
+
+    let directory: String
+    let port: Int
+    private let input: FileHandle
+    private let lines: Mutex<LineReader>
+    private let count = Atomic<Int>(0)
+    private let hasTemplate = Mutex(false)
+
+    /// Reads what the script says.
+    private struct LineReader: @unchecked Sendable {
+        // Used under the lock only.
+        let handle: FileHandle
+        mutating func next() -> String? {
+            var line: [UInt8] = []
+            while let byte = handle.readData(ofLength: 1).first {
+                if byte == UInt8(ascii: "\n") { return String(decoding: line, as: UTF8.self) }
+                line.append(byte)
+            }
+            return nil
+        }
+    }
+
+    init(settings: [String] = []) throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/bash")
+        process.arguments = [root.path + "/scripts/postgres-server.sh"] + settings.flatMap { ["-c", $0] }
+        let (input, output) = (Pipe(), Pipe())
+        process.standardInput = input
+        process.standardOutput = output
+        try process.run()
+        self.input = input.fileHandleForWriting
+        var reader = LineReader(handle: output.fileHandleForReading)
+        guard let words = reader.next()?.split(separator: " "), words.count == 3, words[0] == "ready", let port = Int(words[2]) else {
+            throw Trouble(description: "no PostgreSQL server: is Debian's package `postgresql` installed?")
+        }
+        directory = String(words[1])
+        self.port = port
+        lines = Mutex(reader)
+    }
+
+    /// Stops it; its directory goes too.
+    func end() { do { try input.close() } catch {} }
+
+    /// Has the script do something; returns what it said after `done`.
+    @discardableResult
+    func ask(_ word: String) throws -> String {
+        try lines.withLock { reader in
+            try input.write(contentsOf: Data((word + "\n").utf8))
+            guard let answer = reader.next(), answer.hasPrefix("done") else { throw Trouble(description: "the server did not \(word)") }
+            return String(answer.dropFirst(5))
+        }
+    }
+
+    /// Runs SQL with psql; what it printed, one row a line.
+    @discardableResult
+    func psql(_ sql: String, database: String = "postgres") throws -> String {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = [
+            "psql", "-h", directory, "-p", "\(port)", "-U", "postgres", "-d", database, "-v", "ON_ERROR_STOP=1", "-XqtA", "-c", sql,
+        ]
+        let output = Pipe()
+        process.standardOutput = output
+        process.standardError = output
+        try process.run()
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else { throw Trouble(description: text) }
+        return text.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    /// A new database without tables.
+    func emptyDatabase() throws -> String {
+        let name = "t\(count.add(1, ordering: .relaxed).newValue)"
+        try psql("CREATE DATABASE \(name)")
+        return name
+    }
+
+    func url(_ database: String, host: String? = nil) -> String {
+        host.map { "postgresql://postgres@\($0):\(port)/\(database)" }
+            ?? "postgresql://postgres@/\(database)?host=\(directory)&port=\(port)"
+    }
+
+    /// An empty store of its own, as in a file: one processor, in virtual time.
+    func lonelyStore(connections: Int = 2) async throws -> PostgresStore {
+        try await store(try emptyDatabase()) {
+            $0.processors = 1
+            $0.leaseClock = .caller
+            $0.connections = connections
+        }
+    }
+
+    func store(_ database: String, _ change: (inout PostgresStore.Configuration) -> Void = { _ in }) async throws -> PostgresStore {
+        var configuration = PostgresStore.Configuration(address: try DatabaseAddress(url(database)), connections: 3)
+        change(&configuration)
+        return try await PostgresStore.open(configuration)
+    }
+}
