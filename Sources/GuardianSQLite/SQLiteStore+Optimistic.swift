@@ -14,7 +14,7 @@ extension SQLiteStore {
             OptimisticRow.bind(change, to: insert)
             insert.bind(6, now as Timestamp?)
             guard try insert.run() == 1, let base = change.dependsOn else { return }
-            guard let known = try OptimisticRow.find(base, transaction), known.standing != .open else { return }
+            guard let known = try OptimisticRow.find(base, transaction), known.standing.isRolledBack else { return }
             let reason = LastError.dependsOn(base)
             _ = try OptimisticRow.tell(change, .rolledBack(reason), state: nil, now, transaction)
             try OptimisticRow.set(change.txnToken, .refused, transaction)

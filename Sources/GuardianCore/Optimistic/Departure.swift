@@ -23,6 +23,9 @@ public enum OptimisticStanding: Int, Sendable {
     /// adds nothing.
     case committed = 4
 
+    /// Whether what depends on it has no ground any more.
+    public var isRolledBack: Bool { self == .rolledBack || self == .lost || self == .refused }
+
     /// What a departure makes of a change, and what is to be told. `isLast` says that no other operation of it is stored.
     public func after(_ departure: Departure, isLast: Bool) -> (standing: OptimisticStanding, told: OptimisticEnding.Result?) {
         switch departure {

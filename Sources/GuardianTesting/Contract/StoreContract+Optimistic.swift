@@ -115,6 +115,8 @@ extension StoreContract {
             try await contract.register("t")
             try await contract.enqueue(["a"]) { $0.txnToken = "t" }
             try contract.expect(try await contract.store.withdraw(txnToken: "t", now: start), false, "an open change without operations")
+            try await contract.register("u", dependsOn: "t")
+            try contract.expect(try await contract.store.withdraw(txnToken: "u", now: start), true, "one that is built on it")
             _ = try await contract.store.sweepLedger(before: start.adding(milliseconds: 1), limit: 10)
             try await contract.register("t")
             try contract.expect(try await contract.store.withdraw(txnToken: "t", now: start), true, "when it is forgotten")

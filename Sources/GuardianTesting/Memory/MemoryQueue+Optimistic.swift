@@ -43,7 +43,7 @@ extension MemoryQueue {
         var change = change
         change.entity = resolve(change.entity)
         optimism.entries.append(Optimism.Entry(change: change, standing: .open, at: now))
-        guard let base, base.standing != .open else { return }
+        guard let base, base.standing.isRolledBack else { return }
         _ = optimism.tell(change, .rolledBack(.dependsOn(base.change.txnToken)))
         set(change.txnToken, .refused)
         _ = stepOut(change.txnToken, .dependsOn(base.change.txnToken))

@@ -143,7 +143,8 @@ import Testing
         let entity = EntityKey(type: "room", id: "e")
         for number in 1...100 {
             let state = ServerState(state: "{\"n\":\(number)}", etag: "\(number)")
-            #expect(known.tell(RemoteState(entity, state, key: .v4(using: &random)), newest: 1))
+            let isTaken = known.tell(RemoteState(entity, state, key: .v4(using: &random)), newest: 1)
+            #expect(isTaken)
         }
         #expect(known.told.count == EntityKnowledge.mostTold)
         known.answered(
