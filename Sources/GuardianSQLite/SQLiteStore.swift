@@ -47,6 +47,7 @@ public final class SQLiteStore: Sendable {
     let space: DiskSpace
     /// How far stale lines were swept.
     let sweptLines = Mutex(Int64.min)
+    let sweptEntities = Mutex(Int64.min)
     private let ordering: Mutex<Ordering>
     /// What is known of blocks of rows, for searches.
     let zones = Mutex(SearchZones())

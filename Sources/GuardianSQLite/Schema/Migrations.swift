@@ -26,6 +26,8 @@ internal import GuardianCore
 ///     written under; without one values are written in clear. A sealed value is a BLOB where a clear one is TEXT, bound to its row
 ///     (``SealedKind``).
 /// 12. `error_shape` of a failed row is the hash of its cause (`FailureShape`). Only failed rows stand in its index.
+/// 13. `guardian_entity` holds an ``EntityKnowledge``: the newest state, and in `marks` what orders statements about it; `passed_at` repeats
+///     since when something told is passed over. A row of `guardian_feed` is written in the transaction of what the feed told.
 ///
 /// The cost of a claim does not grow with the queue: `operation_head` holds heads only, in the order in which they are claimed, and each row
 /// knows the next of its line. Claim and settle write near the oldest rows only; an index by line would make them write all over the file.
@@ -188,6 +190,15 @@ enum Migrations {
                     CREATE INDEX guardian_operation_shape ON guardian_operation(error_shape, seq) WHERE status = 2;
                     """)
             try shapeFailures(db)
+        }
+        migrator.registerMigration("guardian-0006-feeds") { db in
+            try db.execute(
+                sql: """
+                    ALTER TABLE guardian_entity ADD COLUMN marks TEXT;
+                    ALTER TABLE guardian_entity ADD COLUMN passed_at INTEGER;
+                    CREATE INDEX guardian_entity_passed ON guardian_entity(passed_at) WHERE passed_at IS NOT NULL;
+                    CREATE TABLE guardian_feed (name TEXT PRIMARY KEY, cursor TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
+                    """)
         }
         return migrator
     }

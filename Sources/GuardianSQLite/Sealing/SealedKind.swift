@@ -15,6 +15,8 @@ enum SealedKind: UInt8 {
     case endingError = 8
     /// The answer that the ledger keeps, bound to the operation's `seq`.
     case answer = 9
+    /// Of an entity, bound to its line: what orders statements about it, with a state that was passed over.
+    case entityMarks = 10
 
     func at(_ number: Int64) -> Sealer.Place { Sealer.Place(rawValue, .number(number)) }
     func at(_ name: String) -> Sealer.Place { Sealer.Place(rawValue, .name(name)) }
