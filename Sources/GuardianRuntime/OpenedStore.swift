@@ -3,7 +3,7 @@ public import GuardianPostgres
 public import GuardianSQLite
 
 /// A store that this process has open, of whichever kind the key `store` says.
-public protocol OpenedStore: Store, TransferStore {
+public protocol OpenedStore: Store, SearchStore, TransferStore {
     /// The name under which requests are sent (`X-Device-Id`), made once and kept.
     func deviceID() async throws(StoreError) -> String
     /// Ends all connections; calls that wait are answered first.

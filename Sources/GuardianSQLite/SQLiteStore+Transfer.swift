@@ -4,7 +4,7 @@ public import GuardianCore
 extension SQLiteStore: TransferStore {
     public func transferPage(_ fence: Fence, limit: Int) async throws(StoreError) -> TransferPage {
         let device = try await deviceID()
-        return try await queue.write { transaction in
+        return try await queue.write { [vault] transaction in
             try Self.checkFence(fence, transaction)
             var page = TransferPage(source: device)
             let settings = try transaction.statement("SELECT name, value FROM guardian_setting")
@@ -16,13 +16,14 @@ extension SQLiteStore: TransferStore {
             ) {
                 TransferPage.Remembered(
                     id: try $0.operationID(0), seq: $0.int(1), key: try $0.uuid(2), at: Timestamp(milliseconds: $0.int(3)),
-                    ending: try EndingColumns.read($0, from: 4))
+                    ending: try EndingColumns.read($0, of: $0.int(1), from: 4, vault))
             }
             guard page.isEmpty else { return page }
             page.entities = try Self.page("SELECT line, at, state, etag, gone FROM guardian_entity ORDER BY line", limit, transaction) {
                 TransferPage.KnownEntity(
                     line: $0.int(0), at: Timestamp(milliseconds: $0.int(1)),
-                    server: ServerState(state: $0.text(2), etag: $0.text(3), isGone: $0.int(4) == 1))
+                    server: ServerState(
+                        state: try $0.text(2, vault, SealedKind.entityState.at($0.int(0))), etag: $0.text(3), isGone: $0.int(4) == 1))
             }
             guard page.isEmpty else { return page }
             page.aliases = try Self.page("SELECT entity_type, local_id, server_id, is_number, at FROM guardian_alias", limit, transaction) {
@@ -39,14 +40,14 @@ extension SQLiteStore: TransferStore {
             ) {
                 TransferPage.OpenChange(
                     change: OptimisticChange(
-                        txnToken: $0.text(0) ?? "", entity: EntityKey(type: $0.text(1) ?? "", id: $0.text(2) ?? ""), original: $0.text(3),
-                        dependsOn: $0.text(4)), registeredAt: Timestamp(milliseconds: $0.int(5)),
+                        txnToken: $0.text(0) ?? "", entity: EntityKey(type: $0.text(1) ?? "", id: $0.text(2) ?? ""),
+                        original: try $0.text(3, vault, SealedKind.original.at($0.text(0) ?? "")), dependsOn: $0.text(4)), registeredAt: Timestamp(milliseconds: $0.int(5)),
                     standing: OptimisticStanding(rawValue: Int($0.int(6))) ?? .lost)
             }
             guard page.isEmpty else { return page }
             page.endings = try Self.page(
                 "SELECT \(OptimisticRow.endingColumns) FROM guardian_optimistic_ending ORDER BY number", limit, transaction
-            ) { OptimisticRow.ending($0) }
+            ) { try OptimisticRow.ending($0, vault) }
             guard page.isEmpty else { return page }
             page.operations = try Self.oldest(limit, transaction)
             guard page.isEmpty else { return page }
@@ -68,7 +69,7 @@ extension SQLiteStore: TransferStore {
 
     private static func oldest(_ limit: Int, _ transaction: WriteTransaction) throws -> [TransferPage.Moved] {
         var found = try page("SELECT \(OperationRow.columns) FROM guardian_operation ORDER BY seq", limit, transaction) {
-            TransferPage.Moved(operation: try OperationRow.read($0))
+            TransferPage.Moved(operation: try OperationRow.read($0, transaction.vault))
         }
         guard try transaction.knowsOpenCreates() else { return found }
         let opens = try transaction.statement("SELECT 1 FROM guardian_open_create WHERE seq = ?1")
@@ -100,7 +101,7 @@ extension SQLiteStore: TransferStore {
                 entities.bind(2, entity.at as Timestamp?)
                 entities.bind(3, entity.server.etag)
                 entities.bind(4, entity.server.isGone ? 1 : 0)
-                entities.bind(5, entity.server.state)
+                entities.bind(5, try transaction.stored(entity.server.state, SealedKind.entityState.at(entity.line)))
                 try entities.run()
             }
             for alias in page.aliases { try transaction.saveAlias(alias.entity, alias.server, alias.at) }
@@ -110,7 +111,7 @@ extension SQLiteStore: TransferStore {
                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (token) DO NOTHING
                 """)
             for open in page.changes {
-                OptimisticRow.bind(open.change, to: changes)
+                try OptimisticRow.bind(open.change, to: changes, transaction)
                 changes.bind(6, open.registeredAt as Timestamp?)
                 changes.bind(7, open.standing.rawValue)
                 try changes.run()
@@ -178,6 +179,7 @@ extension SQLiteStore: TransferStore {
             UPDATE guardian_operation SET updated_at = ?2, attempt_count = ?3, tries = ?4, backoff_ms = ?5, last_attempt_at = ?6,
                 next_retry_at = ?7, failure_mark = ?8, error_class = ?9, error_code = ?10, error_status = ?11, error_message = ?12,
                 crashes = ?13, unknown_at = ?14, rounds = ?15, if_match = ?16, server_etag = ?17, server_gone = ?18, server_state = ?19,
+                error_shape = ?22,
                 status = CASE WHEN ?20 THEN 2 ELSE 0 END, head = CASE WHEN ?20 THEN 0 ELSE head END,
                 next = CASE WHEN ?20 THEN NULL ELSE next END,
                 due_at = CASE WHEN ?20 THEN 0 WHEN ?21 THEN \(Parking.awaiting)
@@ -195,16 +197,17 @@ extension SQLiteStore: TransferStore {
         update.bind(9, operation.lastError?.class.rawValue)
         update.bind(10, operation.lastError?.code)
         update.bind(11, operation.lastError?.httpStatus.map { Int64($0) })
-        update.bind(12, operation.lastError?.message)
+        update.bind(12, try transaction.stored(operation.lastError?.message, SealedKind.errorMessage.at(seq)))
         update.bind(13, operation.crashes == 0 ? nil : Int64(operation.crashes))
         update.bind(14, operation.unknownAt)
         update.bind(15, operation.rounds == 0 ? nil : Int64(operation.rounds))
         update.bind(16, operation.ifMatch)
         update.bind(17, operation.server?.etag)
         update.bind(18, operation.server.map { $0.isGone ? 1 : 0 })
-        update.bind(19, operation.server?.state)
+        update.bind(19, try transaction.stored(operation.server?.state, SealedKind.conflictState.at(seq)))
         update.bind(20, isFailed ? 1 : 0)
         update.bind(21, moved.awaits.isEmpty ? 0 : 1)
+        update.bind(22, isFailed ? operation.lastError.map { FailureShape(of: $0).id } : nil)
         try update.run()
         if moved.opensLocalID { try transaction.openLocalID(operation.entity, seq) }
         try transaction.keep(moved.awaits, ofOperation: seq)

@@ -31,7 +31,7 @@ struct SalvageRun {
         // Where not even the header can be read there is nothing to bring over.
         do { source = try DatabaseQueue(path: copy, configuration: reading) } catch { source = nil }
         let filled = try fresh.pool.writeWithoutTransaction { new in
-            let transaction = WriteTransaction(new)
+            let transaction = WriteTransaction(new, fresh.vault)
             try transaction.begin()
             do {
                 var result = report

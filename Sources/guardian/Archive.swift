@@ -28,7 +28,7 @@ struct Archive: AsyncParsableCommand {
         }
         guard let out else { throw Failure(.usage, "give --out FILE, or --restore FILE") }
         guard let age = Settings.duration(olderThan) else { throw Failure(.usage, "--older-than: must be a duration such as 24h or 720h") }
-        let store = try options.existingStore()
+        let store = try await options.existingFile()
         let before = SystemClock().now.wall.adding(milliseconds: -Int64(age / .milliseconds(1)))
         try Terminal.confirm("Move failed operations last touched before \(before) to \(out)?", yes: yes)
         let file = try ArchiveFile(path: out)
@@ -45,7 +45,7 @@ struct Archive: AsyncParsableCommand {
     private func bringBack(_ path: String) async throws {
         guard let input = FileHandle(forReadingAtPath: path) else { throw Failure(.usage, "--restore: \(path) can't be read") }
         let assembly = Assembly(try options.settings())
-        let store = try options.existingStore()
+        let store = try await options.existingFile()
         let (engine, transport) = try await assembly.engine(store: store)
         var reader = LineReader(input)
         var (accepted, known) = (0, 0)

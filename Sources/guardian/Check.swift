@@ -19,17 +19,23 @@ struct Check: AsyncParsableCommand {
     @Flag(help: "Do not ask.") var yes = false
 
     func run() async throws {
-        let configuration = try Assembly(try options.settings()).storeConfiguration()
         guard repair else { return try await say(try await options.existingStore().check(), mended: nil) }
+        let assembly = Assembly(try options.settings())
+        guard assembly.isStoredInFile else { return try await mend(try await options.existingStore()) }
+        let configuration = try assembly.storeConfiguration()
         guard StoreFiles(path: configuration.path).exists else {
             throw Failure(.storeUnavailable, "there is no store at \(configuration.path)")
         }
         if let damage = try SQLiteStore.integrityProblems(configuration).first { return try await salvage(configuration, damage) }
-        let store = try options.existingStore()
+        try await mend(try await options.existingFile())
+    }
+
+    private func mend(_ store: any OpenedStore) async throws {
+        let ordering = Ordering(rawValue: try options.settings().text("ordering")) ?? .entity
         let found = try await store.check()
         guard !found.problems.isEmpty else { return try await say(found, mended: nil) }
         try Terminal.confirm("\(found.problems.joined(separator: "; ")). Compute lines, heads and counters anew?", yes: yes)
-        let count = try await store.rebuildIndex(ordering: configuration.ordering)
+        let count = try await store.rebuildIndex(ordering: ordering)
         try await say(try await store.check(), mended: ["rows_mended": JSONValue(count)])
     }
 

@@ -113,6 +113,14 @@ struct StoreOptions: ParsableArguments {
         return try Settings(file: config, environment: ProcessInfo.processInfo.environment, flags: flags)
     }
 
+    /// The store that is there already, where it is a file: for what PostgreSQL has tools of its own for.
+    func existingFile(_ more: [String: String] = [:]) async throws -> SQLiteStore {
+        guard let file = try await existingStore(more) as? SQLiteStore else {
+            throw Failure(.usage, "this is for a store in a file; PostgreSQL has its own tools for it (pg_dump, VACUUM)")
+        }
+        return file
+    }
+
     /// The store that is there already; commands that look do not make one.
     func existingStore(_ more: [String: String] = [:]) async throws -> any OpenedStore {
         let assembly = Assembly(try settings(more))

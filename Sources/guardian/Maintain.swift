@@ -14,7 +14,7 @@ struct Compact: AsyncParsableCommand {
     @OptionGroup var options: StoreOptions
 
     func run() async throws {
-        let store = try options.existingStore()
+        let store = try await options.existingFile()
         let bar = ProgressBar()
         bar.show("compacting", done: 0, of: 1)
         let report = try await store.compact()
@@ -39,7 +39,7 @@ struct Backup: AsyncParsableCommand {
     @Option(name: [.long, .customShort("o")], help: "The file to write.") var out: String
 
     func run() async throws {
-        let store = try options.existingStore()
+        let store = try await options.existingFile()
         let now = SystemClock().now.wall
         let size = StoreFiles(path: Assembly(try options.settings()).storePath).bytes
         let bar = ProgressBar()

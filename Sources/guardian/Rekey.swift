@@ -28,7 +28,7 @@ struct Rekey: AsyncParsableCommand {
             throw Failure(.usage, "seal.key_file: give the key (--key-file, the configuration, or GUARDIAN_SEAL_KEY)")
         }
         if unseal { try Terminal.confirm("Write everything that people wrote in clear?", yes: yes) }
-        let store = try options.existingStore(more)
+        let store = try await options.existingFile(more)
         let done = try await store.rekey(unseals: unseal) { rows in
             if Terminal.errorIsTerminal { Terminal.write("\r\(rows) rows written anew", to: .standardError) }
         }

@@ -19,7 +19,7 @@ struct Top: AsyncParsableCommand {
 
     func run() async throws {
         guard (0.1...3600).contains(interval) else { throw Failure(.usage, "--interval: must be between 0.1 and 3600 seconds") }
-        let store = try options.existingStore()
+        let store = try await options.existingStore()
         var last: TopFrame?
         if once || options.json || isatty(1) == 0 {
             repeat {

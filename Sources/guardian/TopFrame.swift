@@ -1,6 +1,6 @@
 import GuardianCore
 import GuardianPrivacy
-import GuardianSQLite
+import GuardianRuntime
 
 /// One look at the queue, for `guardian top`.
 struct TopFrame {
@@ -14,7 +14,7 @@ struct TopFrame {
     /// Per second since the look before; nil for the first.
     private let rates: (accepted: Double, processed: Double)?
 
-    init(_ store: SQLiteStore, since last: TopFrame?) async throws {
+    init(_ store: any OpenedStore, since last: TopFrame?) async throws {
         at = SystemClock().now.wall
         books = try await store.books()
         control = try await store.loadControl()

@@ -127,7 +127,7 @@ extension Processor {
         }
         guard let finding = rollout?.heard(isError: isError, now: now) else { return }
         actions.append(.emit(.rolloutHalted(errors: finding.errors, answers: finding.answers)))
-        pause(.rollout, &actions)
+        pause(.rollout)
     }
 
     /// What the outcome says about how much the upstream takes.

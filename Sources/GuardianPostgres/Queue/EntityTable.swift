@@ -1,24 +1,74 @@
 internal import GuardianCore
 
-/// What the upstream has told of entities: their ETags, and their states where those are kept.
+/// What is known of entities at the upstream: their ETags, their states where those are kept, and what orders further statements.
 extension Write {
     private static let upsert = SQL(
         """
-        INSERT INTO guardian_entity AS e (line, at, etag, gone, state) VALUES ($1, $2, $3, $4, $5)
-        ON CONFLICT (line) DO UPDATE SET at = $2, etag = $3, gone = $4, state = coalesce($5, CASE WHEN $4 THEN NULL ELSE e.state END)
+        INSERT INTO guardian_entity (line, at, etag, gone, state, marks, passed_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+        ON CONFLICT (line) DO UPDATE SET at = $2, etag = $3, gone = $4, state = $5, marks = $6, passed_at = $7
         """)
-    private static let readState = SQL("SELECT state, etag, gone FROM guardian_entity WHERE line = $1")
+    /// Locked, so that of two machines that are told something at once the second knows what the first has kept.
+    private static let readKnowledge = SQL("SELECT state, etag, gone, marks FROM guardian_entity WHERE line = $1 FOR UPDATE")
+    private static let passed = SQL(
+        "SELECT state, etag, gone, marks, line FROM guardian_entity WHERE passed_at IS NOT NULL LIMIT $1 FOR UPDATE SKIP LOCKED")
+    private static let content = SQL("SELECT \(OperationRow.columns) FROM \(OperationRow.source) WHERE o.seq = $1")
 
-    /// Keeps what was heard of an entity.
-    func save(_ server: ServerState, of entity: EntityKey, _ now: Timestamp) throws {
+    /// Keeps what an answer has told of the entity of a stored operation. `isApplied` says that the upstream has taken the operation.
+    func hear(_ server: ServerState?, of entity: EntityKey, ofOperation seq: Int64, isApplied: Bool = false, isFirst: Bool = false, _ now: Timestamp)
+        throws
+    {
+        guard server != nil || isApplied else { return }
+        let isFollowed = try uses(.feeds)
+        // An answer without a word, where nothing is known and nobody tells: there is nothing to keep.
+        guard try server != nil || uses(.entities) || isFollowed, let row = try first(Self.content, .int(seq)) else { return }
+        var operation = try OperationRow.read(row)
+        operation.entity = entity
+        var known = try known(entity) ?? EntityKnowledge()
+        let newest = isFirst ? try newest(of: entity) : nil
+        let before = known
+        known.answered(
+            EntityKnowledge.Statement(server: server, of: operation, isApplied: isApplied, firstUpTo: newest), isFollowed: isFollowed,
+            at: now)
+        // Heard of again, whether or not that was news.
+        if server != nil || known != before { try save(known, line: Line.of(entity), now) }
+    }
+
+    func save(_ known: EntityKnowledge, line: Int64, _ now: Timestamp) throws {
+        guard known != EntityKnowledge() else { return }
         try use(.entities)
         later(
-            Self.upsert, .int(Line.of(entity)), .time(now), .text(server.etag), .bool(server.isGone), .text(server.state))
+            Self.upsert, .int(line), .time(now), .text(known.server?.etag), .bool(known.server?.isGone == true), .text(known.server?.state),
+            .text(known.marks), .time(known.passedAt))
     }
 
     /// What is known of an entity; nil for nothing.
-    func known(_ entity: EntityKey) throws -> ServerState? {
+    func known(_ entity: EntityKey) throws -> EntityKnowledge? {
         guard try uses(.entities) else { return nil }
-        return try first(Self.readState, .int(Line.of(entity))).map { ServerState(state: $0.text(0), etag: $0.text(1), isGone: $0.bool(2)) }
+        return try first(Self.readKnowledge, .int(Line.of(entity))).map { Self.knowledge($0) }
+    }
+
+    /// Reads state, ETag, gone and marks.
+    static func knowledge(_ row: Row, from column: Int32 = 0) -> EntityKnowledge {
+        let server = ServerState(state: row.text(column), etag: row.text(column + 1), isGone: row.bool(column + 2))
+        return EntityKnowledge(server: server == ServerState() ? nil : server, marks: row.text(column + 3))
+    }
+
+    /// The greatest number of an operation of the entity that is stored.
+    func newest(of entity: EntityKey) throws -> Int64? {
+        try PostgresStore.operations(self, of: entity, limit: EntityView.mostOperations).map(\.seq).max()
+    }
+
+    /// Takes what was told and passed over too long ago.
+    func takePassed(_ now: Timestamp, limit: Int) throws -> [EntityKey] {
+        var taken: [EntityKey] = []
+        for row in try rows(Self.passed, .int(Int64(limit))) {
+            var known = Self.knowledge(row)
+            guard let told = known.awaited?.passed?.entity else { continue }
+            let entity = try PostgresStore.resolve(told, self)
+            guard known.takePassed(newest: try newest(of: entity), at: now) != nil else { continue }
+            try save(known, line: row.int(4), now)
+            taken.append(entity)
+        }
+        return taken
     }
 }

@@ -11,7 +11,7 @@ enum OperationRow {
     /// To be read from ``source``: the last column says since when it is claimed.
     static let columns = names + ", l.claimed_at"
     /// To be read from ``claims``: what is known of the entity comes last.
-    static let claimColumns = names + ", NULL::bigint, e.state, e.etag, e.gone"
+    static let claimColumns = names + ", NULL::bigint, e.state, e.etag, e.gone, e.marks"
     /// Each operation `o` beside the row `l` of its line, where it is the claimed head.
     static let source = "guardian_operation o LEFT JOIN guardian_line l ON l.line = o.line AND l.head = o.seq AND l.state = 1"
     /// How many columns ``columns`` has: further ones of a query begin there.
@@ -52,9 +52,9 @@ enum OperationRow {
         var operation = try read(row)
         operation.claim(at: now)
         if operation.type != "create", operation.customOrderingKey == nil, !row.isNull(39) {
-            let known = ServerState(state: row.text(37), etag: row.text(38), isGone: row.bool(39))
-            if operation.base != nil { operation.server = known }
-            if operation.ifMatch == nil { operation.ifMatch = known.etag }
+            let known = Write.knowledge(row, from: 37)
+            if operation.base != nil { operation.server = known.server }
+            if operation.ifMatch == nil { operation.ifMatch = known.ifMatch(for: operation.seq) }
         }
         return Claim(operation: operation, fence: fence)
     }

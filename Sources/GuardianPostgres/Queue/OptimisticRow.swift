@@ -11,7 +11,12 @@ enum OptimisticRow {
     private static let anyOperation = SQL(
         "SELECT 1 FROM guardian_operation WHERE txn_token IS NOT NULL AND txn_token = $1 LIMIT 1")
     private static let setStanding = SQL("UPDATE guardian_optimistic SET standing = $2 WHERE token = $1")
-    private static let delete = SQL("DELETE FROM guardian_optimistic WHERE token = $1")
+    private static let end = SQL("UPDATE guardian_optimistic SET registered_at = coalesce($2, registered_at) WHERE token = $1")
+    private static let forgetEnded = SQL(
+        """
+        DELETE FROM guardian_optimistic c WHERE standing <> 0 AND registered_at < $1
+            AND NOT EXISTS (SELECT 1 FROM guardian_operation o WHERE o.txn_token IS NOT NULL AND o.txn_token = c.token)
+        """)
     private static let insertEnding = SQL(
         """
         INSERT INTO guardian_optimistic_ending (token, entity_type, entity_id, original, depends_on, at, error_class, error_code,
@@ -64,10 +69,14 @@ enum OptimisticRow {
         write.later(setStanding, .text(token), .int32(standing.rawValue))
     }
 
-    /// Forgets a change of which nothing is stored.
-    static func forgetIfDone(_ token: String, _ write: Write) throws { if try !hasOperations(token, write) { forget(token, write) } }
+    /// Nothing of a change is stored any more: it is forgotten after a while.
+    static func ended(_ token: String, _ now: Timestamp?, _ write: Write) { write.later(end, .text(token), .time(now)) }
 
-    static func forget(_ token: String, _ write: Write) { write.later(delete, .text(token)) }
+    /// Forgets changes that have ended and of which nothing is stored.
+    static func sweep(before: Timestamp, _ write: Write) throws {
+        guard try write.uses(.optimistic) else { return }
+        write.later(forgetEnded, .time(before))
+    }
 
     /// Writes an ending for the app to take.
     static func tell(

@@ -9,7 +9,7 @@ extension PostgresStore {
     private static let pageOfEndings = SQL(
         "SELECT \(OptimisticRow.endingColumns) FROM guardian_optimistic_ending WHERE number > $1 ORDER BY number LIMIT $2")
     private static let deleteEnding = SQL("DELETE FROM guardian_optimistic_ending WHERE number = $1")
-    private static let readState = SQL("SELECT state, etag, gone FROM guardian_entity WHERE line = $1")
+    private static let readState = SQL("SELECT state, etag, gone, marks FROM guardian_entity WHERE line = $1")
     private static let oldestOpen = SQL(
         """
         SELECT original FROM guardian_optimistic WHERE entity_type = $1 AND entity_id = $2 AND standing = 0 ORDER BY number LIMIT 1
@@ -26,11 +26,11 @@ extension PostgresStore {
                     .text(change.dependsOn), .time(now)
                 ).changed == 1
             guard isNew, let base = change.dependsOn else { return }
-            guard let known = try OptimisticRow.find(base, write), known.standing != .open else { return }
+            guard let known = try OptimisticRow.find(base, write), known.standing.isRolledBack else { return }
             let reason = LastError.dependsOn(base)
             _ = try OptimisticRow.tell(change, .rolledBack(reason), state: nil, now, write)
-            OptimisticRow.set(change.txnToken, .lost, write)
-            try OptimisticRow.forgetIfDone(change.txnToken, write)
+            OptimisticRow.set(change.txnToken, .refused, write)
+            _ = try write.stepOut(change.txnToken, reason, now)
         }
     }
 
@@ -57,27 +57,10 @@ extension PostgresStore {
     public func view(of entity: EntityKey) async throws(StoreError) -> EntityView {
         try await look { write in
             let entity = try Self.resolve(entity, write)
-            var view = EntityView(operations: try Self.operations(write, of: entity, limit: EntityView.mostOperations))
-            if let row = try write.first(Self.readState, .int(Line.of(entity))) {
-                view.server = ServerState(state: row.text(0), etag: row.text(1), isGone: row.bool(2))
-            }
-            view.original = try write.first(Self.oldestOpen, .text(entity.type), .text(entity.id))?.text(0)
-            return view
-        }
-    }
-
-    public func saveRemote(_ states: [RemoteState], now: Timestamp) async throws(StoreError) -> [Bool] {
-        try await write { write in
-            try states.map { remote in
-                let entity = try Self.resolve(remote.entity, write)
-                let known = try write.known(entity)
-                if let known, remote.server.isOlder(than: known) { return false }
-                var server = remote.server
-                let stored = try Self.operations(write, of: entity, limit: EntityView.mostOperations)
-                if stored.contains(where: { $0.status != .failed }) { server.etag = known?.etag }
-                try write.save(server, of: entity, now)
-                return true
-            }
+            let operations = try Self.operations(write, of: entity, limit: EntityView.mostOperations)
+            let known = try write.first(Self.readState, .int(Line.of(entity))).map { Write.knowledge($0) } ?? EntityKnowledge()
+            let original = try write.first(Self.oldestOpen, .text(entity.type), .text(entity.id))?.text(0)
+            return EntityView(known, original: original, operations: operations)
         }
     }
 }

@@ -120,6 +120,7 @@ extension PostgresStore {
     public func sweepLedger(before: Timestamp, limit: Int) async throws(StoreError) -> Int {
         try await write { write in
             try write.sweepAliases(before: before.adding(milliseconds: -Self.aliasMs), limit: limit)
+            try OptimisticRow.sweep(before: before, write)
             // Ids that were folded into an operation that still waits are known as long as that is: handed in again, they add nothing.
             write.later(
                 Self.renewMerged, .time(before), .time(before.adding(milliseconds: Self.renewalMs)), .int(Int64(limit)))

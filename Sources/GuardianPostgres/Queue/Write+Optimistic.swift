@@ -8,7 +8,6 @@ extension Write {
         WHERE o.txn_token IS NOT NULL AND o.txn_token = $1 AND o.status = 0 AND o.last_attempt_at IS NULL AND l.line IS NULL ORDER BY o.line
         """)
     private static let lockLines = SQL("SELECT 1 FROM guardian_line WHERE line = ANY($1) ORDER BY line FOR UPDATE")
-    private static let content = SQL("SELECT \(OperationRow.columns) FROM \(OperationRow.source) WHERE o.seq = $1")
 
     /// An operation of `token` has departed: ends the change when that is its end, and rolls back what depends on it, newest first.
     ///
@@ -22,7 +21,7 @@ extension Write {
         if standing != known.standing { OptimisticRow.set(token, standing, self) }
         if case .rolledBack = told { try rollBackDependents(of: token, now, &result) }
         if let told { result.ended.append(try OptimisticRow.tell(known.change, told, state: state, now, self)) }
-        if isLast { OptimisticRow.forget(token, self) }
+        if isLast { OptimisticRow.ended(token, now, self) }
     }
 
     /// As above, where nobody asks for the endings: whoever takes them finds them in the store.
@@ -35,15 +34,14 @@ extension Write {
         for dependent in try OptimisticRow.dependents(of: token, self) {
             let name = dependent.txnToken
             let reason = LastError.dependsOn(dependent.dependsOn ?? token)
-            OptimisticRow.set(name, .rolledBack, self)
+            OptimisticRow.set(name, .refused, self)
             for id in try stepOut(name, reason, now) { result.steppedOut.append((id, reason)) }
             result.ended.append(try OptimisticRow.tell(dependent, .rolledBack(reason), state: nil, now, self))
-            try OptimisticRow.forgetIfDone(name, self)
         }
     }
 
     /// Fails the operations of a change that were never attempted: they wait for a person. Returns which.
-    private func stepOut(_ token: String, _ reason: LastError, _ now: Timestamp?) throws -> [OperationID] {
+    func stepOut(_ token: String, _ reason: LastError, _ now: Timestamp?) throws -> [OperationID] {
         let lines = Set(try rows(Self.neverAttempted, .text(token)).map { $0.int(2) })
         guard !lines.isEmpty else { return [] }
         later(Self.lockLines, .ints(lines.sorted()))
@@ -52,14 +50,5 @@ extension Write {
         for row in waiting { fail(row.seq, reason, now) }
         for line in Set(waiting.map(\.line)).sorted() { mend(line, now) }
         return waiting.sorted { $0.seq < $1.seq }.map(\.id)
-    }
-
-    /// The upstream took an operation and said nothing of the state that came of it: the known state takes it in, so that what the user
-    /// saw does not go away until the next news.
-    func foldIntoState(_ seq: Int64, _ now: Timestamp) throws {
-        guard try uses(.entities), let row = try first(Self.content, .int(seq)) else { return }
-        let operation = try OperationRow.read(row)
-        guard let next = try known(operation.entity)?.after(operation) else { return }
-        try save(next, of: operation.entity, now)
     }
 }

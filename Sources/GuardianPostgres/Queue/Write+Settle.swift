@@ -60,7 +60,7 @@ extension Write {
         WHERE seq = $1
         """)
 
-    private static let states = SQL("SELECT line FROM guardian_entity WHERE line = ANY($1) AND (state IS NOT NULL OR gone)")
+    private static let states = SQL("SELECT line FROM guardian_entity WHERE line = ANY($1) AND (state IS NOT NULL OR gone OR marks IS NOT NULL)")
 
     /// Asks for the claims that are to be settled, and holds their lines.
     static func holdCall(_ exchange: Exchange) -> Call {
@@ -103,13 +103,13 @@ extension Write {
             later(
                 Self.revise, seq, claimedAt, at, .text(revision.payload), .text(revision.type), .text(revision.base),
                 .text(revision.ifMatch), .uuid(revision.newKey), .int32(revision.wasRefused ? 1 : 0))
-            if let server = settlement.server { try save(server, of: held.entity, now) }
+            try hear(settlement.server, of: held.entity, ofOperation: held.seq, now)
         case .retry(let due, let backoffMs, let error, let charged, let mark, let unknownAt):
             later(
                 Self.retry, seq, claimedAt, at, .time(due), .int(backoffMs), .int32(charged ? 1 : 0), .int(mark),
                 .text(error.class.rawValue), .text(error.code), .int32(error.httpStatus), .text(error.message), .time(unknownAt))
         case .failed(let error):
-            if let server = settlement.server { try save(server, of: held.entity, now) }
+            try hear(settlement.server, of: held.entity, ofOperation: held.seq, now)
             later(
                 Self.fail, seq, claimedAt, at, .text(error.class.rawValue), .text(error.code), .int32(error.httpStatus),
                 .text(error.message), .text(settlement.server?.state), .text(settlement.server?.etag),
@@ -136,9 +136,11 @@ extension Write {
             try adopt(held.seq, server, now)
             entity.id = server.text
         }
-        if let server = settlement.server { try save(server, of: entity, now) }
-        if settlement.result == .processed, settlement.server?.state == nil, folds || settlement.serverID != nil {
-            try foldIntoState(held.seq, now)
+        let isNews = try settlement.server != nil || folds || settlement.serverID != nil || uses(.feeds)
+        if isNews {
+            try hear(
+                settlement.server, of: entity, ofOperation: held.seq, isApplied: settlement.result == .processed,
+                isFirst: settlement.serverID != nil, now)
         }
         try remove(held.seq)
         remember(settlement.id, seq: held.seq, key: held.key, .processed(answer: settlement.answer), now)

@@ -125,7 +125,7 @@ final class Write {
 
     func remember(setting name: String, _ value: String?) { settings?[name] = value }
 
-    enum Feature: String { case entities, optimistic, localIDs = "local_ids" }
+    enum Feature: String { case entities, feeds, optimistic, localIDs = "local_ids" }
 
     /// Whether it was ever used, by anyone.
     func uses(_ feature: Feature) throws -> Bool { try setting("uses_" + feature.rawValue) != nil }

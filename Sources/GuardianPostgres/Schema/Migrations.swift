@@ -26,7 +26,14 @@ enum Migrations {
     static let all: [(name: String, script: String)] = [
         ("guardian-0001-queue", tables + enqueueFunctions + exchangeFunctions),
         ("guardian-0002-app-transaction", appFunctions),
+        ("guardian-0003-feeds", feedTables),
     ]
+
+    private static let feedTables = """
+        ALTER TABLE guardian_entity ADD COLUMN marks text, ADD COLUMN passed_at bigint;
+        CREATE INDEX guardian_entity_passed ON guardian_entity (passed_at) WHERE passed_at IS NOT NULL;
+        CREATE TABLE guardian_feed (name text PRIMARY KEY, cursor text NOT NULL, at bigint NOT NULL);
+        """
 
     /// The lock under which schemas are changed, so that processors that start together do it once.
     private static let advisoryLock: Int64 = 0x4755_4152_4449_414E
