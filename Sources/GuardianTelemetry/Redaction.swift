@@ -1,18 +1,18 @@
-import GuardianCore
+package import GuardianCore
 import GuardianPrivacy
 
 /// The one place where what telemetry says is made fit to leave: log lines, Sentry events, span attributes.
-enum Redaction {
+package enum Redaction {
     /// Characters that are kept of one text, after redaction.
-    static let longest = 4096
+    package static let longest = 4096
     /// Members or elements that are kept of one structure.
-    static let widest = 100
+    package static let widest = 100
 
     /// Free of personal data, and cut.
-    static func text(_ text: String) -> String { cut(Redactor.standard.redact(text)) }
+    package static func text(_ text: String) -> String { cut(Redactor.standard.redact(text)) }
 
     /// The same at any depth; values under sensitive names go as a whole.
-    static func json(_ value: JSONValue) -> JSONValue { cut(Redactor.standard.redact(value)) }
+    package static func json(_ value: JSONValue) -> JSONValue { cut(Redactor.standard.redact(value)) }
 
     private static func cut(_ text: String) -> String {
         text.utf8.count > longest && text.count > longest ? text.prefix(longest) + "…" : text

@@ -9,10 +9,12 @@ struct SharedHealthTests {
     func opens() {
         var breaker = breaker()
         let before = breaker.generation
-        #expect(breaker.followOpen(forMs: 500, now: 100) == .opened(until: 600))
+        let isSo1 = breaker.followOpen(forMs: 500, now: 100)
+        #expect(isSo1 == .opened(until: 600))
         #expect(breaker.allowance(inFlight: 0) == 0)
         #expect(breaker.record(failed: false, generation: before, now: 200, unit: 0.5) == nil)
-        #expect(breaker.followOpen(forMs: 700, now: 200) == nil)
+        let isSo2 = breaker.followOpen(forMs: 700, now: 200)
+        #expect(isSo2 == nil)
         #expect(breaker.state == .open(until: 900))
     }
 
@@ -20,20 +22,27 @@ struct SharedHealthTests {
     func closes() {
         var breaker = breaker()
         _ = breaker.followOpen(forMs: 500, now: 0)
-        #expect(breaker.followClosed() == .closed)
+        let isSo3 = breaker.followClosed()
+        #expect(isSo3 == .closed)
         _ = breaker.followOpen(forMs: 500, now: 0)
-        #expect(breaker.advance(now: 500))
-        #expect(breaker.sent())
-        #expect(breaker.followClosed() == nil)
-        #expect(breaker.followOpen(forMs: 500, now: 500) == nil)
+        let isSo4 = breaker.advance(now: 500)
+        #expect(isSo4)
+        let isSo5 = breaker.sent()
+        #expect(isSo5)
+        let isSo6 = breaker.followClosed()
+        #expect(isSo6 == nil)
+        let isSo7 = breaker.followOpen(forMs: 500, now: 500)
+        #expect(isSo7 == nil)
         #expect(breaker.record(failed: false, generation: breaker.generation, now: 600, unit: 0.5) == .closed)
     }
 
     @Test("what has passed already opens nothing, and nothing is open longer than a cool-down")
     func bounds() {
         var breaker = breaker()
-        #expect(breaker.followOpen(forMs: -5, now: 100) == nil)
+        let isSo8 = breaker.followOpen(forMs: -5, now: 100)
+        #expect(isSo8 == nil)
         #expect(breaker.state == .closed)
-        #expect(breaker.followOpen(forMs: 1_000_000, now: 0) == .opened(until: 1200))
+        let isSo9 = breaker.followOpen(forMs: 1_000_000, now: 0)
+        #expect(isSo9 == .opened(until: 1200))
     }
 }

@@ -9,18 +9,18 @@ import Foundation
 ///
 /// It writes when `SWIFT_BACKTRACE=enable=yes,output-to=DIRECTORY/` is in the environment of the process; the text is read tolerantly,
 /// for its form is made for people.
-struct Backtrace: Sendable, Equatable {
+package struct Backtrace: Sendable, Equatable {
     /// `Fatal error: Index out of range`, `Bad pointer dereference at 0x…`.
-    var reason: String
+    package var reason: String
     /// The oldest call first.
-    var frames: [SentryEvent.Frame]
+    package var frames: [SentryEvent.Frame]
 
     /// Bytes of a report that are read.
-    static let longest = 1 << 20
-    static let mostFrames = 100
+    package static let longest = 1 << 20
+    package static let mostFrames = 100
 
     /// The report on process `pid` in `directory`, removed once it is read; nil when there is none.
-    static func take(of pid: Int32, in directory: String) -> Backtrace? {
+    package static func take(of pid: Int32, in directory: String) -> Backtrace? {
         let names: [String]
         do { names = try FileManager.default.contentsOfDirectory(atPath: directory) } catch { return nil }
         for name in names.sorted() where name.hasSuffix(".log") {
@@ -34,7 +34,7 @@ struct Backtrace: Sendable, Equatable {
     }
 
     /// Reads a report; nil when it names no crash.
-    init?(report: String) {
+    package init?(report: String) {
         let lines = report.split(whereSeparator: \.isNewline).map { String(Self.plain($0)) }
         guard let head = lines.first(where: { $0.contains("rash") || $0.contains("Fatal error") }) else { return nil }
         reason = head.split(separator: " ").filter { $0 != "***" }.joined(separator: " ")

@@ -17,6 +17,12 @@ public final class RunMarker: @unchecked Sendable {
         public var startedAt: Timestamp
         public var version: String
         public var pid: Int32
+
+        package init(startedAt: Timestamp, version: String, pid: Int32) {
+            self.startedAt = startedAt
+            self.version = version
+            self.pid = pid
+        }
     }
 
     private static let suffix = ".running"

@@ -2,7 +2,7 @@ public import GuardianCore
 
 extension Event {
     /// How much it matters to people.
-    var logLevel: LogLevel {
+    package var logLevel: LogLevel {
         switch self {
         case .enqueued, .coalesced, .cancelledOut, .claimed, .processed, .breakerProbing, .remoteChanged: .debug
         case .retryScheduled, .conflict, .expired, .rolledBack, .endingNotTaken, .breakerOpened, .originHeld, .plagueHeld,
@@ -18,7 +18,7 @@ extension Event {
     }
 
     /// What is said of it: the same words each time; those of its name, where they say enough.
-    var logMessage: String { Self.logWords[name] ?? name.replacing("_", with: " ") }
+    package var logMessage: String { Self.logWords[name] ?? name.replacing("_", with: " ") }
 
     private static let logWords: [String: String] = [
         "enqueued": "operation enqueued",
@@ -50,7 +50,7 @@ extension Event {
     ]
 
     /// What went wrong, where it is about that.
-    var lastError: LastError? {
+    package var lastError: LastError? {
         switch self {
         case .retryScheduled(_, _, _, let error), .failed(_, let error), .conflict(_, let error), .rolledBack(_, let error): error
         default: nil
@@ -58,7 +58,7 @@ extension Event {
     }
 
     /// The bounded word of the error.
-    var errorClass: String? {
+    package var errorClass: String? {
         switch self {
         case .storeError(let error): "store_" + error.name
         case .upstreamDistrusted: ErrorClass.tls.rawValue

@@ -40,7 +40,7 @@ public struct LogFile: Sendable {
         }
 
         /// The files, the newest first, whether they are there or not.
-        var paths: [String] { [path] + (1..<max(maxFiles, 2)).map { "\(path).\($0)" } }
+        package var paths: [String] { [path] + (1..<max(maxFiles, 2)).map { "\(path).\($0)" } }
     }
 
     public let configuration: Configuration

@@ -39,5 +39,5 @@ public struct LogFilter: Sendable, Equatable {
     }
 
     /// What a line must hold as bytes to have a chance, so that most lines are not parsed: the trace it is asked for.
-    var needle: [UInt8]? { traceID.flatMap { UniqueID($0) }.map { Array($0.description.utf8) } }
+    package var needle: [UInt8]? { traceID.flatMap { UniqueID($0) }.map { Array($0.description.utf8) } }
 }

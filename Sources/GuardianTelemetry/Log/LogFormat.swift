@@ -7,7 +7,7 @@ public enum LogFormat: Sendable, Equatable {
     /// Words for people, with colors on a terminal.
     case text(colored: Bool)
 
-    func bytes(of line: LogLine) -> [UInt8] {
+    package func bytes(of line: LogLine) -> [UInt8] {
         var bytes: [UInt8] = []
         switch self {
         case .json: line.json.write(to: &bytes)

@@ -50,13 +50,13 @@ public struct LogLine: Sendable, Equatable {
     }
 
     /// Reads one line of a log file; nil when it is none of ours.
-    init?(line: some Collection<UInt8>) {
+    package init?(line: some Collection<UInt8>) {
         guard line.first == UInt8(ascii: "{"), line.count <= Self.longest else { return nil }
         do { self.init(try JSONValue(parsing: String(decoding: line, as: UTF8.self))) } catch { return nil }
     }
 
     /// Without personal data and secrets, in every part that could hold any.
-    var redacted: LogLine {
+    package var redacted: LogLine {
         var line = self
         line.message = Redaction.text(message)
         line.operationType = operationType.map { Redaction.text($0) }

@@ -1,15 +1,15 @@
 /// A place in the log that stays the same when files are rotated: the file's number in its volume, and bytes from its beginning.
-struct LogPosition: Sendable, Equatable {
-    var inode: UInt64
-    var offset: Int
+package struct LogPosition: Sendable, Equatable {
+    package var inode: UInt64
+    package var offset: Int
 
-    init(inode: UInt64, offset: Int) {
+    package init(inode: UInt64, offset: Int) {
         self.inode = inode
         self.offset = offset
     }
 
     /// Reads what ``text`` writes.
-    init?(_ text: String) {
+    package init?(_ text: String) {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 2, let inode = UInt64(parts[0], radix: 36), let offset = Int(parts[1], radix: 36), offset >= 0 else {
             return nil
@@ -18,5 +18,5 @@ struct LogPosition: Sendable, Equatable {
     }
 
     /// Opaque to callers.
-    var text: String { "\(String(inode, radix: 36))-\(String(offset, radix: 36))" }
+    package var text: String { "\(String(inode, radix: 36))-\(String(offset, radix: 36))" }
 }

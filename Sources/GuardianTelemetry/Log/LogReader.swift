@@ -6,12 +6,12 @@ import Foundation
 /// A log file that is open for reading, whatever becomes of its name.
 ///
 /// `@unchecked Sendable`: nothing of it changes, and `pread` may be called from any thread.
-final class LogReader: @unchecked Sendable {
+package final class LogReader: @unchecked Sendable {
     private let descriptor: Int32
-    let inode: UInt64
+    package let inode: UInt64
 
     /// nil when there is no such file.
-    init?(path: String) {
+    package init?(path: String) {
         descriptor = open(path, O_RDONLY | O_CLOEXEC)
         var found = stat()
         guard descriptor >= 0, fstat(descriptor, &found) == 0 else {
@@ -24,19 +24,19 @@ final class LogReader: @unchecked Sendable {
     deinit { close(descriptor) }
 
     /// Bytes that are there now.
-    var size: Int {
+    package var size: Int {
         var found = stat()
         return fstat(descriptor, &found) == 0 ? Int(found.st_size) : 0
     }
 
     /// Whether the file at `path` is this one.
-    func isStill(at path: String) -> Bool {
+    package func isStill(at path: String) -> Bool {
         var found = stat()
         return stat(path, &found) == 0 && UInt64(found.st_ino) == inode
     }
 
     /// At most `count` bytes from `offset`; fewer at the end.
-    func read(_ count: Int, at offset: Int) -> [UInt8] {
+    package func read(_ count: Int, at offset: Int) -> [UInt8] {
         guard count > 0 else { return [] }
         return [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             filled = max(0, pread(descriptor, buffer.baseAddress, count, off_t(offset)))
@@ -45,7 +45,7 @@ final class LogReader: @unchecked Sendable {
 }
 
 /// The whole lines of a file before a place in it, the last one first.
-struct BackwardLines {
+package struct BackwardLines {
     private static let piece = 64 << 10
 
     private let file: LogReader
@@ -54,7 +54,7 @@ struct BackwardLines {
     private var start: Int
 
     /// What follows the last line's end before `end` is a line yet to be written, and left out.
-    init(_ file: LogReader, end: Int) {
+    package init(_ file: LogReader, end: Int) {
         self.file = file
         start = end
         repeat {
@@ -65,7 +65,7 @@ struct BackwardLines {
     }
 
     /// A line without its end, and where it begins.
-    mutating func next() -> (bytes: ArraySlice<UInt8>, offset: Int)? {
+    package mutating func next() -> (bytes: ArraySlice<UInt8>, offset: Int)? {
         guard !held.isEmpty else {
             guard start > 0 else { return nil }
             readMore()

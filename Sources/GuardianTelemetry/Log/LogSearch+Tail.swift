@@ -7,7 +7,7 @@ import Foundation
 
 extension LogSearch {
     /// Milliseconds between looks at the file.
-    static let lookEveryMs = 100
+    package static let lookEveryMs = 100
 
     /// The lines that match, as they are written from now on. Goes on over rotations, and waits for a file that is yet to be made.
     ///
@@ -31,7 +31,7 @@ extension LogSearch {
 }
 
 /// Reads what is added to the file at a path, and to the one that follows it there.
-struct LogFollower: Sendable {
+package struct LogFollower: Sendable {
     private let path: String
     private var file: LogReader?
     private var offset: Int
@@ -39,14 +39,14 @@ struct LogFollower: Sendable {
     private var rest: [UInt8] = []
 
     /// Begins at the end of what is there.
-    init(path: String) {
+    package init(path: String) {
         self.path = path
         file = LogReader(path: path)
         offset = file?.size ?? 0
     }
 
     /// The lines that have been added since.
-    mutating func fresh() -> [LogLine] {
+    package mutating func fresh() -> [LogLine] {
         var lines = read()
         // The old file is read to its end before the next one is begun.
         if let open = file, !open.isStill(at: path) {

@@ -26,7 +26,7 @@ public struct LogSearch: Sendable {
     /// Bytes that one page looks through at most; a page that found nothing within them has a cursor nevertheless.
     public static let mostBytes = 64 << 20
 
-    let paths: [String]
+    package let paths: [String]
 
     /// The file that is being written.
     public var path: String { paths[0] }

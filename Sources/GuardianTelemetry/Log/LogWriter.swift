@@ -12,7 +12,7 @@ import Foundation
 /// waited for; the log then says how many are missing.
 public final class LogWriter: Sendable {
     /// Lines that wait to be written at most.
-    static let backlog = 10_000
+    package static let backlog = 10_000
 
     private struct Waiting {
         var lines: [LogLine] = []

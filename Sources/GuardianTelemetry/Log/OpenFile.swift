@@ -6,13 +6,13 @@ import Foundation
 /// A log file that is open for appending; closed when nobody has it any more.
 ///
 /// `@unchecked Sendable`: the one ``LogFile`` that has it is used by one thread at a time.
-final class OpenFile: @unchecked Sendable {
+package final class OpenFile: @unchecked Sendable {
     private let descriptor: Int32
     private let inode: UInt64
     private(set) var size = 0
 
     /// Opens it, or makes it with mode 0600, in a directory of mode 0700.
-    init(path: String) throws(LogFileError) {
+    package init(path: String) throws(LogFileError) {
         let directory = (path as NSString).deletingLastPathComponent
         if !directory.isEmpty {
             do {
@@ -39,22 +39,22 @@ final class OpenFile: @unchecked Sendable {
     deinit { close(descriptor) }
 
     /// Looks how long it is now.
-    func refresh() {
+    package func refresh() {
         var found = stat()
         if fstat(descriptor, &found) == 0 { size = Int(found.st_size) }
     }
 
     /// Whether the file at `path` is this one.
-    func isStill(at path: String) -> Bool {
+    package func isStill(at path: String) -> Bool {
         var found = stat()
         return stat(path, &found) == 0 && UInt64(found.st_ino) == inode
     }
 
     /// Waits for the right to rotate it.
-    func lock() -> Bool { flock(descriptor, LOCK_EX) == 0 }
+    package func lock() -> Bool { flock(descriptor, LOCK_EX) == 0 }
 
     /// Writes all of it, or nothing.
-    func append(_ bytes: [UInt8]) throws(LogFileError) {
+    package func append(_ bytes: [UInt8]) throws(LogFileError) {
         let before = size
         var done = 0
         while done < bytes.count {
@@ -70,7 +70,7 @@ final class OpenFile: @unchecked Sendable {
         size += bytes.count
     }
 
-    static func freeBytes(at directory: String) -> Int64? {
+    package static func freeBytes(at directory: String) -> Int64? {
         var found = statvfs()
         var directory = directory
         // The directory of the log may be yet to be made.

@@ -1,14 +1,14 @@
 import AsyncHTTPClient
-import GuardianCore
+package import GuardianCore
 import NIOCore
 import NIOHTTP1
 import NIOSSL
 
 /// Posts envelopes, and reads what Sentry says to them.
-struct SentryClient: Sendable {
+package struct SentryClient: Sendable {
     /// What came back.
-    struct Answer: Sendable {
-        enum Meaning: Sendable, Equatable {
+    package struct Answer: Sendable {
+        package enum Meaning: Sendable, Equatable {
             case taken
             /// Never will be: it is dropped.
             case unwanted
@@ -19,13 +19,13 @@ struct SentryClient: Sendable {
         }
 
         /// nil when there was no answer.
-        var status: Int?
-        var limits: [String] = []
-        var retryAfter: String?
+        package var status: Int?
+        package var limits: [String] = []
+        package var retryAfter: String?
         /// In words, for people; never with the key.
-        var text: String
+        package var text: String
 
-        var meaning: Meaning {
+        package var meaning: Meaning {
             switch status {
             case .some(200..<300): .taken
             case 429: .limited
@@ -36,7 +36,7 @@ struct SentryClient: Sendable {
         }
 
         /// `Retry-After` in milliseconds: seconds only, which is what Sentry sends.
-        func retryAfterMs(now: Timestamp) -> Int64? {
+        package func retryAfterMs(now: Timestamp) -> Int64? {
             guard let seconds = retryAfter.flatMap({ Double($0) }), seconds >= 0, seconds.isFinite else { return nil }
             return Int64(min(seconds, 86_400) * 1000)
         }
@@ -45,7 +45,7 @@ struct SentryClient: Sendable {
     private let configuration: SentryConfiguration
     private let client: HTTPClient
 
-    init(_ configuration: SentryConfiguration) {
+    package init(_ configuration: SentryConfiguration) {
         self.configuration = configuration
         var settings = HTTPClient.Configuration(
             redirectConfiguration: .disallow, timeout: .init(connect: .milliseconds(min(5000, configuration.timeoutMs))))
@@ -58,7 +58,7 @@ struct SentryClient: Sendable {
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
     }
 
-    func post(_ envelope: [UInt8]) async -> Answer {
+    package func post(_ envelope: [UInt8]) async -> Answer {
         var request = HTTPClientRequest(url: configuration.dsn.envelopeURL)
         request.method = .POST
         request.headers = [
@@ -78,5 +78,5 @@ struct SentryClient: Sendable {
         }
     }
 
-    func shutdown() async { do { try await client.shutdown() } catch {} }
+    package func shutdown() async { do { try await client.shutdown() } catch {} }
 }

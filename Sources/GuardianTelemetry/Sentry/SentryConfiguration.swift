@@ -16,8 +16,8 @@ public struct SentryConfiguration: Sendable {
     /// Milliseconds of one request at most; 10 s by default.
     public var timeoutMs: Int64 = 10_000
     /// Milliseconds of the first wait after a failure; doubled each time, up to a minute.
-    var backoffMs: Int64 = 1000
-    var spool = SentrySpool.Limits()
+    package var backoffMs: Int64 = 1000
+    package var spool = SentrySpool.Limits()
     /// Bytes of the volume that events never use; 64 MiB by default.
     public var leastFreeBytes: Int64 {
         get { spool.leastFreeBytes }
@@ -34,5 +34,5 @@ public struct SentryConfiguration: Sendable {
         self.spoolDirectory = spoolDirectory
     }
 
-    var origin: SentryEvent.Origin { .init(release: release, environment: environment, serverName: serverName) }
+    package var origin: SentryEvent.Origin { .init(release: release, environment: environment, serverName: serverName) }
 }

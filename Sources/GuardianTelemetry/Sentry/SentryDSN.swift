@@ -13,9 +13,9 @@ public struct SentryDSN: Sendable, Equatable {
         public var description: String { "the DSN \(message)" }
     }
 
-    let publicKey: String
+    package let publicKey: String
     /// `POST` goes here: `…/api/PROJECT/envelope/`.
-    let envelopeURL: String
+    package let envelopeURL: String
     /// Host and project, without the key.
     public let destination: String
 
@@ -41,7 +41,7 @@ public struct SentryDSN: Sendable, Equatable {
     }
 
     /// The header of spec: version 7 of the protocol, and the key.
-    func authentication(client: String) -> String { "Sentry sentry_version=7, sentry_client=\(client), sentry_key=\(publicKey)" }
+    package func authentication(client: String) -> String { "Sentry sentry_version=7, sentry_client=\(client), sentry_key=\(publicKey)" }
 }
 
 extension SentryDSN: CustomStringConvertible, CustomReflectable {

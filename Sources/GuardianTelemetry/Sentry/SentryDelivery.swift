@@ -1,16 +1,16 @@
-import GuardianCore
+package import GuardianCore
 import Synchronization
 
 /// Sends what is in the spool, one request at a time, the oldest first.
-final class SentryDelivery: Sendable {
+package final class SentryDelivery: Sendable {
     /// What others may see of it.
-    final class Progress: Sendable {
+    package final class Progress: Sendable {
         private let counts = Mutex((sent: 0, spooled: 0))
 
-        var sent: Int { counts.withLock { $0.sent } }
-        var spooled: Int { counts.withLock { $0.spooled } }
+        package var sent: Int { counts.withLock { $0.sent } }
+        package var spooled: Int { counts.withLock { $0.spooled } }
 
-        func update(sent: Int = 0, spooled: Int) { counts.withLock { $0 = ($0.sent + sent, spooled) } }
+        package func update(sent: Int = 0, spooled: Int) { counts.withLock { $0 = ($0.sent + sent, spooled) } }
     }
 
     private struct State {
@@ -27,7 +27,7 @@ final class SentryDelivery: Sendable {
     private let tell: @Sendable (LogLevel, String, String) -> Void
     private let bell = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
-    init(
+    package init(
         configuration: SentryConfiguration, spool: SentrySpool, clock: any TimeSource, progress: Progress,
         tell: @escaping @Sendable (LogLevel, String, String) -> Void
     ) {
@@ -43,7 +43,7 @@ final class SentryDelivery: Sendable {
     }
 
     /// Writes an event down, to be sent.
-    func add(_ event: SentryEvent) {
+    package func add(_ event: SentryEvent) {
         let payload = Array(event.payload(from: configuration.origin).text.utf8)
         let trouble = state.withLock { state -> String? in
             do {
@@ -63,14 +63,14 @@ final class SentryDelivery: Sendable {
     }
 
     /// Counts events that never got here.
-    func lost(_ reason: SentryEnvelope.Loss.Reason, _ count: Int) {
+    package func lost(_ reason: SentryEnvelope.Loss.Reason, _ count: Int) {
         guard count > 0 else { return }
         state.withLock { $0.losses[.init(reason: reason), default: 0] += count }
     }
 
-    func shutdown() async { await client.shutdown() }
+    package func shutdown() async { await client.shutdown() }
 
-    func run() async {
+    package func run() async {
         var limits = SentryRateLimits()
         var failures = 0
         for await _ in bell.stream {

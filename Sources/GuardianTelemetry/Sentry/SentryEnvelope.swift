@@ -1,13 +1,13 @@
-import GuardianCore
+package import GuardianCore
 
 /// The bytes of one request to Sentry (develop.sentry.dev, "Envelopes"): a line of headers, then items, each a line of headers and a payload.
-enum SentryEnvelope {
-    static let client = "guardian-swift/0.1.0"
-    static let contentType = "application/x-sentry-envelope"
+package enum SentryEnvelope {
+    package static let client = "guardian-swift/0.1.0"
+    package static let contentType = "application/x-sentry-envelope"
 
     /// Why events never left, for Sentry's statistics of lost ones.
-    struct Loss: Hashable, Sendable {
-        enum Reason: String, Sendable {
+    package struct Loss: Hashable, Sendable {
+        package enum Reason: String, Sendable {
             /// The spool was full, or the event too old.
             case cacheOverflow = "cache_overflow"
             /// More came at once than could be written down.
@@ -18,11 +18,11 @@ enum SentryEnvelope {
             case sendError = "send_error"
         }
 
-        var reason: Reason
+        package var reason: Reason
     }
 
     /// One event, and what was lost since the last report.
-    static func bytes(eventID: String, payload: [UInt8], losses: [Loss: Int], sentAt: Timestamp) -> [UInt8] {
+    package static func bytes(eventID: String, payload: [UInt8], losses: [Loss: Int], sentAt: Timestamp) -> [UInt8] {
         let headers: JSONValue = [
             "event_id": .string(eventID), "sent_at": .string(sentAt.rfc3339),
             "sdk": ["name": "guardian.swift", "version": "0.1.0"],

@@ -6,13 +6,13 @@ public struct SentryEvent: Sendable, Equatable {
     public typealias Level = LogLevel
 
     /// What led to it.
-    struct Breadcrumb: Sendable, Equatable {
-        var at: Timestamp
-        var level: Level
-        var message: String
-        var data: [JSONValue.Member]
+    package struct Breadcrumb: Sendable, Equatable {
+        package var at: Timestamp
+        package var level: Level
+        package var message: String
+        package var data: [JSONValue.Member]
 
-        var json: JSONValue {
+        package var json: JSONValue {
             [
                 "timestamp": .string(at.rfc3339), "type": .string(level >= .error ? "error" : "default"), "category": "guardian",
                 "level": .string(level.rawValue), "message": .string(message), "data": .object(data),
@@ -21,14 +21,14 @@ public struct SentryEvent: Sendable, Equatable {
     }
 
     /// One frame of a stack.
-    struct Frame: Sendable, Equatable {
-        var function: String?
-        var file: String?
-        var line: Int?
-        var address: String?
-        var image: String?
+    package struct Frame: Sendable, Equatable {
+        package var function: String?
+        package var file: String?
+        package var line: Int?
+        package var address: String?
+        package var image: String?
 
-        var json: JSONValue {
+        package var json: JSONValue {
             var members: [JSONValue.Member] = []
             func add(_ name: String, _ value: JSONValue?) { if let value { members.append(.init(name, value)) } }
             add("function", function.map { .string($0) })
@@ -49,16 +49,16 @@ public struct SentryEvent: Sendable, Equatable {
     public var type: String
     /// What happened.
     public var value: String
-    var tags: [String: String] = [:]
-    var extra: [JSONValue.Member] = []
-    var trace: (traceID: String, spanID: String)?
-    var breadcrumbs: [Breadcrumb] = []
+    package var tags: [String: String] = [:]
+    package var extra: [JSONValue.Member] = []
+    package var trace: (traceID: String, spanID: String)?
+    package var breadcrumbs: [Breadcrumb] = []
     /// The oldest call first, as the protocol wants it; empty when there is no stack.
-    var frames: [Frame] = []
+    package var frames: [Frame] = []
     /// Whether somebody caught it: a crash nobody did.
-    var isHandled = true
+    package var isHandled = true
 
-    init(id: UniqueID, at: Timestamp, level: Level, type: String, value: String) {
+    package init(id: UniqueID, at: Timestamp, level: Level, type: String, value: String) {
         self.id = id.hex
         self.at = at
         self.level = level
@@ -67,14 +67,14 @@ public struct SentryEvent: Sendable, Equatable {
     }
 
     /// What the place it comes from is called.
-    struct Origin: Sendable {
-        var release: String
-        var environment: String
-        var serverName: String
+    package struct Origin: Sendable {
+        package var release: String
+        package var environment: String
+        package var serverName: String
     }
 
     /// The payload, redacted; sizes are those that Sentry takes.
-    func payload(from origin: Origin) -> JSONValue {
+    package func payload(from origin: Origin) -> JSONValue {
         let safeType = Self.tag(type)
         var exception: [JSONValue.Member] = [
             .init("type", .string(safeType)), .init("value", .string(Redaction.text(value))),

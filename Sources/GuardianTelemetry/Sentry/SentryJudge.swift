@@ -1,9 +1,9 @@
-import GuardianCore
+package import GuardianCore
 
 /// What is worth an event at Sentry, and what led to it. A value: it knows no clock and sends nothing.
-struct SentryJudge: Sendable {
+package struct SentryJudge: Sendable {
     /// Breadcrumbs kept.
-    static let trail = 50
+    package static let trail = 50
 
     /// Something that happened, as it was told.
     private struct Step: Sendable {
@@ -30,14 +30,14 @@ struct SentryJudge: Sendable {
     /// Events that came too often, since ``takeHeldBack()`` was last asked.
     private var heldBack = 0
 
-    init(eventsPerMinute: Int, breakerOpenTooLongMs: Int64, random: Xoshiro256) {
+    package init(eventsPerMinute: Int, breakerOpenTooLongMs: Int64, random: Xoshiro256) {
         self.eventsPerMinute = eventsPerMinute
         self.breakerOpenTooLongMs = breakerOpenTooLongMs
         self.random = random
     }
 
     /// Remembers what happened; returns the event to send when it is critical (spec section 8).
-    mutating func heard(_ event: Event, about subject: Event.Subject?, at: Timestamp) -> SentryEvent? {
+    package mutating func heard(_ event: Event, about subject: Event.Subject?, at: Timestamp) -> SentryEvent? {
         watchBreaker(event, at)
         defer { remember(Step(event: event, subject: subject, at: at)) }
         guard let (level, type, value) = Self.critical(event), allows(type, at) else { return nil }
@@ -56,14 +56,14 @@ struct SentryJudge: Sendable {
     }
 
     /// An event of no engine's telling, with what led to it.
-    mutating func make(level: SentryEvent.Level, type: String, value: String, at: Timestamp) -> SentryEvent {
+    package mutating func make(level: SentryEvent.Level, type: String, value: String, at: Timestamp) -> SentryEvent {
         var event = SentryEvent(id: .v4(using: &random), at: at, level: level, type: type, value: value)
         event.breadcrumbs = crumbs
         return event
     }
 
     /// Looks whether the breaker has been open for too long; tells of it once.
-    mutating func tick(_ now: Timestamp) -> SentryEvent? {
+    package mutating func tick(_ now: Timestamp) -> SentryEvent? {
         guard let since = breakerOpenSince, !isBreakerTold, now.milliseconds - since.milliseconds >= breakerOpenTooLongMs else {
             return nil
         }
@@ -76,7 +76,7 @@ struct SentryJudge: Sendable {
         return event
     }
 
-    mutating func takeHeldBack() -> Int {
+    package mutating func takeHeldBack() -> Int {
         defer { heldBack = 0 }
         return heldBack
     }

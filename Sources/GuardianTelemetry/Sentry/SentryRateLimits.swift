@@ -1,19 +1,21 @@
 /// Until when Sentry wants no events, as its answers say (develop.sentry.dev, "Rate Limiting").
 ///
 /// A value: times are milliseconds of a clock that never goes back.
-struct SentryRateLimits: Sendable, Equatable {
+package struct SentryRateLimits: Sendable, Equatable {
     /// What a 429 without a usable word of how long means.
-    static let fallbackMs: Int64 = 60_000
+    package static let fallbackMs: Int64 = 60_000
     /// Longer limits are cut.
-    static let longestMs: Int64 = 24 * 3_600_000
+    package static let longestMs: Int64 = 24 * 3_600_000
 
     private(set) var until: Int64 = .min
 
+    package init() {}
+
     /// Milliseconds to wait before the next event; nil when it may go.
-    func wait(now: Int64) -> Int64? { until > now ? until - now : nil }
+    package func wait(now: Int64) -> Int64? { until > now ? until - now : nil }
 
     /// Reads the headers of an answer. `X-Sentry-Rate-Limits` counts on any status and outranks `Retry-After`, which counts on a 429.
-    mutating func heard(status: Int, limits: [String], retryAfterMs: Int64?, now: Int64) {
+    package mutating func heard(status: Int, limits: [String], retryAfterMs: Int64?, now: Int64) {
         var ms: Int64?
         let groups = limits.flatMap { $0.split(separator: ",") }
         for group in groups { if let found = Self.milliseconds(of: group) { ms = max(ms ?? 0, found) } }

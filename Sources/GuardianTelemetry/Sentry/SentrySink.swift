@@ -7,7 +7,7 @@ import Synchronization
 /// fast as Sentry's rate limits let it; what can't be sent now is sent later, also by the next process.
 public final class SentrySink: EventSink {
     /// Events that wait to be written down at most.
-    static let backlog = 2000
+    package static let backlog = 2000
 
     private struct State {
         var judge: SentryJudge
@@ -15,8 +15,8 @@ public final class SentrySink: EventSink {
         var dropped = 0
     }
 
-    let configuration: SentryConfiguration
-    let clock: any TimeSource
+    package let configuration: SentryConfiguration
+    package let clock: any TimeSource
     private let log: LogWriter?
     private let state: Mutex<State>
     private let bell = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -50,7 +50,7 @@ public final class SentrySink: EventSink {
         capture(level, type: type, value: value, fields: fields, frames: [], isHandled: true)
     }
 
-    func capture(
+    package func capture(
         _ level: SentryEvent.Level, type: String, value: String, fields: [JSONValue.Member], frames: [SentryEvent.Frame], isHandled: Bool
     ) {
         let now = clock.now.wall

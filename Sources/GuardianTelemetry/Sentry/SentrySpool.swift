@@ -1,4 +1,4 @@
-import GuardianCore
+package import GuardianCore
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -8,36 +8,38 @@ import Foundation
 /// Events on disk until Sentry has them: one file each, the oldest first, in a directory of mode 0700.
 ///
 /// Only the one loop of a ``SentryClient`` uses it. A file is made under another name and then renamed, so that none is ever half there.
-struct SentrySpool: Sendable {
-    struct Limits: Sendable {
+package struct SentrySpool: Sendable {
+    package struct Limits: Sendable {
         /// Events kept at most; the oldest go first.
-        var events = 5000
+        package var events = 5000
         /// Bytes kept at most.
-        var bytes = 32 << 20
+        package var bytes = 32 << 20
         /// Milliseconds that an event is kept; a week by default.
-        var ageMs: Int64 = 7 * 86_400_000
+        package var ageMs: Int64 = 7 * 86_400_000
         /// Bytes of the volume that are left alone: with fewer, nothing is written.
-        var leastFreeBytes: Int64 = 64 << 20
+        package var leastFreeBytes: Int64 = 64 << 20
+
+        package init() {}
     }
 
     /// A stored event.
-    struct Entry: Sendable, Equatable {
-        var name: String
-        var bytes: Int
+    package struct Entry: Sendable, Equatable {
+        package var name: String
+        package var bytes: Int
 
         /// The event's id, which is the last part of the name.
-        var eventID: String { String(name.dropLast(5).suffix(32)) }
+        package var eventID: String { String(name.dropLast(5).suffix(32)) }
         /// When it happened.
-        var at: Int64 { Int64(name.prefix(14)) ?? 0 }
+        package var at: Int64 { Int64(name.prefix(14)) ?? 0 }
     }
 
-    let directory: String
-    let limits: Limits
-    private(set) var entries: [Entry] = []
+    package let directory: String
+    package let limits: Limits
+    package private(set) var entries: [Entry] = []
     private var bytes = 0
 
     /// Finds what an earlier process has left.
-    init(directory: String, limits: Limits = .init()) throws {
+    package init(directory: String, limits: Limits = .init()) throws {
         self.directory = directory
         self.limits = limits
         try FileManager.default.createDirectory(
@@ -56,7 +58,7 @@ struct SentrySpool: Sendable {
     }
 
     /// Writes an event down; returns how many older ones had to go for it. Throws when it can't be written.
-    mutating func add(eventID: String, payload: [UInt8], at: Timestamp) throws -> Int {
+    package mutating func add(eventID: String, payload: [UInt8], at: Timestamp) throws -> Int {
         if let free = OpenFile.freeBytes(at: directory), free < limits.leastFreeBytes {
             throw LogFileError.noRoom(free: free, least: limits.leastFreeBytes)
         }
@@ -83,15 +85,17 @@ struct SentrySpool: Sendable {
     }
 
     /// Removes what is too old; returns how many those were.
-    mutating func expire(now: Timestamp) -> Int {
+    package mutating func expire(now: Timestamp) -> Int {
         let old = entries.prefix { $0.at < now.milliseconds - limits.ageMs }
         for entry in old { remove(entry) }
         return old.count
     }
 
-    func payload(of entry: Entry) -> [UInt8]? { FileManager.default.contents(atPath: directory + "/" + entry.name).map { Array($0) } }
+    package func payload(of entry: Entry) -> [UInt8]? {
+        FileManager.default.contents(atPath: directory + "/" + entry.name).map { Array($0) }
+    }
 
-    mutating func remove(_ entry: Entry) {
+    package mutating func remove(_ entry: Entry) {
         unlink(directory + "/" + entry.name)
         guard let index = entries.firstIndex(of: entry) else { return }
         entries.remove(at: index)

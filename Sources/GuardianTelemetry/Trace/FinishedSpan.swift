@@ -1,28 +1,28 @@
-import GuardianCore
-import Tracing
+package import GuardianCore
+package import Tracing
 
 /// A span that has ended, as it is exported.
-struct FinishedSpan: Sendable {
+package struct FinishedSpan: Sendable {
     /// Something that happened within it.
-    struct Moment: Sendable {
-        var name: String
-        var nanoseconds: UInt64
-        var attributes: SpanAttributes
+    package struct Moment: Sendable {
+        package var name: String
+        package var nanoseconds: UInt64
+        package var attributes: SpanAttributes
     }
 
-    var name: String
-    var identity: SpanIdentity
-    var parentID: String?
-    var kind: SpanKind
-    var start: UInt64
-    var end: UInt64
-    var attributes: SpanAttributes
-    var moments: [Moment]
-    var links: [SpanIdentity]
-    var status: SpanStatus?
+    package var name: String
+    package var identity: SpanIdentity
+    package var parentID: String?
+    package var kind: SpanKind
+    package var start: UInt64
+    package var end: UInt64
+    package var attributes: SpanAttributes
+    package var moments: [Moment]
+    package var links: [SpanIdentity]
+    package var status: SpanStatus?
 
     /// OTLP's JSON form of a span (opentelemetry-proto, trace/v1).
-    var json: JSONValue {
+    package var json: JSONValue {
         var members: [JSONValue.Member] = [
             .init("traceId", .string(identity.traceID)), .init("spanId", .string(identity.spanID)), .init("name", .string(name)),
             .init("kind", JSONValue(kindNumber)), .init("startTimeUnixNano", .string("\(start)")),
@@ -59,7 +59,7 @@ struct FinishedSpan: Sendable {
         }
     }
 
-    static func json(_ attributes: SpanAttributes) -> JSONValue {
+    package static func json(_ attributes: SpanAttributes) -> JSONValue {
         var list: [JSONValue] = []
         attributes.forEach { list.append(["key": .string($0), "value": json($1)]) }
         return .array(list)

@@ -4,7 +4,7 @@ public import Tracing
 /// One span of a ``GuardianTracer``; it goes to the exporter when it ends.
 public final class GuardianSpan: Span {
     /// Events and links of one span at most.
-    static let most = 128
+    package static let most = 128
 
     private struct State {
         var finished: FinishedSpan
@@ -15,7 +15,7 @@ public final class GuardianSpan: Span {
     private let state: Mutex<State>
     private let deliver: @Sendable (FinishedSpan) -> Void
 
-    init(_ begun: FinishedSpan, context: ServiceContext, deliver: @escaping @Sendable (FinishedSpan) -> Void) {
+    package init(_ begun: FinishedSpan, context: ServiceContext, deliver: @escaping @Sendable (FinishedSpan) -> Void) {
         self.context = context
         self.deliver = deliver
         state = Mutex(State(finished: begun, isRecording: begun.identity.isSampled))

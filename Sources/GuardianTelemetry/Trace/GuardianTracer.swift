@@ -1,4 +1,4 @@
-import GuardianCore
+package import GuardianCore
 import Synchronization
 public import Tracing
 
@@ -15,7 +15,7 @@ public final class GuardianTracer: Tracer {
     /// `ratio` of all traces are kept, from 0 to 1; which ones depends on their ids only, so that every process agrees.
     public convenience init(exporter: SpanExporter, ratio: Double = 1) { self.init(ratio: ratio) { exporter.add($0) } }
 
-    init(ratio: Double = 1, random: Xoshiro256 = .fromSystem(), deliver: @escaping @Sendable (FinishedSpan) -> Void) {
+    package init(ratio: Double = 1, random: Xoshiro256 = .fromSystem(), deliver: @escaping @Sendable (FinishedSpan) -> Void) {
         self.ratio = min(max(ratio, 0), 1)
         self.random = Mutex(random)
         self.deliver = deliver

@@ -24,7 +24,7 @@ public final class OperationTracing: EventSink {
     /// Attempts kept until they are settled; far more than there are workers.
     private static let most = 4096
 
-    let tracer: any Tracer
+    package let tracer: any Tracer
     private let ended = Mutex<[UniqueID: Ended]>([:])
 
     public init(_ tracer: any Tracer) { self.tracer = tracer }
@@ -77,13 +77,13 @@ public final class OperationTracing: EventSink {
         span.end()
     }
 
-    func describe(_ span: any Span, _ operationType: String, _ entityType: String) {
+    package func describe(_ span: any Span, _ operationType: String, _ entityType: String) {
         span.attributes.set("guardian.operation_type", value: .string(operationType))
         span.attributes.set("guardian.entity_type", value: .string(entityType))
     }
 
     /// An attempt has come back; what it led to will be told.
-    func ended(_ key: UniqueID, context: ServiceContext) {
+    package func ended(_ key: UniqueID, context: ServiceContext) {
         ended.withLock { ended in
             // Those that were given back without a word are forgotten together.
             if ended.count >= Self.most { ended.removeAll() }
@@ -92,7 +92,7 @@ public final class OperationTracing: EventSink {
     }
 
     /// The context of an operation's trace, whichever process began it.
-    func context(of traceID: UniqueID) -> ServiceContext {
+    package func context(of traceID: UniqueID) -> ServiceContext {
         var context = ServiceContext.topLevel
         tracer.extract(["traceparent": root(of: traceID).traceparent], into: &context, using: TextMap())
         return context

@@ -47,7 +47,7 @@ public final class SpanExporter: Sendable {
         self.log = log
     }
 
-    func add(_ span: FinishedSpan) {
+    package func add(_ span: FinishedSpan) {
         let isFull = waiting.withLock { waiting in
             if waiting.spans.count >= configuration.backlog {
                 // A quarter at once, so that a flood does not move the rest for each span.
@@ -128,7 +128,7 @@ public final class SpanExporter: Sendable {
         }
     }
 
-    func json(_ batch: [FinishedSpan]) -> JSONValue {
+    package func json(_ batch: [FinishedSpan]) -> JSONValue {
         func attribute(_ key: String, _ value: String) -> JSONValue { ["key": .string(key), "value": ["stringValue": .string(value)]] }
         let resource: JSONValue = [
             "attributes": [

@@ -1,12 +1,12 @@
-import GuardianCore
+package import GuardianCore
 import Tracing
 
 /// A transport with a span round each request.
-struct TracedTransport: Transport {
-    let base: any Transport
-    let tracing: OperationTracing
+package struct TracedTransport: Transport {
+    package let base: any Transport
+    package let tracing: OperationTracing
 
-    func send(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Outcome {
+    package func send(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Outcome {
         await spanned("guardian.attempt", claim) { span in
             let outcome = await base.send(claim, token: token, timeoutMs: timeoutMs)
             Self.describe(span, outcome)
@@ -14,7 +14,7 @@ struct TracedTransport: Transport {
         }
     }
 
-    func look(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Look {
+    package func look(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Look {
         await spanned("guardian.look", claim) { span in
             let look = await base.look(claim, token: token, timeoutMs: timeoutMs)
             if case .failed(let outcome) = look { Self.describe(span, outcome) }
@@ -22,7 +22,7 @@ struct TracedTransport: Transport {
         }
     }
 
-    func fetch(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Fetch {
+    package func fetch(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Fetch {
         await spanned("guardian.fetch", claim) { span in
             let fetch = await base.fetch(claim, token: token, timeoutMs: timeoutMs)
             if case .failed(let outcome) = fetch { Self.describe(span, outcome) }

@@ -3,7 +3,7 @@ import GuardianCore
 import TestServers
 import Testing
 
-@testable import GuardianTelemetry
+import GuardianTelemetry
 
 @Suite("Crashes found at restart")
 struct CrashTests {

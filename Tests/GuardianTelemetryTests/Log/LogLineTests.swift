@@ -2,7 +2,7 @@ import GuardianCore
 import Logging
 import Testing
 
-@testable import GuardianTelemetry
+import GuardianTelemetry
 
 @Suite("Log lines")
 struct LogLineTests {

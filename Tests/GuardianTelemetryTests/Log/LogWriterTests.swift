@@ -3,7 +3,7 @@ import GuardianCore
 import Logging
 import Testing
 
-@testable import GuardianTelemetry
+import GuardianTelemetry
 
 @Suite("The log")
 struct LogWriterTests {

@@ -2,7 +2,7 @@ import Foundation
 import GuardianCore
 import Testing
 
-@testable import GuardianTelemetry
+import GuardianTelemetry
 
 @Suite("Sentry's spool")
 struct SentrySpoolTests {

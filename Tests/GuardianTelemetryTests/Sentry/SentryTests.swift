@@ -4,7 +4,7 @@ import GuardianTesting
 import TestServers
 import Testing
 
-@testable import GuardianTelemetry
+import GuardianTelemetry
 
 @Suite("Sentry")
 struct SentryTests {

@@ -6,7 +6,7 @@ import TestServers
 import Testing
 import Tracing
 
-@testable import GuardianTelemetry
+import GuardianTelemetry
 
 @Suite("Traces")
 struct TraceTests {
