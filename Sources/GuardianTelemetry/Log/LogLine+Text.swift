@@ -1,0 +1,50 @@
+import GuardianCore
+
+extension LogLine {
+    /// One line for people: time, level, message, then the facts that say something.
+    public func text(colored: Bool = false) -> String {
+        var words = [Self.clock(timestamp), mark(colored), message.padded(to: 34)]
+        if let operationType { words.append(operationType) }
+        for field in fields where field.value != .null && field.name != "event" { words += Self.words(field.name, field.value) }
+        if let errorClass, !fields.contains(where: { $0.name == "error" }) { words.append("class=\(errorClass)") }
+        if let traceID { words.append(colored ? "\u{1B}[2mtrace=\(traceID)\u{1B}[0m" : "trace=\(traceID)") }
+        return words.joined(separator: " ")
+    }
+
+    /// The day is left to the JSON: a person who looks on knows it.
+    private static func clock(_ time: Timestamp) -> String { String(time.rfc3339.dropFirst(11).dropLast()) }
+
+    private func mark(_ colored: Bool) -> String {
+        let word = level.rawValue.uppercased().padded(to: 7)
+        guard colored else { return word }
+        let color =
+            switch level {
+            case .debug: "2"
+            case .info: "32"
+            case .warning: "33"
+            case .error: "31"
+            case .fatal: "1;31"
+            }
+        return "\u{1B}[\(color)m\(word)\u{1B}[0m"
+    }
+
+    private static func words(_ name: String, _ value: JSONValue) -> [String] {
+        switch value {
+        case .null: []
+        case .object(let members): members.flatMap { words("\(name).\($0.name)", $0.value) }
+        case .string(let text): ["\(name)=\(quoted(text))"]
+        default: ["\(name)=\(value.text)"]
+        }
+    }
+
+    /// Between quotes where it would not be read as one word; no control characters reach a terminal.
+    private static func quoted(_ text: String) -> String {
+        let isPlain = !text.isEmpty && text.unicodeScalars.allSatisfy { $0.value > 32 && $0.value != 127 && $0 != "\"" && $0 != "=" }
+        return isPlain ? text : JSONValue.string(text).text
+    }
+}
+
+extension String {
+    /// At least `width` characters wide.
+    fileprivate func padded(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
+}
