@@ -1,0 +1,126 @@
+public import GuardianCore
+import Synchronization
+
+/// Reports what is critical to Sentry (spec section 8), and never stands in the way of delivery.
+///
+/// ``record(_:about:at:)`` remembers and returns. ``run()`` writes events to a spool on disk and sends them from there, one at a time, as
+/// fast as Sentry's rate limits let it; what can't be sent now is sent later, also by the next process.
+public final class SentrySink: EventSink {
+    /// Events that wait to be written down at most.
+    static let backlog = 2000
+
+    private struct State {
+        var judge: SentryJudge
+        var waiting: [SentryEvent] = []
+        var dropped = 0
+    }
+
+    let configuration: SentryConfiguration
+    let clock: any TimeSource
+    private let log: LogWriter?
+    private let state: Mutex<State>
+    private let bell = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    private let delivery = SentryDelivery.Progress()
+
+    /// `log` hears when Sentry can't be reached, and when it can again.
+    public init(
+        _ configuration: SentryConfiguration, log: LogWriter? = nil, clock: any TimeSource = SystemClock(),
+        random: Xoshiro256 = .fromSystem()
+    ) {
+        self.configuration = configuration
+        self.log = log
+        self.clock = clock
+        let judge = SentryJudge(
+            eventsPerMinute: configuration.eventsPerMinute, breakerOpenTooLongMs: configuration.breakerOpenTooLongMs, random: random)
+        state = Mutex(State(judge: judge))
+    }
+
+    public func record(_ event: Event, at time: Timestamp) { record(event, about: nil, at: time) }
+
+    public func record(_ event: Event, about subject: Event.Subject?, at time: Timestamp) {
+        let rings = state.withLock { state in
+            guard let critical = state.judge.heard(event, about: subject, at: time) else { return false }
+            return Self.add(critical, to: &state)
+        }
+        if rings { bell.continuation.yield() }
+    }
+
+    /// Reports something that is no event of the engine's.
+    public func capture(_ level: SentryEvent.Level, type: String, value: String, fields: [JSONValue.Member] = []) {
+        capture(level, type: type, value: value, fields: fields, frames: [], isHandled: true)
+    }
+
+    func capture(
+        _ level: SentryEvent.Level, type: String, value: String, fields: [JSONValue.Member], frames: [SentryEvent.Frame], isHandled: Bool
+    ) {
+        let now = clock.now.wall
+        state.withLock { state in
+            var event = state.judge.make(level: level, type: type, value: value, at: now)
+            event.tags["event"] = type
+            event.extra = fields
+            event.frames = frames
+            event.isHandled = isHandled
+            _ = Self.add(event, to: &state)
+        }
+        bell.continuation.yield()
+    }
+
+    private static func add(_ event: SentryEvent, to state: inout State) -> Bool {
+        guard state.waiting.count < backlog else {
+            state.dropped += 1
+            return false
+        }
+        state.waiting.append(event)
+        return true
+    }
+
+    /// How many events Sentry has taken from this process.
+    public var sentCount: Int { delivery.sent }
+
+    /// How many wait to be sent, on disk.
+    public var spooledCount: Int { delivery.spooled }
+
+    /// Writes down and sends until its task is cancelled; what has not been sent then stays on disk.
+    public func run() async {
+        let spool: SentrySpool
+        do { spool = try SentrySpool(directory: configuration.spoolDirectory, limits: configuration.spool) } catch {
+            return tell(.error, "sentry spool not usable", "\(error)")
+        }
+        let delivery = SentryDelivery(configuration: configuration, spool: spool, clock: clock, progress: delivery) { [self] in
+            tell($0, $1, $2)
+        }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await delivery.run() }
+            group.addTask { [clock, bell] in
+                while !Task.isCancelled {
+                    bell.continuation.yield()
+                    do { try await clock.wait(untilSteady: clock.now.steady + 1000) } catch { return }
+                }
+            }
+            for await _ in bell.stream {
+                writeDown(delivery)
+                if Task.isCancelled { break }
+            }
+            group.cancelAll()
+        }
+        writeDown(delivery)
+        await delivery.shutdown()
+    }
+
+    /// Writes what waits to the spool.
+    private func writeDown(_ delivery: SentryDelivery) {
+        let now = clock.now.wall
+        let (events, dropped, heldBack) = state.withLock { state in
+            if let late = state.judge.tick(now) { state.waiting.append(late) }
+            defer { (state.waiting, state.dropped) = ([], 0) }
+            return (state.waiting, state.dropped, state.judge.takeHeldBack())
+        }
+        delivery.lost(.queueOverflow, dropped)
+        delivery.lost(.backpressure, heldBack)
+        for event in events { delivery.add(event) }
+    }
+
+    private func tell(_ level: LogLevel, _ message: String, _ reason: String) {
+        log?.write(LogLine(timestamp: clock.now.wall, level: level, message: message, fields: [.init("reason", .string(reason))]))
+    }
+}
