@@ -91,6 +91,7 @@ public final class HTTPTransport: Transport, Sendable {
         var request = HTTPClientRequest(url: url)
         request.method = HTTPMethod(rawValue: draft.route.method)
         request.headers = builder.headers(of: operation, token: token)
+        for (name, value) in configuration.traceHeaders?() ?? [] { request.headers.replaceOrAdd(name: name, value: value) }
         request.body = .bytes(draft.body)
         return request
     }
@@ -99,6 +100,7 @@ public final class HTTPTransport: Transport, Sendable {
         var url = draft.url
         for _ in 0...Self.redirectLimit {
             let request = request(to: url, operation, draft, token: token)
+            let watch = watch(request, draft, operation)
             let response = try await client.execute(request, deadline: .distantFuture)
             if response.status == .temporaryRedirect || response.status == .permanentRedirect,
                 let next = response.headers.first(name: "location").flatMap({ origin.resolve($0, from: url) })
@@ -107,12 +109,14 @@ public final class HTTPTransport: Transport, Sendable {
                 url = next
                 continue
             }
-            return try await read(response, operation, draft.route, url)
+            return try await read(response, operation, draft.route, url, watch)
         }
         return .refused(.permanent, Answer(status: 308, code: "TOO_MANY_REDIRECTS", message: "more than \(Self.redirectLimit) redirects"))
     }
 
-    private func read(_ response: HTTPClientResponse, _ operation: Operation, _ route: Route, _ url: String) async throws -> Outcome {
+    private func read(
+        _ response: HTTPClientResponse, _ operation: Operation, _ route: Route, _ url: String, _ watch: WireWatch?
+    ) async throws -> Outcome {
         let status = Int(response.status.code)
         let body: ByteBuffer
         do {
@@ -127,6 +131,7 @@ public final class HTTPTransport: Transport, Sendable {
                     status: status, code: "ANSWER_TOO_LARGE", message: "the answer is larger than \(configuration.responseBodyLimit) bytes")
             )
         }
+        watch?.answered(response, body: body)
         let reader = AnswerReader(envelope: configuration.envelope, origin: origin, requiresTraceEcho: configuration.requiresTraceEcho)
         return reader.outcome(
             status: status, headers: response.headers, body: body, operation: operation, route: route, url: url)

@@ -23,6 +23,10 @@ public struct HTTPTransportConfiguration: Sendable {
     public var poolSize: Int
     /// PEM file of certificate authorities to trust instead of the system's.
     public var trustRootsFile: String?
+    /// Hears of requests and answers; nil for nobody.
+    public var observer: (any WireObserver)?
+    /// Headers of the trace in progress, such as `traceparent`, which take the place of ours; asked for at each request.
+    public var traceHeaders: (@Sendable () -> [(name: String, value: String)])?
     /// Whether a success must carry our `Trace-Id` back; one that does not is a stranger's. For APIs that echo it.
     public var requiresTraceEcho = false
 

@@ -8,6 +8,8 @@ extension HTTPTransportConfiguration {
         var settings = HTTPClient.Configuration(
             redirectConfiguration: .disallow, timeout: .init(connect: .milliseconds(connectTimeoutMs)))
         settings.httpVersion = .automatic
+        // Spans are the engine's, and `traceparent` is ours (see `traceHeaders`).
+        settings.tracing.tracer = nil
         settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = poolSize
         settings.connectionPool.retryConnectionEstablishment = false
         var tls = TLSConfiguration.makeClientConfiguration()

@@ -1,0 +1,27 @@
+public import GuardianCore
+
+/// Hears of each request and each answer, for logs. Called while a request is made: must return at once.
+///
+/// What it gets is as it is on the wire, credentials included: it is the observer's to make it fit for eyes.
+public protocol WireObserver: Sendable {
+    /// Whether anybody wants to know; asked first, for telling costs a copy of headers and body.
+    var isListening: Bool { get }
+    func sent(_ message: WireMessage, of operation: Operation)
+    func answered(_ message: WireMessage, status: Int, afterMs: Int64, to operation: Operation)
+}
+
+/// Headers and body of a request or an answer.
+public struct WireMessage: Sendable {
+    public var method: String
+    /// Path and query, as sent.
+    public var path: String
+    public var headers: [(name: String, value: String)]
+    public var body: String
+
+    public init(method: String, path: String, headers: [(name: String, value: String)], body: String) {
+        self.method = method
+        self.path = path
+        self.headers = headers
+        self.body = body
+    }
+}

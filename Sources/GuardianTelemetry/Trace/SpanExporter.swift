@@ -1,0 +1,146 @@
+import AsyncHTTPClient
+public import GuardianCore
+import NIOCore
+import NIOHTTP1
+import Synchronization
+
+/// Sends finished spans to an OpenTelemetry collector: OTLP over HTTP as JSON, in batches, never in the way of what is traced.
+public final class SpanExporter: Sendable {
+    public struct Configuration: Sendable {
+        /// `http://127.0.0.1:4318`; `/v1/traces` is added when there is no path.
+        public var endpoint: String
+        public var serviceName: String
+        public var serviceVersion: String
+        /// What makes this process another than its siblings.
+        public var instance: String
+        /// Spans that wait at most; the oldest go first. 8192 by default.
+        public var backlog = 8192
+        /// Spans of one request at most.
+        public var batch = 512
+        /// Milliseconds between requests while there are few spans; 1 s by default.
+        public var everyMs: Int64 = 1000
+        public var timeoutMs: Int64 = 10_000
+
+        public init(endpoint: String, serviceName: String = "guardian", serviceVersion: String, instance: String) {
+            self.endpoint = endpoint
+            self.serviceName = serviceName
+            self.serviceVersion = serviceVersion
+            self.instance = instance
+        }
+    }
+
+    private struct Waiting {
+        var spans: [FinishedSpan] = []
+        var lost = 0
+    }
+
+    private let configuration: Configuration
+    private let clock: any TimeSource
+    private let log: LogWriter?
+    private let waiting = Mutex(Waiting())
+    private let bell = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+
+    /// `log` hears when the collector can't be reached, and when it can again.
+    public init(_ configuration: Configuration, log: LogWriter? = nil, clock: any TimeSource = SystemClock()) {
+        self.configuration = configuration
+        self.clock = clock
+        self.log = log
+    }
+
+    func add(_ span: FinishedSpan) {
+        let isFull = waiting.withLock { waiting in
+            if waiting.spans.count >= configuration.backlog {
+                // A quarter at once, so that a flood does not move the rest for each span.
+                let count = max(1, configuration.backlog / 4)
+                waiting.spans.removeFirst(count)
+                waiting.lost += count
+            }
+            waiting.spans.append(span)
+            return waiting.spans.count == configuration.batch
+        }
+        if isFull { bell.continuation.yield() }
+    }
+
+    /// Sends until its task is cancelled, then what is left, once.
+    public func run() async {
+        var settings = HTTPClient.Configuration(redirectConfiguration: .disallow)
+        settings.tracing.tracer = nil
+        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { [clock, bell, configuration] in
+                while !Task.isCancelled {
+                    do { try await clock.wait(untilSteady: clock.now.steady + configuration.everyMs) } catch { return }
+                    bell.continuation.yield()
+                }
+            }
+            var failures = 0
+            for await _ in bell.stream {
+                while let batch = take(), !Task.isCancelled {
+                    if await post(batch, client) {
+                        if failures > 0 { tell(.info, "trace collector reached again", "\(failures) tries had failed") }
+                        failures = 0
+                        continue
+                    }
+                    failures += 1
+                    if failures == 1 { tell(.warning, "trace collector not reached", configuration.endpoint) }
+                    giveBack(batch)
+                    break
+                }
+                if Task.isCancelled { break }
+            }
+            group.cancelAll()
+        }
+        do { try await client.shutdown() } catch {}
+    }
+
+    private func take() -> [FinishedSpan]? {
+        waiting.withLock { waiting in
+            guard !waiting.spans.isEmpty else { return nil }
+            let batch = Array(waiting.spans.prefix(configuration.batch))
+            waiting.spans.removeFirst(batch.count)
+            return batch
+        }
+    }
+
+    private func giveBack(_ batch: [FinishedSpan]) {
+        waiting.withLock { waiting in
+            let room = max(0, configuration.backlog - waiting.spans.count)
+            waiting.lost += max(0, batch.count - room)
+            waiting.spans.insert(contentsOf: batch.suffix(room), at: 0)
+        }
+    }
+
+    private func post(_ batch: [FinishedSpan], _ client: HTTPClient) async -> Bool {
+        let path = configuration.endpoint.split(separator: "/", omittingEmptySubsequences: true).count > 2 ? "" : "/v1/traces"
+        var endpoint = Substring(configuration.endpoint)
+        while endpoint.hasSuffix("/") { endpoint = endpoint.dropLast() }
+        var request = HTTPClientRequest(url: endpoint + path)
+        request.method = .POST
+        request.headers = ["content-type": "application/json"]
+        request.body = .bytes(ByteBuffer(bytes: Array(json(batch).text.utf8)))
+        do {
+            let response = try await client.execute(request, timeout: .milliseconds(configuration.timeoutMs))
+            _ = try await response.body.collect(upTo: 64 << 10)
+            // What the collector does not want now it will not want later, but for these.
+            return ![408, 429, 502, 503, 504].contains(Int(response.status.code))
+        } catch {
+            return false
+        }
+    }
+
+    func json(_ batch: [FinishedSpan]) -> JSONValue {
+        func attribute(_ key: String, _ value: String) -> JSONValue { ["key": .string(key), "value": ["stringValue": .string(value)]] }
+        let resource: JSONValue = [
+            "attributes": [
+                attribute("service.name", configuration.serviceName), attribute("service.version", configuration.serviceVersion),
+                attribute("service.instance.id", configuration.instance),
+            ]
+        ]
+        let scope: JSONValue = ["name": "guardian", "version": .string(configuration.serviceVersion)]
+        return ["resourceSpans": [["resource": resource, "scopeSpans": [["scope": scope, "spans": .array(batch.map(\.json))]]]]]
+    }
+
+    private func tell(_ level: LogLevel, _ message: String, _ reason: String) {
+        log?.write(LogLine(timestamp: clock.now.wall, level: level, message: message, fields: [.init("reason", .string(reason))]))
+    }
+}

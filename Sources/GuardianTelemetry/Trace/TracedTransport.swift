@@ -1,0 +1,61 @@
+import GuardianCore
+import Tracing
+
+/// A transport with a span round each request.
+struct TracedTransport: Transport {
+    let base: any Transport
+    let tracing: OperationTracing
+
+    func send(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Outcome {
+        await spanned("guardian.attempt", claim) { span in
+            let outcome = await base.send(claim, token: token, timeoutMs: timeoutMs)
+            Self.describe(span, outcome)
+            return outcome
+        }
+    }
+
+    func look(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Look {
+        await spanned("guardian.look", claim) { span in
+            let look = await base.look(claim, token: token, timeoutMs: timeoutMs)
+            if case .failed(let outcome) = look { Self.describe(span, outcome) }
+            return look
+        }
+    }
+
+    func fetch(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Fetch {
+        await spanned("guardian.fetch", claim) { span in
+            let fetch = await base.fetch(claim, token: token, timeoutMs: timeoutMs)
+            if case .failed(let outcome) = fetch { Self.describe(span, outcome) }
+            return fetch
+        }
+    }
+
+    private func spanned<Answer: Sendable>(
+        _ name: String, _ claim: Claim, _ request: (any Span) async -> Answer
+    ) async -> Answer {
+        let operation = claim.operation
+        let span = tracing.tracer.startSpan(name, context: tracing.context(of: operation.traceID), ofKind: .client)
+        tracing.describe(span, operation.type, operation.entity.type)
+        span.attributes.set("guardian.attempt", value: .int64(Int64(operation.tries + 1)))
+        let answer = await ServiceContext.withValue(span.context) { await request(span) }
+        tracing.ended(operation.idempotencyKey, context: span.context)
+        span.end()
+        return answer
+    }
+
+    private static func describe(_ span: any Span, _ outcome: Outcome) {
+        func failed(_ kind: String) {
+            span.attributes.set("error.type", value: .string(kind))
+            span.setStatus(.init(code: .error, message: kind))
+        }
+        switch outcome {
+        case .accepted(let answer): span.attributes.set("http.response.status_code", value: .int64(Int64(answer.status)))
+        case .refused(let kind, let answer):
+            span.attributes.set("http.response.status_code", value: .int64(Int64(answer.status)))
+            failed(kind.rawValue)
+        case .unanswered(let failure, _): failed(failure.rawValue)
+        case .unsendable(let error): failed(error.class.rawValue)
+        case .interrupted: failed("interrupted")
+        }
+    }
+}
