@@ -99,7 +99,7 @@ let package = Package(
             "GuardianRuntime",
             [
                 "GuardianCore", "GuardianPrivacy", "GuardianSQLite", "GuardianPostgres", "GuardianHTTP", "GuardianTelemetry",
-                "GuardianServer", logging,
+                "GuardianServer", logging, tracing,
                 .product(name: "Yams", package: "Yams"),
             ] + lifecycle),
         library("GuardianTesting", ["GuardianCore"]),
@@ -108,6 +108,7 @@ let package = Package(
             name: "guardian",
             dependencies: [
                 "GuardianRuntime", "GuardianServer", "GuardianBackend", "GuardianLoad", "GuardianCore", "GuardianSQLite", "GuardianHTTP",
+                "GuardianTelemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"), httpClient,
             ] + lifecycle + nio,
             swiftSettings: settings),
@@ -115,9 +116,18 @@ let package = Package(
             name: "guardian-bench",
             dependencies: ["GuardianCore", "GuardianSQLite", "GuardianHTTP", "GuardianBackend", httpClient] + nio,
             path: "Benchmarks/Swift", swiftSettings: settings),
+        // Servers in the place of others, for tests of several targets.
+        .target(
+            name: "TestServers", dependencies: ["GuardianCore", logging, lifecycle[0]] + hummingbird + nio, path: "Tests/TestServers",
+            swiftSettings: settings),
         tests("GuardianCoreTests", ["GuardianCore", "GuardianTesting"]),
         tests("GuardianPrivacyTests", ["GuardianCore", "GuardianPrivacy"]),
-        tests("GuardianTelemetryTests", ["GuardianCore", "GuardianPrivacy", "GuardianTelemetry", "GuardianTesting", httpClient] + nio),
+        tests(
+            "GuardianTelemetryTests",
+            [
+                "GuardianCore", "GuardianPrivacy", "GuardianTelemetry", "GuardianTesting", httpClient, logging, tracing,
+                .product(name: "InMemoryTracing", package: "swift-distributed-tracing"), "TestServers",
+            ] + nio),
         tests("GuardianPostgresTests", ["GuardianCore", "GuardianPostgres", "GuardianTesting"]),
         tests("GuardianSQLiteTests", ["GuardianCore", "GuardianSQLite", "GuardianTesting", grdb]),
         tests(
@@ -134,7 +144,7 @@ let package = Package(
             "IntegrationTests",
             ["GuardianCore", "GuardianSQLite", "GuardianHTTP", "GuardianBackend", "GuardianTesting", "GuardianLoad", httpClient] + nio),
         tests("SimulationTests", ["GuardianCore", "GuardianTesting", "GuardianSQLite"]),
-        tests("ProcessTests", ["GuardianLoad", "GuardianCore"]),
+        tests("ProcessTests", ["GuardianLoad", "GuardianCore", "TestServers"]),
         tests("TidyTests"),
     ]
 )

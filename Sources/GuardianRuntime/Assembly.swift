@@ -24,17 +24,23 @@ public struct Assembly: Sendable {
         _ = try tokens()
     }
 
-    public func engine(store: SQLiteStore, sinks: [any EventSink] = []) async throws -> (SyncEngine, HTTPTransport) {
+    /// `telemetry` sees what goes over the wire; its sinks are among `sinks` or not, as the caller likes.
+    public func engine(
+        store: SQLiteStore, sinks: [any EventSink] = [], telemetry: Telemetry? = nil
+    ) async throws -> (SyncEngine, HTTPTransport) {
         let processor = try processorConfiguration()
         let deviceID = try await store.deviceID()
-        let transport = try HTTPTransport(configuration: try transportConfiguration(deviceID: deviceID))
+        var wire = try transportConfiguration(deviceID: deviceID)
+        telemetry?.attach(to: &wire)
+        let transport = try HTTPTransport(configuration: wire)
         let principalHash = PrincipalHash(salt: deviceID)
         let ordering = Ordering(rawValue: settings.text("ordering")) ?? .entity
         var configuration = SyncEngine.Configuration(processor: processor, ordering: ordering, principalHash: { principalHash($0) })
         configuration.coalesces = try coalescing()
         configuration.references = try references()
         let engine = SyncEngine(
-            store: store, transport: transport, tokens: try tokens(), sinks: sinks, configuration: configuration)
+            store: store, transport: telemetry?.traced(transport) ?? transport, tokens: try tokens(), sinks: sinks,
+            configuration: configuration)
         return (engine, transport)
     }
 

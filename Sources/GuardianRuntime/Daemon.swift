@@ -20,6 +20,7 @@ public struct Daemon: Sendable {
     private let assembly: Assembly
     private let api: APIServer.Configuration
     private let sinks: [any EventSink]
+    private let telemetry: Telemetry
     private let stops = AsyncStream.makeStream(of: Void.self)
 
     /// Throws a ``SettingsError`` for what can be found wrong before anything is opened.
@@ -29,14 +30,22 @@ public struct Daemon: Sendable {
         api.freeBytes = assembly.freeBytes
         self.api = api
         try assembly.validate()
-        self.sinks = sinks
+        telemetry = try Telemetry(settings)
+        self.sinks = telemetry.sinks + sinks
     }
 
     /// Finishes what is on the wire, gives the rest back, and lets ``run(tell:)`` return.
     public func stop() { stops.continuation.yield() }
 
+    /// Makes the sidecar's log the one that every logger of this process writes to. Once in a process.
+    public func takeOverLoggers() { telemetry.takeOverLoggers() }
+
     /// Runs until ``stop()``; `tell` hears each change of state.
     public func run(tell: @escaping @Sendable (State) -> Void) async throws {
+        try await telemetry.during { try await serve(tell: tell) }
+    }
+
+    private func serve(tell: @escaping @Sendable (State) -> Void) async throws {
         let server = APIServer(configuration: api)
         let (ports, listening) = AsyncStream.makeStream(of: Int.self)
         let (engines, opened) = AsyncStream.makeStream(of: SyncEngine.self)
@@ -105,7 +114,7 @@ public struct Daemon: Sendable {
             do {
                 let store = try assembly.openStore()
                 do {
-                    let (engine, transport) = try await assembly.engine(store: store, sinks: sinks)
+                    let (engine, transport) = try await assembly.engine(store: store, sinks: sinks, telemetry: telemetry)
                     return (store, engine, transport)
                 } catch {
                     try store.close()
@@ -113,7 +122,10 @@ public struct Daemon: Sendable {
                 }
             } catch let error as StoreError {
                 server.refuse(error)
-                if error.name != told?.name { tell(.notReady(url: url, error)) }
+                if error.name != told?.name {
+                    tell(.notReady(url: url, error))
+                    for sink in sinks { sink.record(.storeError(error), about: nil, at: SystemClock().now.wall) }
+                }
                 told = error
             }
             try await Task.sleep(for: Self.retryEvery)

@@ -32,16 +32,19 @@ public struct Examination: Sendable {
     /// 2026-01-01: a clock before this build was made is wrong.
     static let earliest = Timestamp(milliseconds: 1_767_225_600_000)
 
-    private let assembly: Assembly
-    private var settings: Settings { assembly.settings }
+    let assembly: Assembly
+    var settings: Settings { assembly.settings }
 
     public init(_ settings: Settings) { assembly = Assembly(settings) }
 
     /// Looks at all of it; changes nothing, but that it asks for a credential for real, and keeps the refresh token that comes with it.
-    public func run() async -> [Finding] {
+    ///
+    /// With `sendingToSentry` a test event goes to Sentry, and there must be a DSN.
+    public func run(sendingToSentry: Bool = false) async -> [Finding] {
         var findings = [configuration(), directory(), disk(), clock()]
         findings += await store()
-        findings += [token(), await auth(), await upstream()]
+        findings += [token(), await auth(), await upstream(), log()]
+        if let sentry = await sentry(sending: sendingToSentry) { findings.append(sentry) }
         return findings
     }
 

@@ -41,7 +41,9 @@ public struct Settings: Sendable {
     }
 
     /// The one list of keys.
-    static let keys: [Key] = [
+    static let keys = deliveryKeys + telemetryKeys
+
+    private static let deliveryKeys: [Key] = [
         Key(name: "data_dir", fallback: "./guardian-data", check: Check.any),
         Key(
             name: "store", fallback: "sqlite",
@@ -81,11 +83,6 @@ public struct Settings: Sendable {
         Key(name: "upstream.pins", fallback: "", check: Check.notYet("certificate pinning")),
         Key(name: "admin.enabled", fallback: "false", check: Check.notYet("the console", unless: "false")),
         Key(name: "admin.token_file", fallback: "", check: Check.any),
-        Key(name: "sentry.dsn_file", fallback: "", check: Check.notYet("Sentry")),
-        Key(name: "sentry.environment", fallback: "production", check: Check.any),
-        Key(name: "log.format", fallback: "json", check: Check.notYet("another format than json", unless: "json")),
-        Key(name: "log.file", fallback: "", check: Check.notYet("logging to a file")),
-        Key(name: "log.level", fallback: "info", check: Check.oneOf(["debug", "info", "warning", "error", "fatal"])),
     ]
 
     public private(set) var values: [String: Value]
@@ -173,6 +170,8 @@ public struct Settings: Sendable {
 
     public func text(_ key: String) -> String { values[key]?.text ?? "" }
     public func integer(_ key: String) -> Int { Int(text(key)) ?? 0 }
+    /// Bytes; nil for `auto`.
+    func bytes(_ key: String) -> Int64? { Check.bytes(text(key)) }
     public func milliseconds(_ key: String) -> Int64 { Check.milliseconds(text(key)) ?? 0 }
 
     /// Key, value and source of each setting, in the order of the list.
@@ -222,6 +221,18 @@ enum Check {
 
     @Sendable static func duration(_ text: String) -> String? {
         milliseconds(text).map { $0 > 0 } == true ? nil : "must be a duration such as 500ms, 30s, 2m or 24h"
+    }
+
+    @Sendable static func size(_ text: String) -> String? {
+        text == "auto" || bytes(text) != nil ? nil : "must be auto, or a size such as 512KiB, 64MiB or 2GiB"
+    }
+
+    static func bytes(_ text: String) -> Int64? {
+        for (unit, shift) in [("KiB", 10), ("MiB", 20), ("GiB", 30)] where text.hasSuffix(unit) {
+            guard let number = Int64(text.dropLast(unit.count)), number >= 0, number < 1 << 20 else { return nil }
+            return number << Int64(shift)
+        }
+        return text == "0" ? 0 : nil
     }
 
     static func milliseconds(_ text: String) -> Int64? {

@@ -14,7 +14,11 @@ struct Demo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "See it work: an upstream that is away, a thousand operations, and what arrives when it is back.",
         discussion:
-            "Example: DEMO_SECONDS=30 guardian demo\nStays up until Ctrl-C; DEMO_SECONDS ends it by itself, with exit code 0 when all holds."
+            """
+            Example: DEMO_SECONDS=30 guardian demo
+            Stays up until Ctrl-C; DEMO_SECONDS ends it by itself, with exit code 0 when all holds.
+            GUARDIAN_LOG_…, GUARDIAN_SENTRY_… and GUARDIAN_TRACE_… work as for `serve`; the log goes to a file only.
+            """
     )
 
     @Option(help: "Operations enqueued while the upstream is away.") var operations = 1000
@@ -29,14 +33,25 @@ struct Demo: AsyncParsableCommand {
         let end = seconds.map { ContinuousClock.now + .seconds($0) }
         // A port that was free a moment ago; the upstream comes up on it later.
         let upstream = try ReferenceUpstream(.init(port: try await FreePort.find()))
-        let settings = try Settings(flags: [
+        let told = ["GUARDIAN_LOG_", "GUARDIAN_SENTRY_", "GUARDIAN_TRACE_"]
+        let environment = ProcessInfo.processInfo.environment.filter { entry in told.contains { entry.key.hasPrefix($0) } }
+        var flags = [
             "data_dir": directory, "listen": listen, "upstream.url": "http://127.0.0.1:\(upstream.configuration.port)", "workers": "8",
             "retry.base": "200ms", "retry.max": "2s", "breaker.cool_down": "1s",
-        ])
+        ]
+        if environment["GUARDIAN_LOG_FILE"] == nil { flags["log.file"] = directory + "/logs/guardian.log" }
+        let settings = try Settings(environment: environment, flags: flags)
+        let telemetry = try Telemetry(settings)
+        try await telemetry.during { try await run(settings, upstream, telemetry, until: end) }
+    }
+
+    private func run(
+        _ settings: Settings, _ upstream: ReferenceUpstream, _ telemetry: Telemetry, until end: ContinuousClock.Instant?
+    ) async throws {
         let assembly = Assembly(settings)
         let store = try assembly.openStore()
         let latencies = LatencySink()
-        let (engine, transport) = try await assembly.engine(store: store, sinks: [latencies])
+        let (engine, transport) = try await assembly.engine(store: store, sinks: telemetry.sinks + [latencies], telemetry: telemetry)
         let server = APIServer(engine: engine, store: store, configuration: try assembly.api())
 
         var holds = false
@@ -52,6 +67,7 @@ struct Demo: AsyncParsableCommand {
             Terminal.say("on disk    \(try await store.books().pending) pending after \(Self.text(ContinuousClock.now - start))")
             group.addTask { try await upstream.run() }
             Terminal.say("online     the upstream is back")
+            Terminal.say("log        guardian logs --follow --data-dir \(settings.text("data_dir"))")
             while try await store.books().processed < operations, end.map({ ContinuousClock.now < $0 }) ?? true {
                 try await Task.sleep(for: .milliseconds(50))
             }

@@ -5,16 +5,20 @@ import GuardianRuntime
 struct Doctor: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Look at everything the sidecar needs and say what is wrong and what to do; exit 1 when something fails.",
-        discussion: "Example: guardian doctor --config guardian.yaml")
+        discussion: """
+            Example: guardian doctor --config guardian.yaml
+            Example: guardian doctor --sentry --config guardian.yaml
+            """)
     @OptionGroup var options: StoreOptions
     @Option(help: "The upstream's URL.") var upstream: String?
+    @Flag(help: "Send a test event to Sentry, and say what it answers.") var sentry = false
 
     func run() async throws {
         var flags: [String: String] = [:]
         if let upstream { flags["upstream.url"] = upstream }
         let findings: [Examination.Finding]
         do {
-            findings = await Examination(try options.settings(flags)).run()
+            findings = await Examination(try options.settings(flags)).run(sendingToSentry: sentry)
         } catch let error as SettingsError {
             findings = [.init("config", .fails, error.description)]
         }

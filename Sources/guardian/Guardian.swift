@@ -18,7 +18,8 @@ struct Guardian: AsyncParsableCommand {
         subcommands: [
             Serve.self, Demo.self, Enqueue.self, Status.self, List.self, Show.self, Explain.self, Retry.self, Resolve.self, Cancel.self,
             ClearFailed.self,
-            PauseDelivery.self, ResumeDelivery.self, Lock.self, RebuildIndex.self, Check.self, Events.self, Doctor.self, Backend.self,
+            PauseDelivery.self, ResumeDelivery.self, Lock.self, RebuildIndex.self, Check.self, Events.self, Logs.self, Doctor.self,
+            Backend.self,
             Config.self, Generate.self, Migrate.self,
         ])
 

@@ -22,7 +22,8 @@ struct Serve: AsyncParsableCommand {
         if let upstream { flags["upstream.url"] = upstream }
         if let workers { flags["workers"] = "\(workers)" }
         let settings = try options.settings(flags)
-        let daemon = try Daemon(settings, sinks: [JSONLogSink(level: settings.text("log.level"))])
+        let daemon = try Daemon(settings)
+        daemon.takeOverLoggers()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { daemon.stop() }

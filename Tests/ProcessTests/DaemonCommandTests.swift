@@ -53,7 +53,7 @@ extension ProcessTests {
         func pauses() async throws {
             try await withDaemon { workplace, serve, backend in
                 #expect(try await workplace.run("pause").status == 0)
-                try await Web.wait("the daemon's pause") { serve.errors.contains(#""message":"paused""#) }
+                try await Web.wait("the daemon's pause") { serve.errors.contains(#""message":"delivery paused""#) }
                 for id in ["a", "b", "c"] { #expect(try await workplace.enqueue(id).status == 0) }
                 let status = try await workplace.run("status", "--json").json
                 #expect(status["pauses"]?.elements == ["paused"])

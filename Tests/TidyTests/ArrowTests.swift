@@ -23,6 +23,7 @@ struct ArrowTests {
         // Commands work on the store directly, also while the daemon is down.
         "guardian": [
             "GuardianRuntime", "GuardianLoad", "GuardianBackend", "GuardianCore", "GuardianServer", "GuardianSQLite", "GuardianHTTP",
+            "GuardianTelemetry",
         ],
     ]
 

@@ -1,0 +1,49 @@
+import Foundation
+import GuardianCore
+import GuardianHTTP
+public import GuardianTelemetry
+
+extension Assembly {
+    /// Reads the log that these settings write; nil where none is kept.
+    public func logSearch() -> LogSearch? {
+        settings.logFile.map { LogSearch(path: $0, maxFiles: settings.integer("log.max_files")) }
+    }
+
+    /// The log of these settings, for one process.
+    func logWriter() -> LogWriter {
+        let level = LogLevel(rawValue: settings.text("log.level")) ?? .info
+        let file = settings.logFile.map { path in
+            LogFile(
+                .init(
+                    path: path, maxBytes: Int(settings.bytes("log.max_size") ?? 10 << 20), maxFiles: settings.integer("log.max_files"),
+                    leastFreeBytes: settings.bytes("log.min_free") ?? 64 << 20))
+        }
+        let isTerminal = isatty(2) == 1
+        let format: LogFormat =
+            switch settings.text("log.format") {
+            case "json": .json
+            case "text": .text(colored: isTerminal && Self.takesColor)
+            default: isTerminal ? .text(colored: Self.takesColor) : .json
+            }
+        // A file of the operator's own choice takes the place of stderr.
+        let isChosen = !["auto", "off"].contains(settings.text("log.file"))
+        return LogWriter(level: level, console: isChosen ? nil : format, file: file)
+    }
+
+    /// https://no-color.org
+    private static var takesColor: Bool { ProcessInfo.processInfo.environment["NO_COLOR"].map(\.isEmpty) ?? true }
+
+    /// How events get to Sentry; nil when no DSN is configured. Throws a ``SettingsError`` that never shows the DSN.
+    func sentryConfiguration() throws -> SentryConfiguration? {
+        guard let text = try settings.secret("sentry.dsn_file") else { return nil }
+        let dsn: SentryDSN
+        do throws(SentryDSN.Defect) { dsn = try SentryDSN(text) } catch { throw SettingsError("sentry.dsn_file", error.description) }
+        var configuration = SentryConfiguration(
+            dsn: dsn, environment: settings.text("sentry.environment"), release: "guardian@\(BuildInfo.version)",
+            serverName: ProcessInfo.processInfo.hostName, spoolDirectory: settings.text("data_dir") + "/sentry")
+        configuration.eventsPerMinute = settings.integer("sentry.events_per_minute")
+        configuration.breakerOpenTooLongMs = settings.milliseconds("sentry.breaker_open_after")
+        configuration.leastFreeBytes = settings.bytes("log.min_free") ?? 64 << 20
+        return configuration
+    }
+}
