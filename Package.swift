@@ -94,7 +94,7 @@ let package = Package(
                 .product(name: "Mustache", package: "swift-mustache"),
             ] + hummingbird + nio),
         library("GuardianBackend", [logging, lifecycle[0]] + hummingbird + nio),
-        library("GuardianLoad", ["GuardianCore", histogram]),
+        library("GuardianLoad", ["GuardianCore", "GuardianHTTP", histogram, httpClient] + nio),
         library(
             "GuardianRuntime",
             [
@@ -139,6 +139,7 @@ let package = Package(
         tests("GuardianServerTests", ["GuardianCore", "GuardianServer", "GuardianTesting", httpClient] + hummingbird + nio),
         tests("GuardianBackendTests", ["GuardianBackend", httpClient] + hummingbird + nio),
         tests("GuardianRuntimeTests", ["GuardianCore", "GuardianHTTP", "GuardianRuntime"]),
+        tests("GuardianLoadTests", ["GuardianCore", "GuardianLoad", "GuardianBackend", "GuardianSQLite", "GuardianHTTP"]),
         tests("GuardianTestingTests", ["GuardianCore", "GuardianTesting"]),
         tests(
             "IntegrationTests",

@@ -27,11 +27,20 @@ struct Call {
     }
 
     init(_ request: Request, body: String, assignsID: Bool = false) {
-        method = request.method
-        path = request.uri.path
-        key = request.headers["Idempotency-Key"]
-        ifMatch = request.headers[.ifMatch]
-        authorization = request.headers[.authorization]
+        self.init(
+            method: request.method, path: request.uri.path, key: request.headers["Idempotency-Key"], ifMatch: request.headers[.ifMatch],
+            authorization: request.headers[.authorization], body: body, trace: request.headers["Trace-Id"], assignsID: assignsID)
+    }
+
+    init(
+        method: HTTPRequest.Method, path: String, key: String?, ifMatch: String?, authorization: String?, body: String, trace: String?,
+        assignsID: Bool
+    ) {
+        self.method = method
+        self.path = path
+        self.key = key
+        self.ifMatch = ifMatch
+        self.authorization = authorization
         self.body = body
         var content = Self.content(of: body)
         let id = assignsID && method == .post ? UUID().uuidString.lowercased() : nil
@@ -42,10 +51,13 @@ struct Call {
         }
         entity = method == .post ? path + "/" + (content?.id.map(Self.segment) ?? UUID().uuidString.lowercased()) : path
         self.content = content
-        trace = request.headers["Trace-Id"] ?? content?.traceID ?? ""
+        self.trace = trace ?? content?.traceID ?? ""
     }
 
     var isRead: Bool { method == .get }
+
+    /// What a key stands for: the same alone and in a batch.
+    var meaning: String { content?.text ?? body }
 
     func error(_ status: HTTPResponse.Status, _ code: String, _ message: String) -> Response {
         .error(status, code, message, trace: trace)
@@ -76,7 +88,7 @@ struct Call {
             guard let json = try JSONSerialization.jsonObject(with: Data(body.utf8)) as? [String: Any] else { return nil }
             let meta = json["meta"] as? [String: Any]
             let payload = meta == nil ? json : json["payload"] as? [String: Any] ?? [:]
-            let text = String(decoding: try JSONSerialization.data(withJSONObject: payload), as: UTF8.self)
+            let text = String(decoding: try JSONSerialization.data(withJSONObject: payload, options: .sortedKeys), as: UTF8.self)
             return Content(
                 text: text, traceID: meta?["trace_id"] as? String, operationID: meta?["operation_id"] as? String,
                 seq: payload["seq"] as? Int, id: payload["id"].map { "\($0)" })

@@ -43,15 +43,7 @@ extension ReferenceUpstream {
 
     private func serve(_ call: Call) async throws -> Response {
         if call.isRead { return read(call) }
-        switch state.withLock({ $0.admit(key: call.key, bodyHash: Self.hash(call.body), at: .now) }) {
-        case .inProgress: return call.error(.conflict, "IDEMPOTENCY_IN_PROGRESS", "a request with this key is under way")
-        case .reused: return call.error(.unprocessableContent, "IDEMPOTENCY_KEY_REUSED", "this key came with another body before")
-        case .replay(let known):
-            var response = call.data(.init(code: known.status), known.data, etag: known.etag)
-            response.headers["Idempotent-Replayed"] = "true"
-            return response
-        case .apply: break
-        }
+        if let known = answerWithoutWork(call) { return known }
         do {
             if configuration.latency > .zero { try await Task.sleep(for: configuration.latency) }
         } catch {
@@ -61,7 +53,20 @@ extension ReferenceUpstream {
         return apply(call)
     }
 
-    private func apply(_ call: Call) -> Response {
+    /// Reserves the key of what is to be done; an answer where nothing is.
+    func answerWithoutWork(_ call: Call) -> Response? {
+        switch state.withLock({ $0.admit(key: call.key, bodyHash: Self.hash(call.meaning), at: .now) }) {
+        case .inProgress: return call.error(.conflict, "IDEMPOTENCY_IN_PROGRESS", "a request with this key is under way")
+        case .reused: return call.error(.unprocessableContent, "IDEMPOTENCY_KEY_REUSED", "this key came with another body before")
+        case .replay(let known):
+            var response = call.data(.init(code: known.status), known.data, etag: known.etag)
+            response.headers["Idempotent-Replayed"] = "true"
+            return response
+        case .apply: return nil
+        }
+    }
+
+    func apply(_ call: Call) -> Response {
         state.withLock { state in
             let fails = configuration.failureRate > 0 && state.chance() < configuration.failureRate
             let losesAnswer = fails && state.chance() < 0.25
@@ -85,7 +90,7 @@ extension ReferenceUpstream {
                 at: now.rfc3339)
             let stored = UpstreamState.StoredAnswer(
                 status: call.method == .post ? 201 : 200, data: content.text,
-                etag: call.method == .delete ? nil : state.nextETag(call.entity), bodyHash: Self.hash(call.body), at: now)
+                etag: call.method == .delete ? nil : state.nextETag(call.entity), bodyHash: Self.hash(call.meaning), at: now)
             do { try journal.withLock { try $0?.append(effect, stored) } } catch {
                 state.release(key: call.key)
                 return call.error(.internalServerError, "JOURNAL", "the effect can't be kept: \(error)")

@@ -20,7 +20,7 @@ extension ReferenceUpstream {
         state.withLock { state in
             .object([
                 "count": state.effects.count, "duplicate_keys": state.duplicateKeys, "requests": state.requests, "replays": state.replays,
-                "injected_failures": state.injectedFailures, "rejected": state.rejected,
+                "injected_failures": state.injectedFailures, "rejected": state.rejected, "batches": state.batches,
             ])
         }
     }

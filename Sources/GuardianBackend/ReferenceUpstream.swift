@@ -28,6 +28,9 @@ public final class ReferenceUpstream: Sendable {
     /// What was applied so far.
     public var effects: [Effect] { state.withLock { $0.effects } }
 
+    /// Batches that came.
+    public var batches: Int { state.withLock { $0.batches } }
+
     public var duplicateEffects: Int { state.withLock { $0.duplicateKeys } }
 
     /// Requests that came above the rate.
@@ -70,6 +73,7 @@ public final class ReferenceUpstream: Sendable {
         router.put("_changes") { [self] request, _ in try await changeChanges(request) }
         router.get("api/v1/changes") { [self] in try await changesAnswer($0, $1, isStream: false) }
         router.get("api/v1/changes/stream") { [self] in try await changesAnswer($0, $1, isStream: true) }
+        router.post("api/v1/batch") { [self] in try await batchAnswer($0, $1) }
         for method in [HTTPRequest.Method.post, .put, .patch, .delete, .get] {
             router.on("api/**", method: method) { [self] request, context in try await answer(request, context) }
         }

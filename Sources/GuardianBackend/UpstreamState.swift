@@ -32,6 +32,8 @@ struct UpstreamState {
     var bucket = TokenBucket(perSecond: 1, at: .now)
     var requests = 0
     var replays = 0
+    /// Requests that carried several operations; each of those is counted as a request too.
+    var batches = 0
     var injectedFailures = 0
     /// Requests above the rate.
     var rejected = 0

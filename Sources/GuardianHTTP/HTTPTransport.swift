@@ -15,6 +15,7 @@ public final class HTTPTransport: Transport, Sendable {
     let client: HTTPClient
     let builder: RequestBuilder
     let timer = AttemptTimer()
+    let gatherer = BatchGatherer()
 
     /// Throws ``HTTPConfigurationError`` when the URL can't be used, or would send data in clear.
     public init(configuration: HTTPTransportConfiguration) throws(HTTPConfigurationError) {
@@ -61,13 +62,17 @@ public final class HTTPTransport: Transport, Sendable {
             return .unsendable(LastError(class: .permanent, code: error.code, message: error.message))
         }
         let (outcome, isLate) = await timer.bound(milliseconds: timeoutMs) {
-            do {
-                return try await exchange(operation, draft, token: token)
-            } catch {
-                return NetworkErrors.outcome(of: error)
+            // One that failed before goes alone: it may be what made its batch fail.
+            if let endpoint = draft.route.batch, operation.tries == 0 {
+                return await sendGathered(operation, draft, endpoint, token: token)
             }
+            return await sendAlone(operation, draft, token: token)
         }
         return isLate && outcome == .interrupted ? .unanswered(.timeout, detail: "no answer in time") : outcome
+    }
+
+    func sendAlone(_ operation: Operation, _ draft: Draft, token: String?) async -> Outcome {
+        do { return try await exchange(operation, draft, token: token) } catch { return NetworkErrors.outcome(of: error) }
     }
 
     /// What an operation becomes before anything is sent.
@@ -114,6 +119,10 @@ public final class HTTPTransport: Transport, Sendable {
         return .refused(.permanent, Answer(status: 308, code: "TOO_MANY_REDIRECTS", message: "more than \(Self.redirectLimit) redirects"))
     }
 
+    var reader: AnswerReader {
+        AnswerReader(envelope: configuration.envelope, origin: origin, requiresTraceEcho: configuration.requiresTraceEcho)
+    }
+
     private func read(
         _ response: HTTPClientResponse, _ operation: Operation, _ route: Route, _ url: String, _ watch: WireWatch?
     ) async throws -> Outcome {
@@ -132,7 +141,6 @@ public final class HTTPTransport: Transport, Sendable {
             )
         }
         watch?.answered(response, body: body)
-        let reader = AnswerReader(envelope: configuration.envelope, origin: origin, requiresTraceEcho: configuration.requiresTraceEcho)
         return reader.outcome(
             status: status, headers: response.headers, body: body, operation: operation, route: route, url: url)
     }

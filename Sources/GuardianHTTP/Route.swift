@@ -30,11 +30,14 @@ public struct Route: Sendable, Equatable {
     public var fields: [String]?
     /// Rows of the answer table that differ for this route; nil stands for success.
     public var overrides: [Int: AnswerClass?]
+    /// Where several operations of different ordering keys may go in one request; nil, the default, sends each alone.
+    public var batch: BatchEndpoint?
 
     public init(
         operation: String, entity: String, method: String, path: String, keyMapping: KeyMapping = .none, fields: [String]? = nil,
-        overrides: [Int: AnswerClass?] = [:]
+        overrides: [Int: AnswerClass?] = [:], batch: BatchEndpoint? = nil
     ) {
+        self.batch = batch
         self.operation = operation
         self.entity = entity
         self.method = method

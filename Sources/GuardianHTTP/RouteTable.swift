@@ -18,6 +18,11 @@ public struct RouteTable: Sendable {
                 isBalanced = isBalanced && (byte == UInt8(ascii: "{")) != isOpen
                 isOpen.toggle()
             }
+            if let batch = route.batch, !batch.isUsable {
+                throw HTTPConfigurationError(
+                    key: "upstream.routes[\(index)].batch",
+                    message: "its path must begin with / and have no parameters, its size be 2 to \(BatchEndpoint.largest)")
+            }
             guard route.path.hasPrefix("/"), isBalanced, !isOpen, route.path.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
                 throw HTTPConfigurationError(
                     key: "upstream.routes[\(index)].path", message: "must begin with / and close each { (it is \"\(route.path)\")")

@@ -13,8 +13,18 @@ public struct Assembly: Sendable {
 
     public var storePath: String { settings.text("data_dir") + "/guardian.sqlite" }
 
-    public func openStore() throws(StoreError) -> SQLiteStore {
-        try SQLiteStore.open(.init(path: storePath, ordering: Ordering(rawValue: settings.text("ordering")) ?? .entity))
+    /// How every command opens the store, and what is made of a damaged or restored one.
+    public var storeConfiguration: SQLiteStore.Configuration {
+        .init(path: storePath, ordering: Ordering(rawValue: settings.text("ordering")) ?? .entity)
+    }
+
+    public func openStore() throws(StoreError) -> SQLiteStore { try SQLiteStore.open(storeConfiguration) }
+
+    /// Opens the store; one that is damaged is set aside first, with all that can be read of it brought over into a new one.
+    func openSoundStore(now: Timestamp) throws(StoreError) -> (SQLiteStore, SalvageReport?) {
+        guard let problem = try SQLiteStore.findDamage(storeConfiguration) else { return (try openStore(), nil) }
+        let report = try SQLiteStore.quarantine(storeConfiguration, problem: problem, now: now)
+        return (try openStore(), report)
     }
 
     /// Finds what is wrong with the settings before anything is opened.
@@ -72,6 +82,7 @@ public struct Assembly: Sendable {
 
     func processorConfiguration() throws -> ProcessorConfiguration {
         var processor = ProcessorConfiguration(workers: settings.integer("workers"))
+        processor.findsCapacity = settings.text("concurrency") == "adaptive"
         processor.retry = RetryPolicy(
             baseMs: settings.milliseconds("retry.base"), maxMs: settings.milliseconds("retry.max"),
             maxAttempts: settings.integer("retry.max_attempts"))

@@ -1,7 +1,8 @@
 public import GuardianCore
 import GuardianHTTP
-import GuardianSQLite
+public import GuardianSQLite
 import GuardianServer
+import GuardianTelemetry
 
 /// The sidecar: listens, opens the store however long that takes, then takes operations and delivers them until it is told to stop.
 ///
@@ -11,6 +12,8 @@ public struct Daemon: Sendable {
     public enum State: Sendable, Equatable {
         case ready(url: String)
         case notReady(url: String, StoreError)
+        /// A damaged store was set aside; what could be read of it is in a new one.
+        case salvaged(SalvageReport)
     }
 
     private enum End { case serverStopped, delivered, stopAsked }
@@ -21,6 +24,7 @@ public struct Daemon: Sendable {
     private let api: APIServer.Configuration
     private let sinks: [any EventSink]
     private let telemetry: Telemetry
+    private let anomalies = AnomalyWatch()
     private let stops = AsyncStream.makeStream(of: Void.self)
 
     /// Throws a ``SettingsError`` for what can be found wrong before anything is opened.
@@ -83,6 +87,7 @@ public struct Daemon: Sendable {
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await watchToken(engine) }
+                group.addTask { await anomalies.run(engine: engine) }
                 try await engine.run()
                 group.cancelAll()
             }
@@ -112,9 +117,17 @@ public struct Daemon: Sendable {
         var told: StoreError?
         while true {
             do {
-                let store = try assembly.openStore()
+                let now = SystemClock().now.wall
+                let (store, salvage) = try assembly.openSoundStore(now: now)
+                if let salvage {
+                    let event = Event.storeSalvaged(
+                        aside: salvage.aside, recovered: salvage.recovered, lost: Int(clamping: salvage.lostCount))
+                    for sink in sinks { sink.record(event, at: now) }
+                    tell(.salvaged(salvage))
+                }
                 do {
-                    let (engine, transport) = try await assembly.engine(store: store, sinks: sinks, telemetry: telemetry)
+                    let (engine, transport) = try await assembly.engine(
+                        store: store, sinks: sinks + [SuspicionSink(path: assembly.storePath), anomalies], telemetry: telemetry)
                     return (store, engine, transport)
                 } catch {
                     try store.close()

@@ -170,7 +170,7 @@ public struct Examination: Sendable {
             case .accepted(let answer), .refused(_, let answer): return Finding("upstream", .holds, "\(url) answers (\(answer.status))")
             case .unanswered(let failure, let detail):
                 return Finding("upstream", .warns, "\(url): \(failure.rawValue): \(detail); operations wait until it answers")
-            case .unsendable, .interrupted: return Finding("upstream", .warns, "\(url) was not asked")
+            case .unsendable, .interrupted, .shared: return Finding("upstream", .warns, "\(url) was not asked")
             }
         } catch {
             return Finding("upstream", .fails, "\(error)")

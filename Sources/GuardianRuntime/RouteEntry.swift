@@ -5,6 +5,7 @@ import GuardianHTTP
 struct RouteEntry {
     static let known = [
         "operation", "entity", "method", "path", "keys", "fields", "answers", "conflict", "merge", "coalesce", "assigns_id", "references",
+        "batch",
     ]
     static let methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -22,7 +23,31 @@ struct RouteEntry {
         guard let path = text("path"), path.hasPrefix("/") else { throw wrong("path", "must begin with /") }
         return Route(
             operation: text("operation") ?? "*", entity: text("entity") ?? "*", method: method, path: path, keyMapping: try keyMapping(),
-            fields: try fields(), overrides: try overrides())
+            fields: try fields(), overrides: try overrides(), batch: try batch())
+    }
+
+    /// `batch: { path: /api/v1/batch, size: 50, linger: 2ms }`.
+    private func batch() throws -> BatchEndpoint? {
+        guard let value = entry["batch"] else { return nil }
+        guard let map = value as? [String: String], let path = map["path"] else { throw wrong("batch", "must be a map with a path") }
+        for name in map.keys.sorted() where !["path", "size", "linger"].contains(name) {
+            throw wrong("batch.\(name)", "is not a known key")
+        }
+        var endpoint = BatchEndpoint(path: path)
+        if let text = map["size"] {
+            guard let size = Int(text) else { throw wrong("batch.size", "must be a whole number from 2 to \(BatchEndpoint.largest)") }
+            endpoint.size = size
+        }
+        if let text = map["linger"] {
+            guard let linger = Check.milliseconds(text), (0...1000).contains(linger) else {
+                throw wrong("batch.linger", "must be a duration such as 2ms, at most 1s")
+            }
+            endpoint.lingerMs = linger
+        }
+        guard endpoint.isUsable else {
+            throw wrong("batch", "its path must begin with / and have no parameters, its size be 2 to \(BatchEndpoint.largest)")
+        }
+        return endpoint
     }
 
     func wrong(_ name: String, _ message: String) -> SettingsError { SettingsError("upstream.routes[\(index)].\(name)", message) }

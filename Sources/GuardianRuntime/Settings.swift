@@ -51,6 +51,7 @@ public struct Settings: Sendable {
         Key(name: "listen", fallback: "127.0.0.1:8080", check: Check.any),
         Key(name: "token_file", fallback: "", check: Check.any),
         Key(name: "workers", fallback: "4", check: Check.integer(1...1024)),
+        Key(name: "concurrency", fallback: "fixed", check: Check.oneOf(["fixed", "adaptive"])),
         Key(name: "ordering", fallback: "entity", check: Check.oneOf(["entity", "strict"])),
         Key(name: "upstream.url", fallback: "http://127.0.0.1:8090", check: Check.any),
         Key(name: "upstream.envelope", fallback: "standard", check: Check.oneOf(["standard", "none"])),

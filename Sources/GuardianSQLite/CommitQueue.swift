@@ -16,6 +16,12 @@ internal import Synchronization
 final class CommitQueue: Sendable {
     /// Jobs in one transaction at most.
     private static let groupLimit = 512
+    /// Bytes that the log keeps when it begins anew, and from which on the writer makes it do so: a reader that never pauses would otherwise
+    /// let it grow without end.
+    static let logLimit: Int64 = 64 << 20
+    /// Groups from one look at the log to the next.
+    private static let groupsToLook = 64
+
     /// How long the writer waits for callers it has just answered to come again, in nanoseconds: a fraction of an fsync.
     private static let gatherNanoseconds: UInt64 = 60_000
 
@@ -43,6 +49,7 @@ final class CommitQueue: Sendable {
         var isDraining = false
         /// What the last group took.
         var lastNanoseconds: UInt64 = 0
+        var groups = 0
     }
 
     private let pool: DatabasePool
@@ -167,6 +174,7 @@ final class CommitQueue: Sendable {
             let took = Self.nanoseconds() - start
             state.withLock { $0.value.lastNanoseconds = took }
             for job in group { job.finish(nil) }
+            boundLog(transaction.db)
         } catch {
             transaction.rollback()
             guard group.count > 1 else {
@@ -175,6 +183,17 @@ final class CommitQueue: Sendable {
             }
             for job in group { run([job], in: transaction) }
         }
+    }
+
+    /// Copies all of the log back once it is too long, and waits for readers to let it begin anew: what arrives meanwhile reads the file.
+    private func boundLog(_ db: Database) {
+        let isTime = state.withLock { state in
+            state.value.groups += 1
+            return state.value.groups % Self.groupsToLook == 0
+        }
+        guard isTime, let size = Disk.size(of: path + "-wal"), size > Self.logLimit else { return }
+        // Busy readers: the next look tries again.
+        do { _ = try db.checkpoint(.restart) } catch {}
     }
 
     /// Ends the prepared statements, so that the connection can close.

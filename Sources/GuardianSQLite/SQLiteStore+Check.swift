@@ -3,57 +3,60 @@ public import GuardianCore
 
 extension SQLiteStore {
     public func check() async throws(StoreError) -> CheckReport {
-        try await read { db in
-            var problems = try String.fetchAll(db, sql: "PRAGMA integrity_check(20)").filter { $0 != "ok" }.map { "integrity: \($0)" }
-            func expect(_ what: String, _ sql: String) throws {
-                let count = try Int64.fetchOne(db, sql: sql) ?? 0
-                if count != 0 { problems.append("\(what): \(count)") }
-            }
-            try expect(
-                "lines without exactly one head",
-                "SELECT count(*) FROM (SELECT 1 FROM guardian_operation WHERE status < 2 GROUP BY line HAVING sum(head) <> 1)")
-            try expect(
-                "claimed operations that are not the head of their line",
-                "SELECT count(*) FROM guardian_operation WHERE status = 1 AND head = 0")
-            try expect(
-                "failed operations that still stand in a line", "SELECT count(*) FROM guardian_operation WHERE status = 2 AND head = 1")
-            try expect(
-                "followers that the one before them does not know",
-                """
-                SELECT count(*) FROM guardian_operation o LEFT JOIN guardian_operation p ON p.seq = o.previous AND p.status < 2
-                WHERE o.status < 2 AND o.head = 0 AND (p.next IS NOT o.seq OR p.line IS NOT o.line)
-                """)
-            try expect(
-                "operations whose next one is not behind them",
-                """
-                SELECT count(*) FROM guardian_operation o LEFT JOIN guardian_operation n ON n.seq = o.next AND n.status < 2
-                WHERE o.next IS NOT NULL AND (o.status = 2 OR n.head IS NOT 0 OR n.previous IS NOT o.seq)
-                """)
-            try expect("pending operations before an older one", "SELECT count(*) FROM guardian_operation WHERE status = 0 AND next < seq")
-            try expect(
-                "lines whose end is not known",
-                """
-                SELECT count(*) FROM guardian_operation o LEFT JOIN guardian_line l ON l.line = o.line
-                WHERE o.status < 2 AND o.next IS NULL AND l.last IS NOT o.seq
-                """)
-            for (what, sql) in Self.aliasChecks { try expect(what, sql) }
-            try expect("numbers given twice", "SELECT count(*) FROM guardian_operation WHERE seq >= (SELECT next_seq FROM guardian_books)")
-            var counts: [Int64: Int64] = [:]
-            for row in try Row.fetchAll(db, sql: "SELECT status, count(*) FROM guardian_operation GROUP BY status") {
-                counts[row[0]] = row[1]
-            }
-            let report = CheckReport(
-                pending: counts[0] ?? 0, processing: counts[1] ?? 0, failed: counts[2] ?? 0, books: try Self.books(db), problems: problems)
-            if report.gap != 0 {
-                problems.append("the books do not balance: accepted \(report.books.accepted), unaccounted for \(report.gap)")
-            }
-            if report.failed != report.books.failed {
-                problems.append("the books say \(report.books.failed) failed operations; there are \(report.failed)")
-            }
-            var complete = report
-            complete.problems = problems
-            return complete
+        try await read { db in try Self.checkReport(db) }
+    }
+
+    /// Counts and looks at all that is in `db`.
+    static func checkReport(_ db: Database) throws -> CheckReport {
+        var problems = try String.fetchAll(db, sql: "PRAGMA integrity_check(20)").filter { $0 != "ok" }.map { "integrity: \($0)" }
+        func expect(_ what: String, _ sql: String) throws {
+            let count = try Int64.fetchOne(db, sql: sql) ?? 0
+            if count != 0 { problems.append("\(what): \(count)") }
         }
+        try expect(
+            "lines without exactly one head",
+            "SELECT count(*) FROM (SELECT 1 FROM guardian_operation WHERE status < 2 GROUP BY line HAVING sum(head) <> 1)")
+        try expect(
+            "claimed operations that are not the head of their line",
+            "SELECT count(*) FROM guardian_operation WHERE status = 1 AND head = 0")
+        try expect(
+            "failed operations that still stand in a line", "SELECT count(*) FROM guardian_operation WHERE status = 2 AND head = 1")
+        try expect(
+            "followers that the one before them does not know",
+            """
+            SELECT count(*) FROM guardian_operation o LEFT JOIN guardian_operation p ON p.seq = o.previous AND p.status < 2
+            WHERE o.status < 2 AND o.head = 0 AND (p.next IS NOT o.seq OR p.line IS NOT o.line)
+            """)
+        try expect(
+            "operations whose next one is not behind them",
+            """
+            SELECT count(*) FROM guardian_operation o LEFT JOIN guardian_operation n ON n.seq = o.next AND n.status < 2
+            WHERE o.next IS NOT NULL AND (o.status = 2 OR n.head IS NOT 0 OR n.previous IS NOT o.seq)
+            """)
+        try expect("pending operations before an older one", "SELECT count(*) FROM guardian_operation WHERE status = 0 AND next < seq")
+        try expect(
+            "lines whose end is not known",
+            """
+            SELECT count(*) FROM guardian_operation o LEFT JOIN guardian_line l ON l.line = o.line
+            WHERE o.status < 2 AND o.next IS NULL AND l.last IS NOT o.seq
+            """)
+        for (what, sql) in aliasChecks { try expect(what, sql) }
+        try expect("numbers given twice", "SELECT count(*) FROM guardian_operation WHERE seq >= (SELECT next_seq FROM guardian_books)")
+        var counts: [Int64: Int64] = [:]
+        for row in try Row.fetchAll(db, sql: "SELECT status, count(*) FROM guardian_operation GROUP BY status") {
+            counts[row[0]] = row[1]
+        }
+        let report = CheckReport(
+            pending: counts[0] ?? 0, processing: counts[1] ?? 0, failed: counts[2] ?? 0, books: try books(db), problems: problems)
+        if report.gap != 0 {
+            problems.append("the books do not balance: accepted \(report.books.accepted), unaccounted for \(report.gap)")
+        }
+        if report.failed != report.books.failed {
+            problems.append("the books say \(report.books.failed) failed operations; there are \(report.failed)")
+        }
+        var complete = report
+        complete.problems = problems
+        return complete
     }
 
     public func rebuildIndex(ordering: Ordering) async throws(StoreError) -> Int {

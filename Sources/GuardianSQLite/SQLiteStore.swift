@@ -104,7 +104,7 @@ public final class SQLiteStore: Sendable {
         }
     }
 
-    private static func connections(_ configuration: Configuration) -> GRDB.Configuration {
+    static func connections(_ configuration: Configuration) -> GRDB.Configuration {
         var connections = GRDB.Configuration()
         connections.readonly = configuration.readOnly
         connections.busyMode = .timeout(Double(configuration.busyTimeoutMs) / 1000)
@@ -120,7 +120,7 @@ public final class SQLiteStore: Sendable {
     }
 
     /// Opening a pool writes to the file. A store that is damaged or of a newer version must stay as it is, so it is read first.
-    private static func lookBeforeWriting(_ configuration: Configuration) throws {
+    static func lookBeforeWriting(_ configuration: Configuration) throws {
         guard Disk.size(of: configuration.path) ?? 0 > 0 else { return }
         var reading = connections(configuration)
         reading.readonly = true
@@ -147,6 +147,7 @@ public final class SQLiteStore: Sendable {
                 PRAGMA synchronous = \(configuration.synchronous);
                 PRAGMA cache_size = -8000;
                 PRAGMA wal_autocheckpoint = \(checkpointPages);
+                PRAGMA journal_size_limit = \(CommitQueue.logLimit);
                 """)
         let synchronous = try Int.fetchOne(db, sql: "PRAGMA synchronous") ?? -1
         guard synchronous >= 2 else { throw StoreError.notDurable("`PRAGMA synchronous` is \(synchronous), not FULL (2)") }

@@ -21,6 +21,7 @@ struct Guardian: AsyncParsableCommand {
             PauseDelivery.self, ResumeDelivery.self, Lock.self, RebuildIndex.self, Check.self, Events.self, Logs.self, Doctor.self,
             Backend.self,
             Config.self, Generate.self, Migrate.self,
+            LoadTestCommand.self, Compact.self, Backup.self, Restore.self, Archive.self, Simulate.self,
         ])
 
     static func main() async {

@@ -79,25 +79,3 @@ struct Show: AsyncParsableCommand {
         for member in found.json().members ?? [] { Terminal.say("\(member.name): \(member.value.string ?? member.value.text)") }
     }
 }
-
-struct Check: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Count everything anew and look for damage; exit 1 when something is wrong.", discussion: "Example: guardian check --json"
-    )
-    @OptionGroup var options: StoreOptions
-
-    func run() async throws {
-        let report = try await options.existingStore().check()
-        if options.json {
-            let answer: JSONValue = [
-                "gap": JSONValue(report.gap), "pending": JSONValue(report.pending), "processing": JSONValue(report.processing),
-                "failed": JSONValue(report.failed), "books": report.books.json, "problems": .array(report.problems.map { .string($0) }),
-            ]
-            Terminal.say(answer.text)
-        } else {
-            Terminal.say("pending \(report.pending)  processing \(report.processing)  failed \(report.failed)  gap \(report.gap)")
-            for problem in report.problems { Terminal.say("problem: \(problem)") }
-        }
-        if !report.problems.isEmpty { throw Failure(.failed, "\(report.problems.count) problem(s) found") }
-    }
-}

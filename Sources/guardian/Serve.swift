@@ -1,6 +1,7 @@
 import ArgumentParser
 import GuardianCore
 import GuardianRuntime
+import GuardianSQLite
 import UnixSignals
 
 struct Serve: AsyncParsableCommand {
@@ -34,6 +35,10 @@ struct Serve: AsyncParsableCommand {
                 case .notReady(let url, let reason):
                     Terminal.complain(reason.description)
                     Terminal.complainRaw("guardian: not ready on \(url): \(reason.name)")
+                case .salvaged(let report):
+                    Terminal.complain(
+                        "the store was damaged (\(report.problem)) and is kept as \(report.aside): \(report.recovered) operations brought over, \(report.lostCount) lost; see \(report.aside).json"
+                    )
                 }
             }
             group.cancelAll()

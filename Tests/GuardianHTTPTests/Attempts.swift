@@ -60,6 +60,7 @@ extension Outcome {
         case .unanswered(let failure, _): failure.rawValue
         case .unsendable(let error): error.code
         case .interrupted: "interrupted"
+        case .shared(let inner): inner.word
         }
     }
 

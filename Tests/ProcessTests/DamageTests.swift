@@ -14,25 +14,43 @@ extension ProcessTests {
             case rot
         }
 
-        @Test("a damaged store: serve says so, stays up and leaves every byte as it is, until it is moved away", arguments: Damage.allCases)
+        @Test(
+            "a damaged store: commands refuse it; serve sets it aside with every byte, says so, and goes on with a sound one",
+            arguments: Damage.allCases)
         func isDamaged(_ damage: Damage) async throws {
             let workplace = try Workplace()
             defer { workplace.remove() }
             try await make(damage, in: workplace)
             let before = try bytes(workplace.store)
-            let serve = try await workplace.serveNotReady()
-            defer { serve.kill() }
-            #expect(serve.errors.contains("guardian: the store is damaged"))
-            try await Web.expectNotReady(serve.url, because: "the store is damaged")
             #expect(try await workplace.run("check").status != 0)
             #expect(try await workplace.run("enqueue", "--from-file", "/dev/null").status == 4)
+            #expect(try bytes(workplace.store) == before)
 
-            let aside = workplace.path + "/aside"
-            try FileManager.default.moveItem(atPath: workplace.store, toPath: aside)
-            try await Web.wait("the ready line") { serve.errors.contains("guardian: ready on ") }
+            let serve = try await workplace.serve(upstream: Workplace.nobody)
+            defer { serve.kill() }
+            #expect(serve.errors.contains("guardian: the store was damaged"))
+            #expect(serve.errors.contains("\"store_salvaged\""))
             #expect(try await Web.post(serve.url, Web.operation) == 202)
-            #expect(try bytes(aside) == before)
+            let names = try FileManager.default.contentsOfDirectory(atPath: workplace.path)
+            let aside = try #require(names.first { $0.hasPrefix("guardian.sqlite.damaged-") && $0.hasSuffix("Z") })
+            #expect(try bytes(workplace.path + "/" + aside) == before)
+            #expect(names.contains(aside + ".json"))
             try await workplace.expectBalance()
+        }
+
+        @Test("a damaged store that somebody has open is left alone until they let go")
+        func isInUse() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            #expect(try await workplace.enqueue("lost").status == 0)
+            // Another program keeps the file open as SQLite does.
+            let other = try await Guardian.start(workplace.arguments(upstream: Workplace.nobody), environment: Workplace.quick)
+            defer { other.kill() }
+            try await Web.wait("a checkpoint") { try await workplace.sqlite("PRAGMA wal_checkpoint(TRUNCATE)").hasPrefix("0|") }
+            try overwrite(workplace.store, from: 4096 / Double(try bytes(workplace.store).count), to: 1)
+            let repair = try await workplace.run("check", "--repair", "--yes")
+            #expect(repair.status == 5 && repair.errors.contains("process \(other.pid)"), "\(repair.status) \(repair.errors)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: workplace.path).allSatisfy { !$0.contains("damaged") })
         }
 
         @Test("a store of a newer version is refused by its name and not touched")

@@ -14,7 +14,8 @@ struct ArrowTests {
         "GuardianServer": ["GuardianCore", "GuardianPrivacy"],
         // The reference upstream shares no model with the engine, so that it can disagree with it.
         "GuardianBackend": [],
-        "GuardianLoad": ["GuardianCore"],
+        // Suites go over real HTTP.
+        "GuardianLoad": ["GuardianCore", "GuardianHTTP"],
         "GuardianRuntime": [
             "GuardianCore", "GuardianPrivacy", "GuardianSQLite", "GuardianPostgres", "GuardianHTTP", "GuardianTelemetry", "GuardianServer",
         ],

@@ -10,6 +10,8 @@ public enum Outcome: Sendable, Equatable {
     case unsendable(LastError)
     /// Stopped by us (shutdown) with nothing known.
     case interrupted
+    /// What another operation of the same request has been told too: it settles this one, and says nothing more of the upstream.
+    indirect case shared(Outcome)
 }
 
 /// The upstream's answer, cut down to what decisions and people need.

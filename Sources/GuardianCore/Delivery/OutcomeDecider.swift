@@ -49,6 +49,7 @@ public struct OutcomeDecider: Sendable {
         switch outcome {
         case .accepted: return .processed
         case .interrupted: return .returned
+        case .shared(let inner): return decide(inner, situation, random: &random)
         case .unsendable(let error): return .failed(error)
         case .unanswered(let failure, let detail):
             let error = LastError(class: failure == .tls ? .tls : .network, code: failure.rawValue.uppercased(), message: detail)

@@ -26,9 +26,9 @@ struct Workers: Sendable {
         max(0, limit + ahead(limit) - inFlight - ready.urgentCount)
     }
 
-    func normalClaims(limit: Int, normalInFlight: Int, ready: ReadyQueue) -> Int {
-        let places = normalPlaces(limit: limit)
-        return max(0, places + ahead(places) - normalInFlight - ready.normalCount)
+    /// How many heads of any priority to claim, when `places` may be in flight.
+    func normalClaims(places: Int, normalInFlight: Int, ready: ReadyQueue) -> Int {
+        max(0, places + ahead(places) - normalInFlight - ready.normalCount)
     }
 
     private func ahead(_ places: Int) -> Int {

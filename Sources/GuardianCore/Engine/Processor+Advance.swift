@@ -105,6 +105,12 @@ extension Processor {
             || accused.values.contains { $0.claim.operation.crashes > 0 } || ready.contains { $0.operation.crashes > 0 }
     }
 
+    /// Requests in flight at most. A capacity that was found is for operations of any priority: an urgent one may go beyond it by one.
+    private var limit: Int { min(ramp.limit, capacity.map { $0.limit + 1 } ?? .max) }
+
+    /// How many of these may be of any priority.
+    private var normalPlaces: Int { min(workers.normalPlaces(limit: ramp.limit), capacity?.limit ?? .max) }
+
     /// How many more requests may start now.
     private func openPlaces(_ now: Moment) -> Int {
         // While a refused token is refreshed, nothing more goes out with it.
@@ -112,7 +118,7 @@ extension Processor {
             waitingForToken.isEmpty, case .known = token
         else { return 0 }
         let onWire = flights.count + waitingForToken.count
-        let places = max(0, ramp.limit - onWire)
+        let places = max(0, limit - onWire)
         if plague.isHeld { return onWire == 0 && plague.mayProbe(now: now.steady) ? min(1, breaker.allowance(inFlight: 0) ?? 1) : 0 }
         return min(places, breaker.allowance(inFlight: onWire) ?? places)
     }
@@ -143,7 +149,7 @@ extension Processor {
 
     private mutating func sendReady(_ now: Moment, _ random: inout Xoshiro256, _ actions: inout [Action]) {
         while openPlaces(now) > 0 {
-            let normalIsFree = normalInFlight < workers.normalPlaces(limit: ramp.limit) && !isPaced(now)
+            let normalIsFree = normalInFlight < normalPlaces && !isPaced(now)
             guard let claim = ready.takeUrgent() ?? (normalIsFree ? ready.takeNormal() : nil) else { return }
             guard mayCarry(claim.operation) else {
                 outbox.append(Verdict(claim, .unsent))
@@ -186,8 +192,8 @@ extension Processor {
                 urgent = ready.isEmpty ? 1 : 0
                 normal = urgent
             } else {
-                urgent = workers.urgentClaims(limit: ramp.limit, inFlight: flights.count, ready: ready)
-                normal = workers.normalClaims(limit: ramp.limit, normalInFlight: normalInFlight, ready: ready)
+                urgent = workers.urgentClaims(limit: limit, inFlight: flights.count, ready: ready)
+                normal = workers.normalClaims(places: normalPlaces, normalInFlight: normalInFlight, ready: ready)
                 if configuration.adapts, let soon = pacer.allowance(within: Workers.aheadMs, now: now.steady) {
                     normal = min(normal, max(0, soon - ready.normalCount))
                 }
@@ -223,7 +229,7 @@ extension Processor {
     /// meanwhile, and nothing of what waits to be written is older than ``gatherMs``.
     private func mayGather(_ now: Moment) -> Bool {
         guard let since = outboxSince, workers.isFast, drainDeadline == nil, pauses.isEmpty, pauseWrites.isEmpty else { return false }
-        let isBusy = ready.normalCount * 2 >= workers.normalPlaces(limit: ramp.limit) && ready.normalCount > 1
+        let isBusy = ready.normalCount * 2 >= normalPlaces && ready.normalCount > 1
         return isBusy && outbox.count < configuration.settleBatch && now.steady < since + Self.gatherMs
     }
 

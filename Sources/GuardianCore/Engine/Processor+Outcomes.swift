@@ -7,11 +7,14 @@ extension Processor {
         flights[seq] = nil
         if flight.claim.operation.priority <= 0 { normalInFlight -= 1 }
         let operation = flight.claim.operation
+        var outcome = outcome
+        var isShared = false
+        while case .shared(let inner) = outcome { (outcome, isShared) = (inner, true) }
         workers.attemptTook(milliseconds: now.steady - flight.startedAt)
         // A late refusal of a token that has been replaced says nothing of the one in force.
         if case .refused(.auth, _) = outcome, flight.credential == token { refusedToken = token }
         let othersSucceed = serial.othersSucceed(since: operation.failureMark, now: now.steady)
-        observe(outcome, flight, now, &random, &actions)
+        observe(outcome, flight, isShared: isShared, now, &random, &actions)
 
         let situation = OutcomeDecider.Situation(
             operation: operation, othersSucceed: othersSucceed, isProbe: flight.isProbe, tokenIsFresh: flight.tokenIsFresh,
@@ -66,30 +69,29 @@ extension Processor {
 
     /// What the outcome says about the upstream as a whole.
     private mutating func observe(
-        _ outcome: Outcome, _ flight: Flight, _ now: Moment, _ random: inout Xoshiro256, _ actions: inout [Action]
+        _ outcome: Outcome, _ flight: Flight, isShared: Bool, _ now: Moment, _ random: inout Xoshiro256, _ actions: inout [Action]
     ) {
+        if !isShared { observeLoad(outcome, flight, now) }
         let failed: Bool
         switch outcome {
         case .accepted:
             failed = false
             serial.succeeded(flight.attempt, now: now.steady)
-            ramp.succeeded()
-            pacer.succeeded(now: now.steady)
             apply(plague.succeeded(seq: flight.claim.seq, attempt: flight.attempt), now, &actions)
             endPlagueProbe(flight, success: true, now, &random, &actions)
         case .refused(let kind, let answer):
             if kind != .permanent { endPlagueProbe(flight, success: kind == .conflict, now, &random, &actions) }
             failed = kind == .transient && answer.status != 409 && answer.status != 429
-            if answer.status == 429 || answer.status == 503 { ramp.pushedBack() }
-            if answer.status == 429 { pacer.pushedBack(startedAt: flight.startedAt, now: now.steady) }
         case .unanswered:
             failed = true
             endPlagueProbe(flight, success: false, now, &random, &actions)
-        case .unsendable, .interrupted:
+        case .unsendable, .interrupted, .shared:
             endPlagueProbe(flight, success: false, now, &random, &actions)
             breaker.probeVoid(generation: flight.generation)
             return
         }
+        // The breaker counts requests, not what they carried.
+        guard !isShared else { return }
         if case .unanswered(.tls, let detail) = outcome {
             tlsFailures += 1
             if tlsFailures == 1 { actions.append(.emit(.upstreamDistrusted(detail: detail))) }
@@ -108,6 +110,28 @@ extension Processor {
             ramp.restart()
             actions.append(.emit(.breakerClosed))
         case nil: break
+        }
+    }
+}
+
+extension Processor {
+    /// What the outcome says about how much the upstream takes.
+    private mutating func observeLoad(_ outcome: Outcome, _ flight: Flight, _ now: Moment) {
+        switch outcome {
+        case .accepted:
+            ramp.succeeded()
+            pacer.succeeded(now: now.steady)
+            capacity?.answered(startedAt: flight.startedAt, now: now.steady, inFlight: flights.count + 1)
+        case .refused(_, let answer) where answer.status == 429:
+            // Where the capacity is being found, that backs off by less, and learns.
+            if capacity == nil { ramp.pushedBack() }
+            pacer.pushedBack(startedAt: flight.startedAt, now: now.steady)
+            capacity?.refused(startedAt: flight.startedAt, now: now.steady)
+        case .refused(.transient, let answer):
+            if answer.status == 503, capacity == nil { ramp.pushedBack() }
+            capacity?.troubled(startedAt: flight.startedAt, now: now.steady)
+        case .unanswered: capacity?.troubled(startedAt: flight.startedAt, now: now.steady)
+        default: break
         }
     }
 }

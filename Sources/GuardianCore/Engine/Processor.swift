@@ -141,6 +141,8 @@ public struct Processor: Sendable {
     var trips: Int64 = 0
     public internal(set) var ramp: Ramp
     public internal(set) var pacer = Pacer()
+    /// How many requests the upstream takes at once, where that is to be found out.
+    public internal(set) var capacity: AdaptiveLimit?
     public internal(set) var pauses: Set<Pause> = []
     var tlsFailures = 0
     public internal(set) var plague = PlagueDetector()
@@ -179,5 +181,6 @@ public struct Processor: Sendable {
         workers = Workers(count: configuration.workers)
         breaker = CircuitBreaker(policy: configuration.breaker)
         ramp = Ramp(most: configuration.workers, isFixed: !configuration.adapts)
+        if configuration.findsCapacity { capacity = AdaptiveLimit(most: configuration.workers) }
     }
 }

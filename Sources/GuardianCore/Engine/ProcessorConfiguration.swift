@@ -15,6 +15,8 @@ public struct ProcessorConfiguration: Sendable, Equatable {
     public var idempotencyWindowMs: Int64 = 86_400_000
     /// Whether the number of requests in flight and their rate follow what the upstream takes (``Ramp``, ``Pacer``); true by default.
     public var adapts = true
+    /// Whether requests in flight are as many as the upstream takes without a queue (``AdaptiveLimit``), ``workers`` at most; false by default.
+    public var findsCapacity = false
     /// How conflicts (409, 412) are settled; by a person unless something else is said.
     public var conflicts = ConflictRules()
     /// Whether the state that the upstream tells of an entity is kept, for the app to show (``Overlay``); false by default.

@@ -50,6 +50,8 @@ extension Event {
                 ("action", .string(alert.action)),
             ]
         case .storeError(let error): [("error", .string(error.description))]
+        case .storeSalvaged(let aside, let recovered, let lost):
+            [("aside", .string(aside)), ("recovered", JSONValue(recovered)), ("lost", JSONValue(lost))]
         case .breakerProbing, .breakerClosed, .drained: []
         }
     }

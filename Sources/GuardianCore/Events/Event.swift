@@ -35,6 +35,8 @@ public enum Event: Sendable, Equatable {
     /// once for each row of failures; nothing was sent.
     case upstreamDistrusted(detail: String)
     case storeError(StoreError)
+    /// A damaged store was set aside, and what could be read of it brought over into a new one.
+    case storeSalvaged(aside: String, recovered: Int, lost: Int)
     /// Operations were due, workers free, and nothing was claimed; what is done about it.
     case stalled(due: Int, repair: String)
     case booksUnbalanced(gap: Int64)
@@ -75,6 +77,7 @@ public enum Event: Sendable, Equatable {
         case .tokenRefreshed: "token_refreshed"
         case .upstreamDistrusted: "upstream_distrusted"
         case .storeError: "store_error"
+        case .storeSalvaged: "store_salvaged"
         case .stalled: "stalled"
         case .booksUnbalanced: "books_unbalanced"
         case .clockStepped: "clock_stepped"

@@ -50,7 +50,7 @@ extension Judge {
         switch outcome {
         case .accepted: successes += 1
         case .refused, .unanswered: records[index].failedAnswers += 1
-        case .unsendable, .interrupted: break
+        case .unsendable, .interrupted, .shared: break
         }
     }
 }

@@ -1,0 +1,148 @@
+import GuardianCore
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// Brings attempts that begin together into one request. The first to come leads: it waits for others, sends for all, and tells each its own
+/// outcome; the others wait for that, or until they are cancelled.
+///
+/// States of a batch: *open* (takes members) → *closed* (full, or its time is over: the leader sends) → *told*.
+final class BatchGatherer: Sendable {
+    /// What makes two attempts fit into one request.
+    struct Key: Hashable {
+        var endpoint: BatchEndpoint
+        var token: String?
+    }
+
+    struct Member: Sendable {
+        var operation: Operation
+        var draft: HTTPTransport.Draft
+    }
+
+    /// What the leader has for a member.
+    enum Word: Sendable {
+        case outcome(Outcome)
+        /// To be sent by itself.
+        case alone
+    }
+
+    enum Role {
+        case leader(Int)
+        case follower(Int, place: Int)
+        /// The endpoint is not there: send alone.
+        case alone
+    }
+
+    private struct Batch {
+        var key: Key
+        var members: [Member]
+        var bytes: Int
+        var isFull: EventLoopPromise<Void>
+        var words: [Word] = []
+        var waiting: [Int: CheckedContinuation<Word, Never>] = [:]
+        /// Followers who have not asked for their word yet.
+        var untold: Set<Int> = []
+    }
+
+    private struct State {
+        var open: [Key: Int] = [:]
+        var batches: [Int: Batch] = [:]
+        var missing: [String: NIODeadline] = [:]
+        var next = 0
+
+        /// A follower has its word, or wants none any more.
+        mutating func leave(_ number: Int, _ place: Int) {
+            batches[number]?.untold.remove(place)
+            if let batch = batches[number], !batch.words.isEmpty, batch.untold.isEmpty { batches[number] = nil }
+        }
+    }
+
+    /// How long an endpoint that is not there is not asked again.
+    static let missingFor = TimeAmount.seconds(60)
+
+    private let state = Mutex(State())
+
+    func join(_ key: Key, _ member: Member) -> Role {
+        let bytes = member.draft.body.readableBytes
+        return state.withLock { state -> Role in
+            if let until = state.missing[key.endpoint.path] {
+                if NIODeadline.now() < until { return .alone }
+                state.missing[key.endpoint.path] = nil
+            }
+            if let number = state.open[key], let batch = state.batches[number], batch.bytes + bytes <= BatchEndpoint.bytes {
+                let place = batch.members.count
+                state.batches[number]?.members.append(member)
+                state.batches[number]?.untold.insert(place)
+                state.batches[number]?.bytes += bytes
+                if place + 1 >= key.endpoint.size {
+                    state.open[key] = nil
+                    batch.isFull.succeed()
+                }
+                return .follower(number, place: place)
+            }
+            if let number = state.open.removeValue(forKey: key) { state.batches[number]?.isFull.succeed() }
+            guard bytes <= BatchEndpoint.bytes else { return .alone }
+            state.next += 1
+            let loop = MultiThreadedEventLoopGroup.singleton.any()
+            let isFull = loop.makePromise(of: Void.self)
+            loop.scheduleTask(in: .milliseconds(key.endpoint.lingerMs)) { isFull.succeed() }
+            state.batches[state.next] = Batch(key: key, members: [member], bytes: bytes, isFull: isFull)
+            state.open[key] = state.next
+            return .leader(state.next)
+        }
+    }
+
+    /// For the leader: waits for others and closes the batch. The first member is its own.
+    func gather(_ number: Int) async -> [Member] {
+        let isFull = state.withLock { $0.batches[number]?.isFull.futureResult }
+        do { try await isFull?.get() } catch {}
+        return state.withLock { state in
+            guard let batch = state.batches[number] else { return [] }
+            if state.open[batch.key] == number { state.open[batch.key] = nil }
+            return batch.members
+        }
+    }
+
+    /// For the leader: tells every other member, in the order of their places.
+    func tell(_ number: Int, _ words: [Word]) {
+        let waiting = state.withLock { state -> [Int: CheckedContinuation<Word, Never>] in
+            guard var batch = state.batches.removeValue(forKey: number) else { return [:] }
+            let waiting = batch.waiting
+            batch.words = words
+            batch.waiting = [:]
+            batch.untold.subtract(waiting.keys)
+            // Those who have not asked yet find their word.
+            if !batch.untold.isEmpty { state.batches[number] = batch }
+            return waiting
+        }
+        for (place, continuation) in waiting { continuation.resume(returning: words[place]) }
+    }
+
+    /// For a follower.
+    func word(_ number: Int, place: Int) async -> Word {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let known = state.withLock { state -> Word? in
+                    guard let batch = state.batches[number] else { return .outcome(.interrupted) }
+                    if batch.words.isEmpty, !Task.isCancelled {
+                        state.batches[number]?.waiting[place] = continuation
+                        return nil
+                    }
+                    state.leave(number, place)
+                    return batch.words.isEmpty ? .outcome(.interrupted) : batch.words[place]
+                }
+                if let known { continuation.resume(returning: known) }
+            }
+        } onCancel: {
+            let waiting = state.withLock { state in
+                let waiting = state.batches[number]?.waiting.removeValue(forKey: place)
+                if waiting != nil { state.leave(number, place) }
+                return waiting
+            }
+            waiting?.resume(returning: .outcome(.interrupted))
+        }
+    }
+
+    /// The endpoint does not exist: operations go alone for a while.
+    func isMissing(_ endpoint: BatchEndpoint) { state.withLock { $0.missing[endpoint.path] = .now() + Self.missingFor } }
+}

@@ -1,0 +1,81 @@
+public import GuardianCore
+import Synchronization
+
+/// Listens to an engine and keeps what a suite measures: durations, throughput over time, breaker changes, endings.
+public final class DeliveryRecorder: EventSink {
+    public struct Change: Sendable, Equatable {
+        public var seconds: Double
+        /// `opened`, `probing`, `closed`.
+        public var state: String
+
+        public init(seconds: Double, state: String) {
+            self.seconds = seconds
+            self.state = state
+        }
+    }
+
+    private struct State {
+        var begun: [OperationID: Int64] = [:]
+        var attempts: LatencyRecorder
+        var processing: LatencyRecorder
+        var perSecond: [Int] = []
+        var changes: [Change] = []
+        var processed = 0
+        var failed = 0
+        var retries = 0
+        var failuresBeforeOpen: [Int] = []
+        var failuresSinceChange = 0
+        var acquired: [Double] = []
+        var lost = 0
+    }
+
+    private let state: Mutex<State>
+    private let watch: Stopwatch
+
+    public init(watch: Stopwatch = Stopwatch(), expectedMicroseconds: UInt64 = 0) {
+        self.watch = watch
+        state = Mutex(
+            State(
+                attempts: LatencyRecorder(expectedMicroseconds: expectedMicroseconds),
+                processing: LatencyRecorder(expectedMicroseconds: expectedMicroseconds)))
+    }
+
+    public func record(_ event: Event, at time: Timestamp) {
+        let now = watch.microseconds
+        state.withLock { state in
+            switch event {
+            case .claimed(let id, _): if state.begun[id] == nil { state.begun[id] = now }
+            case .processed(let id, let latencyMs, _):
+                state.processed += 1
+                state.attempts.record(microseconds: latencyMs * 1000)
+                if let begun = state.begun.removeValue(forKey: id) { state.processing.record(microseconds: now - begun) }
+                let second = Int(now / 1_000_000)
+                while state.perSecond.count <= second { state.perSecond.append(0) }
+                state.perSecond[second] += 1
+            case .failed(let id, _), .conflict(let id, _):
+                state.failed += 1
+                state.begun[id] = nil
+            case .retryScheduled: state.retries += 1
+            case .breakerOpened: state.changes.append(.init(seconds: Double(now) / 1e6, state: "opened"))
+            case .breakerProbing: state.changes.append(.init(seconds: Double(now) / 1e6, state: "probing"))
+            case .breakerClosed: state.changes.append(.init(seconds: Double(now) / 1e6, state: "closed"))
+            case .lockAcquired: state.acquired.append(Double(now) / 1e6)
+            case .lockLost: state.lost += 1
+            default: break
+            }
+        }
+    }
+
+    public var processed: Int { state.withLock { $0.processed } }
+    public var failed: Int { state.withLock { $0.failed } }
+    public var retries: Int { state.withLock { $0.retries } }
+    /// How long attempts took that succeeded.
+    public var attempts: LatencyRecorder { state.withLock { $0.attempts } }
+    /// From the first claim to the settlement on disk, waits for retries included.
+    public var processing: LatencyRecorder { state.withLock { $0.processing } }
+    /// Operations processed in each second.
+    public var perSecond: [Int] { state.withLock { $0.perSecond } }
+    public var changes: [Change] { state.withLock { $0.changes } }
+    /// When a processor got the lock, in seconds.
+    public var acquired: [Double] { state.withLock { $0.acquired } }
+}

@@ -1,0 +1,25 @@
+public import GuardianCore
+
+/// All suites of one run, with what is needed to run them again.
+public struct LoadReport: Sendable {
+    /// Of the JSON form.
+    public static let version = 1
+
+    public var startedAt: Timestamp
+    public var seed: UInt64
+    /// Such as `workers`, `operations`, `store`.
+    public var options: [(name: String, value: String)]
+    public var suites: [SuiteResult]
+    /// Against an earlier report; nil without one.
+    public var comparison: Comparison?
+
+    public init(startedAt: Timestamp, seed: UInt64, options: [(name: String, value: String)], suites: [SuiteResult] = []) {
+        self.startedAt = startedAt
+        self.seed = seed
+        self.options = options
+        self.suites = suites
+    }
+
+    /// Whether every suite holds, and nothing is worse than the baseline allows.
+    public var passed: Bool { !suites.isEmpty && suites.allSatisfy(\.passed) && (comparison?.regressions.isEmpty ?? true) }
+}

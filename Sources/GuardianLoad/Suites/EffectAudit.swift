@@ -1,0 +1,32 @@
+/// What arrived at the upstream against what was handed in.
+public struct EffectAudit: Sendable, Equatable {
+    public var effects = 0
+    /// Effects whose key, or whose place in its entity, came before.
+    public var doubled = 0
+    /// Effects that are not the one after the last of their entity.
+    public var outOfOrder = 0
+
+    private var keys: Set<String> = []
+    private var last: [String: Int] = [:]
+
+    public init() {}
+
+    public mutating func take(_ effect: UpstreamControl.Effect) {
+        effects += 1
+        if !keys.insert(effect.key).inserted { doubled += 1 }
+        let before = last[effect.entity] ?? 0
+        if effect.seq <= before { doubled += 1 } else if effect.seq != before + 1 { outOfOrder += 1 }
+        last[effect.entity] = max(before, effect.seq)
+    }
+
+    /// Reads all effects of an upstream.
+    public static func of(_ control: UpstreamControl) async throws -> EffectAudit {
+        var audit = EffectAudit()
+        _ = try await control.effects { audit.take($0) }
+        return audit
+    }
+
+    public static func == (one: EffectAudit, other: EffectAudit) -> Bool {
+        one.effects == other.effects && one.doubled == other.doubled && one.outOfOrder == other.outOfOrder
+    }
+}

@@ -1,0 +1,30 @@
+/// How much a load test does, and how fast.
+public struct LoadOptions: Sendable {
+    /// The five suites of the specification, in its order, and the soak.
+    public enum Suite: String, Sendable, CaseIterable {
+        case enqueue, latency, memory, breaker, concurrency, soak
+
+        /// Those that run when none is named.
+        public static let standard: [Suite] = [.enqueue, .latency, .memory, .breaker, .concurrency]
+    }
+
+    /// Operations of each suite; nil takes the suite's own number: 10 000, 1 000, 50 000, 50 failures and 5 000.
+    public var operations: Int?
+    /// Requests in flight; nil takes the suite's own.
+    public var workers: Int?
+    public var seed: UInt64 = 1
+    /// Seconds of a soak; 60 by default.
+    public var soakSeconds = 60.0
+    /// Milliseconds that the mock upstream takes.
+    public var latencyMs = 50
+    /// Share of requests that it fails.
+    public var failureRate = 0.05
+    /// The 95th percentile of processing must stay below so many milliseconds.
+    public var latencySLAMs = 5000.0
+    /// Bytes of memory that a queue of the memory suite may take beside the program.
+    public var memoryBound: Int64 = 64 << 20
+
+    public init() {}
+
+    var behaviour: LoadWorld.Behaviour { .init(latencyMs: latencyMs, failureRate: failureRate, seed: seed) }
+}

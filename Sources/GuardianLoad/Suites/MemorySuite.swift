@@ -1,0 +1,81 @@
+import GuardianCore
+import GuardianHTTP
+
+/// What a long queue costs in memory, and whether delivering it again and again leaves something behind.
+struct MemorySuite {
+    static let operations = 50_000
+    static let workers = 128
+    /// Times that a tenth of the queue is filled and drained, to see whether memory grows by it.
+    static let rounds = 10
+    /// Growth over all rounds that is still taken for chance, in bytes.
+    static let chance = 6.0 * 1_048_576
+
+    let test: LoadTest
+
+    func run(_ result: inout SuiteResult) async throws {
+        let count = test.options.operations ?? Self.operations
+        let workers = test.options.workers ?? Self.workers
+        let watch = Stopwatch()
+        let resident = Sampler(watch: watch) { Double(ProcessMeter.residentBytes) / 1_048_576 }
+        let recorder = DeliveryRecorder(watch: watch)
+        let open = try await test.world.openStore("memory")
+        let before = ProcessMeter.residentBytes
+        let emptyDisk = try await open.bytes()
+        try await test.withUpstream(test.options.behaviour) { upstream, control in
+            let (engine, transport) = try test.world.engine(open.store, url: upstream.url, workers: workers, sinks: [recorder])
+            var ends: [(x: Double, y: Double)] = []
+            var operations = Workload(seed: test.options.seed, operations: .max, entities: 1000).makeIterator()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await resident.run(everyMilliseconds: 100) }
+                try await LoadTest.fill(engine, &operations, count) { test.progress($0, count, "seeded") }
+                let seeded = ProcessMeter.residentBytes
+                let disk = try await open.bytes()
+                result.figure("memory for each waiting operation", Double(max(0, seeded - before)) / Double(count), "bytes", .neither)
+                result.figure("disk for each waiting operation", Double(disk - emptyDisk) / Double(count), "bytes", .lower)
+                try await test.deliver([engine], until: count, "processed") { recorder.processed + recorder.failed }
+                var total = count
+                ends.append((0, Double(ProcessMeter.residentBytes)))
+                for round in 1...Self.rounds {
+                    let more = max(1, count / Self.rounds)
+                    try await LoadTest.fill(engine, &operations, more)
+                    total += more
+                    let goal = total
+                    try await test.deliver([engine], until: goal, "round \(round) of \(Self.rounds)") {
+                        recorder.processed + recorder.failed
+                    }
+                    ends.append((Double(total - count), Double(ProcessMeter.residentBytes)))
+                }
+                group.cancelAll()
+                judge(ends, before: before, resident, &result)
+                let handled = recorder.processed + recorder.failed
+                result.check("all processed", recorder.failed == 0 && handled == total, "\(recorder.processed) of \(total)")
+                let summary = try await control.summary()
+                result.check(
+                    "nothing lost, nothing doubled", summary.effects == total && summary.duplicateKeys == 0,
+                    "\(summary.effects) effects of \(total), \(summary.duplicateKeys) doubled")
+            }
+            await transport.shutdown()
+        }
+        result.figure("peak resident memory", (resident.samples.map(\.value).max() ?? 0), "MiB", .lower)
+        result.throughput(recorder)
+        result.series("resident memory", "MiB", resident)
+        result.breaker = recorder.changes
+        try open.close()
+    }
+
+    private func judge(_ ends: [(x: Double, y: Double)], before: Int64, _ resident: Sampler, _ result: inout SuiteResult) {
+        let peak = (resident.samples.map(\.value).max() ?? 0) * 1_048_576
+        let growth = peak - Double(before)
+        result.check(
+            "at most \(test.options.memoryBound >> 20) MiB beside the program", growth <= Double(test.options.memoryBound),
+            "\(Int(growth / 1_048_576)) MiB at the peak")
+        // The first rounds still fill pools and caches.
+        let settled = Array(ends.dropFirst(ends.count / 3))
+        let trend = Trend(settled)
+        let span = (settled.last?.x ?? 0) - (settled.first?.x ?? 0)
+        result.figure("growth for each operation", trend.slope, "bytes", .neither)
+        result.check(
+            "no leak", trend.atLeast * span < Self.chance,
+            "\(JSONValue.decimal(trend.slope).text) ± \(JSONValue.decimal(trend.error).text) bytes for each operation delivered")
+    }
+}

@@ -1,0 +1,102 @@
+internal import Foundation
+internal import GRDB
+public import GuardianCore
+
+extension SQLiteStore {
+    /// Sets a damaged store aside and puts a new one in its place, with all that could be read of it; what could not is named.
+    ///
+    /// The damaged files are copied first and only ever read as that copy; they keep every byte, under `…damaged-TIME`, with a report
+    /// (`.json`) beside them. Throws when another process has the store open, when there is no room for two copies, or when the file holds
+    /// tables of somebody else's, which this must not take away.
+    public static func quarantine(_ configuration: Configuration, problem: String, now: Timestamp) throws(StoreError) -> SalvageReport {
+        let files = StoreFiles(path: configuration.path)
+        let (copy, fresh) = (configuration.path + ".salvage-source", configuration.path + ".salvage-new")
+        func sweep() { for path in [copy, fresh] { for end in ["", "-wal", "-shm"] { Disk.remove(path + end) } } }
+        do {
+            sweep()
+            defer { sweep() }
+            let bytes = files.bytes
+            let needed = 2 * (bytes.database + bytes.log) + 1 << 20
+            if let free = Disk.freeBytes(at: configuration.path), free < needed { throw StoreError.full(free: free, needed: needed) }
+            return try files.whileAlone { file in
+                try Disk.copy(file, to: copy)
+                if Disk.size(of: files.log) != nil {
+                    let log = try Disk.openToRead(files.log)
+                    defer { Disk.close(log) }
+                    try Disk.copy(log, to: copy + "-wal")
+                }
+                try refuseStrangers(copy)
+                var making = configuration
+                making.path = fresh
+                let store = try open(making)
+                let aside = files.free("damaged", now)
+                let report = try SalvageRun.run(from: copy, to: store, SalvageReport(aside: aside, problem: problem), now: now)
+                let check = try store.pool.read { db in try checkReport(db) }
+                try store.close()
+                guard check.problems.isEmpty else { throw StoreError.corrupt("what was salvaged does not check: \(check.problems[0])") }
+                try Disk.sync(fresh)
+                try Data(report.json.text.utf8).write(to: URL(fileURLWithPath: aside + ".json"))
+                try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: aside + ".json")
+                try files.replace(with: fresh, keepingAs: aside)
+                return report
+            }
+        } catch {
+            throw StoreError(error, path: configuration.path)
+        }
+    }
+
+    /// Tables that are not ours, in a file that can still be asked.
+    private static func refuseStrangers(_ copy: String) throws {
+        let names: [String]
+        do {
+            let queue = try DatabaseQueue(path: copy)
+            names = try queue.inDatabase { db in
+                try String.fetchAll(
+                    db,
+                    sql: """
+                        SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'guardian%' AND name NOT LIKE 'sqlite%'
+                            AND name NOT LIKE 'grdb%'
+                        """)
+            }
+            try queue.close()
+        } catch {
+            return
+        }
+        guard names.isEmpty else {
+            throw StoreError.corrupt("the file holds tables of an app too (\(names.sorted().joined(separator: ", "))), and is left to it")
+        }
+    }
+
+    /// Looks at the whole file when something in it could not be read before. nil when it is sound.
+    public static func findDamage(_ configuration: Configuration) throws(StoreError) -> String? {
+        let files = StoreFiles(path: configuration.path)
+        guard files.exists else { return nil }
+        do {
+            try lookBeforeWriting(configuration)
+            guard files.isSuspected else { return nil }
+            let problems = try integrityProblems(configuration)
+            if problems.isEmpty { files.clearSuspicion() }
+            return problems.first
+        } catch {
+            let failure = StoreError(error, path: configuration.path)
+            guard case .corrupt(let what) = failure else { throw failure }
+            return what
+        }
+    }
+
+    /// What SQLite's own check says of pages and indexes; empty when all is well.
+    public static func integrityProblems(_ configuration: Configuration) throws(StoreError) -> [String] {
+        do {
+            var reading = connections(configuration)
+            reading.readonly = true
+            let queue = try DatabaseQueue(path: configuration.path, configuration: reading)
+            let found = try queue.inDatabase { db in try String.fetchAll(db, sql: "PRAGMA integrity_check(20)").filter { $0 != "ok" } }
+            try queue.close()
+            return found
+        } catch {
+            let failure = StoreError(error, path: configuration.path)
+            if case .corrupt(let what) = failure { return [what] }
+            throw failure
+        }
+    }
+}

@@ -1,0 +1,43 @@
+public import GuardianCore
+
+/// What came of a damaged store: what was brought over into a new one, and what was not.
+public struct SalvageReport: Sendable, Equatable {
+    /// An operation that could not be read.
+    public struct Lost: Sendable, Equatable {
+        public var seq: Int64
+        public var id: OperationID
+    }
+
+    /// Where the damaged file is kept, untouched.
+    public var aside: String
+    /// What was wrong with it.
+    public var problem: String
+    /// Stored operations that were brought over.
+    public var recovered = 0
+    /// Stored operations whose content is gone, by the names that an index still had; each stands in `failed` as `STORE_DAMAGED`.
+    public var lost: [Lost] = []
+    /// Operations of which the books know that they were stored, and nothing else was readable; counted as cleared.
+    public var lostUnnamed: Int64 = 0
+    /// Rows brought over, by table.
+    public var rows: [String: Int] = [:]
+
+    public init(aside: String, problem: String) {
+        self.aside = aside
+        self.problem = problem
+    }
+
+    /// All that is not in the new store.
+    public var lostCount: Int64 { Int64(lost.count) + lostUnnamed }
+
+    /// The code that a lost operation fails with.
+    public static let lostCode = "STORE_DAMAGED"
+
+    public var json: JSONValue {
+        [
+            "aside": .string(aside), "problem": .string(problem), "recovered": JSONValue(recovered), "lost": JSONValue(lostCount),
+            "lost_unnamed": JSONValue(lostUnnamed),
+            "lost_operations": .array(lost.map { ["id": .string($0.id.description), "seq": JSONValue($0.seq)] }),
+            "rows": .object(rows.sorted { $0.key < $1.key }.map { .init($0.key, JSONValue($0.value)) }),
+        ]
+    }
+}

@@ -1,0 +1,154 @@
+internal import GuardianCore
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
+/// The files that a store is made of: the database, its log and index beside it, and what says that it should be looked at.
+///
+/// A reserve of disk space (`…-reserve`) and the folder of processors (`…-processors`) belong to the place, not to the data: they stay where
+/// they are when the database is set aside or replaced.
+public struct StoreFiles: Sendable {
+    public let path: String
+
+    public init(path: String) { self.path = path }
+
+    var log: String { path + "-wal" }
+    var index: String { path + "-shm" }
+    /// There when something in the file could not be read while it was in use: the next start looks at all of it.
+    var suspicion: String { path + "-suspect" }
+
+    public var exists: Bool { Disk.size(of: path) ?? 0 > 0 }
+
+    /// Bytes of the database and of its log.
+    public var bytes: (database: Int64, log: Int64) { (Disk.size(of: path) ?? 0, Disk.size(of: log) ?? 0) }
+
+    /// Says that the store should be looked at whole before it is used again.
+    public func suspect() {
+        let file = open(suspicion, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        if file >= 0 { close(file) }
+    }
+
+    public var isSuspected: Bool { Disk.size(of: suspicion) != nil }
+
+    func clearSuspicion() { unlink(suspicion) }
+
+    /// Runs `body` while no other process can open the store. Throws when one has it open: which one, where the system says it.
+    ///
+    /// The lock is the one that SQLite takes for exclusive use. Inside, this process must not open the database through SQLite: closing it
+    /// would give the lock up (POSIX).
+    func whileAlone<Value>(_ body: (Int32) throws -> Value) throws -> Value {
+        let file = open(path, O_RDWR | O_CLOEXEC)
+        guard file >= 0 else { throw StoreError.readOnly("\(path): \(Disk.errorText())") }
+        defer { close(file) }
+        var lock = flock()
+        lock.l_type = Int16(F_WRLCK)
+        lock.l_whence = Int16(SEEK_SET)
+        lock.l_start = 0x4000_0000
+        lock.l_len = 512
+        guard fcntl(file, F_SETLK, &lock) == 0 else {
+            let refused = errno
+            guard refused == EAGAIN || refused == EACCES else { throw StoreError.unavailable("\(path): \(Disk.errorText())") }
+            let isTold = fcntl(file, F_GETLK, &lock) == 0
+            let who = isTold && lock.l_pid > 0 ? "process \(lock.l_pid)" : "another process"
+            throw StoreError.unavailable("\(who) has \(path) open; stop it first")
+        }
+        return try body(file)
+    }
+
+    /// Puts the database `fresh` in the place of this one, which is kept under `aside` with its log; nothing is deleted, and at no moment is
+    /// there no database. Call it in ``whileAlone(_:)``.
+    func replace(with fresh: String, keepingAs aside: String) throws {
+        if Disk.size(of: log) != nil {
+            guard rename(log, aside + "-wal") == 0 else { throw StoreError.readOnly("\(log): \(Disk.errorText())") }
+        }
+        unlink(index)
+        guard link(path, aside) == 0 else { throw StoreError.readOnly("\(aside): \(Disk.errorText())") }
+        guard rename(fresh, path) == 0 else { throw StoreError.readOnly("\(path): \(Disk.errorText())") }
+        clearSuspicion()
+        Disk.syncDirectory(of: path)
+    }
+
+    /// A name beside the store that is still free: `guardian.sqlite.damaged-2026-01-31T09-05-00Z`.
+    func free(_ word: String, _ now: Timestamp) -> String {
+        let stamp = now.rfc3339.prefix(19).map { $0 == ":" ? "-" : String($0) }.joined() + "Z"
+        let wanted = "\(path).\(word)-\(stamp)"
+        var name = wanted
+        var number = 1
+        while Disk.size(of: name) != nil {
+            number += 1
+            name = "\(wanted)-\(number)"
+        }
+        return name
+    }
+}
+
+private func systemRename(_ path: String, _ target: String) -> Int32 { rename(path, target) }
+
+@discardableResult
+private func systemClose(_ file: Int32) -> Int32 { close(file) }
+
+extension Disk {
+    /// Writes what is in the cache for a file to the disk.
+    static func sync(_ path: String) throws(StoreError) {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { throw .readOnly("\(path): \(errorText())") }
+        defer { systemClose(file) }
+        guard fsync(file) == 0 else { throw .unavailable("\(path): \(errorText())") }
+    }
+
+    /// A rename is on disk when its directory is.
+    static func syncDirectory(of path: String) {
+        let directory = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+        let file = open(directory.isEmpty ? "." : directory, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return }
+        fsync(file)
+        systemClose(file)
+    }
+
+    /// An empty file of mode 0600; throws when there is something under that name.
+    static func create(_ path: String) throws(StoreError) {
+        let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw .readOnly("\(path): \(errorText())") }
+        systemClose(file)
+    }
+
+    /// Copies all of an open file to a new one of mode 0600.
+    static func copy(_ source: Int32, to path: String) throws(StoreError) {
+        let target = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard target >= 0 else { throw .readOnly("\(path): \(errorText())") }
+        defer { systemClose(target) }
+        var offset: off_t = 0
+        let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
+        defer { room.deallocate() }
+        while true {
+            let count = pread(source, room.baseAddress, room.count, offset)
+            guard count >= 0 else { throw .unavailable("reading to copy: \(errorText())") }
+            if count == 0 { return }
+            var written = 0
+            while written < count {
+                let step = write(target, room.baseAddress?.advanced(by: written), count - written)
+                guard step > 0 else {
+                    if errno == ENOSPC { throw .full(free: freeBytes(at: path), needed: nil) }
+                    throw .unavailable("\(path): \(errorText())")
+                }
+                written += step
+            }
+            offset += off_t(count)
+        }
+    }
+
+    static func remove(_ path: String) { unlink(path) }
+
+    static func rename(_ path: String, to target: String) -> Bool { systemRename(path, target) == 0 }
+
+    static func openToRead(_ path: String) throws(StoreError) -> Int32 {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { throw .readOnly("\(path): \(errorText())") }
+        return file
+    }
+
+    static func close(_ file: Int32) { systemClose(file) }
+}

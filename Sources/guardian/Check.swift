@@ -1,0 +1,69 @@
+import ArgumentParser
+import Foundation
+import GuardianCore
+import GuardianRuntime
+import GuardianSQLite
+
+struct Check: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Count everything anew and look for damage; exit 1 when something is wrong.",
+        discussion: """
+            --repair mends what can be: lines and heads are computed anew; a damaged file is set aside whole, what can be
+            read of it goes into a new store, and what can't is named. Nothing is deleted. It needs the store for itself.
+            Examples:
+              guardian check --json
+              guardian check --repair --yes
+            """)
+    @OptionGroup var options: StoreOptions
+    @Flag(help: "Mend what is wrong.") var repair = false
+    @Flag(help: "Do not ask.") var yes = false
+
+    func run() async throws {
+        let configuration = Assembly(try options.settings()).storeConfiguration
+        guard repair else { return try await say(try await options.existingStore().check(), mended: nil) }
+        guard StoreFiles(path: configuration.path).exists else {
+            throw Failure(.storeUnavailable, "there is no store at \(configuration.path)")
+        }
+        if let damage = try SQLiteStore.integrityProblems(configuration).first { return try await salvage(configuration, damage) }
+        let store = try options.existingStore()
+        let found = try await store.check()
+        guard !found.problems.isEmpty else { return try await say(found, mended: nil) }
+        try Terminal.confirm("\(found.problems.joined(separator: "; ")). Compute lines, heads and counters anew?", yes: yes)
+        let count = try await store.rebuildIndex(ordering: configuration.ordering)
+        try await say(try await store.check(), mended: ["rows_mended": JSONValue(count)])
+    }
+
+    private func salvage(_ configuration: SQLiteStore.Configuration, _ damage: String) async throws {
+        try Terminal.confirm("The file is damaged (\(damage)). Set it aside, and bring what can be read over into a new store?", yes: yes)
+        let report: SalvageReport
+        do throws(StoreError) {
+            report = try SQLiteStore.quarantine(configuration, problem: damage, now: SystemClock().now.wall)
+        } catch {
+            if case .unavailable(let what) = error { throw Failure(.refused, what) }
+            throw error
+        }
+        if !options.json {
+            Terminal.say("set aside: \(report.aside)")
+            Terminal.say("brought over: \(report.recovered) operations")
+            for lost in report.lost { Terminal.say("lost: \(lost.id) (seq \(lost.seq))") }
+            if report.lostUnnamed > 0 { Terminal.say("lost, without a name left: \(report.lostUnnamed)") }
+        }
+        try await say(try await SQLiteStore.open(configuration).check(), mended: report.json)
+    }
+
+    private func say(_ report: CheckReport, mended: JSONValue?) async throws {
+        if options.json {
+            var answer: [JSONValue.Member] = [
+                .init("gap", JSONValue(report.gap)), .init("pending", JSONValue(report.pending)),
+                .init("processing", JSONValue(report.processing)), .init("failed", JSONValue(report.failed)),
+                .init("books", report.books.json), .init("problems", .array(report.problems.map { .string($0) })),
+            ]
+            if let mended { answer.append(.init("repair", mended)) }
+            Terminal.say(JSONValue.object(answer).text)
+        } else {
+            Terminal.say("pending \(report.pending)  processing \(report.processing)  failed \(report.failed)  gap \(report.gap)")
+            for problem in report.problems { Terminal.say("problem: \(problem)") }
+        }
+        if !report.problems.isEmpty { throw Failure(.failed, "\(report.problems.count) problem(s) found") }
+    }
+}

@@ -1,0 +1,89 @@
+import Foundation
+import GuardianCore
+import GuardianLoad
+import GuardianRuntime
+import GuardianSQLite
+
+/// Where a load test runs: stores in a directory that goes when it is done, and the reference upstream as a process of its own, so that this
+/// one's memory and files are the engine's.
+struct LoadPlace {
+    let directory: String
+    private let store: String
+
+    init(directory: String?, store: String) {
+        self.store = store
+        self.directory = (directory ?? NSTemporaryDirectory()) + "/guardian-loadtest-" + UUID().uuidString
+    }
+
+    func remove() { do { try FileManager.default.removeItem(atPath: directory) } catch {} }
+
+    func world() throws -> LoadWorld {
+        // Each suite begins with empty stores.
+        let root = directory + "/" + UUID().uuidString
+        return LoadWorld(
+            openStore: { name in
+                let path = root + "/" + name + "/guardian.sqlite"
+                let store = try SQLiteStore.open(.init(path: path))
+                return .init(
+                    store: store, close: { try store.close() }, compact: { _ = try await store.compact() },
+                    bytes: {
+                        let bytes = StoreFiles(path: path).bytes
+                        return bytes.database + bytes.log
+                    })
+            },
+            startUpstream: { try await Self.startUpstream($0) })
+    }
+
+    private static func startUpstream(_ behaviour: LoadWorld.Behaviour) async throws -> LoadWorld.Upstream {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: Bundle.main.executablePath ?? CommandLine.arguments[0])
+        process.arguments = [
+            "backend", "--listen", "127.0.0.1:0", "--latency", "\(behaviour.latencyMs)ms", "--failure-rate", "\(behaviour.failureRate)",
+            "--seed", "\(behaviour.seed)",
+        ]
+        let pipe = Pipe()
+        process.standardError = pipe
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        let said = Ready(pipe.fileHandleForReading)
+        guard let url = await said.url(while: process) else {
+            process.terminate()
+            throw Failure(.failed, "the mock upstream did not start: \(said.text)")
+        }
+        let running = RunningProcess(process)
+        return .init(url: url, stop: { await running.stop() })
+    }
+}
+
+/// What a process says until it is ready.
+private final class Ready: Sendable {
+    private let lines: AsyncStream<String>
+    private let gathered = SaidText()
+
+    var text: String { gathered.text }
+
+    init(_ handle: FileHandle) {
+        let (stream, continuation) = AsyncStream.makeStream(of: String.self)
+        lines = stream
+        handle.readabilityHandler = { handle in
+            let more = handle.availableData
+            if more.isEmpty {
+                handle.readabilityHandler = nil
+                continuation.finish()
+            } else {
+                continuation.yield(String(decoding: more, as: UTF8.self))
+            }
+        }
+    }
+
+    func url(while process: Process) async -> String? {
+        for await more in lines {
+            gathered.add(more)
+            let words = "ready on "
+            if let found = gathered.text.range(of: words), gathered.text[found.upperBound...].contains("\n") {
+                return String(gathered.text[found.upperBound...].prefix { !$0.isWhitespace })
+            }
+        }
+        return nil
+    }
+}

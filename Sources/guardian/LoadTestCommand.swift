@@ -1,0 +1,133 @@
+import ArgumentParser
+import Foundation
+import GuardianCore
+import GuardianLoad
+import GuardianRuntime
+import GuardianSQLite
+
+struct LoadTestCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "loadtest", abstract: "Measure this machine: five suites over real HTTP and a real store, each with what must hold.",
+        discussion: """
+            Suites: enqueue, latency, memory, breaker, concurrency; and soak, which runs when it is named or
+            when --duration is given. The mock upstream takes 50 ms and fails 5 % of requests, by the seed.
+            Examples:
+              guardian loadtest
+              guardian loadtest --suite latency --suite memory --report report.html
+              guardian loadtest --report today.json --baseline yesterday.json
+              guardian loadtest --duration 30m --report soak.html
+            Exit code 0 when all passed, 1 when something does not hold or is worse than the baseline allows.
+            """)
+
+    @Option(help: "enqueue, latency, memory, breaker, concurrency or soak; several may be given. The first five without it.")
+    var suite: [String] = []
+    @Option(help: "Operations of each suite, 10 to 10000000; the suite's own number without it.") var operations: Int?
+    @Option(help: "Requests in flight, 1 to 1024; the suite's own number without it.") var workers: Int?
+    @Option(help: "The same seed makes the same operations and failures.") var seed: UInt64 = 1
+    @Option(help: "Soak for so long, such as 60s, 30m or 2h.") var duration: String?
+    @Option(help: "Write a report: .html with plots, .json, or text; may be given several times.") var report: [String] = []
+    @Option(help: "An earlier JSON report to compare with.") var baseline: String?
+    @Option(help: "Share by which a figure may be worse than the baseline, such as 25% or 0.25.") var tolerance = "25%"
+    @Option(help: "Where the stores of the test live; a temporary directory without it.") var dataDir: String?
+    @Option(help: "sqlite (PostgreSQL is still to come).") var store = "sqlite"
+    @Flag(help: "Print the report as JSON.") var json = false
+
+    func run() async throws {
+        let suites = try chosenSuites()
+        let options = try chosenOptions()
+        let before = try baselineReport()
+        guard let share = Self.share(tolerance) else { throw Failure(.usage, "--tolerance: must be a share such as 25% or 0.25") }
+        for path in report { try Self.checkWritable(path) }
+        let place = LoadPlace(directory: dataDir, store: store)
+        defer { place.remove() }
+        let bar = ProgressBar()
+        let facts = [
+            ("store", store), ("suites", suites.map(\.rawValue).joined(separator: ", ")),
+            ("processors", "\(ProcessInfo.processInfo.activeProcessorCount)"),
+            ("version", BuildInfo.version),
+        ]
+        var result = LoadReport(startedAt: SystemClock().now.wall, seed: seed, options: facts)
+        for suite in suites {
+            let test = LoadTest(world: try place.world(), options: options) { bar.show("\(suite.rawValue): \($2)", done: $0, of: $1) }
+            result.suites.append(await test.run(suite))
+            bar.clear()
+        }
+        if let before {
+            do throws(Comparison.NotAReport) { result.comparison = try Comparison(result, with: before, tolerance: share) } catch {
+                throw Failure(.usage, "--baseline: is no JSON report of guardian loadtest")
+            }
+        }
+        for path in report { try Self.write(result, to: path) }
+        Terminal.say(json ? result.json.text : result.text)
+        if !result.passed { throw Failure(.failed, "not all suites passed") }
+    }
+
+    private func chosenSuites() throws -> [LoadOptions.Suite] {
+        var suites: [LoadOptions.Suite] = []
+        for name in suite.flatMap({ $0.split(separator: ",").map(String.init) }) {
+            guard let known = LoadOptions.Suite(rawValue: name) else {
+                let near = NearestName.of(name, in: LoadOptions.Suite.allCases.map(\.rawValue)).map { "; did you mean \($0)?" } ?? ""
+                throw Failure(.usage, "--suite: \(name) is not a suite" + near)
+            }
+            suites.append(known)
+        }
+        if suites.isEmpty { suites = duration == nil ? LoadOptions.Suite.standard : [.soak] }
+        return suites
+    }
+
+    private func chosenOptions() throws -> LoadOptions {
+        var options = LoadOptions()
+        options.seed = seed
+        if let operations {
+            guard (10...10_000_000).contains(operations) else { throw Failure(.usage, "--operations: must be from 10 to 10000000") }
+            options.operations = operations
+        }
+        if let workers {
+            guard (1...1024).contains(workers) else { throw Failure(.usage, "--workers: must be from 1 to 1024") }
+            options.workers = workers
+        }
+        if let duration {
+            guard let length = Settings.duration(duration), length >= .seconds(5) else {
+                throw Failure(.usage, "--duration: must be a duration of 5s or more, such as 60s, 30m or 2h")
+            }
+            options.soakSeconds = length / .seconds(1)
+        }
+        guard store == "sqlite" else { throw Failure(.usage, "--store: must be sqlite (PostgreSQL is not available in this version)") }
+        return options
+    }
+
+    private func baselineReport() throws -> JSONValue? {
+        guard let baseline else { return nil }
+        guard let data = FileManager.default.contents(atPath: baseline) else {
+            throw Failure(.usage, "--baseline: \(baseline) can't be read")
+        }
+        do throws(JSONScanner.Defect) { return try JSONValue(parsing: String(decoding: data, as: UTF8.self)) } catch {
+            throw Failure(.usage, "--baseline: \(baseline) is not JSON: \(error.constraint)")
+        }
+    }
+
+    static func share(_ text: String) -> Double? {
+        let number = text.hasSuffix("%") ? Double(text.dropLast()).map { $0 / 100 } : Double(text)
+        return number.flatMap { (0...100).contains($0) ? $0 : nil }
+    }
+
+    /// Half an hour of soak should not end at a directory that is not there.
+    static func checkWritable(_ path: String) throws {
+        let directory = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        guard FileManager.default.isWritableFile(atPath: directory) else {
+            throw Failure(.usage, "--report: \(directory) can't be written")
+        }
+    }
+
+    private static func write(_ report: LoadReport, to path: String) throws {
+        let text =
+            switch URL(fileURLWithPath: path).pathExtension.lowercased() {
+            case "html", "htm": report.html
+            case "json": report.json.text + "\n"
+            default: report.text + "\n"
+            }
+        do { try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic) } catch {
+            throw Failure(.failed, "\(path) can't be written: \(error.localizedDescription)")
+        }
+    }
+}

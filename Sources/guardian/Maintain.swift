@@ -1,0 +1,121 @@
+import ArgumentParser
+import Foundation
+import GuardianCore
+import GuardianRuntime
+import GuardianSQLite
+
+struct Compact: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Give the disk space of what has been delivered back to the file system.",
+        discussion: """
+            Beside a running daemon, whose writes wait meanwhile; best in a quiet hour. Needs twice the store's size free.
+            Example: guardian compact --data-dir ./guardian-data
+            """)
+    @OptionGroup var options: StoreOptions
+
+    func run() async throws {
+        let store = try options.existingStore()
+        let bar = ProgressBar()
+        bar.show("compacting", done: 0, of: 1)
+        let report = try await store.compact()
+        bar.clear()
+        try store.close()
+        if options.json {
+            let answer: JSONValue = ["bytes_before": JSONValue(report.before), "bytes_after": JSONValue(report.after)]
+            return Terminal.say(answer.text)
+        }
+        Terminal.say("\(ByteText.of(report.before)) before, \(ByteText.of(report.after)) now")
+    }
+}
+
+struct Backup: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Copy the store as it is at one moment, while it is in use; the copy is checked before it gets its name.",
+        discussion: """
+            An existing file is never written over. The copy holds what the store holds: keep it as safe.
+            Example: guardian backup --out backups/guardian-2026-01-31.sqlite
+            """)
+    @OptionGroup var options: StoreOptions
+    @Option(name: [.long, .customShort("o")], help: "The file to write.") var out: String
+
+    func run() async throws {
+        let store = try options.existingStore()
+        let now = SystemClock().now.wall
+        let size = StoreFiles(path: Assembly(try options.settings()).storePath).bytes
+        let bar = ProgressBar()
+        let report = try await withThrowingTaskGroup(of: SQLiteStore.BackupReport?.self) { group in
+            group.addTask {
+                // What has been written of the copy so far.
+                while !Task.isCancelled {
+                    let done = StoreFiles(path: out + ".partial").bytes.database
+                    bar.show("copying", done: Int(done >> 10), of: Int(max(size.database + size.log, done) >> 10))
+                    do { try await Task.sleep(for: .milliseconds(200)) } catch { return nil }
+                }
+                return nil
+            }
+            defer { group.cancelAll() }
+            return try await store.backup(to: out, now: now)
+        }
+        bar.clear()
+        try store.close()
+        if options.json {
+            let answer: JSONValue = [
+                "path": .string(report.path), "bytes": JSONValue(report.bytes), "operations": JSONValue(report.operations),
+                "taken_at": .string(report.takenAt.rfc3339),
+            ]
+            return Terminal.say(answer.text)
+        }
+        Terminal.say("\(report.path): \(report.operations) operations, \(ByteText.of(report.bytes)), checked")
+    }
+}
+
+struct Restore: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Put a backup in the place of the store; the store that was there is kept beside it.",
+        discussion: """
+            Refused while any process has the store open. What waits in the backup may have been delivered since: it is sent
+            under its old key, and looked up first when the upstream may have forgotten that.
+            Example: guardian restore backups/guardian-2026-01-31.sqlite --yes
+            """)
+    @OptionGroup var options: StoreOptions
+    @Argument(help: "A file that `guardian backup` has made.") var backup: String
+    @Flag(help: "Do not ask.") var yes = false
+
+    func run() async throws {
+        let configuration = Assembly(try options.settings()).storeConfiguration
+        let plan = try SQLiteStore.planRestore(of: backup, into: configuration)
+        let missing =
+            switch plan.missing {
+            case 0: "The backup has all that is in the store now."
+            case let count?: "\(count) operation(s) in the store now are not in the backup; they stay in the file that is set aside."
+            case nil: "The present store can't be read; it is set aside as it is."
+            }
+        try Terminal.confirm("Restore \(plan.operations) operations as of \(plan.takenAt)? \(missing)", yes: yes)
+        let aside: String?
+        do throws(StoreError) {
+            aside = try SQLiteStore.restore(backup, into: configuration, now: SystemClock().now.wall)
+        } catch {
+            if case .unavailable(let what) = error, what.contains("open") { throw Failure(.refused, what) }
+            throw error
+        }
+        if options.json {
+            let answer: JSONValue = [
+                "operations": JSONValue(plan.operations), "taken_at": .string(plan.takenAt.rfc3339), "aside": JSONValue(aside),
+                "missing": plan.missing.map { JSONValue($0) } ?? .null,
+            ]
+            return Terminal.say(answer.text)
+        }
+        Terminal.say("\(plan.operations) operations restored" + (aside.map { "; the old store is \($0)" } ?? ""))
+    }
+}
+
+/// Sizes for people.
+enum ByteText {
+    static func of(_ bytes: Int64) -> String {
+        for (unit, size) in [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] where bytes >= size {
+            let tenths = (Double(bytes) / Double(size) * 10).rounded() / 10
+            return "\(tenths) \(unit)"
+        }
+        return "\(bytes) bytes"
+    }
+}

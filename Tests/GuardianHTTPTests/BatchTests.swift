@@ -1,0 +1,180 @@
+import Foundation
+import GuardianBackend
+import GuardianCore
+import GuardianHTTP
+import Synchronization
+import Testing
+
+/// Several operations in one request, each settled by its own result.
+@Suite struct BatchTests {
+    private static let endpoint = BatchEndpoint(path: "/api/v1/batch", size: 20, lingerMs: 200)
+
+    private static let routes = [
+        Route(operation: "create", entity: "room", method: "POST", path: "/api/v1/rooms", batch: endpoint),
+        Route(operation: "update", entity: "room", method: "PUT", path: "/api/v1/rooms/{id}", batch: endpoint),
+    ]
+
+    private func withUpstream(
+        _ configuration: ReferenceUpstreamConfiguration = .init(port: 0), size: Int = 20,
+        _ body: @escaping @Sendable (ReferenceUpstream, HTTPTransport) async throws -> Void
+    ) async throws {
+        let upstream = try ReferenceUpstream(configuration)
+        let (ports, ready) = AsyncStream.makeStream(of: Int.self)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await upstream.run { ready.yield($0) } }
+            let port = try #require(await ports.first { _ in true })
+            var routes = Self.routes
+            for index in routes.indices { routes[index].batch?.size = size }
+            try await withTransport(to: "http://127.0.0.1:\(port)", configure: { $0.routes = routes }) { try await body(upstream, $0) }
+            group.cancelAll()
+        }
+    }
+
+    /// Sends all at once; outcomes in order.
+    private func send(_ claims: [Claim], by transport: HTTPTransport, tokens: [String?] = [nil], timeoutMs: Int64 = 20_000) async
+        -> [Outcome]
+    {
+        await withTaskGroup(of: (Int, Outcome).self) { group in
+            for (index, claim) in claims.enumerated() {
+                group.addTask { (index, await transport.send(claim, token: tokens[index % tokens.count], timeoutMs: timeoutMs)) }
+            }
+            var outcomes = [Outcome](repeating: .interrupted, count: claims.count)
+            for await (index, outcome) in group { outcomes[index] = outcome }
+            return outcomes
+        }
+    }
+
+    private func rooms(_ count: Int) throws -> [Claim] {
+        try (1...count).map { try claimed("update", id: "r\($0)", payload: #"{"seq":1}"#) }
+    }
+
+    @Test("those that begin together go in one request, and each has its own result and ETag")
+    func together() async throws {
+        try await withUpstream { upstream, transport in
+            var claims = try self.rooms(9)
+            claims.append(try claimed("update", id: "r10", payload: "{}"))
+            claims[4].operation.ifMatch = "\"v7\""
+            let outcomes = await self.send(claims, by: transport)
+            #expect(upstream.batches == 1)
+            #expect(upstream.effects.count == 9)
+            #expect(outcomes[4].word == "conflict")
+            #expect(outcomes[4].answer?.status == 412)
+            for (index, outcome) in outcomes.enumerated() where index != 4 {
+                #expect(outcome.word == "accepted")
+                #expect(outcome.answer?.etag == "\"v1\"")
+            }
+        }
+    }
+
+    @Test("a batch holds no more than its size, and one alone is an ordinary request")
+    func sizes() async throws {
+        try await withUpstream(size: 5) { upstream, transport in
+            _ = await self.send(try self.rooms(20), by: transport)
+            #expect(upstream.batches == 4)
+            #expect(upstream.effects.count == 20)
+            _ = await self.send([try claimed("update", id: "alone", payload: "{}")], by: transport)
+            #expect(upstream.batches == 4)
+            #expect(upstream.requests().contains { $0.path == "/api/v1/rooms/alone" })
+        }
+    }
+
+    @Test("a key that was sent alone before is known in a batch, and the other way round")
+    func keysAreOnes() async throws {
+        try await withUpstream { upstream, transport in
+            let claims = try self.rooms(4)
+            _ = await self.send([claims[0]], by: transport)
+            #expect(await self.send(claims, by: transport).allSatisfy { $0.word == "accepted" })
+            var again = claims[2]
+            again.operation.tries = 1
+            #expect(await self.send([again], by: transport)[0].word == "accepted")
+            #expect(upstream.effects.count == 4)
+            #expect(upstream.duplicateEffects == 0)
+        }
+    }
+
+    @Test("a failure of the whole request is told to each, and counts once")
+    func sharedFailure() async throws {
+        try await withUpstream { upstream, transport in
+            upstream.setMode(.status(503, remaining: 1, retryAfter: "3", body: nil, contentType: nil))
+            let outcomes = await self.send(try self.rooms(6), by: transport)
+            #expect(outcomes.allSatisfy { $0.word == "transient" })
+            #expect(outcomes.count { if case .shared = $0 { true } else { false } } == 5)
+        }
+    }
+
+    @Test("an answer that is lost leaves the outcome unknown, and nothing is done twice")
+    func lostAnswer() async throws {
+        try await withUpstream { upstream, transport in
+            upstream.setMode(.drop(share: 1, remaining: 1))
+            let claims = try self.rooms(6)
+            #expect(await self.send(claims, by: transport).allSatisfy { $0.word == "reset" })
+            #expect(await self.send(claims, by: transport).allSatisfy { $0.word == "accepted" })
+            #expect(upstream.effects.count == 6)
+            #expect(upstream.duplicateEffects == 0)
+        }
+    }
+
+    @Test("an upstream that has no such endpoint, or does not take the batch, gets them one by one", arguments: [404, 405, 413, 400])
+    func fallsBack(status: Int) async throws {
+        try await withUpstream { upstream, transport in
+            upstream.setMode(.status(status, remaining: 1, retryAfter: nil, body: nil, contentType: nil))
+            #expect(await self.send(try self.rooms(6), by: transport).allSatisfy { $0.word == "accepted" })
+            #expect(upstream.effects.count == 6)
+            _ = await self.send(try (7...9).map { try claimed("update", id: "r\($0)", payload: "{}") }, by: transport)
+            // A missing endpoint is not asked again at once; one that only disliked this batch is.
+            #expect(upstream.batches == (status == 404 || status == 405 ? 1 : 2))
+        }
+    }
+
+    @Test("one that failed before goes alone, so that it takes no others with it again")
+    func failedGoAlone() async throws {
+        try await withUpstream { upstream, transport in
+            var claims = try self.rooms(3)
+            claims[1].operation.tries = 2
+            _ = await self.send(claims, by: transport)
+            #expect(upstream.requests().contains { $0.path == "/api/v1/rooms/r2" })
+            #expect(upstream.batches == 1)
+        }
+    }
+
+    @Test("operations of different tokens never share a request")
+    func tokensApart() async throws {
+        try await withUpstream { upstream, transport in
+            _ = await self.send(try self.rooms(8), by: transport, tokens: ["one", "two"])
+            #expect(upstream.batches == 2)
+            #expect(Set(upstream.requests().compactMap { $0.headers["authorization"] }) == ["Bearer one", "Bearer two"])
+        }
+    }
+
+    @Test("a poisoned operation is refused by itself")
+    func poison() async throws {
+        try await withUpstream { upstream, transport in
+            upstream.setMode(.poison(entities: ["/api/v1/rooms/r3"], status: 422))
+            let outcomes = await self.send(try self.rooms(5), by: transport)
+            #expect(outcomes.map(\.word) == ["accepted", "accepted", "permanent", "accepted", "accepted"])
+        }
+    }
+
+    @Test("attempts in a batch that takes too long end in time, each as its own timeout")
+    func timeouts() async throws {
+        try await withUpstream(.init(port: 0, latency: .seconds(30))) { _, transport in
+            let outcomes = await self.send(try self.rooms(5), by: transport, timeoutMs: 600)
+            #expect(outcomes.allSatisfy { $0.word == "timeout" })
+        }
+    }
+
+    @Test("an answer without a result for an operation is unknown for that one only")
+    func missingResult() async throws {
+        let claims = try rooms(2)
+        let key = claims[0].operation.idempotencyKey.description
+        let body = #"{"meta":{},"data":{"results":[{"idempotency_key":"\#(key)","status":200,"body":{"meta":{},"data":{}}}]}}"#
+        let reply = WireServer.Reply.answer(200, body, fields: "Content-Type: application/json")
+        try await WireServer.run(reply: { _ in reply }) { server in
+            try await withTransport(to: server.url, configure: { $0.routes = Self.routes }) { transport in
+                let outcomes = await send(claims, by: transport)
+                #expect(outcomes.map(\.word) == ["accepted", "transient"])
+                #expect(outcomes[1].answer?.code == "NO_RESULT")
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+import Foundation
+import GuardianCore
+import GuardianLoad
+import Synchronization
+import Testing
+
+/// Each suite of `guardian loadtest` over real HTTP and a real store: green when all is well, red when what it checks is broken.
+///
+/// What is green by this process's memory is shown on the binary (`LoadTestTests`): other tests share this one.
+@Suite(.serialized) struct SuiteTests {
+    /// Runs a suite in a world of its own; `change` may break it.
+    private func run(
+        _ suite: LoadOptions.Suite, operations: Int, options: (inout LoadOptions) -> Void = { _ in },
+        opened: @escaping @Sendable (any Store, Int) async throws -> Void = { _, _ in },
+        breaking change: (inout LoadWorld) -> Void = { _ in }
+    ) async -> SuiteResult {
+        let place = TestWorld()
+        defer { place.remove() }
+        var world = place.world(opened: opened)
+        change(&world)
+        var chosen = LoadOptions()
+        chosen.operations = operations
+        chosen.latencyMs = 10
+        options(&chosen)
+        return await LoadTest(world: world, options: chosen).run(suite)
+    }
+
+    private func expectGreen(_ result: SuiteResult) {
+        for check in result.checks { #expect(check.holds, "\(result.name): \(check.name): \(check.detail)") }
+        let hasFigures = !result.figures.isEmpty
+        #expect(hasFigures, "\(result.name) has no figures")
+    }
+
+    /// Red, and by the check that a person would look at.
+    private func expectRed(_ result: SuiteResult, by name: String) {
+        let failed = result.checks.filter { !$0.holds }.map { "\($0.name): \($0.detail)" }
+        print("measured: \(result.name) is red: \(failed.joined(separator: "; "))")
+        let isFound = failed.contains { $0.contains(name) }
+        #expect(isFound, "\(failed)")
+    }
+
+    @Test("enqueue: green; red when an acknowledged operation is not there after the store is opened again")
+    func enqueue() async {
+        expectGreen(await run(.enqueue, operations: 300))
+        let broken = await run(
+            .enqueue, operations: 300,
+            opened: { store, times in
+                guard times == 1, let first = try await store.list(OperationFilter(limit: 1)).first else { return }
+                _ = try await store.cancel(first.id, now: SystemClock().now.wall)
+            })
+        expectRed(broken, by: "every acknowledged operation is stored")
+    }
+
+    @Test("latency: green; red when the 95th percentile is above the agreed one")
+    func latency() async {
+        expectGreen(await run(.latency, operations: 200))
+        // Half of the specification's five seconds, so that the test is not so slow.
+        let broken = await run(
+            .latency, operations: 60,
+            options: {
+                $0.latencySLAMs = 2500
+                $0.workers = 64
+            }, breaking: { $0.wrap = { SlowTransport(inner: $0, milliseconds: 2600) } })
+        expectRed(broken, by: "p95 below 2500 ms")
+    }
+
+    @Test("memory: red when every request leaves something behind")
+    func memory() async {
+        let broken = await run(.memory, operations: 3000, breaking: { $0.wrap = { LeakingTransport(inner: $0) } })
+        LeakingTransport.kept.withLock { $0 = [] }
+        expectRed(broken, by: "no leak")
+    }
+
+    @Test("breaker: green; red when it does not open")
+    func breaker() async {
+        expectGreen(await run(.breaker, operations: 30))
+        let broken = await run(.breaker, operations: 30, breaking: { $0.adjust = { $0.processor.breaker.failures = 100_000 } })
+        expectRed(broken, by: "opens at failure 10")
+    }
+
+    @Test("concurrency: green with three processors whose lock changes hands; red when something is applied twice")
+    func concurrency() async {
+        expectGreen(await run(.concurrency, operations: 1500))
+        let broken = await run(.concurrency, operations: 1000, breaking: { $0.wrap = { StutteringTransport(inner: $0) } })
+        expectRed(broken, by: "nothing doubled")
+    }
+
+    @Test("soak: red when memory grows, and when something is doubled")
+    func soak() async {
+        let leaking = await run(
+            .soak, operations: 0, options: { $0.soakSeconds = 12 }, breaking: { $0.wrap = { LeakingTransport(inner: $0) } })
+        LeakingTransport.kept.withLock { $0 = [] }
+        expectRed(leaking, by: "memory does not grow")
+        let doubling = await run(
+            .soak, operations: 0, options: { $0.soakSeconds = 8 }, breaking: { $0.wrap = { StutteringTransport(inner: $0) } })
+        expectRed(doubling, by: "nothing doubled")
+    }
+
+    @Test("a suite that can't run to its end is red and says why")
+    func brokenOff() async {
+        struct NoUpstream: Error {}
+        let result = await run(.latency, operations: 10, breaking: { $0.startUpstream = { _ in throw NoUpstream() } })
+        expectRed(result, by: "runs to its end")
+    }
+}

@@ -1,0 +1,221 @@
+import Foundation
+import GRDB
+import GuardianCore
+import GuardianSQLite
+import Synchronization
+import Testing
+
+private let start = Timestamp(milliseconds: 1_800_000_000_000)
+
+/// What tasks count together.
+private final class Tally: Sendable {
+    private let state = Mutex((isDone: false, greatest: Int64(0), total: 0))
+    var isDone: Bool { state.withLock { $0.isDone } }
+    var greatest: Int64 { state.withLock { $0.greatest } }
+    func end() { state.withLock { $0.isDone = true } }
+    func note(_ value: Int64) { state.withLock { $0.greatest = max($0.greatest, value) } }
+
+    func add(_ count: Int) -> Int {
+        state.withLock { state in
+            state.total += count
+            return state.total
+        }
+    }
+}
+
+@Suite(.serialized) struct BackupTests {
+    private func operations(_ range: Range<Int>) throws -> [GuardianCore.Operation] {
+        var random = Xoshiro256(seed: UInt64(range.lowerBound + 1))
+        return try range.map { number in
+            try Admission().admit(
+                NewOperation("update", entityType: "room", entityID: "r\(number % 50)", payload: "{\"n\":\(number)}", id: "op-\(number)"),
+                at: start, random: &random)
+        }
+    }
+
+    @Test("a backup made while others write holds exactly what was there at one moment, and checks")
+    func isConsistent() async throws {
+        try await withStore { store, path in
+            _ = try await store.enqueue(try operations(0..<2000))
+            let tally = Tally()
+            let target = path + ".copy"
+            let report = try await withThrowingTaskGroup(of: SQLiteStore.BackupReport?.self) { group in
+                group.addTask {
+                    var next = 2000
+                    while !tally.isDone {
+                        _ = try await store.enqueue(try self.operations(next..<next + 10))
+                        next += 10
+                    }
+                    return nil
+                }
+                let report = try await store.backup(to: target, now: start)
+                tally.end()
+                try await group.waitForAll()
+                return report
+            }
+            #expect(report.operations >= 2000)
+            #expect(SQLiteStore.mode(of: target) == 0o600)
+            let copy = try SQLiteStore.open(.init(path: target))
+            let check = try await copy.check()
+            #expect(check.problems == [] && check.pending == report.operations)
+            // Whole transactions only: ten at a time after the first two thousand.
+            #expect(check.pending % 10 == 0)
+            try copy.close()
+        }
+    }
+
+    @Test("an existing file is never written over, and a failed backup leaves nothing behind")
+    func leavesOthersAlone() async throws {
+        try await withStore { store, path in
+            let target = path + ".copy"
+            try Data("mine".utf8).write(to: URL(fileURLWithPath: target))
+            await #expect(throws: StoreError.self) { try await store.backup(to: target, now: start) }
+            #expect(try Data(contentsOf: URL(fileURLWithPath: target)) == Data("mine".utf8))
+            await #expect(throws: StoreError.self) { try await store.backup(to: path + "-no/where/copy", now: start) }
+            #expect(!FileManager.default.fileExists(atPath: path + "-no/where/copy.partial"))
+        }
+    }
+
+    @Test("a restored store has what the backup had; what waits in it counts as maybe sent; the old file is kept whole")
+    func restores() async throws {
+        let directory = NSTemporaryDirectory() + "/guardian-restore-" + UUID().uuidString
+        defer { do { try FileManager.default.removeItem(atPath: directory) } catch {} }
+        let configuration = SQLiteStore.Configuration(path: directory + "/guardian.sqlite")
+        let backup = directory + "/backup.sqlite"
+        let store = try SQLiteStore.open(configuration)
+        _ = try await store.enqueue(try operations(0..<100))
+        _ = try await store.backup(to: backup, now: start)
+        _ = try await store.enqueue(try operations(100..<130))
+        try store.close()
+
+        let plan = try SQLiteStore.planRestore(of: backup, into: configuration)
+        #expect(plan.operations == 100 && plan.missing == 30 && plan.takenAt == start)
+        let aside = try #require(try SQLiteStore.restore(backup, into: configuration, now: start.adding(milliseconds: 5000)))
+        let kept = try SQLiteStore.open(.init(path: aside))
+        #expect(try await kept.check().pending == 130)
+        try kept.close()
+        let restored = try SQLiteStore.open(configuration)
+        let check = try await restored.check()
+        #expect(check.problems == [] && check.pending == 100)
+        let operation = try #require(try await restored.operation(.text("op-0")))
+        #expect(operation.unknownAt == start)
+        #expect(try await restored.cancel(.text("op-99"), now: start) == .mayHaveApplied)
+        try restored.close()
+    }
+
+    @Test("what is no backup is refused and changes nothing: noise, another database, a newer version, a damaged copy")
+    func refusesOthers() async throws {
+        try await withStore { store, path in
+            _ = try await store.enqueue(try operations(0..<200))
+            let backup = path + ".copy"
+            _ = try await store.backup(to: backup, now: start)
+            var bytes = try Data(contentsOf: URL(fileURLWithPath: backup))
+            let configuration = SQLiteStore.Configuration(path: path)
+            func refused(_ name: String, _ content: Data) throws {
+                let file = path + "." + name
+                try content.write(to: URL(fileURLWithPath: file))
+                #expect(throws: StoreError.self, "\(name)") { try SQLiteStore.planRestore(of: file, into: configuration) }
+            }
+            try refused("noise", Data((0..<9000).map { UInt8(truncatingIfNeeded: $0 &* 31) }))
+            try refused("empty", Data())
+            let other = try DatabaseQueue(path: path + ".other")
+            try await other.write { try $0.execute(sql: "CREATE TABLE song (title TEXT)") }
+            try other.close()
+            #expect(throws: StoreError.self) { try SQLiteStore.planRestore(of: path + ".other", into: configuration) }
+            for index in stride(from: 8192, to: bytes.count, by: 1) where index < 40_000 { bytes[index] = 0xA5 }
+            try refused("damaged", bytes)
+            #expect(try await store.check().pending == 200)
+        }
+    }
+
+    @Test("compacting gives the room of processed operations back, and changes nothing else")
+    func compacts() async throws {
+        try await withStore { store, path in
+            _ = try await store.enqueue(try operations(0..<20_000))
+            guard case .acquired(let fence, _, _) = try await store.acquireLock(owner: "p", now: start, staleAfterMs: 1000) else { return }
+            var left = 19_000
+            while left > 0 {
+                let claims = try await store.exchange(Exchange(fence: fence, now: start, urgent: 0, normal: 50)).claims
+                let settlements = claims.map { Settlement(seq: $0.seq, id: $0.operation.id, result: .processed) }
+                _ = try await store.exchange(Exchange(fence: fence, now: start, settlements: settlements))
+                left -= claims.count
+            }
+            while try await store.sweepLedger(before: start.adding(milliseconds: 1), limit: 5000) > 0 {}
+            let before = try await store.check()
+            let report = try await store.compact()
+            #expect(report.after * 4 < report.before)
+            #expect(StoreFiles(path: path).bytes.log == 0)
+            let after = try await store.check()
+            #expect(after == before && after.problems == [])
+            _ = try await store.enqueue(try operations(30_000..<30_010))
+            #expect(try await store.check().problems == [])
+        }
+    }
+
+    @Test("old failed operations leave the store only after they are safe elsewhere; younger ones stay")
+    func archives() async throws {
+        try await withStore { store, _ in
+            _ = try await store.enqueue(try operations(0..<30))
+            guard case .acquired(let fence, _, _) = try await store.acquireLock(owner: "p", now: start, staleAfterMs: 1000) else { return }
+            for step in 0..<2 {
+                let now = start.adding(milliseconds: Int64(step) * 100_000)
+                let claims = try await store.exchange(Exchange(fence: fence, now: now, urgent: 0, normal: 10)).claims
+                let error = LastError(class: .permanent, code: "HTTP_422", httpStatus: 422, message: "no")
+                let settlements = claims.map { Settlement(seq: $0.seq, id: $0.operation.id, result: .failed(error)) }
+                _ = try await store.exchange(Exchange(fence: fence, now: now, settlements: settlements))
+            }
+            struct NoRoom: Error {}
+            await #expect(throws: NoRoom.self) {
+                try await store.archiveFailed(before: start.adding(milliseconds: 50_000)) { _ in throw NoRoom() }
+            }
+            #expect(try await store.check().failed == 20)
+            var kept: [GuardianCore.Operation] = []
+            let count = try await store.archiveFailed(before: start.adding(milliseconds: 50_000)) { kept += $0 }
+            #expect(count == 10 && kept.count == 10 && kept.allSatisfy { $0.lastError?.code == "HTTP_422" })
+            let check = try await store.check()
+            #expect(check.failed == 10 && check.problems == [] && check.books.cleared == 10)
+            #expect(try await store.archiveFailed(before: start.adding(milliseconds: 50_000)) { _ in } == 0)
+        }
+    }
+
+    @Test("the log stays bounded while writers and readers never pause")
+    func logIsBounded() async throws {
+        try await withStore { store, path in
+            let tally = Tally()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                // Two readers that overlap, so that there is always one.
+                for _ in 0..<2 {
+                    group.addTask {
+                        while !tally.isDone { _ = try await store.list(OperationFilter(limit: 1000)) }
+                    }
+                }
+                for writer in 0..<2 {
+                    group.addTask {
+                        let text = String(repeating: "x", count: 4000)
+                        var random = Xoshiro256(seed: UInt64(writer))
+                        var number = 0
+                        while !tally.isDone {
+                            let batch = try (0..<20).map { step in
+                                try Admission().admit(
+                                    NewOperation(
+                                        "update", entityType: "room", entityID: "r\(step)", payload: "{\"t\":\"\(text)\"}",
+                                        id: "w\(writer)-\(number + step)"), at: start, random: &random)
+                            }
+                            number += 20
+                            _ = try await store.enqueue(batch)
+                            let size = StoreFiles(path: path).bytes.log
+                            tally.note(size)
+                            let total = tally.add(20)
+                            // 50 000 rows of 4 KiB are three times the bound.
+                            if total >= 50_000 { tally.end() }
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            let most = tally.greatest
+            print("measured: the log was \(most >> 20) MiB at most while 200 MiB were written")
+            #expect(most < 96 << 20)
+        }
+    }
+}
