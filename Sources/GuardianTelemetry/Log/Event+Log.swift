@@ -10,7 +10,7 @@ extension Event {
             .warning
         case .paused(let pause): pause == .operator ? .info : .warning
         case .tokenRefreshed(let success): success ? .info : .warning
-        case .failed, .stalled, .booksUnbalanced, .storeError: .error
+        case .failed, .stalled, .booksUnbalanced, .storeError, .storeSalvaged: .error
         case .alertFired(let alert): alert.severity == .medium ? .warning : .error
         case .upstreamDistrusted: .fatal
         default: .info
@@ -45,6 +45,7 @@ extension Event {
         "resumed": "delivery resumed",
         "stalled": "delivery stalled",
         "drained": "delivery drained",
+        "store_salvaged": "damaged store set aside, what is readable brought over",
     ]
 
     /// What went wrong, where it is about that.

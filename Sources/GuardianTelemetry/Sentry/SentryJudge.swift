@@ -96,6 +96,8 @@ struct SentryJudge: Sendable {
         switch event {
         case .failed(_, let error):
             return (.error, "operation_failed.\(error.class.rawValue).\(error.code)", error.message)
+        case .storeSalvaged(_, let recovered, let lost):
+            return (.fatal, "store_salvaged", "a damaged store was set aside: \(recovered) operations brought over, \(lost) lost")
         case .storeError(let error):
             guard case .corrupt = error else { return nil }
             return (.fatal, "store_corrupt", error.description)
