@@ -56,6 +56,7 @@ struct TracedTransport: Transport {
         case .unanswered(let failure, _): failed(failure.rawValue)
         case .unsendable(let error): failed(error.class.rawValue)
         case .interrupted: failed("interrupted")
+        case .shared(let inner): describe(span, inner)
         }
     }
 }
