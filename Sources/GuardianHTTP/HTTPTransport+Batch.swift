@@ -58,6 +58,7 @@ extension HTTPTransport {
         request.method = .POST
         request.headers = builder.headers(of: members[0].operation, token: token)
         for name in ["idempotency-key", "if-match"] { request.headers.remove(name: name) }
+        for (name, value) in configuration.traceHeaders?() ?? [] { request.headers.replaceOrAdd(name: name, value: value) }
         var buffer = ByteBuffer()
         buffer.reserveCapacity(members.reduce(128) { $0 + $1.draft.body.readableBytes + 256 })
         buffer.writeString(#"{"meta":{"trace_id":""# + members[0].operation.traceID.description)

@@ -81,7 +81,7 @@ public struct BackoffComparison: Sendable {
                 return .init(Double(index + 1), Double(sum))
             }
             if let last = points.last, last.x < Double(end) { points.append(.init(Double(end), last.y)) }
-            through.lines.append(.init(report.strategy.title, points, colour: number % 6 + 1, isDashed: number >= 6))
+            through.lines.append(.init(report.strategy.title, points, colour: number % 7 + 1))
         }
         return [through]
     }

@@ -5,7 +5,7 @@ public struct Plot: Sendable {
     public struct Line: Sendable {
         public var name: String
         public var points: [SuiteResult.Point]
-        /// Number of the colour, from 1 to 6.
+        /// Number of the colour, from 1 to 7.
         public var colour: Int
         public var isDashed = false
 

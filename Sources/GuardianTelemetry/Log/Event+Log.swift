@@ -45,8 +45,8 @@ extension Event {
         "resumed": "delivery resumed",
         "stalled": "delivery stalled",
         "rollout_halted": "delivery halted, too many errors after a change",
-        "store_salvaged": "damaged store set aside and salvaged",
         "drained": "delivery drained",
+        "store_salvaged": "damaged store set aside, what is readable brought over",
     ]
 
     /// What went wrong, where it is about that.

@@ -96,11 +96,11 @@ package struct SentryJudge: Sendable {
         switch event {
         case .failed(_, let error):
             return (.error, "operation_failed.\(error.class.rawValue).\(error.code)", error.message)
+        case .storeSalvaged(_, let recovered, let lost):
+            return (.fatal, "store_salvaged", "a damaged store was set aside: \(recovered) operations brought over, \(lost) lost")
         case .storeError(let error):
             guard case .corrupt = error else { return nil }
             return (.fatal, "store_corrupt", error.description)
-        case .storeSalvaged(_, let recovered, let lost):
-            return (.fatal, "store_salvaged", "a damaged store was set aside; \(recovered) operations were recovered, \(lost) were not")
         case .rolloutHalted(let errors, let answers):
             return (.error, "rollout_halted", "delivery is paused: \(errors) of \(answers) answers after a change were errors")
         case .upstreamDistrusted(let detail): return (.fatal, "tls_or_pin_failure", detail)

@@ -56,7 +56,7 @@ package struct TracedTransport: Transport {
         case .unanswered(let failure, _): failed(failure.rawValue)
         case .unsendable(let error): failed(error.class.rawValue)
         case .interrupted: failed("interrupted")
-        case .shared(let outcome): describe(span, outcome)
+        case .shared(let inner): describe(span, inner)
         }
     }
 }
