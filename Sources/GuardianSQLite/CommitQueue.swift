@@ -220,17 +220,6 @@ final class CommitQueue: Sendable {
         do { _ = try db.checkpoint(.restart) } catch {}
     }
 
-    /// Copies all of the log back once it is too long, and waits for readers to let it begin anew: what arrives meanwhile reads the file.
-    private func boundLog(_ db: Database) {
-        let isTime = state.withLock { state in
-            state.value.groups += 1
-            return state.value.groups % Self.groupsToLook == 0
-        }
-        guard isTime, let size = Disk.size(of: path + "-wal"), size > Self.logLimit else { return }
-        // Busy readers: the next look tries again.
-        do { _ = try db.checkpoint(.restart) } catch {}
-    }
-
     /// Ends the prepared statements, so that the connection can close.
     func close() { transaction.withLock { $0.value = nil } }
 }

@@ -15,7 +15,8 @@ struct TopFrame {
     private let rates: (accepted: Double, processed: Double)?
 
     init(_ store: any OpenedStore, since last: TopFrame?) async throws {
-        at = SystemClock().now.wall
+        let now = SystemClock().now.wall
+        at = now
         books = try await store.books()
         control = try await store.loadControl()
         lock = try await store.lockState()
@@ -24,7 +25,7 @@ struct TopFrame {
         failed.isNewestFirst = true
         failures = try await store.search(failed).operations
         waiting = try await store.blockedKeys(at: at, after: nil, limit: 20)
-        let seconds = last.map { Double(at.milliseconds - $0.at.milliseconds) / 1000 } ?? 0
+        let seconds = last.map { Double(now.milliseconds - $0.at.milliseconds) / 1000 } ?? 0
         if let last, seconds > 0 {
             rates = (Double(books.accepted - last.books.accepted) / seconds, Double(books.processed - last.books.processed) / seconds)
         } else {

@@ -1,7 +1,6 @@
 import GuardianCore
 import GuardianPostgres
 import GuardianTesting
-import Synchronization
 import Testing
 
 @Suite("A database that dies", .serialized)
@@ -16,55 +15,45 @@ struct RecoveryTests {
             $0.patienceMs = 60_000
         }
         defer { store.close() }
-        let accepted = Mutex<Set<String>>([])
-        let settled = Mutex<[String: [Int64]]>([:])
-        let isOver = Atomic<Bool>(false)
-        let progress = Atomic<Int>(0)
+        let scene = Scene()
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for writer in 0..<3 {
-                group.addTask {
-                    var number = 0
-                    while !isOver.load(ordering: .relaxed) {
-                        let batch = (0..<20).map { index in
-                            StoreContract.sample(
-                                entity: EntityKey(type: "room", id: "\(writer)-\((number + index) % 7)"), id: "w\(writer)-\(number + index)"
-                            )
-                        }
-                        number += 20
-                        let receipts = try await store.enqueue(batch)
-                        accepted.withLock { $0.formUnion(receipts.map(\.id.description)) }
-                        guard receipts.allSatisfy({ $0.outcome == .accepted }) else {
-                            throw Server.Trouble(description: "an operation of ours was taken for a duplicate")
-                        }
-                    }
-                }
-            }
-            for name in ["a", "b"] {
-                group.addTask { try await Self.deliver(store, name, settled, progress) { isOver.load(ordering: .relaxed) } }
-            }
+            for writer in 0..<3 { group.addTask { try await Self.write(store, writer, scene) } }
+            for name in ["a", "b"] { group.addTask { try await Self.deliver(store, name, scene) } }
             for _ in 0..<3 {
-                let goal = progress.load(ordering: .relaxed) + 200
-                try await eventually("progress") { progress.load(ordering: .relaxed) >= goal }
+                let goal = scene.settled + 200
+                try await eventually("progress") { scene.settled >= goal }
                 try server.ask("immediate")
             }
-            let goal = progress.load(ordering: .relaxed) + 200
-            try await eventually("progress after the last crash") { progress.load(ordering: .relaxed) >= goal }
-            isOver.store(true, ordering: .relaxed)
+            let goal = scene.settled + 200
+            try await eventually("progress after the last crash") { scene.settled >= goal }
+            scene.end()
             try await group.waitForAll()
         }
         let report = try await store.check()
         #expect(report.problems == [] && report.gap == 0)
         #expect(report.pending == 0 && report.processing == 0)
-        #expect(report.books.processed == Int64(accepted.withLock { $0.count }))
-        let orders = settled.withLock { $0 }
-        #expect(orders.values.allSatisfy { $0 == $0.sorted() }, "an order was broken")
+        #expect(report.books.processed == Int64(scene.accepted))
+        #expect(scene.orders.values.allSatisfy { $0 == $0.sorted() }, "an order was broken")
+    }
+
+    private static func write(_ store: PostgresStore, _ writer: Int, _ scene: Scene) async throws {
+        var number = 0
+        while !scene.isOver {
+            let batch = (0..<20).map { index in
+                StoreContract.sample(
+                    entity: EntityKey(type: "room", id: "\(writer)-\((number + index) % 7)"), id: "w\(writer)-\(number + index)")
+            }
+            number += 20
+            let receipts = try await store.enqueue(batch)
+            scene.accept(receipts)
+            guard receipts.allSatisfy({ $0.outcome == .accepted }) else {
+                throw Server.Trouble(description: "an operation of ours was taken for a duplicate")
+            }
+        }
     }
 
     /// Claims and settles until nothing is left; a call that fails is made again with the same settlements, as a processor does.
-    private static func deliver(
-        _ store: PostgresStore, _ name: String, _ settled: borrowing Mutex<[String: [Int64]]>, _ progress: borrowing Atomic<Int>,
-        isOver: @Sendable () -> Bool
-    ) async throws {
+    private static func deliver(_ store: PostgresStore, _ name: String, _ scene: Scene) async throws {
         let fence = try await SharingTests.acquire(store, name)
         var claims: [Claim] = []
         while true {
@@ -74,10 +63,9 @@ struct RecoveryTests {
                 continue
             }
             guard result.settled.allSatisfy({ $0 }) else { throw Server.Trouble(description: "a result was not recognized") }
-            settled.withLock { for claim in claims { $0[claim.operation.entity.id, default: []].append(claim.seq) } }
-            progress.add(claims.count, ordering: .relaxed)
+            scene.settle(claims)
             claims = result.claims
-            if claims.isEmpty, isOver(), try await store.books().pending == 0 { return }
+            if claims.isEmpty, scene.isOver, try await store.books().pending == 0 { return }
         }
     }
 

@@ -13,6 +13,49 @@ func eventually(_ what: String, within seconds: Double = 30, _ condition: () asy
     }
 }
 
+/// What those who deliver in a test have done together.
+final class Scene: Sendable {
+    private struct State {
+        var accepted: Set<String> = []
+        var orders: [String: [Int64]] = [:]
+        var settled = 0
+        var isOver = false
+        var wakes = 0
+    }
+
+    private let state = Mutex(State())
+
+    var orders: [String: [Int64]] { state.withLock { $0.orders } }
+    var settled: Int { state.withLock { $0.settled } }
+    var accepted: Int { state.withLock { $0.accepted.count } }
+    var isOver: Bool { state.withLock { $0.isOver } }
+    var wakes: Int { state.withLock { $0.wakes } }
+
+    func end() { state.withLock { $0.isOver = true } }
+    func wake() { state.withLock { $0.wakes += 1 } }
+    func accept(_ receipts: [Receipt]) { state.withLock { $0.accepted.formUnion(receipts.map(\.id.description)) } }
+
+    func settle(_ claims: [Claim]) {
+        state.withLock { state in
+            state.settled += claims.count
+            for claim in claims { state.orders[claim.operation.entity.id, default: []].append(claim.seq) }
+        }
+    }
+
+    /// Claims and settles until `count` are settled.
+    func deliver(_ store: PostgresStore, _ name: String, _ count: Int) async throws {
+        let fence = try await SharingTests.acquire(store, name)
+        var claims: [Claim] = []
+        while settled < count {
+            let result = try await SharingTests.claim(store, fence, 20, settling: claims)
+            guard result.settled.allSatisfy({ $0 }) else { throw Server.Trouble(description: "a claim was lost") }
+            settle(claims)
+            claims = result.claims
+            if claims.isEmpty { await Task.yield() }
+        }
+    }
+}
+
 @Suite("Processors that share one queue")
 struct SharingTests {
     static let now = StoreContract.start
@@ -44,8 +87,7 @@ struct SharingTests {
         let store = try await server.store(database) { $0.connections = 8 }
         defer { store.close() }
         let all = Self.operations(4000, lines: 97)
-        let seen = Mutex<[String: [Int64]]>([:])
-        let done = Atomic<Int>(0)
+        let scene = Scene()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for writer in 0..<4 {
                 group.addTask {
@@ -55,24 +97,11 @@ struct SharingTests {
                 }
             }
             for name in ["a", "b", "c", "d"] {
-                group.addTask {
-                    let fence = try await Self.acquire(store, name)
-                    var claims: [Claim] = []
-                    while done.load(ordering: .relaxed) < all.count {
-                        let result = try await Self.claim(store, fence, 20, settling: claims)
-                        guard result.settled.allSatisfy({ $0 }) else { throw Server.Trouble(description: "a claim was lost") }
-                        done.add(claims.count, ordering: .relaxed)
-                        claims = result.claims
-                        seen.withLock { seen in
-                            for claim in claims { seen[claim.operation.entity.id, default: []].append(claim.seq) }
-                        }
-                        if claims.isEmpty { await Task.yield() }
-                    }
-                }
+                group.addTask { try await scene.deliver(store, name, all.count) }
             }
             try await group.waitForAll()
         }
-        let lines = seen.withLock { $0 }
+        let lines = scene.orders
         #expect(lines.values.reduce(0) { $0 + $1.count } == all.count)
         #expect(Set(lines.values.flatMap { $0 }).count == all.count)
         let report = try await store.check()
@@ -183,7 +212,8 @@ struct SharingTests {
         let open = Self.now.adding(milliseconds: 9000)
         _ = try await store.exchange(Exchange(fence: a, now: Self.now, health: OriginHealth(openUntil: open, trips: 1)))
         let hold = Self.now.adding(milliseconds: 500)
-        _ = try await store.exchange(Exchange(fence: b, now: Self.now, health: OriginHealth(holdUntil: hold)))
+        let merged = try await store.exchange(Exchange(fence: b, now: Self.now, health: OriginHealth(holdUntil: hold)))
+        #expect(merged.shared?.openUntil == open, "it hears of it with the answer")
         let stored = try #require(try await store.loadControl().health)
         #expect(stored.openUntil == open && stored.holdUntil == hold && stored.trips == 1)
         // Once it has heard of it, what it says stands: its probe has closed the breaker.
@@ -200,14 +230,14 @@ struct SharingTests {
             here.close()
             there.close()
         }
-        let wakes = Atomic<Int>(0)
-        here.listen { wakes.add(1, ordering: .relaxed) }
+        let scene = Scene()
+        here.listen { scene.wake() }
         try await eventually("listening") { here.isListening }
         let fence = try await Self.acquire(here, "a")
         #expect(try await Self.claim(here, fence, 5).claims.isEmpty)
-        let before = wakes.load(ordering: .relaxed)
+        let before = scene.wakes
         _ = try await there.enqueue(Self.operations(1, lines: 1))
-        try await eventually("the wake", within: 5) { wakes.load(ordering: .relaxed) > before }
+        try await eventually("the wake", within: 5) { scene.wakes > before }
         #expect(try await Self.claim(here, fence, 5).claims.count == 1)
     }
 }

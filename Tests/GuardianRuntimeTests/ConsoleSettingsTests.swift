@@ -28,7 +28,7 @@ import Testing
     func beyondLoopback() throws {
         let found = try complaint(["admin.enabled": "true", "listen": "0.0.0.0:8080"])
         #expect(found != nil)
-        try withTokenFile("admin 0123456789abcdef") { file in
+        try withTokenFile("admin 0123456789abcdef") { (file: String) throws in
             let found = try complaint(["admin.enabled": "true", "listen": "0.0.0.0:8080", "admin.token_file": file])
             #expect(found != nil)
         }
@@ -36,16 +36,16 @@ import Testing
 
     @Test("a token file that others can read, that is missing, or that is wrong, is named")
     func tokenFiles() throws {
-        try withTokenFile("viewer 0123456789abcdef anna\nadmin fedcba9876543210") { file in
+        try withTokenFile("viewer 0123456789abcdef anna\nadmin fedcba9876543210") { (file: String) throws in
             #expect(try complaint(["admin.enabled": "true", "admin.token_file": file]) == nil)
             #expect(try Assembly(Settings(flags: ["admin.enabled": "true", "admin.token_file": file])).console()?.token == nil)
         }
-        try withTokenFile("admin 0123456789abcdef", mode: 0o644) { file in
+        try withTokenFile("admin 0123456789abcdef", mode: 0o644) { (file: String) throws in
             let found = try complaint(["admin.enabled": "true", "admin.token_file": file])
             #expect(found?.key == "admin.token_file")
             #expect(found?.message.contains("chmod 600") == true)
         }
-        try withTokenFile("admin short") { file in
+        try withTokenFile("admin short") { (file: String) throws in
             #expect(try complaint(["admin.enabled": "true", "admin.token_file": file])?.message.contains("line 1") == true)
         }
         #expect(try complaint(["admin.enabled": "true", "admin.token_file": "/nowhere"])?.key == "admin.token_file")

@@ -190,6 +190,10 @@ struct Exchanged: Sendable {
         result.pauses = Set((row.text(0) ?? "").split(separator: ",").compactMap { Pause(rawValue: String($0)) })
         if exchange.urgent + exchange.normal > 0, result.pauses.isEmpty { result.nextDue = row.time(1) }
         healthVersion = row.int(2)
-        if row.bool(4), row.int(3) != exchange.fence.epoch, healthVersion != seen { result.shared = PostgresStore.health(row, from: 5) }
+        guard row.bool(4) else { return }
+        // Our own write was merged with what we had not heard of, or another one has written.
+        let isMerged = exchange.health != nil && seen >= 0 && healthVersion != seen + 1
+        let isOthers = row.int(3) != exchange.fence.epoch && healthVersion != seen
+        if isMerged || isOthers { result.shared = PostgresStore.health(row, from: 5) }
     }
 }

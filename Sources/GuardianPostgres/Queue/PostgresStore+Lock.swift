@@ -6,13 +6,13 @@ extension PostgresStore {
     private static let seats = SQL(
         """
         SELECT owner, epoch, heartbeat_at, acquired_at, stale_after_ms, host, process, started,
-            (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+            (extract(epoch FROM clock_timestamp()) * 1000)::bigint, (extract(epoch FROM pg_postmaster_start_time()) * 1000)::bigint
         FROM guardian_processor ORDER BY epoch FOR UPDATE
         """)
     private static let lookAtSeats = SQL(
         """
         SELECT owner, epoch, heartbeat_at, acquired_at, stale_after_ms, host, process, started,
-            (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+            (extract(epoch FROM clock_timestamp()) * 1000)::bigint, (extract(epoch FROM pg_postmaster_start_time()) * 1000)::bigint
         FROM guardian_processor ORDER BY epoch
         """)
     private static let leave = SQL("DELETE FROM guardian_processor WHERE owner = $1 AND epoch = $2")
@@ -44,6 +44,8 @@ extension PostgresStore {
         var identity: ProcessIdentity
         /// The database's time when it was read.
         var databaseMs: Int64
+        /// Since when the database is up: nobody could beat before.
+        var databaseUpSinceMs: Int64
 
         init(_ row: Row) {
             state = LockState(
@@ -52,6 +54,7 @@ extension PostgresStore {
             staleAfterMs = row.int(4)
             identity = ProcessIdentity(host: row.text(5) ?? "", process: row.int(6), started: row.int(7))
             databaseMs = row.int(8)
+            databaseUpSinceMs = row.int(9)
         }
     }
 
@@ -64,7 +67,10 @@ extension PostgresStore {
     }
 
     private func isStale(_ seat: Seat, _ staleAfterMs: Int64, _ now: Timestamp) -> Bool {
-        let silence = time(seat, now) - seat.state.heartbeatAt.milliseconds
+        var heard = seat.state.heartbeatAt.milliseconds
+        // After a restart of the database everyone gets the time of a lease to show up.
+        if configuration.leaseClock == .database, heard < seat.databaseUpSinceMs { heard = seat.databaseUpSinceMs }
+        let silence = time(seat, now) - heard
         // A heartbeat from the far future is one of a clock that has been set back since.
         return silence >= staleAfterMs || silence <= -staleAfterMs
     }

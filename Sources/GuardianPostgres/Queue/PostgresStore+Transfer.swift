@@ -206,6 +206,8 @@ extension PostgresStore: TransferStore {
     private static let dropReferences = SQL("DELETE FROM guardian_reference WHERE seq = ANY($1)")
     private static let dropCreates = SQL("DELETE FROM guardian_open_create WHERE seq = ANY($1)")
 
+    private static let dropMarks = SQL("DELETE FROM guardian_setting WHERE name LIKE 'history_of_%' OR name LIKE 'endings_of_%'")
+
     public func letGo(_ page: TransferPage, _ fence: Fence) async throws(StoreError) {
         try await write(isRepeatable: true) { write in
             try write.checkFence(fence)
@@ -231,6 +233,8 @@ extension PostgresStore: TransferStore {
                 }
             }
             guard let history = page.history, try Self.books(write).past == history else { return }
+            // What it took over from others is gone too, and may come again.
+            write.later(Self.dropMarks)
             write.count {
                 $0.accepted -= history.accepted
                 $0.processed -= history.processed

@@ -92,7 +92,7 @@ final class Connection {
         var expected: [(call: Int?, sql: SQL?)] = []
         for (index, call) in calls.enumerated() {
             if prepares, call.isPrepared, names[ObjectIdentifier(call.sql)] == nil {
-                let name = "g\(names.count)"
+                let name = call.sql.name
                 let types = call.values.map(\.type)
                 guard PQsendPrepare(handle, name, call.sql.text, Int32(types.count), types) == 1 else { throw broken(lastError) }
                 names[ObjectIdentifier(call.sql)] = name
