@@ -33,9 +33,7 @@ public struct RouteTable: Sendable {
     /// The exact route, else one with a wildcard, else plain REST for create, update and delete.
     public func route(for operation: Operation) -> Route? {
         let (type, entity) = (operation.type, operation.entity.type)
-        if !exact.isEmpty, let found = exact["\(type) \(entity)"] ?? exact["* \(entity)"] ?? exact["\(type) *"] ?? exact["* *"] {
-            return found
-        }
+        if let found = explicitRoute(type, entity) { return found }
         let collection = "/api/v1/" + Self.plural(entity)
         switch type {
         case "create": return Route(operation: type, entity: entity, method: "POST", path: collection)
@@ -43,6 +41,12 @@ public struct RouteTable: Sendable {
         case "delete": return Route(operation: type, entity: entity, method: "DELETE", path: collection + "/{id}")
         default: return nil
         }
+    }
+
+    /// The exact route, else one with a wildcard.
+    func explicitRoute(_ type: String, _ entity: String) -> Route? {
+        if exact.isEmpty { return nil }
+        return exact["\(type) \(entity)"] ?? exact["* \(entity)"] ?? exact["\(type) *"] ?? exact["* *"]
     }
 
     /// Where the entity of an operation is read: a route for `read`, else the member's own path.

@@ -11,7 +11,7 @@ enum OptimisticRow {
     private static let anyOperation = SQL(
         "SELECT 1 FROM guardian_operation INDEXED BY guardian_operation_token WHERE txn_token IS NOT NULL AND txn_token = ?1 LIMIT 1")
     private static let setStanding = SQL("UPDATE guardian_optimistic SET standing = ?2 WHERE token = ?1")
-    private static let delete = SQL("DELETE FROM guardian_optimistic WHERE token = ?1")
+    private static let end = SQL("UPDATE guardian_optimistic SET registered_at = coalesce(?2, registered_at) WHERE token = ?1")
     private static let insertEnding = SQL(
         """
         INSERT INTO guardian_optimistic_ending (token, entity_type, entity_id, original, depends_on, at, error_class, error_code, error_status,
@@ -90,15 +90,24 @@ enum OptimisticRow {
         try update.run()
     }
 
-    static func forget(_ token: String, _ transaction: WriteTransaction) throws {
-        let delete = try transaction.statement(delete)
-        delete.bind(1, token as String?)
-        try delete.run()
+    /// Nothing of a change is stored any more: it is forgotten after a while.
+    static func ended(_ token: String, _ now: Timestamp?, _ transaction: WriteTransaction) throws {
+        let update = try transaction.statement(end)
+        update.bind(1, token as String?)
+        update.bind(2, now)
+        try update.run()
     }
 
-    /// Forgets a change of which nothing is stored.
-    static func forgetIfDone(_ token: String, _ transaction: WriteTransaction) throws {
-        if try !hasOperations(token, transaction) { try forget(token, transaction) }
+    /// Forgets changes that have ended and of which nothing is stored.
+    static func sweep(before: Timestamp, _ transaction: WriteTransaction) throws {
+        let delete = try transaction.statement(
+            """
+            DELETE FROM guardian_optimistic WHERE standing <> 0 AND registered_at < ?1
+                AND NOT EXISTS (SELECT 1 FROM guardian_operation o INDEXED BY guardian_operation_token
+                    WHERE o.txn_token IS NOT NULL AND o.txn_token = guardian_optimistic.token)
+            """)
+        delete.bind(1, before)
+        try delete.run()
     }
 
     /// Writes an ending for the app to take.

@@ -15,10 +15,14 @@ extension SQLiteStore {
     static func insert(
         _ operations: [GuardianCore.Operation], _ ordering: Ordering, _ transaction: WriteTransaction
     ) throws -> [Receipt] {
-        if operations.contains(where: \.folds) {
-            return try FoldingInsertion(transaction: transaction, ordering: ordering, folding: Folding()).run(operations)
+        let receipts =
+            operations.contains(where: \.folds)
+            ? try FoldingInsertion(transaction: transaction, ordering: ordering, folding: Folding()).run(operations)
+            : try Insertion(transaction, operations, ordering).run()
+        for token in Set(operations.compactMap(\.txnToken)) {
+            try stepOutIfRefused(token, operations.first?.enqueuedAt, transaction)
         }
-        return try Insertion(transaction, operations, ordering).run()
+        return receipts
     }
 }
 

@@ -71,11 +71,11 @@ extension SQLiteStore {
             update.bind(8, settlement.server?.state)
             update.bind(9, settlement.server?.etag)
             update.bind(10, settlement.server.map { $0.isGone ? 1 : 0 })
-            if let server = settlement.server { try EntityTable.save(server, ofOperation: seq, now, transaction) }
             guard try update.step() else { return false }
             let next = update.optionalInt(0)
             let token = update.text(1)
             try update.run()
+            try EntityTable.hear(settlement.server, ofOperation: seq, now, transaction)
             transaction.count { $0.failed += 1 }
             if let next {
                 try transaction.setHead(next, true)
@@ -140,7 +140,7 @@ extension SQLiteStore {
         update.bind(8, revision.newKey)
         update.bind(9, revision.wasRefused ? 1 : 0)
         guard try backToPending(update, settlement.seq, transaction) else { return false }
-        if let server = settlement.server { try EntityTable.save(server, ofOperation: settlement.seq, now, transaction) }
+        try EntityTable.hear(settlement.server, ofOperation: settlement.seq, now, transaction)
         return true
     }
 
@@ -163,8 +163,9 @@ extension SQLiteStore {
             try transaction.adopt(settlement.seq, server, now)
             next = try transaction.member(settlement.seq)?.next
         }
-        if let server = settlement.server { try EntityTable.save(server, ofOperation: settlement.seq, now, transaction) }
-        if settlement.result == .processed, settlement.server?.state == nil { try foldIntoState(settlement.seq, now, transaction) }
+        try EntityTable.hear(
+            settlement.server, ofOperation: settlement.seq, isApplied: settlement.result == .processed, isFirst: settlement.serverID != nil,
+            now, transaction)
         try remove(settlement.seq, transaction)
         try transaction.remember(settlement.id, seq: settlement.seq, key: key, .processed(answer: settlement.answer), now)
         transaction.count { $0.processed += 1 }
@@ -311,8 +312,8 @@ extension SQLiteStore {
         claimed.lastAttemptAt = exchange.now
         claimed.updatedAt = exchange.now
         if claimed.type != "create", claimed.customOrderingKey == nil {
-            if claimed.base != nil { claimed.server = try EntityTable.known(claimed.entity, transaction) }
-            if claimed.ifMatch == nil { claimed.ifMatch = try claimed.server?.etag ?? EntityTable.etag(for: claimed, transaction) }
+            if claimed.base != nil { claimed.server = try EntityTable.known(claimed.entity, transaction)?.server }
+            if claimed.ifMatch == nil { claimed.ifMatch = try EntityTable.etag(for: claimed, transaction) }
         }
         return Claim(operation: claimed, fence: exchange.fence)
     }

@@ -14,11 +14,11 @@ extension SQLiteStore {
             OptimisticRow.bind(change, to: insert)
             insert.bind(6, now as Timestamp?)
             guard try insert.run() == 1, let base = change.dependsOn else { return }
-            guard let known = try OptimisticRow.find(base, transaction), known.standing != .open else { return }
+            guard let known = try OptimisticRow.find(base, transaction), known.standing.isRolledBack else { return }
             let reason = LastError.dependsOn(base)
             _ = try OptimisticRow.tell(change, .rolledBack(reason), state: nil, now, transaction)
-            try OptimisticRow.set(change.txnToken, .lost, transaction)
-            try OptimisticRow.forgetIfDone(change.txnToken, transaction)
+            try OptimisticRow.set(change.txnToken, .refused, transaction)
+            _ = try Self.stepOut(change.txnToken, reason, now, transaction)
         }
     }
 
@@ -55,13 +55,11 @@ extension SQLiteStore {
     public func view(of entity: EntityKey) async throws(StoreError) -> EntityView {
         try await read { db in
             let entity = try Self.resolve(entity, db)
-            var view = EntityView(operations: try Self.operations(db, of: entity, limit: EntityView.mostOperations))
-            let state = try RawStatement(db, "SELECT state, etag, gone FROM guardian_entity WHERE line = ?1")
-            state.bind(1, Line.of(entity))
-            if try state.step() {
-                view.server = ServerState(state: state.text(0), etag: state.text(1), isGone: state.int(2) == 1)
-            }
-            state.reset()
+            let operations = try Self.operations(db, of: entity, limit: EntityView.mostOperations)
+            let find = try RawStatement(db, "SELECT state, etag, gone, marks FROM guardian_entity WHERE line = ?1")
+            find.bind(1, Line.of(entity))
+            let known = try find.step() ? EntityTable.knowledge(find) : EntityKnowledge()
+            find.reset()
             let oldest = try RawStatement(
                 db,
                 """
@@ -70,24 +68,8 @@ extension SQLiteStore {
                 """)
             oldest.bind(1, entity.type as String?)
             oldest.bind(2, entity.id as String?)
-            if try oldest.step() { view.original = oldest.text(0) }
-            oldest.reset()
-            return view
-        }
-    }
-
-    public func saveRemote(_ states: [RemoteState], now: Timestamp) async throws(StoreError) -> [Bool] {
-        try await queue.write { transaction in
-            try states.map { remote in
-                let entity = try Self.resolve(remote.entity, transaction.db)
-                let known = try EntityTable.known(entity, transaction)
-                if let known, remote.server.isOlder(than: known) { return false }
-                var server = remote.server
-                let stored = try Self.operations(transaction.db, of: entity, limit: EntityView.mostOperations)
-                if stored.contains(where: { $0.status != .failed }) { server.etag = known?.etag }
-                try EntityTable.save(server, of: entity, now, transaction)
-                return true
-            }
+            defer { oldest.reset() }
+            return EntityView(known, original: try oldest.step() ? oldest.text(0) : nil, operations: operations)
         }
     }
 }
@@ -108,7 +90,7 @@ extension SQLiteStore {
         if standing != known.standing { try OptimisticRow.set(token, standing, transaction) }
         if case .rolledBack = told { try rollBackDependents(of: token, now, transaction, &result) }
         if let told { result.ended.append(try OptimisticRow.tell(known.change, told, state: state, now, transaction)) }
-        if isLast { try OptimisticRow.forget(token, transaction) }
+        if isLast { try OptimisticRow.ended(token, now, transaction) }
     }
 
     /// As above, where nobody asks for the endings: whoever takes them finds them in the store.
@@ -123,11 +105,16 @@ extension SQLiteStore {
         for dependent in try OptimisticRow.dependents(of: token, transaction) {
             let name = dependent.txnToken
             let reason = LastError.dependsOn(dependent.dependsOn ?? token)
-            try OptimisticRow.set(name, .rolledBack, transaction)
+            try OptimisticRow.set(name, .refused, transaction)
             for id in try stepOut(name, reason, now, transaction) { result.steppedOut.append((id, reason)) }
             result.ended.append(try OptimisticRow.tell(dependent, .rolledBack(reason), state: nil, now, transaction))
-            try OptimisticRow.forgetIfDone(name, transaction)
         }
+    }
+
+    /// Operations of a token were stored: if its change was rolled back with what it depends on, they step out at once.
+    static func stepOutIfRefused(_ token: String, _ now: Timestamp?, _ transaction: WriteTransaction) throws {
+        guard let known = try OptimisticRow.find(token, transaction), known.standing == .refused else { return }
+        _ = try stepOut(token, .dependsOn(known.change.dependsOn ?? token), now, transaction)
     }
 
     /// Fails the operations of a change that were never attempted: they wait for a person. Returns which.
@@ -171,18 +158,5 @@ extension SQLiteStore {
         var found: [String] = []
         while try find.step() { if let token = find.text(0) { found.append(token) } }
         return found
-    }
-
-    /// The upstream took an operation and said nothing of the state that came of it: the known state takes it in, so that what the user
-    /// saw does not go away until the next news.
-    static func foldIntoState(_ seq: Int64, _ now: Timestamp, _ transaction: WriteTransaction) throws {
-        guard try EntityTable.knowsAny(transaction) else { return }
-        let find = try transaction.statement("SELECT \(OperationRow.columns) FROM guardian_operation WHERE seq = ?1")
-        find.bind(1, seq)
-        defer { find.reset() }
-        guard try find.step() else { return }
-        let operation = try OperationRow.read(find)
-        guard let next = try EntityTable.known(operation.entity, transaction)?.after(operation) else { return }
-        try EntityTable.save(next, of: operation.entity, now, transaction)
     }
 }

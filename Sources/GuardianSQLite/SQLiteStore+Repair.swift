@@ -115,13 +115,22 @@ extension SQLiteStore {
         return found
     }
 
+    /// Milliseconds that what is known of an entity is kept beyond the ledger's window: 89 days, so 90 in all.
+    private static let entityMs: Int64 = 89 * 86_400_000
+
     public func sweepLedger(before: Timestamp, limit: Int) async throws(StoreError) -> Int {
-        let from = sweptLines.withLock { $0 }
-        let (swept, end) = try await queue.write { transaction in
+        let (from, fromEntity) = (sweptLines.withLock { $0 }, sweptEntities.withLock { $0 })
+        let (swept, end, endEntity) = try await queue.write { transaction in
             try transaction.sweepAliases(before: before.adding(milliseconds: -Self.aliasMs), limit: limit)
-            return (try Self.sweepLedger(before, limit, transaction), try transaction.sweepLines(after: from, limit: limit))
+            try OptimisticRow.sweep(before: before, transaction)
+            return (
+                try Self.sweepLedger(before, limit, transaction), try transaction.sweepLines(after: from, limit: limit),
+                try EntityTable.sweep(
+                    before: before.adding(milliseconds: -Self.entityMs), after: fromEntity, limit: limit, transaction)
+            )
         }
         sweptLines.withLock { $0 = end ?? Int64.min }
+        sweptEntities.withLock { $0 = endEntity ?? Int64.min }
         return swept
     }
 

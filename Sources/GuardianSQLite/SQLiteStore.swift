@@ -37,6 +37,7 @@ public final class SQLiteStore: Sendable {
     let presence: ProcessorPresence
     /// How far stale lines were swept.
     let sweptLines = Mutex(Int64.min)
+    let sweptEntities = Mutex(Int64.min)
     private let ordering: Mutex<Ordering>
 
     var currentOrdering: Ordering { ordering.withLock { $0 } }

@@ -5,6 +5,7 @@ internal import GuardianCore
 /// queue without local ids pays nothing for them.
 extension WriteTransaction {
     private static let anyAlias = SQL("SELECT 1 FROM guardian_alias LIMIT 1")
+    private static let anyFeed = SQL("SELECT 1 FROM guardian_feed LIMIT 1")
     private static let anyOpenCreate = SQL("SELECT 1 FROM guardian_open_create LIMIT 1")
     private static let findAlias = SQL("SELECT server_id, is_number FROM guardian_alias WHERE entity_type = ?1 AND local_id = ?2")
     private static let saveAlias = SQL("INSERT OR REPLACE INTO guardian_alias VALUES (?1, ?2, ?3, ?4, ?5)")
@@ -23,6 +24,9 @@ extension WriteTransaction {
 
     func knowsAliases() throws -> Bool { try hasRows(Self.anyAlias, &knownAliases) }
     func knowsOpenCreates() throws -> Bool { try hasRows(Self.anyOpenCreate, &knownOpenCreates) }
+
+    /// Whether a feed of remote changes is followed.
+    func followsFeed() throws -> Bool { try hasRows(Self.anyFeed, &knownFeed) }
 
     private func hasRows(_ sql: SQL, _ known: inout Bool?) throws -> Bool {
         if let known { return known }

@@ -21,6 +21,8 @@ final class WriteTransaction {
     private var nextSeq: Int64?
     /// Whether the table `entity` has rows.
     var knowsEntities: Bool?
+    /// Whether the table `feed` has rows.
+    var knownFeed: Bool?
     /// Whether the tables `alias` and `guardian_open_create` have rows.
     var knownAliases: Bool?
     var knownOpenCreates: Bool?
@@ -105,6 +107,7 @@ final class WriteTransaction {
         nextSeq = nil
         newestRemembered = nil
         knowsEntities = nil
+        knownFeed = nil
         knownAliases = nil
         knownOpenCreates = nil
     }

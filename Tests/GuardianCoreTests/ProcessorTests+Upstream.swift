@@ -100,10 +100,33 @@ extension ProcessorTests {
         #expect(bench.give(.attempted(seq: 1, attempt: sends[0].attempt, .status(401))).asksForToken)
         let again = bench.give(.tokenAnswered(.success("new"))).sends
         #expect(again.map(\.token) == ["new"])
-        #expect(bench.give(.attempted(seq: 1, attempt: again[0].attempt, .status(401))).events == [.paused(.auth)])
+        #expect(bench.give(.attempted(seq: 1, attempt: again[0].attempt, .status(401))).events.isEmpty)
+        #expect(bench.give(.exchanged(.success(ExchangeResult(pauses: [.auth])))).events == [.paused(.auth)])
         _ = bench.give(.attempted(seq: 2, attempt: sends[1].attempt, .status(401)))
         let after = bench.give(.tokenAnswered(.success("new")))
         #expect(!after.events.contains(.resumed(.auth)) && after.sends.isEmpty)
+    }
+
+    @Test("a pause of the engine's own is told when it is on disk, so that whoever lifts it then is heard")
+    func tellsPausesAfterTheCommit() {
+        var bench = ProcessorBench()
+        _ = bench.begin()
+        let send = bench.claims(1...1).sends[0]
+        _ = bench.give(.exchanged(.success(ExchangeResult())))
+        let decided = bench.give(.attempted(seq: 1, attempt: send.attempt, .status(426)))
+        #expect(decided.exchanges.map(\.pauses) == [[.upgrade: true]])
+        #expect(decided.events.isEmpty)
+        let failed = bench.give(.exchanged(.failure(.unavailable("busy"))))
+        #expect(!failed.events.contains(.paused(.upgrade)))
+        bench.pass(ms: 6000)
+        #expect(bench.give(.tick).exchanges.map(\.pauses) == [[.upgrade: true]])
+        #expect(bench.give(.exchanged(.success(ExchangeResult(pauses: [.upgrade])))).events == [.paused(.upgrade)])
+        // A person has lifted it in the meantime.
+        _ = bench.give(.wake)
+        bench.pass(ms: 6000)
+        _ = bench.give(.tick)
+        #expect(bench.give(.exchanged(.success(ExchangeResult()))).events == [.resumed(.upgrade)])
+        #expect(bench.processor.pauses.isEmpty)
     }
 
     @Test("while its store fails, a processor that has results to write sleeps until it may ask again")

@@ -124,7 +124,11 @@ extension WatchedStore: OptimisticStore {
         try await memory.withdraw(txnToken: txnToken, now: now)
     }
     func view(of entity: EntityKey) async throws(StoreError) -> EntityView { try await memory.view(of: entity) }
-    func saveRemote(_ states: [RemoteState], now: Timestamp) async throws(StoreError) -> [Bool] {
-        try await memory.saveRemote(states, now: now)
+    func saveRemote(_ states: [RemoteState], mark: FeedMark?, now: Timestamp) async throws(StoreError) -> [Bool] {
+        try await memory.saveRemote(states, mark: mark, now: now)
+    }
+    func feedCursor(of feed: String) async throws(StoreError) -> String? { try await memory.feedCursor(of: feed) }
+    func takePassed(now: Timestamp, limit: Int) async throws(StoreError) -> [EntityKey] {
+        try await memory.takePassed(now: now, limit: limit)
     }
 }

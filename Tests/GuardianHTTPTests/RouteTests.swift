@@ -158,4 +158,21 @@ import Testing
             _ = try HTTPTransport(configuration: .init(url: "http://127.0.0.1:1", routes: [route], deviceID: "d"))
         }
     }
+
+    @Test("an entity is found by the path that it is read under, and by no other")
+    func entityAtPath() {
+        let table = RouteTable([
+            Route(operation: "update", entity: "device", method: "PUT", path: "/homes/{home_id}/devices/{id}"),
+            Route(operation: "read", entity: "room", method: "GET", path: "/rooms/{entity_id}"),
+        ])
+        let types = ["room", "device", "battery"]
+        for (path, entity) in [
+            ("/rooms/r1", EntityKey(type: "room", id: "r1")), ("/rooms/a%20b%2Fc?x=1", EntityKey(type: "room", id: "a b/c")),
+            ("/homes/7/devices/d%C3%A9", EntityKey(type: "device", id: "dé")), ("/api/v1/batteries/9", EntityKey(type: "battery", id: "9")),
+        ] { #expect(table.entity(at: path, types: types) == entity) }
+        for path in ["/rooms", "/rooms/", "/rooms/r1/x", "/homes/7/devices", "/api/v1/rooms/r1", "/rooms/%zz", "/rooms/%FF", ""] {
+            #expect(table.entity(at: path, types: types) == nil, "\(path)")
+        }
+        #expect(table.entity(at: "/rooms/r1", types: ["device"]) == nil)
+    }
 }

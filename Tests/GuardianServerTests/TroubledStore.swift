@@ -95,7 +95,11 @@ extension TroubledStore: OptimisticStore {
         try await sound().withdraw(txnToken: txnToken, now: now)
     }
     func view(of entity: EntityKey) async throws(StoreError) -> EntityView { try await sound().view(of: entity) }
-    func saveRemote(_ states: [RemoteState], now: Timestamp) async throws(StoreError) -> [Bool] {
-        try await sound().saveRemote(states, now: now)
+    func saveRemote(_ states: [RemoteState], mark: FeedMark?, now: Timestamp) async throws(StoreError) -> [Bool] {
+        try await sound().saveRemote(states, mark: mark, now: now)
+    }
+    func feedCursor(of feed: String) async throws(StoreError) -> String? { try await sound().feedCursor(of: feed) }
+    func takePassed(now: Timestamp, limit: Int) async throws(StoreError) -> [EntityKey] {
+        try await sound().takePassed(now: now, limit: limit)
     }
 }

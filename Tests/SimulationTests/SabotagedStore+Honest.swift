@@ -38,7 +38,11 @@ extension SabotagedStore: OptimisticStore {
         try await store.withdraw(txnToken: txnToken, now: now)
     }
     func view(of entity: EntityKey) async throws(StoreError) -> EntityView { try await store.view(of: entity) }
-    func saveRemote(_ states: [RemoteState], now: Timestamp) async throws(StoreError) -> [Bool] {
-        try await store.saveRemote(states, now: now)
+    func saveRemote(_ states: [RemoteState], mark: FeedMark?, now: Timestamp) async throws(StoreError) -> [Bool] {
+        try await store.saveRemote(states, mark: mark, now: now)
+    }
+    func feedCursor(of feed: String) async throws(StoreError) -> String? { try await store.feedCursor(of: feed) }
+    func takePassed(now: Timestamp, limit: Int) async throws(StoreError) -> [EntityKey] {
+        try await store.takePassed(now: now, limit: limit)
     }
 }

@@ -273,7 +273,7 @@ extension Processor {
             if healthSent { healthChanged = false }
             if let signedInSent { storedSignedIn = signedInSent }
             if !result.claims.isEmpty { isDry = false } else if normalAsked > 0 { isDry = !result.isAlone }
-            for (pause, active) in pauseWritesSent where pauseWrites[pause] == active { pauseWrites[pause] = nil }
+            tellPauses(&actions)
             nextDue = result.nextDue
             for id in result.expired { actions.append(.emit(.expired(id: id))) }
             for id in result.setAside { actions.append(.emit(.failed(id: id, error: .crashSuspect))) }

@@ -46,7 +46,7 @@ extension Processor {
         case .refreshToken: awaitToken(flight, now, &actions)
         case .pause(let reason):
             settle(operation, .returned)
-            pause(reason, &actions)
+            pause(reason)
         case .returned: settle(operation, .returned)
         }
     }

@@ -58,7 +58,7 @@ extension Processor {
         case .failure:
             actions.append(.emit(.tokenRefreshed(success: false)))
             for flight in waiting { giveBack(flight) }
-            pause(.auth, &actions)
+            pause(.auth)
         case .success(let fresh):
             let isNew = token != .known(fresh)
             let wasKnown = token != .unknown
@@ -66,7 +66,7 @@ extension Processor {
             renewTokenAt = fresh?.renewInMs.map { now.steady + max($0, Self.tokenPollMs) }
             giveBackOthers()
             if wasKnown, isNew || !waiting.isEmpty { actions.append(.emit(.tokenRefreshed(success: isNew))) }
-            if pauses.contains(.auth), token != refusedToken { resume(.auth, &actions) }
+            if pauses.contains(.auth), token != refusedToken { resume(.auth) }
             for var flight in waiting {
                 flight.tokenIsFresh = true
                 if maySendAgain(now), mayCarry(flight.claim.operation) { start(flight, now, &actions) } else { giveBack(flight) }
@@ -85,16 +85,23 @@ extension Processor {
         outbox.append(Verdict(flight.claim, .returned))
     }
 
-    mutating func pause(_ pause: Pause, _ actions: inout [Action]) {
-        guard pauses.insert(pause).inserted else { return }
-        pauseWrites[pause] = true
-        actions.append(.emit(.paused(pause)))
-    }
+    /// Stops delivery at once. It is told when it is on disk: whoever hears of it may lift it, and that must find it there.
+    mutating func pause(_ pause: Pause) { if pauses.insert(pause).inserted { pauseWrites[pause] = true } }
 
-    mutating func resume(_ pause: Pause, _ actions: inout [Action]) {
+    /// Delivery goes on at once; told when that is on disk.
+    mutating func resume(_ pause: Pause) {
         guard pauses.remove(pause) != nil else { return }
         pauseWrites[pause] = false
         ramp.restart()
-        actions.append(.emit(.resumed(pause)))
+    }
+
+    /// The pauses that an exchange has written: from now on others may lift them.
+    mutating func tellPauses(_ actions: inout [Action]) {
+        for pause in Pause.allCases {
+            guard let isActive = pauseWritesSent[pause] else { continue }
+            if pauseWrites[pause] == isActive { pauseWrites[pause] = nil }
+            actions.append(.emit(isActive ? .paused(pause) : .resumed(pause)))
+        }
+        pauseWritesSent = [:]
     }
 }

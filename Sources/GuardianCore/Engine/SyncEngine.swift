@@ -136,6 +136,9 @@ public final class SyncEngine: Sendable {
         chance.withLock { Chance(random: Xoshiro256(seed: $0.random.next()), ticks: $0.ticks.reserve(count, at: now)) }
     }
 
+    /// A fresh idempotency key.
+    func newKey() -> UniqueID { chance.withLock { UniqueID.v4(using: &$0.random) } }
+
     private func write(_ operations: [Operation]) async throws(SyncError) -> [Receipt] {
         let receipts: [Receipt]
         let start = clock.steadyNanoseconds

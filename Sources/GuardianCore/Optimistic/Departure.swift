@@ -17,11 +17,21 @@ public enum OptimisticStanding: Int, Sendable {
     case rolledBack = 1
     /// Rolled back, and an operation of it has left for good.
     case lost = 2
+    /// Rolled back because what it depends on was: operations of it that come later are set aside, not sent.
+    case refused = 3
+    /// Committed, and told. Like every change that has come to its end it stays known for as long as the ledger's window: registered again, it
+    /// adds nothing.
+    case committed = 4
+
+    /// Whether what depends on it has no ground any more.
+    public var isRolledBack: Bool { self == .rolledBack || self == .lost || self == .refused }
 
     /// What a departure makes of a change, and what is to be told. `isLast` says that no other operation of it is stored.
     public func after(_ departure: Departure, isLast: Bool) -> (standing: OptimisticStanding, told: OptimisticEnding.Result?) {
         switch departure {
-        case .processed: (self, isLast && self != .lost ? .committed : nil)
+        case .processed where isLast && self != .lost && self != .committed: (.committed, .committed)
+        case .processed: (self, nil)
+        case .lost where self == .committed: (self, nil)
         case .failed(let reason): (self == .open ? .rolledBack : self, self == .open ? .rolledBack(reason) : nil)
         case .lost(let reason): (.lost, self == .open ? .rolledBack(reason) : nil)
         }

@@ -9,11 +9,19 @@ public struct EntityView: Sendable, Equatable {
     public var original: String?
     /// All that are stored, in `seq` order.
     public var operations: [Operation]
+    /// Those of them whose effect a feed has told of already: the state has it, and maybe what others wrote after it.
+    public var reached: Set<OperationID> = []
 
     public init(server: ServerState? = nil, original: String? = nil, operations: [Operation] = []) {
         self.server = server
         self.original = original
         self.operations = operations
+    }
+
+    /// As a store finds it.
+    public init(_ knowledge: EntityKnowledge, original: String?, operations: [Operation]) {
+        self.init(server: knowledge.server, original: original, operations: operations)
+        reached = Set(operations.filter { knowledge.hasReached($0) }.map(\.id))
     }
 
     /// The last state known of the server: what it told; else what the app had before its oldest change, or its oldest edit; else nothing.
@@ -26,17 +34,23 @@ public struct EntityView: Sendable, Equatable {
     }
 
     /// What the user should see.
-    public var overlay: Overlay { .replay(server: lastKnown, operations: operations) }
+    public var overlay: Overlay { .replay(server: lastKnown, operations: operations, reached: reached) }
 }
 
 /// What an entity has become at the upstream, as somebody there tells it: a push channel, a poll, another device.
 public struct RemoteState: Sendable, Equatable {
     public var entity: EntityKey
     public var server: ServerState
+    /// The entity's version after the change, as a feed tells it beside the state; of a delete, the last one there was.
+    public var version: Int64?
+    /// The idempotency key of the request that made the change, where it is told: how a writer knows its own.
+    public var key: UniqueID?
 
-    public init(_ entity: EntityKey, _ server: ServerState) {
+    public init(_ entity: EntityKey, _ server: ServerState, version: Int64? = nil, key: UniqueID? = nil) {
         self.entity = entity
         self.server = server
+        self.version = version
+        self.key = key
     }
 }
 
@@ -55,7 +69,10 @@ extension ServerState {
     /// This state after an operation that the upstream took and said nothing of; nil when it is not known.
     public func after(_ operation: Operation) -> ServerState? {
         guard state != nil || isGone, ["create", "update", "delete"].contains(operation.type) else { return nil }
-        let next = Overlay.apply(operation, to: JSONValue.reading(state))
+        // All of its payload has reached the upstream, not only what its user has changed.
+        var sent = operation
+        sent.base = nil
+        let next = Overlay.apply(sent, to: JSONValue.reading(state))
         return ServerState(state: next?.text, etag: etag, isGone: next == nil)
     }
 }

@@ -15,9 +15,11 @@ public struct Overlay: Sendable, Equatable {
 
     /// Replays `operations`, in their order, on what the server had.
     ///
-    /// A create gives its payload; an update replaces members at the top and keeps the others; a delete leaves nothing. What a custom
-    /// operation does is not known here, so it changes nothing. Failed operations are not replayed: their change is taken back.
-    public static func replay(server: JSONValue?, operations: [Operation]) -> Overlay {
+    /// A create gives its payload; an update replaces members at the top and keeps the others; a delete leaves nothing. Of an update with a
+    /// base only what the user has changed is replayed: the rest of its payload is what the server had, which may be another now. What a
+    /// custom operation does is not known here, so it changes nothing. Failed operations are not replayed: their change is taken back.
+    /// Those in `reached` are in the server's state already.
+    public static func replay(server: JSONValue?, operations: [Operation], reached: Set<OperationID> = []) -> Overlay {
         var overlay = Overlay(state: server)
         for operation in operations {
             if operation.status == .failed {
@@ -25,6 +27,7 @@ public struct Overlay: Sendable, Equatable {
                 continue
             }
             overlay.isPending = true
+            if !reached.isEmpty, reached.contains(operation.id) { continue }
             overlay.state = apply(operation, to: overlay.state)
         }
         return overlay
@@ -34,10 +37,21 @@ public struct Overlay: Sendable, Equatable {
     public static func apply(_ operation: Operation, to state: JSONValue?) -> JSONValue? {
         switch operation.type {
         case "create": JSONValue.reading(operation.payload) ?? state
-        case "update": JSONValue.reading(operation.payload).map { replacingMembers(of: state, by: $0) } ?? state
+        case "update":
+            JSONValue.reading(operation.payload).map { payload in
+                let base = state == nil ? nil : JSONValue.reading(operation.base)
+                return replacingMembers(of: state, by: base.map { changes(in: payload, since: $0) } ?? payload)
+            } ?? state
         case "delete": nil
         default: state
         }
+    }
+
+    /// The members of a payload that differ from its base.
+    private static func changes(in payload: JSONValue, since base: JSONValue) -> JSONValue {
+        guard let members = payload.members else { return payload }
+        let before = MemberTable(base.members ?? [])
+        return .object(members.filter { before[$0.name]?.means($0.value) != true })
     }
 
     private static func replacingMembers(of state: JSONValue?, by patch: JSONValue) -> JSONValue {

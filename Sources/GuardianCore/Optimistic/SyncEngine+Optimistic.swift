@@ -60,8 +60,9 @@ extension SyncEngine {
 
         /// What the user should see of an entity now.
         ///
-        /// The server's side is what remote changes and, where the configuration keeps states, answers have told; without either it is the
-        /// snapshot of the oldest open change, or the base of the oldest edit that waits.
+        /// The server's side is what remote changes and, where the configuration keeps states, answers have told, whichever is the newer;
+        /// without either it is the snapshot of the oldest open change, or the base of the oldest edit that waits. What nothing was heard
+        /// of for 90 days is forgotten, unless a feed keeps it up to date.
         public func overlay(of entity: EntityKey) async throws(SyncError) -> Overlay {
             do throws(StoreError) { return try await engine.store.view(of: entity).overlay } catch { throw .store(error) }
         }
@@ -123,7 +124,7 @@ extension SyncEngine {
         if let original = change.original { try check(original, "original") }
     }
 
-    fileprivate func check(_ text: String, _ field: String) throws(SyncError) {
+    func check(_ text: String, _ field: String) throws(SyncError) {
         guard text.utf8.count <= configuration.limits.payloadBytes else {
             throw .validation(field: field, constraint: "is too long; at most \(configuration.limits.payloadBytes) bytes are allowed")
         }

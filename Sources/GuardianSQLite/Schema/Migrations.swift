@@ -21,6 +21,8 @@ internal import GRDB
 /// 10. `guardian_open_create` names the stored creates whose entities may still get another id, failed ones too. `reference` names what other stored
 ///     operations, pending or failed, point to one of them that is older. Both are empty where no route assigns ids. An `alias` is written
 ///     when such a create is settled and no younger one of the same local id is stored.
+/// 11. `guardian_entity` holds an ``EntityKnowledge``: the newest state, and in `marks` what orders statements about it; `passed_at` repeats
+///     since when something told is passed over. A row of `guardian_feed` is written in the transaction of what the feed told.
 ///
 /// The cost of a claim does not grow with the queue: `operation_head` holds heads only, in the order in which they are claimed, and each row
 /// knows the next of its line. Claim and settle write near the oldest rows only; an index by line would make them write all over the file.
@@ -157,6 +159,15 @@ enum Migrations {
                         PRIMARY KEY (entity_type, entity_id, seq, field)
                     ) WITHOUT ROWID;
                     CREATE INDEX guardian_reference_seq ON guardian_reference(seq);
+                    """)
+        }
+        migrator.registerMigration("guardian-0003-feeds") { db in
+            try db.execute(
+                sql: """
+                    ALTER TABLE guardian_entity ADD COLUMN marks TEXT;
+                    ALTER TABLE guardian_entity ADD COLUMN passed_at INTEGER;
+                    CREATE INDEX guardian_entity_passed ON guardian_entity(passed_at) WHERE passed_at IS NOT NULL;
+                    CREATE TABLE guardian_feed (name TEXT PRIMARY KEY, cursor TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
                     """)
         }
         return migrator

@@ -105,6 +105,22 @@ extension StoreContract {
             try contract.expect(try await contract.store.resolve(.text("b-2"), nil, now: start), true, "resolved")
             try contract.expect(try await contract.ends(), ["t committed", "u HTTP_409"], "endings")
         },
+        Check(name: "a change that has ended adds nothing when it is registered again, for as long as the ledger remembers") { contract in
+            try await contract.register("t")
+            try await contract.enqueue(["a"]) { $0.txnToken = "t" }
+            let fence = try await contract.acquire()
+            try await contract.settle(try await contract.claim(fence), .processed, fence)
+            try contract.expect(try await contract.ends(), ["t committed"], "endings")
+            // The app did not hear of it, and begins again.
+            try await contract.register("t")
+            try await contract.enqueue(["a"]) { $0.txnToken = "t" }
+            try contract.expect(try await contract.store.withdraw(txnToken: "t", now: start), false, "an open change without operations")
+            try await contract.register("u", dependsOn: "t")
+            try contract.expect(try await contract.store.withdraw(txnToken: "u", now: start), true, "one that is built on it")
+            _ = try await contract.store.sweepLedger(before: start.adding(milliseconds: 1), limit: 10)
+            try await contract.register("t")
+            try contract.expect(try await contract.store.withdraw(txnToken: "t", now: start), true, "when it is forgotten")
+        },
         Check(name: "a token that nobody registered ends without a word; one without operations can be withdrawn") { contract in
             try await contract.register("t")
             try await contract.enqueue(["a"]) { $0.txnToken = "stranger" }
@@ -172,6 +188,32 @@ extension StoreContract {
             try await contract.register("u", dependsOn: "t")
             try contract.expect(try await contract.ends(), ["t HTTP_422", "u DEPENDS_ON"], "endings")
         },
+        Check(name: "operations that come after their change was rolled back with what it depends on are set aside, not sent") { contract in
+            try await contract.register("t")
+            try await contract.register("early", dependsOn: "t")
+            try await contract.enqueue(["a"]) { $0.txnToken = "t" }
+            let fence = try await contract.acquire()
+            try await contract.settle(try await contract.claim(fence), .failed(failure), fence)
+            try await contract.register("late", dependsOn: "t")
+            try await contract.enqueue(["b", "c", "b"], from: 1) { $0.txnToken = $0.entity.id == "b" ? "early" : "late" }
+            try await contract.enqueue(["b"], from: 4)
+            try contract.expect(contract.names(try await contract.claim(fence)), ["b-4"], "what goes on")
+            for name in ["b-1", "c-2", "b-3"] {
+                let stored = try await contract.store.operation(.text(name))
+                try contract.expect(stored?.lastError?.class, .dependency, "the class of \(name)")
+            }
+            try contract.expect(try await contract.ends(), ["early DEPENDS_ON", "t HTTP_422", "late DEPENDS_ON"], "endings")
+            try contract.expect(try await contract.store.retry([.text("c-2")], now: start), 1, "retried")
+            try await contract.settle(try await contract.claim(fence), .processed, fence)
+            try contract.expect(try await contract.ends().last, "late committed", "the ending of what a person brings through after all")
+            let day = start.adding(milliseconds: 1)
+            _ = try await contract.store.sweepLedger(before: day, limit: 10)
+            _ = try await contract.store.cancel(.text("b-1"), now: start)
+            _ = try await contract.store.cancel(.text("b-3"), now: start)
+            _ = try await contract.store.sweepLedger(before: day, limit: 10)
+            try await contract.enqueue(["d"], from: 5) { $0.txnToken = "early" }
+            try contract.expect(contract.names(try await contract.claim(fence)), ["d-5"], "when it is forgotten")
+        },
     ]
 
     private static let viewChecks: [Check] = [
@@ -188,7 +230,9 @@ extension StoreContract {
             _ = try await contract.remote("e", #"{"version":3,"x":1}"#, etag: "w")
             view = try await contract.store.view(of: entity)
             try contract.expect(view.overlay.state?.text, #"{"version":3,"x":1,"n":1}"#, "the overlay")
-            try contract.expect(view.server?.etag, nil, "the ETag while operations wait that do not know it")
+            try contract.expect(view.server?.etag, "w", "the ETag of the state")
+            let claims = try await contract.claim(try await contract.acquire())
+            try contract.expect(claims.map(\.operation.ifMatch), [nil, nil], "the ETags of operations that do not know it")
         },
         Check(name: "a remote state that is older than the known one is not taken") { contract in
             let entity = EntityKey(type: "room", id: "e")
@@ -225,7 +269,7 @@ extension StoreContract {
         try await store.endings(after: 0, limit: 100).map { "\($0.change.txnToken) \($0.reason?.code ?? "committed")" }
     }
 
-    private func remote(_ id: String, _ state: String?, etag: String? = nil) async throws -> [Bool] {
+    func remote(_ id: String, _ state: String?, etag: String? = nil) async throws -> [Bool] {
         let server = ServerState(state: state, etag: etag, isGone: state == nil)
         return try await store.saveRemote([RemoteState(EntityKey(type: "room", id: id), server)], now: Self.start)
     }

@@ -24,20 +24,21 @@ extension MemoryQueue {
         row.operation.updatedAt = exchange.now
         switch settlement.result {
         case .processed, .overruled:
+            var isFirst = false
             if let server = settlement.serverID {
                 adopt(seq, server, at: exchange.now)
                 row.operation.entity.id = server.text
+                isFirst = true
             }
-            hear(settlement.server, of: row.operation.entity)
-            if settlement.result == .processed, settlement.server?.state == nil { foldIntoState(row.operation) }
+            hear(settlement.server, of: row.operation, isApplied: settlement.result == .processed, isFirst: isFirst, at: exchange.now)
             remove(seq)
             books.processed += 1
             remember(settlement.id, seq, .processed(answer: settlement.answer), at: exchange.now)
             let departure: Departure = settlement.result == .overruled ? .overruled : .processed
-            endOptimistic(row.operation.txnToken, departure, state: settlement.server?.state, &result)
+            endOptimistic(row.operation.txnToken, departure, state: settlement.server?.state, at: exchange.now, &result)
             return true
         case .revised(let revision):
-            hear(settlement.server, of: row.operation.entity)
+            hear(settlement.server, of: row.operation, at: exchange.now)
             row.operation.revise(revision)
             if !revision.wasRefused { row.operation.lastAttemptAt = row.attemptedBefore }
         case .retry(let due, let backoffMs, let error, let charged, let mark, let unknownAt):
@@ -57,7 +58,7 @@ extension MemoryQueue {
             row.operation.attemptCount += 1
             row.operation.lastError = error
             row.operation.server = settlement.server
-            hear(settlement.server, of: row.operation.entity)
+            hear(settlement.server, of: row.operation, at: exchange.now)
             books.failed += 1
             leaveLine(seq)
         case .unsent: row.operation.lastAttemptAt = row.attemptedBefore
@@ -75,7 +76,7 @@ extension MemoryQueue {
         claimed[row.line] = nil
         rows[seq] = row
         if case .failed(let error) = settlement.result {
-            endOptimistic(row.operation.txnToken, .failed(error), state: settlement.server?.state, &result)
+            endOptimistic(row.operation.txnToken, .failed(error), state: settlement.server?.state, at: exchange.now, &result)
         }
         return true
     }
@@ -117,14 +118,14 @@ extension MemoryQueue {
                     remember(row.operation.id, row.operation.seq, .expired, at: exchange.now)
                     result.expired.append(row.operation.id)
                     expired = true
-                    endOptimistic(row.operation.txnToken, .expired, &result)
+                    endOptimistic(row.operation.txnToken, .expired, at: exchange.now, &result)
                     // What depends on it leaves its line: the heads are to be read anew.
                     if row.operation.txnToken != nil { break }
                 } else if row.operation.crashes >= Operation.mostCrashes {
                     setAside(row)
                     result.setAside.append(row.operation.id)
                     expired = true
-                    endOptimistic(row.operation.txnToken, .failed(.crashSuspect), &result)
+                    endOptimistic(row.operation.txnToken, .failed(.crashSuspect), at: exchange.now, &result)
                     if row.operation.txnToken != nil { break }
                 } else if row.operation.crashes > 0 {
                     // Alone, so that the next crash tells which it was.
@@ -161,20 +162,31 @@ extension MemoryQueue {
         rows[row.operation.seq] = row
         claimed[row.line] = row.operation.seq
         var claimed = row.operation
-        if claimed.ifMatch == nil, claimed.type != "create", claimed.customOrderingKey == nil {
-            claimed.ifMatch = entities[claimed.entity]?.etag
-        }
-        if claimed.base != nil, claimed.type != "create", claimed.customOrderingKey == nil {
-            claimed.server = entities[claimed.entity]
+        if claimed.type != "create", claimed.customOrderingKey == nil, let known = entities[claimed.entity] {
+            if claimed.ifMatch == nil { claimed.ifMatch = known.ifMatch(for: claimed.seq) }
+            if claimed.base != nil { claimed.server = known.server }
         }
         return Claim(operation: claimed, fence: exchange.fence)
     }
 
-    /// Keeps what the upstream has told of an entity.
-    mutating func hear(_ server: ServerState?, of entity: EntityKey) {
-        guard var server else { return }
-        if server.state == nil, !server.isGone { server.state = entities[entity]?.state }
-        entities[entity] = server
+    /// Keeps what an answer has told of an operation's entity.
+    mutating func hear(
+        _ server: ServerState?, of operation: Operation, isApplied: Bool = false, isFirst: Bool = false, at now: Timestamp
+    ) {
+        guard server != nil || isApplied else { return }
+        let entity = operation.entity
+        var known = entities[entity] ?? EntityKnowledge()
+        let statement = EntityKnowledge.Statement(
+            server: server, of: operation, isApplied: isApplied, firstUpTo: isFirst ? newest(of: entity) : nil)
+        known.answered(statement, isFollowed: !feeds.isEmpty, at: now)
+        save(known, of: entity, at: now)
+    }
+
+    mutating func save(_ known: EntityKnowledge, of entity: EntityKey, at now: Timestamp) {
+        guard known != EntityKnowledge() else { return }
+        // As a real store keeps it, so that the simulator sees whether that is enough.
+        entities[entity] = EntityKnowledge(server: known.server, marks: known.marks)
+        heardAt[entity] = now
     }
 }
 

@@ -26,7 +26,7 @@ extension MemoryQueue {
             books.coalesced += 2
             remember(waiting.id, seq, .cancelled, at: new.enqueuedAt)
             remember(new.id, seq, .cancelled, at: new.enqueuedAt)
-            endOptimistic(waiting.txnToken, .processed)
+            endOptimistic(waiting.txnToken, .processed, at: new.enqueuedAt)
             return Receipt(id: new.id, seq: seq, outcome: .cancelledOut, into: waiting.id)
         }
     }

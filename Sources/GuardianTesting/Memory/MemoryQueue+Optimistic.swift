@@ -6,6 +6,8 @@ extension MemoryQueue {
         struct Entry {
             var change: OptimisticChange
             var standing: OptimisticStanding
+            /// Of its registration, then of its end.
+            var at: Timestamp
         }
 
         /// In the order of their registration.
@@ -35,21 +37,21 @@ extension MemoryQueue {
         }
     }
 
-    mutating func register(_ change: OptimisticChange) {
+    mutating func register(_ change: OptimisticChange, at now: Timestamp) {
         guard optimism.place(of: change.txnToken) == nil else { return }
         let base = change.dependsOn.flatMap { optimism.place(of: $0) }.map { optimism.entries[$0] }
         var change = change
         change.entity = resolve(change.entity)
-        optimism.entries.append(Optimism.Entry(change: change, standing: .open))
-        guard let base, base.standing != .open else { return }
+        optimism.entries.append(Optimism.Entry(change: change, standing: .open, at: now))
+        guard let base, base.standing.isRolledBack else { return }
         _ = optimism.tell(change, .rolledBack(.dependsOn(base.change.txnToken)))
-        set(change.txnToken, .lost)
-        forgetIfDone(change.txnToken)
+        set(change.txnToken, .refused)
+        _ = stepOut(change.txnToken, .dependsOn(base.change.txnToken))
     }
 
-    mutating func withdraw(_ token: String) -> Bool {
+    mutating func withdraw(_ token: String, at now: Timestamp) -> Bool {
         guard let place = optimism.place(of: token), optimism.entries[place].standing == .open, !hasOperations(token) else { return false }
-        endOptimistic(token, .withdrawn)
+        endOptimistic(token, .withdrawn, at: now)
         return true
     }
 
@@ -57,23 +59,53 @@ extension MemoryQueue {
         let entity = resolve(entity)
         let oldest = optimism.entries.first { $0.change.entity == entity && $0.standing == .open }
         let operations = all { $0.entity == entity }.prefix(EntityView.mostOperations)
-        return EntityView(server: entities[entity], original: oldest?.change.original, operations: Array(operations))
+        return EntityView(entities[entity] ?? EntityKnowledge(), original: oldest?.change.original, operations: Array(operations))
     }
 
-    mutating func saveRemote(_ remote: RemoteState) -> Bool {
-        let entity = resolve(remote.entity)
-        let known = entities[entity]
-        if let known, remote.server.isOlder(than: known) { return false }
-        var server = remote.server
-        if rows.values.contains(where: { $0.operation.entity == entity && $0.operation.status != .failed }) {
-            server.etag = known?.etag
+    mutating func saveRemote(_ states: [RemoteState], _ mark: FeedMark?, now: Timestamp) throws(StoreError) -> [Bool] {
+        if let mark {
+            guard feeds[mark.feed] == mark.after else { throw .stale }
+            feeds[mark.feed] = mark.cursor
         }
-        hear(server, of: entity)
-        return true
+        return states.map { remote in
+            let entity = resolve(remote.entity)
+            var known = entities[entity] ?? EntityKnowledge()
+            if mark?.isReset == true { known.beginAnew() }
+            let isTaken = known.tell(remote, newest: newest(of: entity))
+            save(known, of: entity, at: now)
+            return isTaken
+        }
+    }
+
+    mutating func takePassed(now: Timestamp, limit: Int) -> [EntityKey] {
+        var taken: [EntityKey] = []
+        for (entity, known) in entities where known.passedAt != nil && taken.count < limit {
+            var known = known
+            guard let of = known.takePassed(newest: newest(of: entity), at: now) else { continue }
+            save(known, of: entity, at: now)
+            taken.append(of)
+        }
+        return taken
+    }
+
+    /// The greatest number of an operation of the entity that is stored.
+    func newest(of entity: EntityKey) -> Int64? {
+        rows.values.lazy.filter { $0.operation.entity == entity }.map(\.operation.seq).max()
+    }
+
+    /// Forgets entities of which nothing was heard for long and nothing is stored.
+    mutating func sweepEntities(before: Timestamp) {
+        for (entity, at) in heardAt where at < before && newest(of: entity) == nil {
+            guard feeds.isEmpty || entities[entity]?.server?.state == nil else { continue }
+            entities[entity] = nil
+            heardAt[entity] = nil
+        }
     }
 
     /// An operation of a change has departed: ends the change when that is its end, and rolls back what depends on it, newest first.
-    mutating func endOptimistic(_ token: String?, _ departure: Departure, state: String? = nil, _ result: inout ExchangeResult) {
+    mutating func endOptimistic(
+        _ token: String?, _ departure: Departure, state: String? = nil, at now: Timestamp?, _ result: inout ExchangeResult
+    ) {
         guard let token, let place = optimism.place(of: token) else { return }
         let isLast = !hasOperations(token)
         let entry = optimism.entries[place]
@@ -82,19 +114,32 @@ extension MemoryQueue {
         if case .rolledBack = told {
             for dependent in optimism.dependents(of: token) {
                 let reason = LastError.dependsOn(dependent.dependsOn ?? token)
-                set(dependent.txnToken, .rolledBack)
+                set(dependent.txnToken, .refused)
                 for id in stepOut(dependent.txnToken, reason) { result.steppedOut.append((id, reason)) }
                 result.ended.append(optimism.tell(dependent, .rolledBack(reason)))
-                forgetIfDone(dependent.txnToken)
             }
         }
         if let told { result.ended.append(optimism.tell(entry.change, told, state: state)) }
-        forgetIfDone(token)
+        if isLast, let now { optimism.entries[place].at = now }
     }
 
-    mutating func endOptimistic(_ token: String?, _ departure: Departure) {
+    mutating func endOptimistic(_ token: String?, _ departure: Departure, at now: Timestamp?) {
         var result = ExchangeResult()
-        endOptimistic(token, departure, &result)
+        endOptimistic(token, departure, at: now, &result)
+    }
+
+    /// An operation was stored: if its change was rolled back with what it depends on, it steps out at once.
+    mutating func stepOutIfRefused(_ operation: Operation) {
+        guard let place = operation.txnToken.flatMap({ optimism.place(of: $0) }) else { return }
+        let entry = optimism.entries[place]
+        guard entry.standing == .refused else { return }
+        _ = stepOut(entry.change.txnToken, .dependsOn(entry.change.dependsOn ?? entry.change.txnToken))
+    }
+
+    /// Forgets changes that have ended and of which nothing is stored.
+    mutating func sweepEnded(before: Timestamp) {
+        let stored = Set(rows.values.compactMap(\.operation.txnToken))
+        optimism.entries.removeAll { $0.standing != .open && $0.at < before && !stored.contains($0.change.txnToken) }
     }
 
     /// Fails the operations of a change that were never attempted. Returns which.
@@ -113,18 +158,9 @@ extension MemoryQueue {
         return waiting.map(\.id)
     }
 
-    /// The upstream took it and said nothing of the state that came of it: the known state takes it in.
-    mutating func foldIntoState(_ operation: Operation) {
-        if let next = entities[operation.entity]?.after(operation) { entities[operation.entity] = next }
-    }
-
     private func hasOperations(_ token: String) -> Bool { rows.values.contains { $0.operation.txnToken == token } }
 
     private mutating func set(_ token: String, _ standing: OptimisticStanding) {
         if let place = optimism.place(of: token) { optimism.entries[place].standing = standing }
-    }
-
-    private mutating func forgetIfDone(_ token: String) {
-        if !hasOperations(token) { optimism.entries.removeAll { $0.change.txnToken == token } }
     }
 }

@@ -44,7 +44,7 @@ extension MemoryQueue {
             books.processed += 1
             remove(seq)
             remember(id, seq, .processed(answer: nil), at: now)
-            endOptimistic(row.operation.txnToken, .overruled)
+            endOptimistic(row.operation.txnToken, .overruled, at: now)
             return true
         }
         row.operation.revise(revision)
@@ -61,7 +61,7 @@ extension MemoryQueue {
         books.cancelled += 1
         remove(seq)
         remember(id, seq, .cancelled, at: now)
-        endOptimistic(row.operation.txnToken, .cancelled)
+        endOptimistic(row.operation.txnToken, .cancelled, at: now)
         return row.operation.lastAttemptAt == nil ? .neverSent : .mayHaveApplied
     }
 
@@ -70,13 +70,18 @@ extension MemoryQueue {
         for operation in failed { remove(operation.seq) }
         books.failed -= Int64(failed.count)
         books.cleared += Int64(failed.count)
-        for token in failed.compactMap(\.txnToken) { endOptimistic(token, .cleared) }
+        for token in failed.compactMap(\.txnToken) { endOptimistic(token, .cleared, at: nil) }
         return failed.count
     }
+
+    /// Milliseconds that what is known of an entity is kept beyond the ledger's window: 89 days, so 90 in all.
+    private static let entityMs: Int64 = 89 * 86_400_000
 
     mutating func sweepLedger(before: Timestamp, limit: Int) -> Int {
         let old = ledgerOrder.prefix(limit).prefix { id in ledger[id].map { $0.at < before } ?? true }
         sweepAliases(before: before)
+        sweepEnded(before: before)
+        sweepEntities(before: before.adding(milliseconds: -Self.entityMs))
         ledgerOrder.removeFirst(old.count)
         var count = 0
         for id in old {

@@ -40,7 +40,11 @@ struct MemoryQueue {
     var pauses: Set<Pause> = []
     var signedIn = SignedIn.nobody
     /// What the upstream has told of entities.
-    var entities: [EntityKey: ServerState] = [:]
+    var entities: [EntityKey: EntityKnowledge] = [:]
+    /// When something was heard of them last.
+    var heardAt: [EntityKey: Timestamp] = [:]
+    /// How far feeds were followed.
+    var feeds: [String: String] = [:]
     var optimism = Optimism()
 
     /// What becomes of a new operation and the last of its line.
@@ -80,6 +84,7 @@ struct MemoryQueue {
         keep(awaited, stored.seq)
         if operation.opensLocalID { openLocalID(of: stored) }
         books.accepted += 1
+        stepOutIfRefused(stored)
         return Receipt(id: stored.id, seq: stored.seq, outcome: .accepted)
     }
 

@@ -102,7 +102,9 @@ public final class MemoryStore: EnqueueStore, DeliveryStore, LockStore, InspectS
         state.withLock { state in Array(state.all { $0.principal == principal && $0.seq > afterSeq }.prefix(limit)) }
     }
 
-    public func register(_ change: OptimisticChange, now: Timestamp) async throws(StoreError) { state.withLock { $0.register(change) } }
+    public func register(_ change: OptimisticChange, now: Timestamp) async throws(StoreError) {
+        state.withLock { $0.register(change, at: now) }
+    }
 
     public func endings(after: Int64, limit: Int) async throws(StoreError) -> [OptimisticEnding] {
         state.withLock { state in Array(state.optimism.endings.filter { $0.number > after }.prefix(limit)) }
@@ -112,12 +114,20 @@ public final class MemoryStore: EnqueueStore, DeliveryStore, LockStore, InspectS
         state.withLock { state in state.optimism.endings.removeAll { $0.number == number } }
     }
 
-    public func withdraw(txnToken: String, now: Timestamp) async throws(StoreError) -> Bool { state.withLock { $0.withdraw(txnToken) } }
+    public func withdraw(txnToken: String, now: Timestamp) async throws(StoreError) -> Bool {
+        state.withLock { $0.withdraw(txnToken, at: now) }
+    }
 
     public func view(of entity: EntityKey) async throws(StoreError) -> EntityView { state.withLock { $0.view(of: entity) } }
 
-    public func saveRemote(_ states: [RemoteState], now: Timestamp) async throws(StoreError) -> [Bool] {
-        state.withLock { state in states.map { state.saveRemote($0) } }
+    public func saveRemote(_ states: [RemoteState], mark: FeedMark?, now: Timestamp) async throws(StoreError) -> [Bool] {
+        try state.withLock { state throws(StoreError) in try state.saveRemote(states, mark, now: now) }
+    }
+
+    public func feedCursor(of feed: String) async throws(StoreError) -> String? { state.withLock { $0.feeds[feed] } }
+
+    public func takePassed(now: Timestamp, limit: Int) async throws(StoreError) -> [EntityKey] {
+        state.withLock { $0.takePassed(now: now, limit: limit) }
     }
 
     public func retry(_ ids: [OperationID]?, now: Timestamp) async throws(StoreError) -> Int {

@@ -92,6 +92,9 @@ extension SimulatedWorld {
             }
         case .emit(.processed, _): report.lastDeliveredMs = now
         case .emit(.lockTakenOver, _): report.takeovers += 1
+        case .emit(.paused(let pause), _) where pause != .auth && pause != .operator && (!isTroubled || chance(0.5)):
+            // Whoever hears of a pause may lift it at once.
+            agenda.add(.trouble(.lift), at: delay(0...2))
         case .emit: break
         case .finished:
             processes[life.process].processor = nil

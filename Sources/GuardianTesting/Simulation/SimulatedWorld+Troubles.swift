@@ -26,8 +26,6 @@ extension SimulatedWorld {
         case .end:
             isTroubled = false
             await lift()
-            // A pause that a processor was about to write.
-            agenda.add(.trouble(.lift), at: now + 600_000)
             // Whoever is left comes back in turn.
             if script.owned > 0 { for turn in 1...170 { agenda.add(.trouble(.switchUser), at: now + Int64(turn) * 120_000) } }
         case .lift: await lift()

@@ -22,6 +22,20 @@ import Testing
         #expect(overlay == Overlay(state: ["a": 1, "b": ["y": 2], "c": 3, "d": 4], isPending: true))
     }
 
+    @Test("of an edit with a base only what its user has changed is shown over what others have written since")
+    func onlyChanges() {
+        let edit = Self.operation("update", ["a": 2, "b": 1, "c": 1, "d": 4], base: ["a": 1, "b": 1, "c": 1])
+        #expect(Overlay.replay(server: ["a": 7, "b": 8], operations: [edit]).state == ["a": 2, "b": 8, "d": 4])
+        #expect(Overlay.replay(server: nil, operations: [edit]).state == ["a": 2, "b": 1, "c": 1, "d": 4])
+    }
+
+    @Test("an operation whose effect a feed has told of is not shown over what others have written after it")
+    func reached() {
+        let edit = Self.operation("update", ["a": 2])
+        let overlay = Overlay.replay(server: ["a": 3], operations: [edit], reached: [edit.id])
+        #expect(overlay == Overlay(state: ["a": 3], isPending: true))
+    }
+
     @Test("a create shows its payload, a delete nothing, and a word of the app's own changes nothing")
     func otherTypes() {
         let create = Self.operation("create", ["a": 1], status: .processing)

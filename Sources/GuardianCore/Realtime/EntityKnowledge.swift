@@ -1,0 +1,224 @@
+/// What is known of one entity at the upstream, told by two sides that do not know of each other: answers to requests of our own, and
+/// whoever tells of remote changes, such as a feed.
+///
+/// **Which of two statements is the newer.** Each side speaks in order: a feed in the order in which the upstream made its changes, answers in
+/// the order of the entity's line. Between the two nothing is ordered by time, for an answer may be late, and so may the feed. Three facts
+/// order them:
+/// 1. Where both states have a number `version`, or both were told by a feed with versions, the smaller is the older.
+/// 2. An answer is *overtaken* when the feed has told of that very write (by its idempotency key, or by an ETag that has been superseded
+///    since): what the feed told is then at least as new, and stays.
+/// 3. An answer that the feed has not told of is newer than all that the feed has told so far, for the feed tells in order. Until the feed
+///    gets there (*awaited*), what it tells is older, and is passed over.
+///
+/// **Nobody is passed over for ever.** Not every feed tells every write: some tell only the latest state of an entity, some leave out writes
+/// that changed nothing, some tell neither keys nor ETags. What was passed over last, or stood there before the answer, is therefore kept,
+/// and taken after all when a feed that works has not told of the answer for ``patienceMs``. So whatever a feed leaves out, what is known
+/// ends as the feed says; and where it tells all, what is known never goes back.
+public struct EntityKnowledge: Sendable, Equatable {
+    /// A write of ours, or a state that was fetched, that the feed has not told of yet.
+    public struct Awaited: Sendable, Equatable {
+        public var etag: String?
+        public var key: UniqueID?
+        public var at: Timestamp
+        /// What was told meanwhile, and passed over.
+        public var passed: RemoteState?
+
+        public init(etag: String?, key: UniqueID?, at: Timestamp, passed: RemoteState? = nil) {
+            self.etag = etag
+            self.key = key
+            self.at = at
+            self.passed = passed
+        }
+    }
+
+    /// The ETag that operations up to a number were made on, because a remote change came after them.
+    ///
+    /// It is what their `If-Match` names: the ETag of the change would hide from the upstream that they did not know it.
+    public struct MadeOn: Sendable, Equatable {
+        public var etag: String?
+        /// The greatest number of an operation that did not know the change.
+        public var seq: Int64
+
+        public init(etag: String?, seq: Int64) {
+            self.etag = etag
+            self.seq = seq
+        }
+    }
+
+    /// Milliseconds that an answer may be ahead of a feed that works; 60 s, longer than from one poll to the next.
+    public static let patienceMs: Int64 = 60_000
+    /// ETags and keys that are remembered of one entity at most, while operations of it are stored.
+    public static let mostTold = 32
+
+    /// The newest state.
+    public var server: ServerState?
+    /// The key of the write that made it, where that is known.
+    public var key: UniqueID?
+    /// The version of the newest change that a feed told; nil when it told none, or the entity was gone since.
+    public var version: Int64?
+    public var awaited: Awaited?
+    /// ETags that were superseded, and keys of writes that a feed has told of, since operations of the entity are stored; oldest first.
+    public var told: [String] = []
+    public var madeOn: MadeOn?
+
+    public init(server: ServerState? = nil) { self.server = server }
+
+    /// The ETag for the `If-Match` of an operation; nil when none is known that it was made on.
+    public func ifMatch(for seq: Int64) -> String? {
+        if let madeOn, seq <= madeOn.seq { return madeOn.etag }
+        return server?.etag
+    }
+
+    /// Whether a feed has told of the effect of an operation that still waits for its answer.
+    public func hasReached(_ operation: Operation) -> Bool { !told.isEmpty && told.contains(operation.idempotencyKey.description) }
+}
+
+extension EntityKnowledge {
+    /// Somebody tells of a remote change. `newest` is the greatest number of an operation of the entity that is stored; nil when there is
+    /// none. Returns whether the change was taken.
+    public mutating func tell(_ remote: RemoteState, newest: Int64?) -> Bool {
+        if let server, remote.server.isOlder(than: server) || isStale(remote) { return false }
+        if let key = remote.key, newest != nil { remember(key.description) }
+        guard let waiting = awaited else {
+            take(remote, newest: newest)
+            return true
+        }
+        if waiting.isAhead(of: remote) {
+            awaited?.passed = remote
+            return false
+        }
+        awaited = nil
+        take(remote, newest: newest)
+        // What waits was made on that write.
+        if waiting.is(remote) { madeOn = nil }
+        return true
+    }
+
+    /// Takes what was passed over too long ago; to be called while the feed works. Returns of which entity, if there was something.
+    public mutating func takePassed(newest: Int64?, at now: Timestamp) -> EntityKey? {
+        guard let waiting = awaited, let passed = waiting.passed, !waiting.isPatient(at: now) else { return nil }
+        awaited = nil
+        take(passed, newest: newest)
+        return passed.entity
+    }
+
+    /// The feed begins anew: what it tells from now on stands beside nothing that it told before.
+    public mutating func beginAnew() {
+        awaited = nil
+        version = nil
+    }
+
+    /// Known, or older than what is known. A delete bears the last version that there was.
+    private func isStale(_ remote: RemoteState) -> Bool {
+        guard let told = remote.version, let version else { return false }
+        return told < version || told == version && !(remote.server.isGone && server?.isGone != true)
+    }
+
+    private mutating func take(_ remote: RemoteState, newest: Int64?) {
+        if let newest {
+            if let before = server?.etag, before != remote.server.etag { remember(before) }
+            if madeOn.map({ newest > $0.seq }) ?? true { madeOn = MadeOn(etag: server?.etag, seq: newest) }
+        } else {
+            told = []
+            madeOn = nil
+        }
+        var taken = remote.server
+        if taken.state == nil, !taken.isGone { taken.state = server?.state }
+        server = taken
+        key = remote.key
+        // What is made again may begin at 1 again.
+        version = taken.isGone ? nil : remote.version
+    }
+
+    private mutating func remember(_ mark: String) {
+        guard !told.contains(mark) else { return }
+        if told.count >= Self.mostTold { told.removeFirst() }
+        told.append(mark)
+    }
+}
+
+extension EntityKnowledge {
+    /// What an answer, or a fetch, says.
+    public struct Statement: Sendable {
+        /// What the upstream said of the entity; nil when it said nothing.
+        public var server: ServerState?
+        /// The operation as it was sent.
+        public var operation: Operation
+        /// Whether the upstream has taken it: without a state in the answer, the known one takes the operation in.
+        public var isApplied: Bool
+        /// Set when the operation made the entity, under an id of the upstream's own: the greatest number of an operation of that entity
+        /// that is stored. Whatever a feed has told of it then is at least as new as this answer.
+        public var firstUpTo: Int64?
+
+        public init(server: ServerState?, of operation: Operation, isApplied: Bool = false, firstUpTo: Int64? = nil) {
+            self.server = server
+            self.operation = operation
+            self.isApplied = isApplied
+            self.firstUpTo = firstUpTo
+        }
+
+        fileprivate var key: UniqueID? { isApplied ? operation.idempotencyKey : nil }
+    }
+
+    /// The upstream has answered. `isFollowed` says whether the store follows a feed, which will tell of it too.
+    public mutating func answered(_ statement: Statement, isFollowed: Bool, at now: Timestamp) {
+        let said = statement.server
+        guard said != nil || statement.isApplied else { return }
+        if isOvertaken(statement) {
+            if madeOn == nil, let newest = statement.firstUpTo { madeOn = MadeOn(etag: said?.etag, seq: newest) }
+            if let etag = said?.etag { madeOn?.etag = etag }
+            return
+        }
+        let isHeard = isFollowed || !told.isEmpty || key != nil || madeOn != nil
+        let before = server?.etag
+        let passed = awaited?.passed ?? whatWasTold(of: statement.operation.entity)
+        let isKnown = isHeard && (before != nil && said?.etag == before || statement.key != nil && key == statement.key)
+        if var said {
+            if said.state == nil, !said.isGone { said.state = server?.state }
+            said.etag = said.etag ?? (isKnown ? before : nil)
+            server = said
+        }
+        if statement.isApplied, said?.state == nil, !isKnown, let next = server?.after(statement.operation) { server = next }
+        madeOn = nil
+        guard isHeard, !isKnown else { return }
+        if let before { remember(before) }
+        key = statement.key
+        awaited = isFollowed ? Awaited(etag: said?.etag, key: key, at: now, passed: passed) : nil
+    }
+
+    /// Whether a feed has told of it before, and of what came after.
+    private func isOvertaken(_ statement: Statement) -> Bool {
+        if statement.firstUpTo != nil, server != nil { return key != statement.key || statement.key == nil }
+        if let said = statement.server, let server, said.isOlder(than: server) { return true }
+        let isFull = told.count >= Self.mostTold
+        if let etag = statement.server?.etag {
+            if etag == server?.etag { return false }
+            if isFull || told.contains(etag) { return true }
+        }
+        guard let own = statement.key, own != key else { return false }
+        return isFull || told.contains(own.description)
+    }
+
+    /// What a feed has told since the operations that are stored; nil when it told nothing.
+    private func whatWasTold(of entity: EntityKey) -> RemoteState? {
+        guard madeOn != nil, let server else { return nil }
+        return RemoteState(entity, server, version: version, key: key)
+    }
+}
+
+extension EntityKnowledge.Awaited {
+    fileprivate func isPatient(at now: Timestamp) -> Bool {
+        abs(now.milliseconds - at.milliseconds) < EntityKnowledge.patienceMs
+    }
+
+    /// Whether a change that is told is the very one.
+    fileprivate func `is`(_ remote: RemoteState) -> Bool {
+        key != nil && key == remote.key || etag != nil && etag == remote.server.etag
+    }
+
+    /// Whether a change that is told is older than what is awaited, as far as the two can be told apart.
+    fileprivate func isAhead(of remote: RemoteState) -> Bool {
+        let isComparable = key != nil && remote.key != nil || etag != nil && remote.server.etag != nil
+        return isComparable && !self.is(remote)
+    }
+}

@@ -1,0 +1,25 @@
+extension SyncEngine {
+    /// Ends a conflict by a person's choice (see ``ConflictChoice``), durably, and tells it. Returns false when the operation is none that
+    /// failed as a conflict, or somebody else was faster.
+    @discardableResult
+    public func resolve(_ id: OperationID, _ choice: ConflictChoice) async throws(SyncError) -> Bool {
+        if case .payload(let text) = choice { try check(text, "payload") }
+        let now = clock.now.wall
+        do throws(StoreError) {
+            guard let operation = try await store.operation(id), operation.status == .failed, operation.lastError?.class == .conflict else {
+                return false
+            }
+            let revision = operation.revision(for: choice, newKey: newKey())
+            guard try await store.resolve(id, revision, now: now) else { return false }
+            hub.tell(
+                .conflictResolved(id: id, strategy: ConflictPolicy.manual.name, resolution: revision == nil ? "server" : "sent_again"),
+                at: now)
+            if revision == nil { hub.tell(.processed(id: id, latencyMs: 0, httpStatus: nil), at: now) }
+        } catch {
+            throw .store(error)
+        }
+        endingHandlers.ring()
+        wake()
+        return true
+    }
+}
