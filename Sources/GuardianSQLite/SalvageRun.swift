@@ -6,6 +6,7 @@ internal import GuardianCore
 ///
 /// Contents stay as they are, sealed ones too. Lines and heads are computed anew, the books are made to balance, and what is lost is named.
 struct SalvageRun {
+    /// Not how far feeds were followed: what they told may be among what is lost, so they are followed anew.
     private static let tables = [
         "guardian_books", "guardian_lock", "guardian_upstream", "guardian_pause", "guardian_setting", "guardian_operation",
         "guardian_ledger", "guardian_entity", "guardian_optimistic", "guardian_optimistic_ending", "guardian_alias",
