@@ -4,7 +4,7 @@ import Testing
 
 /// The limit that finds an upstream's capacity by itself, beside every fixed one.
 @Suite struct AdaptiveLimitTests {
-    private static let fixed = [1, 2, 4, 6, 8, 10, 12, 16, 20, 24, 28, 32, 40, 48, 64, 96, 128]
+    private static let fixed = [4, 8, 12, 16, 20, 24, 32, 40, 64]
 
     @Test(
         "on each of five upstreams it delivers at least 0.9 of what the best fixed limit does",
@@ -20,7 +20,7 @@ import Testing
             }
             return (
                 best,
-                (UInt64(1)...3).map { seed in
+                (UInt64(1)...2).map { seed in
                     var world = ConcurrencyWorld(upstream, seed: seed)
                     return world.run(.adaptive(most: 256))
                 }
@@ -28,7 +28,7 @@ import Testing
         }
         let shares = own.map { $0.perSecond / best.report.perSecond }
         let least = shares.min() ?? 0
-        let mean = own.reduce(0) { $0 + $1.meanMs } / 3
+        let mean = own.reduce(0) { $0 + $1.meanMs } / Double(own.count)
         print(
             "measured: \(upstream.rawValue): \(String(format: "%.2f", least)) of the best fixed limit (\(best.limit)), answers in "
                 + "\(String(format: "%.0f", mean)) ms against \(String(format: "%.0f", best.report.meanMs))")
@@ -42,14 +42,14 @@ import Testing
         let (fixed, own) = await OwnThreads.run {
             func worst(_ sender: ConcurrencyWorld.Sender, _ bests: [Double]) -> Double {
                 zip(ConcurrencyWorld.Upstream.allCases, bests).map { upstream, best in
-                    var world = ConcurrencyWorld(upstream, lengthMs: 30_000, seed: 1)
+                    var world = ConcurrencyWorld(upstream, lengthMs: 20_000, seed: 1)
                     let report = world.run(sender)
                     return report.perSecond / best / max(1, report.meanMs / 200)
                 }.min() ?? 0
             }
             let bests = ConcurrencyWorld.Upstream.allCases.map { upstream in
                 Self.fixed.map { limit in
-                    var world = ConcurrencyWorld(upstream, lengthMs: 30_000, seed: 1)
+                    var world = ConcurrencyWorld(upstream, lengthMs: 20_000, seed: 1)
                     return world.run(.fixed(limit)).perSecond
                 }.max() ?? 1
             }

@@ -40,8 +40,10 @@ struct ConcurrencyWorld {
     private var queue: [Request] = []
     private var refusals: [Request] = []
     private var tokens = 10.0
+    /// When the next request ends; before that there is nothing to look at.
+    private var nextEnd: Int64 = 0
 
-    init(_ upstream: Upstream, lengthMs: Int64 = 90_000, seed: UInt64) {
+    init(_ upstream: Upstream, lengthMs: Int64 = 45_000, seed: UInt64) {
         self.upstream = upstream
         self.lengthMs = lengthMs
         random = Xoshiro256(seed: seed)
@@ -87,6 +89,9 @@ struct ConcurrencyWorld {
         return max(1, meanMs * 0.923 * power)
     }
 
+    /// Whether a pool has just grown or shrunk, so that those that wait may begin.
+    private func isChanging(_ now: Int64) -> Bool { upstream == .shrinking && now > 0 && places(now) != places(now - 1) }
+
     private func places(_ now: Int64) -> Int {
         switch upstream {
         case .pool: 24
@@ -117,11 +122,13 @@ struct ConcurrencyWorld {
     private mutating func refuse(_ request: inout Request, _ status: Int, _ now: Int64) {
         request.status = status
         request.endsAt = now + 5
+        nextEnd = min(nextEnd, request.endsAt)
         refusals.append(request)
     }
 
     private mutating func begin(_ request: inout Request, _ now: Int64) {
         request.endsAt = now + Int64(request.work.rounded(.up))
+        nextEnd = min(nextEnd, request.endsAt)
         working.append(request)
     }
 
@@ -132,6 +139,8 @@ struct ConcurrencyWorld {
                 working[index].work -= 1 / (1 + crowd * crowd)
                 if working[index].work <= 0 { working[index].endsAt = now }
             }
+        } else if now < nextEnd, !isChanging(now) {
+            return []
         }
         let done = working.filter { $0.endsAt <= now } + refusals.filter { $0.endsAt <= now }
         working.removeAll { $0.endsAt <= now }
@@ -140,6 +149,7 @@ struct ConcurrencyWorld {
             var next = queue.removeFirst()
             begin(&next, now)
         }
+        nextEnd = min(working.map(\.endsAt).min() ?? .max, refusals.map(\.endsAt).min() ?? .max)
         return done
     }
 }

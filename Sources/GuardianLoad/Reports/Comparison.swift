@@ -9,10 +9,10 @@ public struct Comparison: Sendable, Equatable {
         /// Now over before; 1 when both are 0.
         public var ratio: Double { before == 0 ? (figure.value == 0 ? 1 : .infinity) : figure.value / before }
 
-        /// How much worse, as a share; 0 or less is as good or better.
+        /// How much worse, as a share: half as fast, or twice as slow, is 1; 0 or less is as good or better.
         public var worsening: Double {
             switch figure.better {
-            case .higher: 1 - ratio
+            case .higher: ratio > 0 ? 1 / ratio - 1 : .infinity
             case .lower: ratio - 1
             case .neither: 0
             }

@@ -6,13 +6,15 @@ import Synchronization
 /// suffers.
 struct BreakerSuite {
     static let failures = 50
+    /// However many operations are asked for: each failure waits for a probe.
+    static let mostFailures = 100
     static let threshold = 10
     static let coolDownMs: Int64 = 150
 
     let test: LoadTest
 
     func run(_ result: inout SuiteResult) async throws {
-        let failures = test.options.operations ?? Self.failures
+        let failures = min(max(test.options.operations ?? Self.failures, Self.threshold * 2), Self.mostFailures)
         let count = failures * 2
         let open = try await test.world.openStore("breaker")
         let watch = Stopwatch()
@@ -38,7 +40,9 @@ struct BreakerSuite {
                         opened.note(seen)
                     }
                 }
-                try await test.deliver([engine], until: count, "processed") { recorder.processed + recorder.failed }
+                try await test.deliver([engine], until: count, "processed", pulse: { recorder.processed + recorder.retries }) {
+                    recorder.processed + recorder.failed
+                }
                 group.cancelAll()
             }
             await transport.shutdown()

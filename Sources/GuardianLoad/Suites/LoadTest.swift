@@ -95,10 +95,15 @@ public struct LoadTest: Sendable {
     static let patienceSeconds = 60.0
 
     /// Runs `engines` until `count()` has reached `total`, then drains them. Throws when nothing moves for a minute.
-    func deliver(_ engines: [SyncEngine], until total: Int, _ what: String, _ count: @escaping @Sendable () -> Int) async throws {
+    ///
+    /// `pulse` says whether anything moves; by default that is what is counted.
+    func deliver(
+        _ engines: [SyncEngine], until total: Int, _ what: String, pulse: (@Sendable () -> Int)? = nil,
+        _ count: @escaping @Sendable () -> Int
+    ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for engine in engines { group.addTask { try await engine.run() } }
-            do { try await wait(until: total, what, count) } catch {
+            do { try await wait(until: total, what, pulse: pulse, count) } catch {
                 for engine in engines { engine.drain() }
                 try await group.waitForAll()
                 throw error
@@ -108,14 +113,15 @@ public struct LoadTest: Sendable {
         }
     }
 
-    func wait(until total: Int, _ what: String, _ count: @Sendable () -> Int) async throws {
+    func wait(until total: Int, _ what: String, pulse: (@Sendable () -> Int)? = nil, _ count: @Sendable () -> Int) async throws {
         let watch = Stopwatch()
         var (last, movedAt) = (-1, 0.0)
         while true {
             let now = count()
             progress(min(now, total), total, what)
             if now >= total { return }
-            if now != last { (last, movedAt) = (now, watch.seconds) }
+            let beat = pulse?() ?? now
+            if beat != last { (last, movedAt) = (beat, watch.seconds) }
             if watch.seconds - movedAt > Self.patienceSeconds { throw Stalled(done: now, total: total) }
             try await Task.sleep(for: .milliseconds(20))
         }
