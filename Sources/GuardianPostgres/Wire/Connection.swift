@@ -37,10 +37,8 @@ final class Connection {
         handle = made
         self.prepares = prepares
         stripe = Int.random(in: 0..<64)
-        do { try connect(timeoutMs, address) } catch {
-            PQfinish(handle)
-            throw error
-        }
+        // When it throws, `deinit` ends what was begun: all is initialized.
+        try connect(timeoutMs, address)
     }
 
     deinit { PQfinish(handle) }
