@@ -26,9 +26,15 @@ extension ProcessTests {
                 #expect(answer.status == 202, "\(answer.body)")
             }
 
-            /// Good ones, and among them so many that the upstream refuses.
+            /// Good ones, and among them, never two in a row, so many that the upstream refuses: many at once would be taken for its fault.
             func post(good: Int, bad: Int = 0) async throws {
-                try await rooms((0..<good).map { "good-\($0)" } + (0..<bad).map { "bad-\($0)" })
+                let step = bad == 0 ? good : good / (bad + 1)
+                var names: [String] = []
+                for number in 0..<good {
+                    names.append("good-\(number)")
+                    if bad > 0, number % step == step - 1, number / step < bad { names.append("bad-\(number / step)") }
+                }
+                try await rooms(names)
             }
 
             func state(_ alert: String) async throws -> Alert? {
@@ -76,10 +82,10 @@ extension ProcessTests {
             try await scene(["GUARDIAN_ALERTS_FAILED_RATE_THRESHOLD": "100"]) { scene in
                 try await Web.poison(scene.backend.url, (0..<10).map { "bad-\($0)" })
                 // One that fails alone is 20 a minute in a window of three seconds: no alert.
-                try await scene.post(good: 20, bad: 1)
+                try await scene.post(good: 21, bad: 1)
                 try await Web.wait("1 failed") { try await Web.failed(scene.serve.url) == 1 }
                 #expect(try await scene.state("failed_rate")?.state == .quiet)
-                try await scene.post(good: 40, bad: 9)
+                try await scene.post(good: 60, bad: 9)
                 try await scene.expectFires("failed_rate", .critical)
                 try await scene.expectClears("failed_rate")
             }
@@ -144,12 +150,12 @@ extension ProcessTests {
         func successRate() async throws {
             try await scene(["GUARDIAN_ALERTS_SUCCESS_RATE_THRESHOLD": "90"]) { scene in
                 try await Web.poison(scene.backend.url, (0..<20).map { "bad-\($0)" })
-                try await scene.post(good: 1, bad: 1)
+                try await scene.post(good: 4, bad: 1)
                 try await Web.wait("1 failed") { try await Web.failed(scene.serve.url) == 1 }
                 #expect(try await scene.state("success_rate")?.state == .quiet)
-                try await scene.post(good: 30, bad: 15)
+                try await scene.post(good: 64, bad: 15)
                 try await scene.expectFires("success_rate", .high)
-                try await scene.post(good: 60)
+                try await scene.post(good: 90)
                 try await scene.expectClears("success_rate")
             }
         }

@@ -143,13 +143,29 @@ private enum Socket {
         guard let end = text.range(of: "\r\n\r\n"), let status = Int(text.dropFirst(9).prefix(3)) else {
             throw Web.NoAnswer(what: "the answer broke off")
         }
-        let (head, body) = (String(text[..<end.lowerBound]), String(text[end.upperBound...]))
+        let head = String(text[..<end.lowerBound])
+        var body = String(text[end.upperBound...])
+        if head.lowercased().contains("transfer-encoding: chunked") { body = try joined(Array(body.utf8)) }
         if let found = head.range(of: "content-length: [0-9]+", options: [.regularExpression, .caseInsensitive]),
             let length = Int(head[found].drop { !$0.isNumber }), body.utf8.count < length
         {
             throw Web.NoAnswer(what: "the body broke off")
         }
         return Web.Answer(status: status, headers: head, body: body)
+    }
+
+    /// The pieces of a chunked body (RFC 9112 section 7.1) as one.
+    private static func joined(_ bytes: [UInt8]) throws -> String {
+        var (whole, rest) = ([UInt8](), bytes[...])
+        while let line = rest.firstIndex(of: UInt8(ascii: "\n")) {
+            let size = String(decoding: rest[..<line], as: UTF8.self).prefix { $0.isHexDigit }
+            guard let count = Int(size, radix: 16) else { break }
+            if count == 0 { return String(decoding: whole, as: UTF8.self) }
+            guard line + count + 2 < rest.endIndex else { break }
+            whole += rest[(line + 1)..<(line + 1 + count)]
+            rest = rest[(line + count + 3)...]
+        }
+        throw Web.NoAnswer(what: "the body broke off")
     }
 
     private static func connect(_ url: String) throws -> Int32 {

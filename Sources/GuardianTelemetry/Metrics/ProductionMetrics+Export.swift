@@ -26,8 +26,7 @@ extension ProductionMetrics {
 
     /// What a person looks at first.
     public var summary: MetricsSummary {
-        refresh()
-        let recent = recent
+        let recent = refresh()
         func sum(_ table: ProductionSeries.Counters) -> Int64 { table.all.reduce(0) { $0 + $1.value.count } }
         let circuits = ["closed", "half_open", "open"]
         return MetricsSummary(

@@ -39,6 +39,8 @@ public final class ProductionMetrics: Sendable {
     private let traffic: Mutex<TrafficWindow>
     private let watched = Mutex<[Alert]>([])
     private let circuit = Atomic<Int>(0)
+    /// As of the last refresh.
+    private let refreshed = Mutex<TrafficWindow.Reading?>(nil)
 
     public init(_ configuration: Configuration = .init(), clock: any TimeSource = SystemClock()) {
         self.configuration = configuration
@@ -74,7 +76,7 @@ public final class ProductionMetrics: Sendable {
     }
 
     private func summaryReading() -> PrometheusRegistry.SummaryReading {
-        let (recent, all) = (recent, series.latency.cell.reading)
+        let (recent, all) = (refreshed.withLock { $0 } ?? recent, series.latency.cell.reading)
         // No quantile of nothing: NaN, as the format has it.
         let values = [recent.p50Ms, recent.p95Ms, recent.p99Ms].map { $0.map { $0 / 1000 } ?? .nan }
         return .init(quantiles: Array(zip([0.5, 0.95, 0.99], values)), sum: all.sum / 1000, count: all.count)
@@ -198,12 +200,15 @@ public final class ProductionMetrics: Sendable {
     }
 
     /// Brings the gauges that are computed up to now.
-    func refresh() {
+    @discardableResult
+    func refresh() -> TrafficWindow.Reading {
         let recent = recent
+        refreshed.withLock { $0 = recent }
         series.successRate.set(recent.successPercent)
         series.failureRate.set(recent.failedPerMinute)
         series.networkHealth.set(health(recent))
         if let readAt = series.readAt { series.storeReadAge.set(Double(steadyMs - readAt) / 1000) }
+        return recent
     }
 
     private func health(_ recent: TrafficWindow.Reading) -> Double {
