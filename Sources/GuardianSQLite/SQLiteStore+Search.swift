@@ -29,7 +29,9 @@ extension SQLiteStore: SearchStore {
         var total: Int64 = 0
         var after: Int64? = 0
         while let from = after {
-            let (count, next) = try await read { [vault] db in try SearchRun(db, vault, search, zones).count(after: from, patience: Self.countingRead) }
+            let (count, next) = try await read { [vault] db in
+                try SearchRun(db, vault, search, zones).count(after: from, patience: Self.countingRead)
+            }
             total += count
             after = next
         }
@@ -51,7 +53,8 @@ extension SQLiteStore: SearchStore {
             groups.bind(1, limit)
             var found: [FailureGroup] = []
             while try groups.step() {
-                guard let first = try Self.row(groups.int(1), db, vault), let last = try Self.row(groups.int(2), db, vault), let error = first.lastError
+                guard let first = try Self.row(groups.int(1), db, vault), let last = try Self.row(groups.int(2), db, vault),
+                    let error = first.lastError
                 else { continue }
                 found.append(FailureGroup(shape: FailureShape(of: error), first: first, last: last, count: groups.int(0)))
             }

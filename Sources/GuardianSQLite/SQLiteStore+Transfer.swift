@@ -41,7 +41,8 @@ extension SQLiteStore: TransferStore {
                 TransferPage.OpenChange(
                     change: OptimisticChange(
                         txnToken: $0.text(0) ?? "", entity: EntityKey(type: $0.text(1) ?? "", id: $0.text(2) ?? ""),
-                        original: try $0.text(3, vault, SealedKind.original.at($0.text(0) ?? "")), dependsOn: $0.text(4)), registeredAt: Timestamp(milliseconds: $0.int(5)),
+                        original: try $0.text(3, vault, SealedKind.original.at($0.text(0) ?? "")), dependsOn: $0.text(4)),
+                    registeredAt: Timestamp(milliseconds: $0.int(5)),
                     standing: OptimisticStanding(rawValue: Int($0.int(6))) ?? .lost)
             }
             guard page.isEmpty else { return page }

@@ -14,7 +14,10 @@ extension Write {
     private static let content = SQL("SELECT \(OperationRow.columns) FROM \(OperationRow.source) WHERE o.seq = $1")
 
     /// Keeps what an answer has told of the entity of a stored operation. `isApplied` says that the upstream has taken the operation.
-    func hear(_ server: ServerState?, of entity: EntityKey, ofOperation seq: Int64, isApplied: Bool = false, isFirst: Bool = false, _ now: Timestamp)
+    func hear(
+        _ server: ServerState?, of entity: EntityKey, ofOperation seq: Int64, isApplied: Bool = false, isFirst: Bool = false,
+        _ now: Timestamp
+    )
         throws
     {
         guard server != nil || isApplied else { return }

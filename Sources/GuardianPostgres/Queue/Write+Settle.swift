@@ -60,7 +60,8 @@ extension Write {
         WHERE seq = $1
         """)
 
-    private static let states = SQL("SELECT line FROM guardian_entity WHERE line = ANY($1) AND (state IS NOT NULL OR gone OR marks IS NOT NULL)")
+    private static let states = SQL(
+        "SELECT line FROM guardian_entity WHERE line = ANY($1) AND (state IS NOT NULL OR gone OR marks IS NOT NULL)")
 
     /// Asks for the claims that are to be settled, and holds their lines.
     static func holdCall(_ exchange: Exchange) -> Call {

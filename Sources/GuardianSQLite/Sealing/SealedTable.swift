@@ -24,7 +24,9 @@ struct SealedTable {
                 .init(name: "payload", kind: .payload), .init(name: "base", kind: .base), .init(name: "error_message", kind: .errorMessage),
                 .init(name: "server_state", kind: .conflictState),
             ]),
-        SealedTable(name: "guardian_entity", key: "line", binding: "line", columns: [
+        SealedTable(
+            name: "guardian_entity", key: "line", binding: "line",
+            columns: [
                 .init(name: "state", kind: .entityState), .init(name: "marks", kind: .entityMarks),
             ]),
         SealedTable(
