@@ -20,7 +20,8 @@ struct Guardian: AsyncParsableCommand {
             Cancel.self,
             ClearFailed.self,
             PauseDelivery.self, ResumeDelivery.self, Lock.self, RebuildIndex.self, Check.self, Events.self, Metrics.self, Logs.self,
-            Doctor.self, Backend.self, Config.self, Generate.self, Migrate.self, LoadTestCommand.self, Compact.self, Backup.self, Restore.self,
+            Doctor.self, Backend.self, Config.self, Generate.self, Migrate.self, LoadTestCommand.self, Compact.self, Backup.self,
+            Restore.self,
             Archive.self, Simulate.self, Pins.self, Rekey.self, MigrateStore.self,
         ])
 
