@@ -12,9 +12,9 @@ if ! cmp -s scripts/console/requirements.txt "$stamp"; then
 fi
 run() {
     case $1 in
-    console | axe | examples) PYTHONPATH=scripts/console "$venv/bin/python" scripts/console/"$1"_test.py "${@:2}" ;;
-    schemathesis) PYTHONPATH=scripts/console "$venv/bin/python" scripts/console/schemathesis_run.py "${@:2}" ;;
-    speed | screenshots) PYTHONPATH=scripts/console "$venv/bin/python" scripts/console/"$1".py "${@:2}" ;;
+    console | axe | examples) PYTHONPATH=scripts/console "$venv/bin/python" -W ignore::ResourceWarning scripts/console/"$1"_test.py "${@:2}" ;;
+    schemathesis) PYTHONPATH=scripts/console "$venv/bin/python" -W ignore::ResourceWarning scripts/console/schemathesis_run.py "${@:2}" ;;
+    speed | screenshots) PYTHONPATH=scripts/console "$venv/bin/python" -W ignore::ResourceWarning scripts/console/"$1".py "${@:2}" ;;
     *) echo "no such part: $1" >&2; exit 2 ;;
     esac
 }

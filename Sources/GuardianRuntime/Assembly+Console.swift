@@ -1,6 +1,7 @@
 import GuardianCore
 import GuardianSQLite
 public import GuardianServer
+public import GuardianTelemetry
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -14,17 +15,22 @@ extension Assembly {
     ///
     /// Throws a ``SettingsError`` for a token file that is missing, wrong, or readable by others, and for an address beyond this machine
     /// without such a file.
-    public func console() throws -> (console: Console, token: String?)? {
-        try consoleConfiguration().map { (Console($0.configuration), $0.token) }
+    ///
+    /// `metrics` is where its alerts come from.
+    public func console(metrics: ProductionMetrics? = nil) throws -> (console: Console, token: String?)? {
+        try consoleConfiguration(metrics).map { (Console($0.configuration), $0.token) }
     }
 
-    func consoleConfiguration() throws -> (configuration: ConsoleConfiguration, token: String?)? {
+    func consoleConfiguration(_ metrics: ProductionMetrics? = nil) throws -> (configuration: ConsoleConfiguration, token: String?)? {
         guard settings.text("admin.enabled") == "true" else { return nil }
         let api = try api()
         let (tokens, made) = try adminTokens(isLoopback: api.isLoopback)
         var configuration = ConsoleConfiguration(tokens: tokens)
         let lines = settings.lines.map { ConsoleSetting(key: $0.key, value: $0.value, source: $0.source) }
         configuration.settings = { lines }
+        configuration.logs = logSearch().map { FileLogs(search: $0) }
+        if let metrics { configuration.alerts = { metrics.alerts } }
+        configuration.isSecure = api.certificate != nil
         configuration.ordering = Ordering(rawValue: settings.text("ordering")) ?? .entity
         configuration.auditFile = settings.text("data_dir") + "/admin-audit.jsonl"
         configuration.upstream = settings.lines.first { $0.key == "upstream.url" }?.value ?? ""

@@ -4,7 +4,7 @@ public import GuardianHTTP
 import GuardianPostgres
 import GuardianPrivacy
 public import GuardianSQLite
-public import GuardianServer
+import GuardianServer
 
 /// Puts the parts together as the settings say; nothing else wires.
 public struct Assembly: Sendable {

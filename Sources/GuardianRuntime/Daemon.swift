@@ -43,7 +43,7 @@ public struct Daemon: Sendable {
         self.api = api
         try assembly.validate()
         telemetry = try Telemetry(settings)
-        let made = try assembly.console()
+        let made = try assembly.console(metrics: metrics)
         console = made?.console
         consoleToken = made?.token
         var sinks = telemetry.sinks + sinks

@@ -18,7 +18,7 @@ extension API {
         guard let text = String(validating: body.readableBytesView, as: UTF8.self) else {
             throw Problem(SyncError.validation(field: "body", constraint: "is not valid UTF-8"))
         }
-        let key = try RepeatGuard.key(request.headers[Self.idempotencyKey])
+        let key = try RepeatGuard.key(Self.idempotencyKey.flatMap { request.headers[$0] })
         if let key { try repeats.check(key, body: text.utf8) }
         func named(_ operation: NewOperation, _ place: Int) -> NewOperation {
             guard let key, operation.id == nil else { return operation }
@@ -54,11 +54,11 @@ extension API {
 
     private var tooLarge: Problem { .tooLarge(configuration.bodyLimit) }
 
-    static let idempotencyKey = HTTPField.Name("Idempotency-Key") ?? .contentLocation
+    static let idempotencyKey = HTTPField.Name("Idempotency-Key")
 
     /// Enqueues line by line as the body comes in; stops at the first bad line and keeps those before it.
     private func enqueueLines(_ request: Request) async throws -> Response {
-        var intake = LineIntake(engine: engine, key: try RepeatGuard.key(request.headers[Self.idempotencyKey]))
+        var intake = LineIntake(engine: engine, key: try RepeatGuard.key(Self.idempotencyKey.flatMap { request.headers[$0] }))
         var size = 0
         for try await part in request.body {
             size += part.readableBytes

@@ -21,6 +21,7 @@ class Stand:
         self.keeps = data is not None
         self.flags, self.workers, self.extra = flags, workers, extra
         self.processes = []
+        self.used = {}
 
     def __enter__(self):
         self.upstream = self.start("backend", "--listen", "127.0.0.1:0", *self.flags)
@@ -113,8 +114,11 @@ class Stand:
         before = self.books["failed"]
         for room in rooms:
             self.mode(mode="poison", entities=[f"/api/v1/rooms/{room}"], status=status)
-            self.enqueue(operation(room, id=f"bad-{room}"), operation(f"good-{room}"))
-            self.until("the failure", lambda: any(o["id"] == f"bad-{room}" for o in self.call("GET", "/v1/operations?status=failed")["operations"]))
+            # An id that was used is known for a day.
+            self.used[room] = self.used.get(room, 0) + 1
+            id = f"bad-{room}" + (f"-{self.used[room]}" if self.used[room] > 1 else "")
+            self.enqueue(operation(room, id=id), operation(f"good-{room}"))
+            self.until("the failure", lambda: any(o["id"] == id for o in self.call("GET", "/v1/operations?status=failed")["operations"]))
         self.mode(mode="up")
         assert self.books["failed"] >= before + len(rooms)
 

@@ -38,6 +38,8 @@ struct SoakSuite {
             ) {
                 $0.processor.breaker = .init(failures: 10, windowMs: 60_000, coolDownMs: 1000)
                 $0.processor.retry.maxAttempts = 1000
+                // Ids are forgotten at the next sweep, so that the database stays small and caches don't fill for a day.
+                $0.ledgerHours = 0
             }
             var producer = SoakProducer(engine: engine, seed: test.options.seed, entities: Self.entities)
             let rate = try await calibrate(engine, &producer, recorder, watch)

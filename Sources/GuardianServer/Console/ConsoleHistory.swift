@@ -39,6 +39,8 @@ struct ConsoleHistory {
         var depth: Int64?
         var latencies = LatencyBuckets()
 
+        /// Whether anything is known of it.
+        var isSeen: Bool { depth != nil || attempts > 0 }
         /// Attempts that got an end of any kind.
         var attempts: Int { processed + failed + retried }
         /// Share of attempts that succeeded; nil without any.

@@ -46,7 +46,7 @@ enum ConsoleScript {
         function tick(root = document) {
           for (const element of $$('[data-until]', root)) {
             const rest = new Date(element.dataset.until) - Date.now();
-            const text = rest > 0 ? span(rest + 999) : 'now';
+            const text = rest > 0 ? 'in ' + span(rest + 999) : 'now';
             if (element.textContent !== text) element.textContent = text;
           }
           for (const element of $$('[data-ago]', root)) {
@@ -70,8 +70,12 @@ enum ConsoleScript {
         function replace(id, html) {
           const element = document.getElementById(id);
           if (!element || (element.contains(document.activeElement) && document.activeElement !== element)) return;
-          element.innerHTML = html;
-          showTimes(element);
+          const fresh = document.createElement('template');
+          fresh.innerHTML = html;
+          showTimes(fresh.content);
+          // What is the same stays as it is, so that nothing is read out twice.
+          if (fresh.innerHTML === element.innerHTML) return;
+          element.replaceChildren(fresh.content);
         }
         // A server that is back may have ended the session: then the page leads to the login.
         async function comeBack() {

@@ -96,7 +96,7 @@ enum ConsoleStyle {
         .head { display: flex; align-items: baseline; justify-content: space-between; flex-wrap: wrap; gap: .4rem .9rem; margin-bottom: .5rem; }
         .head h1, .head h2 { margin-bottom: 0; }
         .lead, .hint, .empty, .note { color: var(--ink-2); } .hint { font-size: .88rem; font-weight: 400; } .empty { margin: .5rem 0; }
-        .columns { display: grid; grid-template-columns: minmax(0, 2fr) minmax(17rem, 1fr); gap: .9rem; align-items: start; }
+        .columns { display: grid; grid-template-columns: minmax(0, 2fr) minmax(17rem, 1fr); gap: 0 .9rem; align-items: stretch; }
         .columns.even { grid-template-columns: repeat(2, minmax(0, 1fr)); }
         .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.2rem, 1fr)); gap: .6rem; margin-bottom: .9rem; }
         .tile { display: grid; gap: .05rem; background: var(--card); border: 1px solid var(--line); border-top: 3px solid var(--line); border-radius: 8px; padding: .55rem .8rem; text-decoration: none; color: var(--ink); box-shadow: var(--shadow); }
@@ -110,7 +110,7 @@ enum ConsoleStyle {
         .status.pending, .state.warning, .level.warning { background: var(--orange-soft); color: var(--orange-ink); }
         .status.failed, .state.bad, .level.error, .level.fatal { background: var(--red-soft); color: var(--red-ink); }
         .status.processing, .level.info { background: var(--blue-soft); color: var(--blue-ink); } .state.good { background: var(--green-soft); color: var(--green-ink); }
-        .bad { color: var(--red-ink); }
+        dd.bad { color: var(--red-ink); }
         .class { font-weight: 600; color: var(--red-ink); } .type { font-weight: 600; } .etype { color: var(--ink-2); }
         .chip { display: inline-block; margin: .1rem .1rem 0 0; padding: .05rem .55rem; border: 1px solid var(--line); border-radius: 999px; text-decoration: none; color: var(--ink); }
         button, .button { font: inherit; font-weight: 550; display: inline-flex; align-items: center; justify-content: center; gap: .3rem; padding: .38rem .8rem; border: 1px solid var(--line); border-radius: 6px; background: var(--card); color: var(--ink); text-decoration: none; cursor: pointer; min-height: 32px; }
@@ -138,7 +138,7 @@ enum ConsoleStyle {
         .rows tr.pending td:first-child { box-shadow: inset 3px 0 #d9730d; } .rows tr.failed td:first-child { box-shadow: inset 3px 0 #c81e2b; } .rows tr.processing td:first-child { box-shadow: inset 3px 0 #1d4ed8; }
         tr.selected { background: var(--blue-soft) !important; }
         .rows td { white-space: nowrap; } .rows .why, .rows .entity, .rows .fields { white-space: normal; overflow-wrap: anywhere; min-width: 12rem; } .rows .entity { min-width: 8rem; }
-        .rows tbody th { font-weight: 400; } .number { text-align: right; }
+        .rows tbody th { font-weight: 400; } .rows .number { font-variant-numeric: tabular-nums; }
         .open { text-decoration: none; } .open:hover { text-decoration: underline; }
         .message { color: var(--ink-2); overflow-wrap: anywhere; } .retry { color: var(--orange-ink); white-space: nowrap; }
         .log .fields code { background: none; padding: 0; color: var(--ink-2); }
@@ -148,7 +148,7 @@ enum ConsoleStyle {
     private static let pages = #"""
         .charts { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: .75rem 1.25rem; }
         .chart { margin: 0; min-width: 0; } .chart figcaption { display: flex; justify-content: space-between; gap: .5rem; font-weight: 600; font-size: .9rem; } .chart .now { font-weight: 600; }
-        .chart svg { display: block; width: 100%; height: 96px; } .chart .grid { stroke: var(--grid); stroke-width: 1; vector-effect: non-scaling-stroke; } .chart path { fill: none; stroke-width: 1.6; vector-effect: non-scaling-stroke; stroke-linejoin: round; }
+        .chart svg { display: block; width: 100%; height: 132px; } .chart .grid { stroke: var(--grid); stroke-width: 1; vector-effect: non-scaling-stroke; } .chart path { fill: none; stroke-width: 1.6; vector-effect: non-scaling-stroke; stroke-linejoin: round; }
         .chart .line1 { stroke: var(--chart-1); } .chart .line2 { stroke: var(--chart-2); } .chart .line3 { stroke: var(--chart-3); } .chart .area1 { stroke: none; fill: var(--chart-1); opacity: .14; }
         .legend { display: flex; gap: .9rem; font-size: .8rem; color: var(--ink-2); } .legend span::before { content: ""; display: inline-block; width: .7rem; height: .2rem; margin-right: .35rem; vertical-align: middle; background: currentColor; } .legend .line1::before { background: var(--chart-1); } .legend .line2::before { background: var(--chart-2); } .legend .line3::before { background: var(--chart-3); } .legend .range { margin-left: auto; } .legend .range::before { content: none; }
         .actions { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: .75rem; margin-bottom: .9rem; }
@@ -160,7 +160,7 @@ enum ConsoleStyle {
         .group .big { font-size: 1.45rem; font-weight: 650; } .group .http { color: var(--ink-2); font-weight: 500; } .next { margin-bottom: .5rem; }
         .explain { border-left: 4px solid var(--line); padding: .3rem .75rem; background: var(--code); border-radius: 4px; } .explain.bad { border-left-color: #b91c1c; } .explain.warning { border-left-color: #d9730d; } .explain.good { border-left-color: #15803d; }
         .idline { margin-top: -.4rem; }
-        .timeline { list-style: none; margin: 0 0 .5rem; padding: 0; } .timeline li { display: grid; grid-template-columns: 11.5rem minmax(0, 1fr); gap: .75rem; padding: .25rem 0 .25rem .9rem; border-left: 2px solid var(--line); position: relative; overflow-wrap: anywhere; } .timeline li::before { content: ""; position: absolute; left: -5px; top: .62rem; width: 8px; height: 8px; border-radius: 50%; background: var(--ink-2); } .timeline li.bad::before { background: #c81e2b; } .timeline li.warning::before { background: #d9730d; } .timeline li.good::before { background: #15803d; } .timeline .when { color: var(--ink-2); }
+        .timeline { list-style: none; margin: 0 0 .5rem; padding: 0; } .timeline li { display: grid; grid-template-columns: 9rem minmax(0, 1fr); gap: .75rem; padding: .25rem 0 .25rem .9rem; border-left: 2px solid var(--line); position: relative; overflow-wrap: anywhere; } .timeline li::before { content: ""; position: absolute; left: -5px; top: .62rem; width: 8px; height: 8px; border-radius: 50%; background: var(--ink-2); } .timeline li.bad::before { background: #c81e2b; } .timeline li.warning::before { background: #d9730d; } .timeline li.good::before { background: #15803d; } .timeline .when { color: var(--ink-2); }
         .confirm { border-top: 4px solid; } .confirm.orange { border-color: #b45309; } .confirm.blue { border-color: #1d4ed8; } .confirm.green { border-color: #15803d; } .confirm.red { border-color: #b91c1c; } .confirm.purple { border-color: #7e22ce; }
         .confirm h1 { margin-top: .75rem; } .affected { font-size: 1.05rem; } .sample { margin: 0 0 .6rem; padding: 0; list-style: none; max-height: 16rem; overflow: auto; } .sample li { padding: .15rem 0; overflow-wrap: anywhere; } .stackform label { font-weight: 550; } .stackform fieldset { border: 1px solid var(--line); border-radius: 6px; margin: 0 0 .6rem; } #phrase { display: block; width: 100%; margin-top: .25rem; }
         main > .confirm { background: var(--card); max-width: 40rem; padding: 0 1.25rem 1.25rem; border-radius: 8px; }
@@ -170,7 +170,7 @@ enum ConsoleStyle {
         """#
 
     private static let narrow = #"""
-        @media (max-width: 1100px) { .columns, .columns.even { grid-template-columns: minmax(0, 1fr); gap: 0; } .stack { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: .9rem; } .upstream { display: none; } }
+        @media (max-width: 1100px) { .columns, .columns.even { grid-template-columns: minmax(0, 1fr); gap: 0; } .chart svg { height: 96px; } .stack { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: .9rem; } .upstream { display: none; } }
         @media (max-width: 820px) {
           .frame { grid-template-columns: minmax(0, 1fr); }
           .top { flex-wrap: wrap; position: static; gap: .4rem .7rem; padding: .45rem .75rem; } .beat { margin-left: 0; order: 3; flex-basis: 100%; } .tools { margin-left: auto; }

@@ -44,7 +44,7 @@ extension ConsolePages {
             "at": Show.time(line.at), "level": line.level, "message": line.message, "fields": String(line.fields.text.prefix(2000)),
         ]
         data["errorClass"] = line.errorClass
-        data["trace"] = line.traceID
+        data["lineTrace"] = line.traceID
         return data
     }
 

@@ -17,8 +17,8 @@ extension ConsolePages {
                     return
                 }
                 for (id, html) in await fragments(of: target, pulse, visit) where sent[id] != html {
-                    // The page came with the first of each.
-                    if sent[id] != nil || id == "banner" { try await send("fragment", ["id": .string(id), "html": .string(html)]) }
+                    // The first of each too: it may have changed since the page was made.
+                    try await send("fragment", ["id": .string(id), "html": .string(html)])
                     sent[id] = html
                 }
                 try await send("beat", ["at": .string(pulse.at.rfc3339)])

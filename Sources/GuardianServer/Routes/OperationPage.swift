@@ -107,7 +107,7 @@ extension ConsolePages {
         case .claimed(_, let attempt): say("Attempt \(attempt)", "claimed")
         case .retryScheduled(_, _, let backoffMs, let error):
             say("Answer", summary(error), "warning")
-            step["backoff"] = Show.duration(backoffMs)
+            step["waits"] = Show.duration(backoffMs)
         case .processed(_, let latencyMs, let status):
             say("Delivered", "\(status.map { "HTTP \($0) " } ?? "")in \(Show.duration(latencyMs))", "good")
         case .failed(_, let error): say("Given up on", summary(error), "bad")

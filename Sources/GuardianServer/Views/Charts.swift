@@ -16,8 +16,8 @@ enum Charts {
     static func all(_ slots: [ConsoleHistory.Slot], _ span: ConsoleHistory.Span) -> [[String: Any]] {
         let seconds = Double(span.slotMs) / 1000
         let rates = [
-            Line(name: "delivered", values: slots.map { Double($0.processed) / seconds }, isFilled: true),
-            Line(name: "accepted", values: slots.map { Double($0.accepted) / seconds }),
+            Line(name: "delivered", values: slots.map { $0.isSeen ? Double($0.processed) / seconds : nil }, isFilled: true),
+            Line(name: "accepted", values: slots.map { $0.isSeen ? Double($0.accepted) / seconds : nil }),
         ]
         let depth = [Line(name: "pending", values: slots.map { $0.depth.map(Double.init) }, isFilled: true)]
         let latencies = [0.5, 0.95, 0.99].map { share in

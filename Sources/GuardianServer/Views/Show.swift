@@ -17,7 +17,7 @@ enum Show {
 
     /// Two digits that matter: `0.4`, `12`, `340`.
     static func rate(_ value: Double) -> String {
-        value >= 10 || value == 0
+        value >= 10 || value == value.rounded()
             ? number(Int64(value.rounded())) : String(Int((value * 10).rounded()) / 10) + "." + String(Int((value * 10).rounded()) % 10)
     }
 

@@ -20,7 +20,7 @@ extension Templates {
         """#
 
     private static let logLine = #"""
-        <tr class="{{level}}"><td>{{#at}}{{> time}}{{/at}}</td><td><span class="level {{level}}">{{level}}</span></td><td>{{message}}{{#errorClass}} <span class="class">{{.}}</span>{{/errorClass}}{{#trace}} <a href="/admin/logs?trace={{.}}" class="id">trace</a>{{/trace}}</td><td class="fields"><code>{{fields}}</code></td></tr>
+        <tr class="{{level}}"><td>{{#at}}{{> time}}{{/at}}</td><td><span class="level {{level}}">{{level}}</span></td><td>{{message}}{{#errorClass}} <span class="class">{{.}}</span>{{/errorClass}}{{#lineTrace}} <a href="/admin/logs?trace={{.}}" class="id">trace</a>{{/lineTrace}}</td><td class="fields"><code>{{fields}}</code></td></tr>
         """#
 
     private static let configuration = #"""

@@ -50,7 +50,7 @@ extension Templates {
 
     private static let timeline = #"""
         <ol class="timeline">
-        {{#steps}}<li class="{{tone}}"><div class="when">{{#at}}{{> time}}{{/at}}</div><div><strong>{{name}}</strong> {{text}}{{#backoff}}<div class="hint">waits {{.}}</div>{{/backoff}}</div></li>{{/steps}}
+        {{#steps}}<li class="{{tone}}"><div class="when">{{#at}}{{> time}}{{/at}}</div><div><strong>{{name}}</strong> {{text}}{{#waits}}<div class="hint">waits {{.}}</div>{{/waits}}</div></li>{{/steps}}
         </ol>
         <p class="hint">{{note}}</p>
         """#

@@ -45,12 +45,12 @@ extension Templates {
 
     private static let delivery = #"""
         <dl class="facts">
-        <dt>Breaker</dt><dd><span class="state {{breakerTone}}">{{breaker}}</span>{{#breakerUntil}} probe in <span data-until="{{.}}"></span>{{/breakerUntil}}</dd>
+        <dt>Breaker</dt><dd><span class="state {{breakerTone}}">{{breaker}}</span>{{#breakerUntil}} probe <span data-until="{{.}}"></span>{{/breakerUntil}}</dd>
         <dt>Trips</dt><dd>{{trips}}</dd>
         {{#holdUntil}}<dt>Hold</dt><dd><span class="state warning">asked to wait</span> <span data-until="{{.}}"></span></dd>{{/holdUntil}}
         <dt>Lock</dt><dd>{{#lock}}<code class="id" title="{{owner}}">{{short}}</code> epoch {{epoch}}{{#isOurs}} · this process{{/isOurs}}{{/lock}}{{^lock}}<span class="state bad">free</span>{{/lock}}</dd>
         {{#lock}}<dt>Heartbeat</dt><dd><span data-ago="{{heartbeat}}"></span></dd>
-        <dt>Lease</dt><dd>stale in <span data-until="{{staleAt}}"></span></dd>{{/lock}}
+        <dt>Lease</dt><dd>stale <span data-until="{{staleAt}}"></span></dd>{{/lock}}
         {{#pauses}}<dt>Paused</dt><dd><span class="state bad">{{.}}</span></dd>{{/pauses}}
         </dl>
         {{#isOperator}}<form method="post" action="/admin/actions/{{pauseAction}}" class="inline"><input type="hidden" name="csrf" value="{{csrf}}"><button class="small">{{pauseLabel}}</button></form>{{/isOperator}}
@@ -74,7 +74,7 @@ extension Templates {
         <td class="entity"><span class="etype">{{entityType}}</span> {{entityID}}</td>
         <td class="number">{{attempts}}</td>
         <td>{{#enqueued}}{{> time}}{{/enqueued}}</td>
-        <td class="why">{{#error}}<span class="class">{{class}}</span> {{code}} <span class="message">{{message}}</span>{{/error}}{{#retryAt}} <span class="retry">retry in <span data-until="{{.}}"></span></span>{{/retryAt}}</td></tr>
+        <td class="why">{{#error}}<span class="class">{{class}}</span> {{code}} <span class="message">{{message}}</span>{{/error}}{{#retryAt}} <span class="retry">retry <span data-until="{{.}}"></span></span>{{/retryAt}}</td></tr>
         """#
 
     private static let cards = #"""
