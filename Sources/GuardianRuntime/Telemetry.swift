@@ -84,6 +84,11 @@ public final class Telemetry: Sendable {
             .init("pid", JSONValue(Int64(ProcessInfo.processInfo.processIdentifier))))
         let directory = settings.text("data_dir")
         do {
+            // Swift's backtracer writes there when it is told to, and makes no directory itself.
+            if ProcessInfo.processInfo.environment["SWIFT_BACKTRACE"] != nil {
+                try FileManager.default.createDirectory(
+                    atPath: directory + "/crashes", withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            }
             let now = SystemClock().now.wall
             let (marker, unclean) = try RunMarker.begin(in: directory + "/run", version: BuildInfo.version, now: now)
             for process in unclean {
