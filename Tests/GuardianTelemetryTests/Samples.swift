@@ -21,6 +21,8 @@ struct Scratch {
 /// What tests tell about.
 enum Sample {
     static let start = Timestamp(milliseconds: 1_767_225_600_000)
+    /// For what would be too old to be sent otherwise.
+    static let now = SystemClock().now.wall
 
     static func operation(_ number: Int, type: String = "update") -> GuardianCore.Operation {
         var random = Xoshiro256(seed: UInt64(number))

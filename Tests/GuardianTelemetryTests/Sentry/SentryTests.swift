@@ -40,9 +40,9 @@ struct SentryTests {
         let listener = SentryListener()
         try await sending(to: listener) { sink in
             for number in 0..<60 {
-                sink.record(.enqueued(id: .text("op-\(number)"), seq: Int64(number)), about: Sample.subject(number), at: Sample.start)
+                sink.record(.enqueued(id: .text("op-\(number)"), seq: Int64(number)), about: Sample.subject(number), at: Sample.now)
             }
-            sink.record(Sample.failed(7), about: Sample.subject(7, attempt: 2), at: Sample.start)
+            sink.record(Sample.failed(7), about: Sample.subject(7, attempt: 2), at: Sample.now)
             #expect(await TestServer.eventually { listener.events.count == 1 })
         }
         #expect(listener.defects.isEmpty, "\(listener.defects)")
@@ -101,9 +101,9 @@ struct SentryTests {
     func isNoFlood() async throws {
         let listener = SentryListener()
         try await sending(to: listener, change: { $0.eventsPerMinute = 20 }) { sink in
-            for number in 0..<500 { sink.record(Sample.failed(number), about: nil, at: Sample.start) }
+            for number in 0..<500 { sink.record(Sample.failed(number), about: nil, at: Sample.now) }
             #expect(await TestServer.eventually { listener.events.count == 20 })
-            sink.record(Sample.failed(1, code: "ANOTHER"), about: nil, at: Sample.start)
+            sink.record(Sample.failed(1, code: "ANOTHER"), about: nil, at: Sample.now)
             #expect(await TestServer.eventually { listener.events.count == 21 })
         }
         #expect(Self.lost(listener)["backpressure"] == 480)
@@ -130,7 +130,7 @@ struct SentryTests {
         let spool = scratch.path + "/spool"
         let offline = SentrySink(try Self.configuration(port: 1, spool: spool))
         try await TestServer.beside({ await offline.run() }) {
-            for number in 0..<1000 { offline.record(Sample.failed(number), about: Sample.subject(number), at: Sample.start) }
+            for number in 0..<1000 { offline.record(Sample.failed(number), about: Sample.subject(number), at: Sample.now) }
             #expect(await TestServer.eventually { offline.spooledCount == 1000 })
         }
         #expect(offline.sentCount == 0)
@@ -158,9 +158,9 @@ struct SentryTests {
         try await listener.listening { port in
             let sink = SentrySink(try Self.configuration(port: port, spool: spool))
             try await TestServer.beside({ await sink.run() }) {
-                sink.record(.enqueued(id: .text(Sample.secrets[0]), seq: 1), about: nil, at: Sample.start)
-                sink.record(Sample.failed(1, message: Sample.talkative), about: Sample.subject(1), at: Sample.start)
-                sink.record(Sample.failed(2, code: Sample.secrets[0]), about: Sample.subject(2), at: Sample.start)
+                sink.record(.enqueued(id: .text(Sample.secrets[0]), seq: 1), about: nil, at: Sample.now)
+                sink.record(Sample.failed(1, message: Sample.talkative), about: Sample.subject(1), at: Sample.now)
+                sink.record(Sample.failed(2, code: Sample.secrets[0]), about: Sample.subject(2), at: Sample.now)
                 sink.capture(.error, type: "own", value: Sample.talkative, fields: [.init("why", .string(Sample.talkative))])
                 #expect(await TestServer.eventually { sink.spooledCount == 3 })
                 for name in try FileManager.default.contentsOfDirectory(atPath: spool) {
@@ -182,14 +182,14 @@ struct SentryTests {
     func readsAnswers() async throws {
         let listener = SentryListener(.answers(503))
         try await sending(to: listener) { sink in
-            sink.record(Sample.failed(1), about: nil, at: Sample.start)
+            sink.record(Sample.failed(1), about: nil, at: Sample.now)
             #expect(await TestServer.eventually { listener.requests >= 3 })
             #expect(sink.spooledCount == 1)
             listener.set(.answers(413))
             #expect(await TestServer.eventually { sink.spooledCount == 0 })
             #expect(sink.sentCount == 0)
             listener.set(.takesAll)
-            sink.record(Sample.failed(2), about: nil, at: Sample.start)
+            sink.record(Sample.failed(2), about: nil, at: Sample.now)
             #expect(await TestServer.eventually { listener.events.count == 1 })
         }
         #expect(Self.lost(listener) == ["send_error": 1])
@@ -240,17 +240,17 @@ struct SentryTests {
     func probes() async throws {
         let listener = SentryListener()
         let away = SentryProbe(try Self.configuration(port: 1, spool: "/nowhere"))
-        guard case .unreachable(let why) = await away.send(at: Sample.start) else { return #expect(Bool(false)) }
+        guard case .unreachable(let why) = await away.send(at: Sample.now) else { return #expect(Bool(false)) }
         #expect(!why.contains(SentryListener.key))
         try await listener.listening { port in
             let probe = SentryProbe(try Self.configuration(port: port, spool: "/nowhere"))
-            let taken = await probe.send(at: Sample.start)
+            let taken = await probe.send(at: Sample.now)
             #expect(taken == .taken(listener.received.first?.eventID ?? ""))
             listener.set(.limits(every: 0, header: .retryAfter))
-            guard case .limited(let seconds) = await probe.send(at: Sample.start) else { return #expect(Bool(false)) }
+            guard case .limited(let seconds) = await probe.send(at: Sample.now) else { return #expect(Bool(false)) }
             #expect((1...2).contains(seconds))
             listener.set(.answers(403))
-            guard case .refused = await probe.send(at: Sample.start) else { return #expect(Bool(false)) }
+            guard case .refused = await probe.send(at: Sample.now) else { return #expect(Bool(false)) }
         }
         #expect(listener.defects.isEmpty, "\(listener.defects)")
     }
