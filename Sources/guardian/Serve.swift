@@ -10,8 +10,8 @@ struct Serve: AsyncParsableCommand {
         abstract: "Run the sidecar: take operations over HTTP, deliver them.",
         discussion: """
             A store that can't be opened is tried again every second; until then requests are answered with the reason.
-            With SWIFT_BACKTRACE=enable=yes,color=no,output-to=DATA_DIR/crashes/ in its environment a crash is reported with its stack at the next
-            start.
+            With SWIFT_BACKTRACE=enable=yes,color=no,unwind=fast,symbolicate=fast,output-to=DATA_DIR/crashes/ in its environment a crash is
+            reported with its stack at the next start.
             Example: guardian serve --data-dir ./guardian-data --listen 127.0.0.1:8080 --upstream https://api.example.com
             """)
 

@@ -94,7 +94,10 @@ extension ProcessTests {
                 try FileManager.default.createDirectory(atPath: crashes, withIntermediateDirectories: true)
                 let scene = try Scene(
                     workplace, port: port,
-                    more: ["SWIFT_BACKTRACE": "enable=yes,color=no,interactive=no,threads=crashed,output-to=\(crashes)/"])
+                    more: [
+                        "SWIFT_BACKTRACE": "enable=yes,color=no,interactive=no,threads=crashed,unwind=fast,symbolicate=fast,"
+                            + "images=none,registers=none,output-to=\(crashes)/"
+                    ])
                 let first = try await scene.serve(Workplace.nobody)
                 kill(first.pid, SIGSEGV)
                 try await Web.wait("its end", seconds: 120) { !first.isRunning }
