@@ -1,4 +1,5 @@
 import GuardianCore
+import GuardianPrivacy
 import NIOCore
 import NIOHTTP1
 
@@ -59,6 +60,9 @@ struct AnswerReader {
         }
     }
 
+    /// Foreign words as they may be kept and shown: an upstream repeats what it was sent.
+    private static func told(_ words: String) -> String { Redactor.standard.redact(json: words) }
+
     /// An object that says something.
     private static func told(_ data: JSONValue?) -> JSONValue? { data?.members?.isEmpty == false ? data : nil }
 
@@ -92,11 +96,12 @@ struct AnswerReader {
         guard !text.isEmpty else { return }
         do throws(JSONScanner.Defect) {
             let error = try JSONValue(parsing: text)["error"]
-            answer.code = error?["code"]?.string.flatMap { Self.isWord($0) ? $0 : nil }
+            answer.code = error?["code"]?.string.flatMap { Self.isWord($0) ? Self.told($0) : nil }
             answer.message = error?["message"]?.string ?? text
         } catch {
             answer.message = text
         }
-        answer.message = answer.message.map { String($0.prefix(LastError.maximumMessageLength)) }
+        // Redacted before it is cut: a secret cut in two looks like none.
+        answer.message = answer.message.map { String(Self.told($0).prefix(LastError.maximumMessageLength)) }
     }
 }

@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 public import GuardianCore
+import GuardianPrivacy
 import NIOCore
 import NIOHTTP1
 import NIOSSL
@@ -91,7 +92,7 @@ public final class HTTPTransport: Transport, Sendable {
         let operation = claim.operation
         let draft: Draft
         do throws(Unroutable) { draft = try self.draft(of: operation) } catch {
-            return .unsendable(LastError(class: .permanent, code: error.code, message: error.message))
+            return .unsendable(LastError(class: .permanent, code: error.code, message: Redactor.standard.redact(error.message)))
         }
         let (outcome, isLate) = await timer.boundCaller(milliseconds: timeoutMs) {
             // One that failed before goes alone: it may be what made its batch fail.

@@ -10,7 +10,10 @@ import GuardianServer
 public struct Assembly: Sendable {
     public let settings: Settings
 
-    public init(_ settings: Settings) { self.settings = settings }
+    public init(_ settings: Settings) {
+        self.settings = settings
+        settings.applyRedaction()
+    }
 
     public var storePath: String { settings.text("data_dir") + "/guardian.sqlite" }
 

@@ -1,6 +1,7 @@
 import GuardianCore
 import GuardianHTTP
 import GuardianPostgres
+import GuardianPrivacy
 import Yams
 
 #if canImport(FoundationEssentials)
@@ -121,6 +122,9 @@ public struct Settings: Sendable {
         Key(name: "alerts.latency.for", fallback: "5m", check: Check.span),
         Key(name: "alerts.success_rate.threshold", fallback: "90", check: Check.number(0...100)),
         Key(name: "alerts.success_rate.for", fallback: "5m", check: Check.span),
+        Key(name: "redaction.names", fallback: "", check: Check.any),
+        Key(name: "redaction.exempt", fallback: "", check: Check.any),
+        Key(name: "redaction.patterns", fallback: "", check: Check.patterns),
     ]
 
     public private(set) var values: [String: Value]
@@ -180,8 +184,13 @@ public struct Settings: Sendable {
                     values[key] = Value(text: CommandWords.join(words.map { "\($0)" }), source: .file)
                     continue
                 }
-                guard !(value is [Any]) || key == "upstream.pins" else { throw SettingsError(key, "must be a single value") }
-                values[key] = Value(text: (value as? [Any]).map { $0.map { "\($0)" }.joined(separator: ",") } ?? "\(value)", source: .file)
+                guard !(value is [Any]) || key == "upstream.pins" || key.hasPrefix("redaction.") else {
+                    throw SettingsError(key, "must be a single value")
+                }
+                // A pattern may have a comma in it.
+                let separator = key == "redaction.patterns" ? "\n" : ","
+                values[key] = Value(
+                    text: (value as? [Any]).map { $0.map { "\($0)" }.joined(separator: separator) } ?? "\(value)", source: .file)
             }
         }
     }
@@ -232,6 +241,7 @@ public struct Settings: Sendable {
     private static func shown(_ key: Key, _ text: String) -> String {
         if key.isSecret { return text.isEmpty ? "" : Secret.mask }
         if DatabaseAddress.isOne(text) { return DatabaseAddress.masked(text) }
+        let text = Redactor.standard.redact(text)
         guard let scheme = text.firstRange(of: "://") else { return text }
         let authority = text[scheme.upperBound...].prefix { $0 != "/" && $0 != "?" && $0 != "#" }
         guard let at = authority.lastIndex(of: "@") else { return text }
@@ -294,6 +304,14 @@ enum Check {
 
     /// The parts of a list of words with commas between them.
     static func words(_ text: String) -> [String] { text.split { $0 == "," || $0.isWhitespace }.map { String($0) } }
+
+    /// One a line.
+    @Sendable static func patterns(_ text: String) -> String? {
+        for line in text.split(separator: "\n") {
+            do throws(RedactionPattern.Defect) { _ = try RedactionPattern(String(line)) } catch { return "\(line): \(error)" }
+        }
+        return nil
+    }
 
     @Sendable static func duration(_ text: String) -> String? {
         milliseconds(text).map { $0 > 0 } == true ? nil : "must be a duration such as 500ms, 30s, 2m or 24h"

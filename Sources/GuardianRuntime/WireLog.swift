@@ -19,7 +19,7 @@ struct WireLog: WireObserver {
     var isListening: Bool { writer.level == .debug }
 
     func sent(_ message: WireMessage, of operation: GuardianCore.Operation) {
-        let line = "HTTP \(message.method) \(Self.path(message.path)) | \(Self.content(of: message))"
+        let line = "HTTP \(message.method) \(SecurityUtils.sanitizePath(message.path)) | \(Self.content(of: message))"
         write("request sent", operation, [.init("line", .string(line))])
     }
 
@@ -39,39 +39,8 @@ struct WireLog: WireObserver {
 
     /// `Headers: {…} | Body: {…}`, without credentials and personal data, the body cut at 1000 characters.
     private static func content(of message: WireMessage) -> String {
-        let headers = message.headers.map { JSONValue.Member($0.name, .string(header($0.name.lowercased(), $0.value))) }
-        let body: String
-        do throws(JSONScanner.Defect) {
-            body = Redactor.standard.redact(try JSONValue(parsing: message.body)).text
-        } catch {
-            body = Redactor.standard.redact(message.body)
-        }
+        let headers = message.headers.map { JSONValue.Member($0.name, .string(SecurityUtils.safeHeader($0.name, $0.value))) }
+        let body = SecurityUtils.redactPayload(message.body)
         return "Headers: \(JSONValue.object(headers).text) | Body: \(body.count > mostOfBody ? body.prefix(mostOfBody) + "…" : body)"
-    }
-
-    private static func header(_ name: String, _ value: String) -> String {
-        switch name {
-        case "authorization": masked(value)
-        case "cookie", "set-cookie", "x-api-key", "proxy-authorization": "[REDACTED]"
-        default: Redactor.standard.redact(value)
-        }
-    }
-
-    /// The first characters and the last ones of a long token, nothing of a short one.
-    private static func masked(_ value: String) -> String {
-        let token = value.hasPrefix("Bearer ") ? value.dropFirst(7) : value[...]
-        return token.count < 24 ? "***" : "\(token.prefix(4))...\(token.suffix(3))"
-    }
-
-    /// The path with its ids taken out: numbers as `{id}`, UUIDs as `{uuid}`, and personal data, also where it is percent-encoded.
-    private static func path(_ path: String) -> String {
-        let segments = path.split(separator: "/", omittingEmptySubsequences: false).map { segment -> String in
-            if !segment.isEmpty, segment.allSatisfy({ $0.isASCII && $0.isNumber }) { return "{id}" }
-            if UniqueID(String(segment)) != nil { return "{uuid}" }
-            let plain = segment.removingPercentEncoding ?? String(segment)
-            let safe = Redactor.standard.redact(plain)
-            return safe == plain ? String(segment) : safe
-        }
-        return segments.joined(separator: "/")
     }
 }

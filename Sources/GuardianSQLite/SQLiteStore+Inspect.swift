@@ -52,28 +52,49 @@ extension SQLiteStore {
 
     public func list(_ filter: OperationFilter) async throws(StoreError) -> [GuardianCore.Operation] {
         try await read { [vault] db in
-            var conditions = ["seq > ?1"]
-            if let status = filter.status { conditions.append("status = \(status.rawValue)") }
-            if filter.operationType != nil { conditions.append("operation_type = ?2") }
-            if filter.entityType != nil { conditions.append("entity_type = ?3") }
-            if filter.entityID != nil { conditions.append("entity_id = ?4") }
-            if filter.traceID != nil { conditions.append("trace_id = ?5") }
-            if filter.since != nil { conditions.append("enqueued_at >= ?6") }
-            if filter.until != nil { conditions.append("enqueued_at < ?7") }
-            let find = try RawStatement(
-                db,
-                "SELECT \(OperationRow.columns) FROM guardian_operation WHERE \(conditions.joined(separator: " AND ")) ORDER BY seq LIMIT \(filter.limit)"
-            )
-            find.bind(1, filter.afterSeq)
-            if let type = filter.operationType { find.bind(2, type as String?) }
-            if let type = filter.entityType { find.bind(3, type as String?) }
-            if let id = filter.entityID { find.bind(4, id as String?) }
-            if let trace = filter.traceID { find.bind(5, trace) }
-            if let since = filter.since { find.bind(6, since as Timestamp?) }
-            if let until = filter.until { find.bind(7, until as Timestamp?) }
+            let find = try Self.find(OperationRow.columns, filter, "ORDER BY seq LIMIT \(filter.limit)", db)
             var found: [GuardianCore.Operation] = []
             while try find.step() { found.append(try OperationRow.read(find, vault)) }
             return found
+        }
+    }
+
+    /// A statement for the operations that match `filter`, its values bound.
+    static func find(_ columns: String, _ filter: OperationFilter, _ tail: String, _ db: Database) throws -> RawStatement {
+        var conditions = ["seq > ?1"]
+        if let status = filter.status { conditions.append("status = \(status.rawValue)") }
+        if filter.operationType != nil { conditions.append("operation_type = ?2") }
+        if filter.entityType != nil { conditions.append("entity_type = ?3") }
+        if filter.entityID != nil { conditions.append("entity_id = ?4") }
+        if filter.traceID != nil { conditions.append("trace_id = ?5") }
+        if filter.since != nil { conditions.append("enqueued_at >= ?6") }
+        if filter.until != nil { conditions.append("enqueued_at < ?7") }
+        let find = try RawStatement(
+            db, "SELECT \(columns) FROM guardian_operation WHERE \(conditions.joined(separator: " AND ")) \(tail)")
+        find.bind(1, filter.afterSeq)
+        if let type = filter.operationType { find.bind(2, type as String?) }
+        if let type = filter.entityType { find.bind(3, type as String?) }
+        if let id = filter.entityID { find.bind(4, id as String?) }
+        if let trace = filter.traceID { find.bind(5, trace) }
+        if let since = filter.since { find.bind(6, since as Timestamp?) }
+        if let until = filter.until { find.bind(7, until as Timestamp?) }
+        return find
+    }
+
+    /// One read transaction: all as of one instant, while others write.
+    public func export(
+        _ filter: OperationFilter, includingPayload: Bool, to reader: any OperationReader
+    ) async throws(StoreError) {
+        let columns = includingPayload ? OperationRow.columns : OperationRow.columns.replacing("payload, base,", with: "NULL, NULL,")
+        try await read { [vault] db in
+            let count = try Self.find("count(*)", filter, "", db)
+            reader.begin(count: try count.step() ? Int(count.int(0)) : 0)
+            count.reset()
+            let find = try Self.find(columns, filter, "ORDER BY seq", db)
+            defer { find.reset() }
+            while try find.step() {
+                guard reader.take(try OperationRow.read(find, vault)) else { return }
+            }
         }
     }
 

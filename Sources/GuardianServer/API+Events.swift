@@ -1,4 +1,5 @@
 import GuardianCore
+import GuardianPrivacy
 import HTTPTypes
 import Hummingbird
 import NIOCore
@@ -17,7 +18,8 @@ extension API {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     for await event in events {
-                        source.yield("event: \(event.name)\ndata: \(event.json(at: SystemClock().now.wall).text)\n\n")
+                        let data = Redactor.standard.redact(event.json(at: SystemClock().now.wall))
+                        source.yield("event: \(event.name)\ndata: \(data.text)\n\n")
                     }
                     source.finish()
                 }

@@ -1,4 +1,5 @@
 import GuardianCore
+import GuardianPrivacy
 import HTTPTypes
 import Hummingbird
 import NIOCore
@@ -43,7 +44,7 @@ struct Problem: Error, HTTPResponseError {
     var json: JSONValue {
         var members: [JSONValue.Member] = [
             .init("type", "about:blank"), .init("title", .string(title)), .init("status", JSONValue(status.code)),
-            .init("detail", .string(detail)),
+            .init("detail", .string(Redactor.standard.redact(detail))),
         ]
         if !errors.isEmpty {
             members.append(
@@ -53,7 +54,7 @@ struct Problem: Error, HTTPResponseError {
                         errors.map { error in
                             var parts: [JSONValue.Member] = [.init("field", .string(error.field))]
                             if let line = error.line { parts.append(.init("line", JSONValue(line))) }
-                            return .object(parts + [.init("message", .string(error.message))])
+                            return .object(parts + [.init("message", .string(Redactor.standard.redact(error.message)))])
                         })))
         }
         return .object(members + extra)

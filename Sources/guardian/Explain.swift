@@ -1,6 +1,7 @@
 import ArgumentParser
 import GuardianCore
 import GuardianHTTP
+import GuardianPrivacy
 import GuardianRuntime
 import GuardianSQLite
 
@@ -16,7 +17,7 @@ struct Explain: AsyncParsableCommand {
             """)
     @OptionGroup var options: StoreOptions
     @Argument(help: "Of an operation.") var id: String?
-    @Flag(help: "Print the request that would be sent, the token masked.") var asRequest = false
+    @Flag(help: "Print the request that would be sent, the token masked, the rest redacted.") var asRequest = false
     @Option(help: "The upstream's URL, for --as-request.") var upstream: String?
 
     func run() async throws {
@@ -56,12 +57,23 @@ struct Explain: AsyncParsableCommand {
         if preview.newKey {
             Terminal.complain("its payload is cast to a newer version first; it gets a new Idempotency-Key (and traceparent) then")
         }
-        let request = preview.request
+        let request = preview.request.redacted
         guard options.json else { return Terminal.say(request.text) }
         let headers = request.headers.map { JSONValue.Member($0.name, .string($0.value)) }
         let json: JSONValue = [
             "method": .string(request.method), "url": .string(request.url), "headers": .object(headers), "body": .string(request.body),
         ]
         Terminal.say(json.text)
+    }
+}
+
+extension RequestPreview {
+    /// What may be shown of it. The token was masked when it was made.
+    fileprivate var redacted: RequestPreview {
+        var shown = self
+        shown.url = Redactor.standard.redact(url)
+        shown.headers = headers.map { ($0.name, $0.name == "authorization" ? $0.value : SecurityUtils.safeHeader($0.name, $0.value)) }
+        shown.body = Redactor.standard.redact(json: body)
+        return shown
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import GuardianCore
+import GuardianPrivacy
 import GuardianRuntime
 import GuardianSQLite
 
@@ -22,7 +23,7 @@ struct Guardian: AsyncParsableCommand {
             PauseDelivery.self, ResumeDelivery.self, Lock.self, RebuildIndex.self, Check.self, Events.self, Metrics.self, Logs.self,
             Doctor.self, Backend.self, Config.self, Generate.self, Migrate.self, LoadTestCommand.self, Compact.self, Backup.self,
             Restore.self,
-            Archive.self, Simulate.self, Pins.self, Rekey.self, MigrateStore.self,
+            Archive.self, Simulate.self, Pins.self, Rekey.self, MigrateStore.self, Export.self, Redact.self,
         ])
 
     static func main() async {
@@ -80,8 +81,9 @@ struct Failure: Error {
 
 enum Terminal {
     static func say(_ text: String) { write(text + "\n", to: .standardOutput) }
-    static func complain(_ text: String) { write("guardian: \(text)\n", to: .standardError) }
-    static func complainRaw(_ text: String) { write(text + "\n", to: .standardError) }
+    /// Says on standard error what is wrong. Redacted: an error repeats what it was given.
+    static func complain(_ text: String) { complainRaw("guardian: \(text)") }
+    static func complainRaw(_ text: String) { write(Redactor.standard.redact(text) + "\n", to: .standardError) }
     static var errorIsTerminal: Bool { isatty(2) == 1 }
     static var outputIsTerminal: Bool { isatty(1) == 1 }
 

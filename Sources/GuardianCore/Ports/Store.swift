@@ -46,6 +46,9 @@ public protocol InspectStore: Sendable {
     func tallies() async throws(StoreError) -> [Tally]
     /// Writes something durable that changes nothing, to know whether the store can be written.
     func probeWrite() async throws(StoreError)
+    /// Hands `reader` all that match `filter`, whatever its limit, in `seq` order, in memory that does not grow with their number.
+    /// `includingPayload`: whether payload and base are read at all.
+    func export(_ filter: OperationFilter, includingPayload: Bool, to reader: any OperationReader) async throws(StoreError)
 }
 
 /// Says where operations stand and what became of them.

@@ -247,13 +247,16 @@ public struct OperationFilter: Sendable {
     public var since: Timestamp?
     public var until: Timestamp?
     public var afterSeq: Int64
-    /// 1…1000.
+    /// 1…``longestPage``.
     public var limit: Int
+
+    /// Operations of one page at most.
+    public static let longestPage = 1000
 
     public init(status: Operation.Status? = nil, afterSeq: Int64 = 0, limit: Int = 100) {
         self.status = status
         self.afterSeq = afterSeq
-        self.limit = min(max(limit, 1), 1000)
+        self.limit = min(max(limit, 1), Self.longestPage)
     }
 }
 

@@ -1,5 +1,6 @@
 #if os(macOS) || os(Linux)
     public import GuardianCore
+    import GuardianPrivacy
 
     #if canImport(Darwin)
         import Darwin

@@ -1,4 +1,5 @@
 import GuardianCore
+import GuardianPrivacy
 
 /// Reads the answer of a token endpoint: a token, or what is wrong (RFC 6749 sections 5.1 and 5.2).
 struct TokenAnswerReader {

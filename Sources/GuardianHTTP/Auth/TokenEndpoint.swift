@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import GuardianCore
+import GuardianPrivacy
 import NIOCore
 import NIOHTTP1
 import NIOSSL

@@ -17,23 +17,25 @@ struct NumberChain {
 
     private(set) var count = 0
     private(set) var digits = 0
-    /// Where groups begin.
-    private var starts = SIMD16<Int>()
+    private var origin = 0
+    /// Where groups begin, counted from the first: a chain is short, and small when it is copied.
+    private var offsets = SIMD16<UInt8>()
     private var lengths = SIMD16<UInt8>()
     /// What stands before each group.
     private var separators = SIMD16<UInt8>()
 
     mutating func append(start: Int, length: Int, separator: UInt8) {
-        starts[count] = start
+        if count == 0 { origin = start }
+        offsets[count] = UInt8(truncatingIfNeeded: start - origin)
         lengths[count] = UInt8(min(length, 255))
         separators[count] = separator
         count += 1
         digits += length
     }
 
-    @inline(__always) func start(_ group: Int) -> Int { starts[group] }
+    @inline(__always) func start(_ group: Int) -> Int { origin + Int(offsets[group]) }
     @inline(__always) func length(_ group: Int) -> Int { Int(lengths[group]) }
-    @inline(__always) func end(_ group: Int) -> Int { starts[group] + Int(lengths[group]) }
+    @inline(__always) func end(_ group: Int) -> Int { origin + Int(offsets[group]) + Int(lengths[group]) }
     /// What stands before `group`.
     @inline(__always) func separator(_ group: Int) -> UInt8 { separators[group] }
 }

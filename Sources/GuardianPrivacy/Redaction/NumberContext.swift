@@ -6,6 +6,8 @@ enum NumberContext: UInt8, Sendable {
     /// It counts, measures or names a thing.
     case identifier
     case socialSecurity
+    /// One pays with it.
+    case card
 
     /// What a name says of the numbers that stand under it.
     static func of(name: UnsafeBufferPointer<UInt8>) -> NumberContext {
@@ -48,9 +50,12 @@ enum NumberContext: UInt8, Sendable {
             lot model catalog article artikel asin code zip postal postcode elapsed took ttl expires expiry at on since until score value \
             population files users records operations ops entries messages events queue depth offset pos position lat lon lng latitude \
             longitude coordinates coord alt steps step frame ticks counter errors retries attempts checksum crc mrn claim policy vin imei iccid \
-            container pod thread process memory heap rss free used avail available
+            container pod thread process memory heap rss free used avail available snowflake uuid guid confirmation
             """, .identifier)
         add("ssn social sozial", .socialSecurity)
+        add(
+            "card cards visa mastercard mastercd amex maestro discover diners jcb unionpay cc pan credit debit karte kreditkarte carte tarjeta "
+                + "carta cartão cartao kort kaart creditcard karta kartą カード 卡 карта", .card)
         // These follow a phone's name as often: they say nothing alone.
         for word in ["at", "on", "number", "value", "code", "max", "min"] { words[pack(word)] = nil }
         return words

@@ -10,7 +10,9 @@ struct PhoneShape {
         case sure
     }
 
-    let scan: RedactionScan
+    let base: UnsafePointer<UInt8>
+    /// A quotation mark and a space stand before it, as in the log of a web server.
+    let isAfterQuote: Bool
     let chain: NumberChain
     let first: Int
     let last: Int
@@ -19,7 +21,7 @@ struct PhoneShape {
     private var groups: Int { last - first + 1 }
     private func length(_ index: Int) -> Int { chain.length(first + index) }
     private func separator(_ index: Int) -> UInt8 { chain.separator(first + index) }
-    private func digit(_ index: Int) -> UInt8 { scan.base[chain.start(first) + index] }
+    private func digit(_ index: Int) -> UInt8 { base[chain.start(first) + index] }
 
     /// Whether the groups have these lengths.
     private func has(_ lengths: Int...) -> Bool {
@@ -39,7 +41,7 @@ struct PhoneShape {
         let found = grouped(isSpaced: isSpaced, isDotted: isDotted)
         // Spaces part columns, too; but numbers in columns do not begin with a zero.
         if isSpaced, !(found == .sure && digit(0) == zero), found == .plain || found == .sure,
-            first > 0 || last + 1 < chain.count || scan.followsQuote(chain.start(first))
+            first > 0 || last + 1 < chain.count || isAfterQuote
         {
             return .named
         }
@@ -49,7 +51,7 @@ struct PhoneShape {
     /// Digits without anything between them.
     private var alone: Strength {
         if digit(0) == zero {
-            if digit(1) != zero { return (10...11).contains(digits) ? .plain : .named }
+            if digit(1) != zero { return (9...11).contains(digits) ? .plain : .named }
             return isInternational(behind: 2) ? .plain : .named
         }
         // Fourteen digits that begin with a year are a timestamp.
@@ -59,10 +61,10 @@ struct PhoneShape {
     /// Whether a country code and as many digits as that country has come behind the first `skipped` digits.
     private func isInternational(behind skipped: Int) -> Bool {
         var number: [UInt8] = []
-        for group in first...last { number += UnsafeBufferPointer(start: scan.base + chain.start(group), count: chain.length(group)) }
+        for group in first...last { number += UnsafeBufferPointer(start: base + chain.start(group), count: chain.length(group)) }
         return number.withUnsafeBufferPointer { digits in
-            guard let base = digits.baseAddress, digits.count > skipped + 7 else { return false }
-            let (code, rest) = CallingCodes.code(base, skipped, digits.count)
+            guard let first = digits.baseAddress, digits.count > skipped + 7 else { return false }
+            let (code, rest) = CallingCodes.code(first, skipped, digits.count)
             guard code > 0 else { return false }
             // A `0` in parentheses is dialled at home only.
             return CallingCodes.lengths(code).contains(rest) || CallingCodes.lengths(code).contains(rest - 1)
@@ -93,7 +95,7 @@ struct PhoneShape {
         }
         if has(5, 5) { return head >= UInt8(ascii: "6") ? .plain : .named }
         if has(2, 5, 4) { return endsWithDash || digit(2) == UInt8(ascii: "9") ? .plain : .named }
-        if has(2, 4, 4) { return endsWithDash && separator(1) == NumberChain.Separator.space ? .plain : .named }
+        if has(2, 4, 4) { return endsWithDash ? .plain : .named }
         if has(3, 7) { return head == UInt8(ascii: "3") ? .plain : .named }
         if has(4, 3, 3) {
             return digit(0) == UInt8(ascii: "1") && (digit(1) == UInt8(ascii: "3") || digit(1) == UInt8(ascii: "8")) ? .plain : .named
@@ -105,7 +107,7 @@ struct PhoneShape {
     private var parenthesized: Strength {
         let inside = separator(0) == NumberChain.Separator.open ? 0 : 1
         guard inside < groups, digits >= 8, digits <= 12 else { return .named }
-        let head = scan.base[chain.start(first + inside)]
+        let head = base[chain.start(first + inside)]
         let rest = groups - inside - 1
         guard rest >= 1 else { return .never }
         if head == zero { return length(inside) >= 2 ? .sure : .named }
@@ -126,14 +128,18 @@ struct PhoneShape {
 
     /// A zero comes first, as at home in most countries.
     private func trunk(isSpaced: Bool, isDotted: Bool) -> Strength {
-        let second = length(0) > 1 ? digit(1) : scan.base[chain.start(first + 1)]
+        let second = length(0) > 1 ? digit(1) : base[chain.start(first + 1)]
         if second == zero {
             return isInternational(behind: 2) ? .plain : .never
         }
-        guard (9...12).contains(digits), groups <= 6 else { return digits >= 7 ? .named : .never }
+        // Stockholm's short ones: `08-12 34 56`.
+        if has(2, 2, 2, 2), separator(1) == NumberChain.Separator.dash, separator(2) != NumberChain.Separator.dash { return .plain }
+        guard (9...12).contains(digits), groups <= 6 else { return .named }
         if length(0) == 1 { return isSpaced && (10...11).contains(digits) && groups >= 3 ? .plain : .never }
         // Civil registration numbers: `010203-1234`, `012.345.678-90`.
-        if length(0) > 5 || has(3, 3, 3, 2) && separator(3) == NumberChain.Separator.dash && separator(1) == NumberChain.Separator.dot {
+        if length(0) > 6 || has(6, 4)
+            || has(3, 3, 3, 2) && separator(3) == NumberChain.Separator.dash && separator(1) == NumberChain.Separator.dot
+        {
             return .never
         }
         if digits == 12, groups != 2 { return .named }

@@ -11,7 +11,12 @@ extension RedactionScan {
         else { return false }
         for group in first + 1...last where chain.separator(group) != separator { return false }
         guard isCardShape(chain, first, last, digits) else { return false }
-        if hasCheckDigit(chain, first, last), isNetwork(chain, first, last, digits) { return true }
+        if hasCheckDigit(chain, first, last),
+            isNetwork(chain, first, last, digits)
+                || NumberContextScan(base: base, floor: copied).context(before: chain.start(first)) == .card
+        {
+            return true
+        }
         if trusted { return true }
         // Nothing else is written in four groups of four, whether the numbers are right or not.
         guard last - first == 3, digits == 16, separator != NumberChain.Separator.dot, last + 1 == chain.count, first == 0 else {
@@ -49,8 +54,10 @@ extension RedactionScan {
         guard hasCheckDigit(start, digits) else { return trusted && digits >= 13 }
         let head = value(start, 6)
         if trusted { return true }
-        guard digits >= 13, isNetwork(head, digits), !isRepeated(start, digits) else { return false }
-        return hint != .identifier && NumberContextScan(base: base, floor: copied).context(before: start) != .identifier
+        guard !isRepeated(start, digits) else { return false }
+        let found = NumberContextScan(base: base, floor: copied).context(before: start)
+        let context = found == .none ? hint : found
+        return context == .card || context != .identifier && isNetwork(head, digits)
     }
 
     /// One digit over and over.
@@ -64,24 +71,24 @@ extension RedactionScan {
                 taken += 1
             }
         }
-        return isNetwork(head, digits)
+        return isNetwork(head, digits, grouped: true)
     }
 
     /// Whether a network issues numbers that begin with these six digits, and are that long.
-    private func isNetwork(_ head: Int, _ digits: Int) -> Bool {
+    private func isNetwork(_ head: Int, _ digits: Int, grouped: Bool = false) -> Bool {
         switch head {
         case 400_000...499_999: return digits == 13 || digits == 16 || digits == 19
         case 510_000...559_999, 222_100...272_099: return digits == 16
-        case 340_000...349_999, 370_000...379_999: return digits == 15
+        case 340_000...349_999, 370_000...379_999, 213_100...213_199, 180_000...180_099: return digits == 15
         case 601_100...601_199, 644_000...659_999, 622_126...622_925: return (16...19).contains(digits)
         case 300_000...305_999, 309_500...309_599, 360_000...369_999, 380_000...399_999: return digits == 14 || digits == 16
-        case 352_800...358_999, 357_111: return (16...19).contains(digits)
+        case 350_000...359_999: return (16...19).contains(digits)
         case 620_000...629_999, 810_000...817_199: return (16...19).contains(digits)
         case 220_000...220_599: return (16...19).contains(digits)
         case 506_000...506_299, 650_002...650_027, 606_282, 637_000...637_999, 627_780, 636_297, 636_368, 979_200...979_289, 589_657:
             return (16...19).contains(digits)
         case 500_000...509_999, 560_000...589_999, 600_000...609_999, 630_000...639_999, 670_000...679_999:
-            return digits == 16 || (digits == 18 || digits == 19 || digits == 13) && isMaestro(head / 100)
+            return digits == 16 || isMaestro(head / 100) || grouped && (560_000...589_999).contains(head)
         case 820_000...829_999: return digits == 16
         default: return false
         }

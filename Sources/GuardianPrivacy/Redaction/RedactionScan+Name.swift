@@ -48,7 +48,7 @@ extension RedactionScan {
     private func name(before separator: Int) -> Name? {
         var end = separator
         if end > copied, base[end - 1] == UInt8(ascii: ":") { end -= 1 }
-        while end > copied, base[end - 1] == UInt8(ascii: " "), separator - end < 3 { end -= 1 }
+        while end > copied, base[end - 1] == UInt8(ascii: " ") || base[end - 1] == UInt8(ascii: "\t"), separator - end < 3 { end -= 1 }
         guard end > copied else { return nil }
         var quote: Int?
         if base[end - 1] == UInt8(ascii: "\"") || base[end - 1] == UInt8(ascii: "'") || base[end - 1] == UInt8(ascii: "`") {
@@ -267,7 +267,11 @@ extension RedactionScan {
     /// `--password hunter2`
     mutating func flag(from start: Int) {
         var end = start
-        while end < count, table[Int(base[end])] & ByteClass.word != 0 || base[end] == UInt8(ascii: "-") { end += 1 }
+        while end < count, end - start < NameWords.mostBytes,
+            table[Int(base[end])] & ByteClass.word != 0 || base[end] == UInt8(ascii: "-")
+        {
+            end += 1
+        }
         guard byte(end) == UInt8(ascii: " "), byte(end + 1) > 0x20, byte(end + 1) != UInt8(ascii: "-") else { return }
         let verdict = rules.names.verdict(UnsafeBufferPointer(start: base + start, count: end - start))
         if verdict != .harmless { value(from: end + 1, Name(start: start, end: end), verdict == .header ? .secret : verdict) }
@@ -290,6 +294,11 @@ extension RedactionScan {
         guard byte(end) == UInt8(ascii: ">"), byte(end - 1) != UInt8(ascii: "/") else { return at = min(end, count) }
         end = value
         while end < count, base[end] != UInt8(ascii: "<"), base[end] != UInt8(ascii: "\n"), base[end] != UInt8(ascii: "\r") { end += 1 }
-        if end > value, !begins(RedactionMark.start, at: value) { replace(value, end, RedactionMark.secret) } else { at = end }
+        // Without an end of its own it is a placeholder: `--token <token> …`.
+        if end > value, !begins(RedactionMark.start, at: value), byte(end) == UInt8(ascii: "<"), byte(end + 1) == UInt8(ascii: "/") {
+            replace(value, end, RedactionMark.secret)
+        } else {
+            at = end
+        }
     }
 }

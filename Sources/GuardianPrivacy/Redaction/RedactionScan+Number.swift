@@ -8,6 +8,11 @@ extension RedactionScan {
         let next = end < count ? base[end] : 0
         if table[Int(next)] & (ByteClass.letter | ByteClass.underscore) != 0 { return identifier(from: start, end) }
         let length = end - start
+        if length == 1, next == UInt8(ascii: "/"), begins("1//0", at: start), let last = endOfRun(of: 30, from: start + 3) {
+            return replace(start, last, RedactionMark.key)
+        }
+        if length > NumberChain.mostDigits { return at = end }
+        if length == 4, next == UInt8(ascii: "-"), isDate(start) { return at = start + 10 }
         // Most numbers of a log are short and stand alone.
         if length < 13 {
             if length == 8, next == UInt8(ascii: "-") {
@@ -21,6 +26,15 @@ extension RedactionScan {
         let chain = chain(from: start)
         if chain.digits < 7 { return at = chain.end(chain.count - 1) }
         judge(chain)
+    }
+
+    /// `2024-01-15`, and no digit or dash behind it.
+    private func isDate(_ start: Int) -> Bool {
+        guard byte(start + 7) == UInt8(ascii: "-"), isDigit(start + 5), isDigit(start + 6), isDigit(start + 8), isDigit(start + 9) else {
+            return false
+        }
+        return (base[start] == UInt8(ascii: "1") || base[start] == UInt8(ascii: "2")) && !isDigit(start + 10)
+            && byte(start + 10) != UInt8(ascii: "-")
     }
 
     /// Whether a group of digits may follow at `index`.
@@ -37,12 +51,7 @@ extension RedactionScan {
         at = end
         let next = end < count ? base[end] : 0
         if end - start == 8, next == UInt8(ascii: "-") { return skipUUID(from: start) }
-        // Mailchimp: 32 hexadecimal digits and a data centre.
-        if end - start == 32, begins("-us", at: end), isDigit(end + 3) {
-            var last = end + 3
-            while isDigit(last) { last += 1 }
-            return replace(start, last, RedactionMark.key)
-        }
+        if end - start == 32, dataCentreKey(from: start, end) { return }
         // A phone's extension: `555-0100x12` has its chain's end in a word.
         if base[digits] | 0x20 == UInt8(ascii: "x"), digits - start >= 3 {
             let chain = chain(from: start)

@@ -92,8 +92,10 @@ extension RedactionScan {
     func phone(_ chain: NumberChain, _ first: Int, _ last: Int) -> Bool {
         var digits = 0
         for group in first...last { digits += chain.length(group) }
-        guard (7...15).contains(digits) else { return false }
-        let strength = PhoneShape(scan: self, chain: chain, first: first, last: last, digits: digits).strength
+        guard (7...15).contains(digits), last - first < 7 else { return false }
+        let isAfterQuote = followsQuote(chain.start(first))
+        let strength =
+            PhoneShape(base: base, isAfterQuote: isAfterQuote, chain: chain, first: first, last: last, digits: digits).strength
         if strength == .never { return false }
         let start = chain.start(first)
         var context = hint

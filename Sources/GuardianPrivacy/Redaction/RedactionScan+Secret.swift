@@ -20,7 +20,8 @@ extension RedactionScan {
         return false
     }
 
-    private func endOfBody(_ start: Int, _ shape: SecretShapes.Shape) -> Int? {
+    private mutating func endOfBody(_ start: Int, _ shape: SecretShapes.Shape) -> Int? {
+        guard start >= plainUntil else { return nil }
         var (end, digits, isMixed) = (start, 0, false)
         var hasLower = false
         while end < count {
@@ -42,7 +43,11 @@ extension RedactionScan {
         }
         // A token does not end with the full stop of a sentence.
         while end > start, shape.body == .token, base[end - 1] == UInt8(ascii: ".") { end -= 1 }
-        guard end - start >= shape.least, digits > 0 || (isMixed && !shape.needsDigit) else { return nil }
+        guard end - start >= shape.least else { return nil }
+        guard digits > 0 || (isMixed && !shape.needsDigit) || shape.body == .capitals else {
+            if !isMixed { plainUntil = end }
+            return nil
+        }
         // A hash or a longer word is something else.
         if shape.body == .hex || shape.body == .capitals, kind(end) & ByteClass.word != 0 { return nil }
         return end
@@ -79,7 +84,7 @@ extension RedactionScan {
         var value = wordEnd
         while byte(value) == UInt8(ascii: " ") || byte(value) == UInt8(ascii: "\t") { value += 1 }
         if beginsLowered("%20", at: value) { value += 3 } else if value == wordEnd, byte(value) == UInt8(ascii: "+") { value += 1 }
-        guard value > wordEnd else { return false }
+        guard value > wordEnd, value >= pairlessUntil else { return false }
         var (end, hasDigit, hasMark) = (value, false, false)
         while end < count, kind(end) & (ByteClass.alphanumeric | ByteClass.tokenMark) != 0 || byte(end) == UInt8(ascii: "=") {
             if kind(end) & ByteClass.digit != 0 { hasDigit = true }
@@ -92,7 +97,10 @@ extension RedactionScan {
         guard length >= 4, !holdsAssignment(value, end) else { return false }
         guard !(length <= 10 && (begins("...", at: value + 3) || begins("...", at: value + 4))) else { return false }
         let isSecret = isBearer ? hasDigit || length >= 20 || (hasMark && length >= 12) : holdsPair(value, end)
-        guard isSecret else { return false }
+        guard isSecret else {
+            pairlessUntil = end
+            return false
+        }
         replace(value, end, RedactionMark.secret)
         return true
     }
@@ -158,6 +166,40 @@ extension RedactionScan {
             end = line
         }
         at = min(end + 8, count)
+        return true
+    }
+
+    // MARK: Keys of several parts
+
+    /// Where at least `least` letters, digits, `-` and `_` from `start` end.
+    func endOfRun(of least: Int, from start: Int) -> Int? {
+        var end = start
+        while kind(end) & (ByteClass.alphanumeric | ByteClass.underscore) != 0 || byte(end) == UInt8(ascii: "-") { end += 1 }
+        return end - start >= least ? end : nil
+    }
+
+    /// 32 hexadecimal digits and a data centre: `…-us12`, as Mailchimp's.
+    mutating func dataCentreKey(from start: Int, _ end: Int) -> Bool {
+        guard begins("-us", at: end), isDigit(end + 3), (start..<end).allSatisfy({ kind($0) & ByteClass.hex != 0 }) else { return false }
+        var last = end + 3
+        while isDigit(last) { last += 1 }
+        replace(start, last, RedactionMark.key)
+        return true
+    }
+
+    /// A key whose first part is the word from `start` to `end`: a Discord bot's, an Airtable token.
+    mutating func composedKey(from start: Int, _ end: Int) -> Bool {
+        let length = end - start
+        if length == 32 { return dataCentreKey(from: start, end) }
+        guard byte(end) == UInt8(ascii: ".") else { return false }
+        if length == 17, begins("pat", at: start), let last = endOfRun(of: 64, from: end + 1) {
+            replace(start, last, RedactionMark.key)
+            return true
+        }
+        guard (23...28).contains(length), (UInt8(ascii: "M")...UInt8(ascii: "O")).contains(base[start]), byte(end + 7) == UInt8(ascii: "."),
+            endOfRun(of: 6, from: end + 1) == end + 7, let last = endOfRun(of: 27, from: end + 8)
+        else { return false }
+        replace(start, last, RedactionMark.key)
         return true
     }
 

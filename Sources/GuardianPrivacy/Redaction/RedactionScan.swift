@@ -15,6 +15,10 @@ struct RedactionScan {
     /// Up to where the input is settled: copied, or replaced.
     var copied = 0
     var out: [UInt8] = []
+    /// Up to where a run of letters has been found to be no secret, so that it is not looked at again from its middle.
+    var plainUntil = 0
+    /// Up to where a run has been found to hold no user and password.
+    var pairlessUntil = 0
 
     init(_ base: UnsafePointer<UInt8>, count: Int, rules: RedactionRules, hint: NumberContext) {
         self.base = base
@@ -69,8 +73,9 @@ struct RedactionScan {
             return
         }
         at = end
+        if end - start >= 17, composedKey(from: start, end) { return }
         if end - start == 8, end < count, base[end] == UInt8(ascii: "-") { skipUUID(from: start) }
-        // `user-5`, `a716-446655440000`: what hangs on a word is part of an identifier.
+        // `--password hunter2`
         if start >= 2, base[start - 1] == UInt8(ascii: "-"), base[start - 2] == UInt8(ascii: "-") { flag(from: start) }
     }
 

@@ -14,10 +14,10 @@ extension Redactor {
             return .object(
                 members.map { member in
                     var name = member.name
-                    let (verdict, hint) = name.withUTF8 { (rules.names.verdict($0), NumberContext.of(name: $0)) }
+                    let (verdict, own) = name.withUTF8 { (rules.names.verdict($0), NumberContext.of(name: $0)) }
                     let value: JSONValue
                     switch (verdict, member.value) {
-                    case (.harmless, let kept): value = redact(kept, hint: hint)
+                    case (.harmless, let kept): value = redact(kept, hint: own == .none ? hint : own)
                     case (.counted, .number), (.weak, .number), (.weak, .bool), (.weak, .null): value = member.value
                     default: value = .string("[REDACTED]")
                     }

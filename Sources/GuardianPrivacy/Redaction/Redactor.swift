@@ -1,4 +1,5 @@
 public import GuardianCore
+import Synchronization
 
 /// Takes personal data and secrets out of text and of JSON: one engine, used by every way out.
 ///
@@ -11,8 +12,13 @@ public import GuardianCore
 public struct Redactor: Sendable {
     let rules: RedactionRules
 
-    /// Without anything that is an app's own.
-    public static let standard = Redactor()
+    /// The one that every way out of the process uses. Without anything that is an app's own, until an app sets it: once, before it starts.
+    public static var standard: Redactor {
+        get { shared.withLock { $0 } }
+        set { shared.withLock { $0 = newValue } }
+    }
+
+    private static let shared = Mutex(Redactor())
 
     /// `names`: further names whose values are secret, in any spelling (`patientID` also covers `patient_id`). `exempt`: names that are
     /// not, though they look so. `patterns`: further shapes that are replaced wherever they stand.
@@ -39,6 +45,20 @@ public struct Redactor: Sendable {
 
     /// `value` with what stands under a sensitive name replaced whole, and every other text and number looked at as text.
     public func redact(_ value: JSONValue) -> JSONValue { redact(value, hint: .none) }
+
+    /// Appends one JSON value, redacted as ``redact(_:)-(JSONValue)`` does, whatever its depth; what is not touched keeps its bytes. Bytes that
+    /// hold no JSON are redacted as text.
+    public func redact(json bytes: UnsafeBufferPointer<UInt8>, into out: inout [UInt8]) {
+        if !JSONRedaction.redact(bytes, with: self, into: &out) { redact(bytes, into: &out) }
+    }
+
+    /// JSON text, redacted; see ``redact(json:into:)``.
+    public func redact(json text: String) -> String {
+        var text = text
+        var out: [UInt8] = []
+        text.withUTF8 { redact(json: $0, into: &out) }
+        return String(decoding: out, as: UTF8.self)
+    }
 
     /// Whether what stands under `name` is replaced whole.
     public func isSensitive(name: String) -> Bool {

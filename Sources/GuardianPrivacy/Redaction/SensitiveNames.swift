@@ -23,6 +23,7 @@ struct SensitiveNames: Sendable {
     private let more: Set<[UInt8]>
     private let exempt: Set<[UInt8]>
     private let grams: TrigramSet
+    private static let txnToken = Array("txntoken".utf8)
 
     init(more: [String], exempt: [String]) {
         func joined(_ name: String) -> [UInt8] {
@@ -37,7 +38,8 @@ struct SensitiveNames: Sendable {
     func verdict(_ name: UnsafeBufferPointer<UInt8>) -> Verdict {
         guard grams.touches(name) else { return .harmless }
         let name = NameWords(name)
-        guard !name.words.isEmpty, !exempt.contains(name.joined) else { return .harmless }
+        // Ties an operation to a change of the app's, and opens nothing.
+        guard !name.words.isEmpty, !exempt.contains(name.joined), name.joined != Self.txnToken else { return .harmless }
         if !more.isEmpty, matchesMore(name) { return .secret }
         return Self.standing(name)
     }

@@ -1,5 +1,7 @@
-/// Takes out of foreign words what is, or looks like, a token, so that they can be shown.
-struct SecretMask {
+/// Takes out of foreign words what is, or looks like, a token, so that they can be shown: what a login server or a command has said.
+///
+/// Stricter than ``Redactor``, through which it goes first: every long run of letters and digits is taken for a token, a UUID too.
+public struct SecretMask: Sendable {
     /// Texts that are known to be secret. Those under 4 characters would mask half of every sentence.
     private let known: [String]
 
@@ -11,14 +13,15 @@ struct SecretMask {
         "authorization", "apikey", "api_key", "assertion", "code",
     ]
 
-    init(known: [String] = []) {
+    public init(known: [String] = []) {
         self.known = known.filter { $0.utf8.count >= 4 }.sorted { $0.utf8.count > $1.utf8.count }
     }
 
     /// `text` in one line, masked first and cut to `limit` characters then.
-    func masked(_ text: String, limit: Int = 200) -> String {
+    public func masked(_ text: String, limit: Int = 200) -> String {
         var text = text
-        for secret in known { text = text.replacing(secret, with: Secret.mask) }
+        for secret in known { text = text.replacing(secret, with: SecurityUtils.mask) }
+        text = Redactor.standard.redact(text)
         var out = ""
         var isNextSecret = false
         for piece in Self.pieces(of: text) {
@@ -29,7 +32,8 @@ struct SecretMask {
                 continue
             }
             let isLabel = Self.labels.contains(piece.lowercased())
-            out += isNextSecret && !isLabel || Self.looksSecret(piece) ? Secret.mask : String(piece)
+            let isMark = piece.hasPrefix("REDACTED")
+            out += !isMark && (isNextSecret && !isLabel || Self.looksSecret(piece)) ? SecurityUtils.mask : String(piece)
             isNextSecret = isLabel
         }
         return String(out.split(separator: " ", omittingEmptySubsequences: true).joined(separator: " ").prefix(limit))

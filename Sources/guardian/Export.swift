@@ -1,0 +1,135 @@
+import ArgumentParser
+import GuardianCore
+import GuardianPrivacy
+import GuardianRuntime
+
+struct Export: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Write stored operations to a file, redacted.",
+        discussion: """
+            Examples:
+              guardian export --out ops.csv --format csv --failed-only
+              guardian export --out - --format ndjson --include-payload --since 24h | jq .
+            The file appears whole or not at all; an old one of that name is replaced. Payloads are redacted too. All operations are shown
+            as they stood at one instant.
+            Exit codes: 0 written, 1 the file can't be written, 2 usage, 4 store unavailable.
+            """)
+    @OptionGroup var options: StoreOptions
+    @Option(help: "The file, or - for standard output.") var out: String
+    @Option(help: "csv, json or ndjson; by default what the file's name ends with, or csv.") var format: String?
+    @Flag(help: "Only operations that were given up on.") var failedOnly = false
+    @Flag(help: "Payloads too, redacted.") var includePayload = false
+    @Option(help: "Only those enqueued since: RFC 3339, or so long ago, such as 90s, 24h or 7d.") var since: String?
+    @Option(help: "Only those enqueued before: RFC 3339, or so long ago.") var until: String?
+    @Option(help: "pending, processing or failed.") var status: String?
+    @Option(help: "Only operations of that kind, such as create.") var operation: String?
+    @Option var entityType: String?
+    @Option var entityID: String?
+
+    func run() async throws {
+        let now = SystemClock().now.wall
+        let format = try chosenFormat()
+        let filter = try filter(now)
+        let store = try await options.existingStore()
+        let file = try ExportFile(out)
+        let run = ExportRun(
+            ExportWriter(format: format, includingPayload: includePayload, exportedAt: now), to: file)
+        do {
+            try await store.export(filter, includingPayload: includePayload, to: run)
+            try run.finish()
+        } catch {
+            file.discard()
+            throw error
+        }
+        guard out != "-" else { return }
+        let answer: JSONValue = ["file": .string(out), "format": .string(format.rawValue), "exported": JSONValue(run.count)]
+        Terminal.say(options.json ? answer.text : "\(run.count) operations written to \(out)")
+    }
+
+    private func chosenFormat() throws -> ExportFormat {
+        let ending = out.split(separator: ".").last.map { $0.lowercased() } ?? ""
+        guard let format else { return ending == "jsonl" ? .ndjson : ExportFormat(rawValue: ending) ?? .csv }
+        guard let known = ExportFormat(rawValue: format) else { throw Failure(.usage, "--format: must be csv, json or ndjson") }
+        return known
+    }
+
+    private func filter(_ now: Timestamp) throws -> OperationFilter {
+        var filter = OperationFilter()
+        if let status {
+            guard let known = Operation.Status(name: status) else {
+                throw Failure(.usage, "--status: must be pending, processing or failed")
+            }
+            filter.status = known
+        }
+        if failedOnly {
+            guard filter.status ?? .failed == .failed else {
+                throw Failure(.usage, "--failed-only and --status \(status ?? "") exclude each other")
+            }
+            filter.status = .failed
+        }
+        filter.operationType = operation
+        filter.entityType = entityType
+        filter.entityID = entityID
+        filter.since = try since.map { try Self.time($0, "--since", now) }
+        filter.until = try until.map { try Self.time($0, "--until", now) }
+        return filter
+    }
+
+    /// RFC 3339, a date, or how long ago.
+    private static func time(_ text: String, _ flag: String, _ now: Timestamp) throws -> Timestamp {
+        if let time = Timestamp(rfc3339: text) ?? Timestamp(rfc3339: text + "T00:00:00Z") { return time }
+        if text.hasSuffix("d"), let days = Int64(text.dropLast()), (0...100_000).contains(days) {
+            return now.adding(milliseconds: -days * 86_400_000)
+        }
+        if let ago = Settings.duration(text) {
+            return now.adding(milliseconds: -(ago.components.seconds * 1000 + ago.components.attoseconds / 1_000_000_000_000_000))
+        }
+        throw Failure(.usage, "\(flag): must be a time such as 2026-01-31T09:00:00Z, a date, or how long ago, such as 24h or 7d")
+    }
+}
+
+/// Takes operations from the store and writes them. The store calls from one thread at a time, so what it keeps needs no lock.
+private final class ExportRun: OperationReader, @unchecked Sendable {
+    private static let pieceSize = 256 << 10
+
+    private var writer: ExportWriter
+    private let file: ExportFile
+    private let progress = ProgressBar()
+    private var total = 0
+    private var piece: [UInt8] = []
+    private var failure: (any Error)?
+    private(set) var count = 0
+
+    init(_ writer: ExportWriter, to file: ExportFile) {
+        self.writer = writer
+        self.file = file
+    }
+
+    func begin(count: Int) {
+        total = count
+        writer.begin(total: count)
+    }
+
+    func take(_ operation: Operation) -> Bool {
+        writer.append(operation)
+        count += 1
+        guard writer.waiting >= Self.pieceSize else { return true }
+        do { try flush() } catch { failure = error }
+        progress.show("exported", done: count, of: total)
+        return failure == nil
+    }
+
+    func finish() throws {
+        if let failure { throw failure }
+        writer.finish()
+        try flush()
+        try file.commit()
+        progress.clear()
+    }
+
+    private func flush() throws {
+        writer.drain(into: &piece)
+        try file.write(piece)
+        piece.removeAll(keepingCapacity: true)
+    }
+}

@@ -1,0 +1,125 @@
+import Foundation
+import GuardianCore
+import GuardianPrivacy
+import Testing
+
+@Suite("Any input, in linear time", .serialized)
+struct LinearityTests {
+    let redactor = Redactor.standard
+
+    /// CPU seconds of this thread: a loaded machine does not count.
+    private static func seconds(_ work: () -> Void) -> Double {
+        func now() -> Double {
+            var time = timespec()
+            clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+            return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+        }
+        let start = now()
+        work()
+        return now() - start
+    }
+
+    /// Text that has made scanners hang: runs without an end, nests without a bottom, beginnings without what they begin.
+    static let hostile: [(name: String, unit: String, tail: String)] = [
+        ("a…@", "a", "@"), ("@@@", "@", ""), ("a@a@", "a@", ""), ("a.a.@", "a.", "@b"), ("digits", "1", ""), ("1-1-1", "1-", ""),
+        ("1 1 1", "1 ", ""),
+        ("+1+1", "+1", ""), ("(((", "(", ""), ("(1(1", "(1", ""), ("password=", "password=", ""), ("p=\"p=\"", "token=\"", ""),
+        ("{\"pin\":{", "{\"pin\":{", ""),
+        ("<password>", "<password>", ""), ("\\\\\\\"", "\\", "\"=x"), ("\\\"=", "\\\"=", ""), ("eyJ.", "eyJ", "."),
+        ("eyJa.", "eyJaaaaaaaaaa.", ""), ("://", "://", ""),
+        ("http://a:", "http://a:", ""), ("BEGIN", "-----BEGIN PRIVATE KEY-----", ""), ("AKIA", "AKIA", ""), ("bearer", "bearer ", ""),
+        ("%40", "%40", ""),
+        ("例@", "例", "@例.例"), ("\u{1}", "\u{1}", ""), ("x==", "x==", ""), ("a:b:", "a:b:", ""), ("--t-", "--token-", ""),
+        ("DE12 ", "DE12 ", ""),
+        ("spaces", " ", "="), ("quotes", "\"", ""), ("4111 ", "4111 ", ""), ("phone 12 ", "phone 12345 ", ""),
+        ("sl.sl.", "sl.", ""), ("basic+", "basic+", ""), ("SG.sk-", "SG.sk-", ""), ("key word", "api key ", ":"),
+    ]
+
+    @Test("Ten times the bytes take twelve times as long at most", arguments: hostile.indices)
+    func growsLinearly(index: Int) {
+        let (name, unit, tail) = Self.hostile[index]
+        func text(_ size: Int) -> [UInt8] { Array((String(repeating: unit, count: size / unit.utf8.count) + tail).utf8) }
+        let (small, large) = (text(1 << 20), text(10 << 20))
+        // The best of some runs: what else the machine does only adds.
+        let short = (0..<3).map { _ in Self.seconds { _ = redactor.redact(small) } }.min() ?? 0
+        let long = (0..<3).map { _ in Self.seconds { _ = redactor.redact(large) } }.min() ?? 0
+        #expect(long <= max(short, 0.004) * 12, "\(name): \(short) s, then \(long) s")
+        #expect(long < 5, "\(name): \(long) s")
+    }
+
+    @Test("A million a and an @ are looked at once")
+    func longLocalPart() {
+        let text = String(repeating: "a", count: 1_000_000) + "@"
+        let took = Self.seconds { #expect(redactor.redact(text) == text) }
+        #expect(took < 1, "\(took) s")
+    }
+
+    @Test("Ten thousand levels of JSON are walked without recursion")
+    func deepJSON() {
+        let deep = String(repeating: "{\"a\":[", count: 10_000) + "{\"password\":\"canary\"}" + String(repeating: "]}", count: 10_000)
+        let redacted = redactor.redact(json: deep)
+        #expect(!redacted.contains("canary"))
+        #expect(redacted.utf8.count == deep.utf8.count + 4)
+        let broken = String(repeating: "[", count: 1_000_000)
+        #expect(redactor.redact(json: broken) == broken)
+    }
+
+    @Test("Invalid UTF-8 and NUL pass through, and what is between them goes")
+    func brokenBytes() {
+        let bytes: [UInt8] = [0xFF, 0xC0, 0x00] + Array("a@b.io".utf8) + [0x00, 0xE2, 0x82] + Array(" 4111111111111111 ".utf8) + [0x80]
+        let expected: [UInt8] =
+            [0xFF, 0xC0, 0x00] + Array("[REDACTED_EMAIL]".utf8) + [0x00, 0xE2, 0x82] + Array(" [REDACTED_CC] ".utf8) + [0x80]
+        #expect(redactor.redact(bytes) == expected)
+    }
+
+    @Test("A stream keeps its lines, wherever it is cut")
+    func streamKeepsLines() {
+        let lines =
+            (0..<2000).map { "line \($0) password=canary\($0) a\($0)@b.io" } + [
+                "-----BEGIN RSA PRIVATE KEY-----", "canaryAAAA", "canaryBBBB", "-----END RSA PRIVATE KEY-----", "",
+            ]
+        let input = Array(lines.joined(separator: "\n").utf8)
+        for size in [1, 7, 4096, input.count] {
+            var stream = LineRedaction()
+            var out: [UInt8] = []
+            for start in stride(from: 0, to: input.count, by: size) {
+                input[start..<min(start + size, input.count)].withUnsafeBufferPointer { stream.take($0, into: &out) }
+            }
+            stream.finish(into: &out)
+            let text = String(decoding: out, as: UTF8.self)
+            #expect(!text.contains("canary"), "pieces of \(size)")
+            #expect(text.split(separator: "\n", omittingEmptySubsequences: false).count == lines.count, "pieces of \(size)")
+        }
+    }
+
+    @Test("Redacting again changes nothing")
+    func isIdempotent() {
+        var corpus = Corpus(seed: 7)
+        for kind in Corpus.Kind.allCases {
+            for sample in corpus.positives(kind, count: 200) {
+                let once = redactor.redact(sample.text)
+                #expect(redactor.redact(once) == once, "\(sample.text)")
+            }
+        }
+    }
+
+    @Test("Log text goes through at 100 MB/s of one core at least")
+    func isFast() {
+        var corpus = Corpus(seed: 1)
+        var text = ""
+        while text.utf8.count < 4 << 20 {
+            text +=
+                "2024-01-15T10:30:00.123Z INFO [worker-3] operation \(corpus.fill("hhhhhhhh-hhhh-4hhh-ahhh-hhhhhhhhhhhh")) settled after \(corpus.digits(3)) ms, attempt 1 of 5\n"
+                + "{\"timestamp\":\"2024-01-15T10:30:00.123Z\",\"level\":\"info\",\"message\":\"processed\",\"trace_id\":\"\(corpus.fill("hhhhhhhh-hhhh-4hhh-ahhh-hhhhhhhhhhhh"))\",\"fields\":{\"latency_ms\":\(corpus.digits(2)),\"seq\":\(corpus.digits(6))}}\n"
+                + "10.0.3.\(corpus.digits(2)) - - [15/Jan/2024:10:30:00 +0000] \"POST /api/v1/rooms/\(corpus.digits(4)) HTTP/1.1\" 200 \(corpus.digits(4)) \"-\" \"guardian/1.2.3\"\n"
+        }
+        let bytes = Array(text.utf8)
+        var copy: [UInt8] = []
+        let took = (0..<5).map { _ in Self.seconds { _ = redactor.redact(bytes) } }.min() ?? 1
+        let copied = (0..<5).map { _ in Self.seconds { copy = bytes.map { $0 } } }.min() ?? 1
+        #expect(copy.count == bytes.count)
+        let speed = Double(bytes.count) / 1e6 / took
+        print("measured: \(Int(speed)) MB/s redacted, \(Int(Double(bytes.count) / 1e6 / copied)) MB/s copied byte by byte")
+        #expect(speed >= 100, "\(speed) MB/s")
+    }
+}

@@ -1,0 +1,142 @@
+import Foundation
+import GuardianCore
+import Testing
+
+extension ProcessTests {
+    /// `guardian export`: whole or not at all, redacted, read back by programs that others have written.
+    @Suite(.serialized) struct ExportCommandTests {
+        /// Operations that make trouble in a file: separators, quotes, breaks, formulas, secrets.
+        static let operations = [
+            #"{"id":"plain","operation_type":"update","entity_type":"room","entity_id":"r1","payload":{"a":1}}"#,
+            #"{"id":"comma","operation_type":"update","entity_type":"room","entity_id":"a,b\"c","payload":{"s":"x,\"y\""}}"#,
+            #"{"id":"break","operation_type":"update","entity_type":"room","entity_id":" a'b; ","payload":{"s":"a\r\nb"}}"#,
+            #"{"id":"=1+1","operation_type":"update","entity_type":"room","entity_id":"@SUM(A1)","payload":{}}"#,
+            #"{"id":"secret","operation_type":"create","entity_type":"user","entity_id":"u1","payload":{"password":"canary-1","mail":"canary@example.com"}}"#,
+            #"{"id":"gone","operation_type":"delete","entity_type":"room","entity_id":"é用"}"#,
+        ]
+
+        /// Runs a command, then prints the most memory it had in KiB, and its seconds of CPU time for itself and for the kernel.
+        static let measure =
+            "import resource,subprocess,sys; code=subprocess.call(sys.argv[1:]); used=resource.getrusage(resource.RUSAGE_CHILDREN); "
+            + "print(used.ru_maxrss, used.ru_utime, used.ru_stime, file=sys.stderr); sys.exit(code)"
+
+        private func stocked() async throws -> Workplace {
+            let workplace = try Workplace()
+            try await workplace.enqueue(Self.operations)
+            return workplace
+        }
+
+        /// What Python's csv module reads from `file`, as JSON.
+        private func python(_ file: String) async throws -> [[String]] {
+            let program = "import csv,json,sys; print(json.dumps(list(csv.reader(open(sys.argv[1], newline='', encoding='utf-8')))))"
+            let answer = try await Shell.run(["python3", "-c", program, file])
+            #expect(answer.status == 0, "\(answer.errors)")
+            return answer.json.elements?.map { $0.elements?.map { $0.string ?? "" } ?? [] } ?? []
+        }
+
+        /// What SQLite's importer reads from `file`.
+        private func sqlite(_ file: String) async throws -> [[String]] {
+            let answer = try await Shell.run(
+                [
+                    "sqlite3", ":memory:", ".mode csv", ".import \(file) t",
+                    "SELECT json_group_array(json_array(id, entity_id, status, payload)) FROM t;",
+                ])
+            #expect(answer.status == 0 && answer.errors.isEmpty, "\(answer.errors)")
+            // The shell prints its one cell as CSV.
+            let text = answer.output.trimmingCharacters(in: .whitespacesAndNewlines).dropFirst().dropLast().replacing("\"\"", with: "\"")
+            return try JSONValue(parsing: String(text)).elements?.map { $0.elements?.map { $0.string ?? "" } ?? [] } ?? []
+        }
+
+        @Test("A CSV file is what was agreed, and Python and SQLite read the same from it")
+        func csv() async throws {
+            let workplace = try await stocked()
+            defer { workplace.remove() }
+            let file = workplace.path + "/ops.csv"
+            let answer = try await workplace.run("export", "--out", file, "--format", "csv", "--include-payload", "--json")
+            #expect(answer.status == 0, "\(answer.errors)")
+            #expect(answer.json["exported"]?.integer == 6)
+            let rows = try await python(file)
+            #expect(
+                rows.first == [
+                    "id", "operation_type", "entity_type", "entity_id", "enqueued_at", "attempt_count", "next_retry_at", "backoff_ms",
+                    "status", "payload",
+                ])
+            #expect(rows.dropFirst().map { $0[0] } == ["plain", "comma", "break", "'=1+1", "secret", "gone"])
+            #expect(rows.dropFirst().map { $0[3] } == ["r1", "a,b\"c", " a'b; ", "'@SUM(A1)", "u1", "é用"])
+            #expect(rows[5].last == #"{"password":"[REDACTED]","mail":"[REDACTED_EMAIL]"}"#)
+            let imported = try await sqlite(file)
+            #expect(imported == rows.dropFirst().map { [$0[0], $0[3], $0[8], $0[9]] })
+            let mode = try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int
+            #expect(mode == 0o600)
+            #expect(!(try String(contentsOfFile: file, encoding: .utf8)).contains("canary"))
+        }
+
+        @Test("JSON and NDJSON go to standard output, with filters")
+        func json() async throws {
+            let workplace = try await stocked()
+            defer { workplace.remove() }
+            let whole = try await workplace.run("export", "--out", "-", "--format", "json", "--entity-type", "user", "--include-payload")
+            #expect(whole.status == 0, "\(whole.errors)")
+            #expect(whole.json.members?.map(\.name) == ["exported_at", "total_count", "operations"])
+            #expect(whole.json["total_count"]?.integer == 1)
+            #expect(whole.json["operations"]?.elements?.first?["payload"]?["password"]?.string == "[REDACTED]")
+            let lines = try await workplace.run("export", "--out", "-", "--format", "ndjson", "--since", "1h", "--status", "pending")
+            #expect(lines.output.split(separator: "\n").count == 6)
+            #expect(!(lines.output + whole.output).contains("canary"))
+            let none = try await workplace.run("export", "--out", "-", "--failed-only")
+            #expect(none.output.split(separator: "\r\n").count == 1)
+            #expect(try await workplace.run("export", "--out", "-", "--until", "2001-01-01", "--format", "ndjson").output.isEmpty)
+        }
+
+        @Test("What can't be done has its exit code, and leaves no file and no part of one")
+        func failures() async throws {
+            let workplace = try await stocked()
+            defer { workplace.remove() }
+            #expect(try await workplace.run("export", "--out", workplace.path + "/no/such/ops.csv").status == 1)
+            #expect(try await workplace.run("export", "--out", workplace.path).status == 2)
+            #expect(try await workplace.run("export", "--out", "-", "--format", "xml").status == 2)
+            #expect(try await workplace.run("export", "--out", "-", "--since", "yesterday").status == 2)
+            #expect(try await workplace.run("export", "--out", "-", "--failed-only", "--status", "pending").status == 2)
+            #expect(try await Guardian.run(["export", "--out", "-", "--data-dir", workplace.path + "/none"]).status == 4)
+            let full = try await Shell.run([
+                "sh", "-c", "\"$0\" export --out - --data-dir \"$1\" > /dev/full", Guardian.binary, workplace.path,
+            ])
+            #expect(full.status == 1 && full.errors.contains("standard output"), "\(full.errors)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: workplace.path).allSatisfy { !$0.contains(".part") })
+        }
+
+        @Test("Memory does not grow with what is exported, and rows go out fast")
+        func isBounded() async throws {
+            let count = ProcessInfo.processInfo.environment["GUARDIAN_EXPORT_JOB"].flatMap { Int($0) } ?? 30_000
+            func peak(_ operations: Int) async throws -> (kib: Int, seconds: Double) {
+                let workplace = try Workplace()
+                defer { workplace.remove() }
+                let file = workplace.path + "/operations.ndjson"
+                let job = ["sh", "-c", "\"$0\" generate --operations \(operations) --entities 5000 --seed 3 > \(file)", Guardian.binary]
+                #expect(try await Shell.run(job).status == 0)
+                #expect(try await workplace.run("enqueue", "--from-file", file).status == 0)
+                let out = workplace.path + "/ops.csv"
+                let timed = try await Guardian.run(
+                    ["export", "--out", out, "--include-payload", "--data-dir", workplace.path], wrapper: ["python3", "-c", Self.measure])
+                #expect(timed.status == 0, "\(timed.errors)")
+                let figures = timed.errors.split(whereSeparator: \.isWhitespace).suffix(3).compactMap { Double($0) }
+                #expect(try await Shell.run(["sh", "-c", "test $(wc -l < \(out)) -eq \(operations + 1)"]).status == 0)
+                if operations == count {
+                    let rows = "import csv,sys; print(sum(1 for r in csv.reader(open(sys.argv[1], newline='')) if len(r) == 10))"
+                    #expect(try await Shell.run(["python3", "-c", rows, out]).output == "\(operations + 1)\n")
+                    let read = try await Shell.run([
+                        "sqlite3", ":memory:", ".mode csv", ".import \(out) t", "SELECT count(*), count(DISTINCT id) FROM t;",
+                    ])
+                    #expect(read.output.trimmingCharacters(in: .whitespacesAndNewlines) == "\(operations),\(operations)", "\(read.errors)")
+                }
+                return (Int(figures.first ?? 0), figures.dropFirst().reduce(0, +))
+            }
+            let (few, many) = (try await peak(1000), try await peak(count))
+            print(
+                "measured: \(count) rows at \(Int(Double(count) / max(many.seconds, 0.001)))/s of CPU time, "
+                    + "RSS \(many.kib / 1024) MiB, of 1 000 rows \(few.kib / 1024) MiB")
+            #expect(many.kib - few.kib <= 20 * 1024)
+            #expect(Double(count) / max(many.seconds - few.seconds, 0.001) >= 100_000, "\(many.seconds) s")
+        }
+    }
+}
