@@ -151,7 +151,11 @@ let package = Package(
             "IntegrationTests",
             ["GuardianCore", "GuardianSQLite", "GuardianHTTP", "GuardianBackend", "GuardianTesting", "GuardianLoad", httpClient] + nio),
         tests("SimulationTests", ["GuardianCore", "GuardianTesting", "GuardianSQLite"]),
-        tests("ProcessTests", ["GuardianLoad", "GuardianCore", "TestServers"]),
+        tests("ProcessTests", ["GuardianLoad", "GuardianCore", "GuardianSQLite", "GuardianBackend", "TestServers", grdb]),
+        // An app that the process tests kill.
+        .executableTarget(
+            name: "killed-app", dependencies: ["GuardianCore", "GuardianSQLite", "GuardianHTTP", grdb], path: "Tests/KilledApp",
+            swiftSettings: settings),
         tests("TidyTests"),
     ]
 )

@@ -30,7 +30,7 @@ enum EntityTable {
         let operation = try OperationRow.read(find, transaction.vault)
         let entity = operation.entity
         var known = try known(entity, transaction) ?? EntityKnowledge()
-        let newest = isFirst ? try SQLiteStore.newest(of: entity, transaction.db) : nil
+        let newest = isFirst ? try SQLiteStore.newest(of: entity, transaction) : nil
         let statement = EntityKnowledge.Statement(server: server, of: operation, isApplied: isApplied, firstUpTo: newest)
         let before = known
         known.answered(statement, isFollowed: try transaction.followsFeed(), at: now)
@@ -113,7 +113,7 @@ enum EntityTable {
             var known = known
             guard let told = known.awaited?.passed?.entity else { continue }
             let entity = try SQLiteStore.resolve(told, transaction.db)
-            guard known.takePassed(newest: try SQLiteStore.newest(of: entity, transaction.db), at: now) != nil else { continue }
+            guard known.takePassed(newest: try SQLiteStore.newest(of: entity, transaction), at: now) != nil else { continue }
             try save(known, line: line, now, transaction)
             taken.append(entity)
         }

@@ -10,7 +10,7 @@ extension SQLiteStore {
                 var known = try EntityTable.known(entity, transaction) ?? EntityKnowledge()
                 if mark?.isReset == true { known.beginAnew() }
                 let before = known
-                let isTaken = known.tell(remote, newest: try Self.newest(of: entity, transaction.db))
+                let isTaken = known.tell(remote, newest: try Self.newest(of: entity, transaction))
                 if isTaken || known != before { try EntityTable.save(known, of: entity, now, transaction) }
                 return isTaken
             }
@@ -51,17 +51,21 @@ extension SQLiteStore {
         return try await queue.write { transaction in try EntityTable.takePassed(now, limit: limit, transaction) }
     }
 
+    private static let newestOf = SQL(
+        """
+        SELECT max(seq) FROM (
+            SELECT o.seq FROM guardian_line l JOIN guardian_operation o ON o.seq = l.last WHERE l.line = ?1 AND o.status < 2
+            UNION ALL
+            SELECT max(seq) FROM guardian_operation INDEXED BY guardian_operation_failed_line WHERE status = 2 AND line = ?1
+            UNION ALL
+            SELECT max(seq) FROM guardian_operation INDEXED BY guardian_operation_entity WHERE entity_line IS NOT NULL AND entity_line = ?1)
+        """)
+
     /// The greatest number of an operation of the entity that is stored: at the end of its own line, failed, or in another line.
-    static func newest(of entity: EntityKey, _ db: Database) throws -> Int64? {
-        let find = try db.cachedStatement(
-            sql: """
-                SELECT max(seq) FROM (
-                    SELECT o.seq FROM guardian_line l JOIN guardian_operation o ON o.seq = l.last WHERE l.line = ?1 AND o.status < 2
-                    UNION ALL
-                    SELECT max(seq) FROM guardian_operation INDEXED BY guardian_operation_failed_line WHERE status = 2 AND line = ?1
-                    UNION ALL
-                    SELECT max(seq) FROM guardian_operation INDEXED BY guardian_operation_entity WHERE entity_line IS NOT NULL AND entity_line = ?1)
-                """)
-        return try Int64.fetchOne(find, arguments: [Line.of(entity)])
+    static func newest(of entity: EntityKey, _ transaction: WriteTransaction) throws -> Int64? {
+        let find = try transaction.statement(newestOf)
+        find.bind(1, Line.of(entity))
+        defer { find.reset() }
+        return try find.step() ? find.optionalInt(0) : nil
     }
 }

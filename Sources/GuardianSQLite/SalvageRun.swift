@@ -10,7 +10,7 @@ struct SalvageRun {
     private static let tables = [
         "guardian_books", "guardian_lock", "guardian_upstream", "guardian_pause", "guardian_setting", "guardian_operation",
         "guardian_ledger", "guardian_entity", "guardian_optimistic", "guardian_optimistic_ending", "guardian_alias",
-        "guardian_open_create", "guardian_reference", "guardian_tally", "guardian_seal", "guardian_feed",
+        "guardian_open_create", "guardian_reference", "guardian_tally", "guardian_seal",
     ]
 
     private let old: Database

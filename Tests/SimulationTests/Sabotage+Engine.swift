@@ -30,8 +30,7 @@ extension Sabotage {
                 token.value = token.value.replacing("token-a-", with: "token-b-")
                 return .tokenAnswered(.success(token))
             }
-        },
-        Sabotage("doubt", "keys are trusted for ever", in: .longOutage) { $0.configuration = { $0.idempotencyWindowMs = .max } },
+        }, Sabotage("doubt", "keys are trusted for ever", in: .longOutage) { $0.configuration = { $0.idempotencyWindowMs = .max } },
         Sabotage("doubt", "what a look finds is not believed", in: .longOutage) { $0.hears = blind },
         Sabotage("a look before a cast", "what a look finds is not believed", in: .upgrade) { $0.hears = blind },
         Sabotage("up-casters", "the newer build has none", in: .upgrade) { $0.configuration = { $0.upcasters = Upcasters() } },
@@ -54,6 +53,16 @@ extension Sabotage {
                 return .refused(.permanent, answer)
             }
         },
+        Sabotage("conflicts are merged", "the user's side is sent over the other", in: .sharing) {
+            $0.configuration = { $0.conflicts = ConflictRules(standard: .clientWins) }
+        },
+        Sabotage("If-Match", "it never goes out", in: .sharing) {
+            $0.does = { action in
+                guard case .send(var claim, let attempt, let token, let timeoutMs) = action else { return [action] }
+                claim.operation.ifMatch = nil
+                return [.send(claim, attempt: attempt, token: token, timeoutMs: timeoutMs)]
+            }
+        },
         Sabotage("never two in flight", "each request goes out twice", in: .crashes) {
             $0.does = { action in
                 guard case .send(let claim, let attempt, let token, let timeoutMs) = action else { return [action] }
@@ -69,9 +78,9 @@ extension Sabotage {
         }
     }
 
-    private static func settling(
-        _ change: @escaping @Sendable (Settlement.Result) -> Settlement.Result
-    ) -> @Sendable (Processor.Action) -> [Processor.Action] {
+    private static func settling(_ change: @escaping @Sendable (Settlement.Result) -> Settlement.Result)
+        -> @Sendable (Processor.Action) -> [Processor.Action]
+    {
         { action in
             guard case .exchange(var exchange) = action else { return [action] }
             for index in exchange.settlements.indices { exchange.settlements[index].result = change(exchange.settlements[index].result) }
@@ -79,9 +88,7 @@ extension Sabotage {
         }
     }
 
-    private static func isForeign(_ outcome: Outcome) -> Bool {
-        if case .unanswered(.foreign, _) = outcome { true } else { false }
-    }
+    private static func isForeign(_ outcome: Outcome) -> Bool { if case .unanswered(.foreign, _) = outcome { true } else { false } }
 
     @Sendable private static func blind(_ input: Processor.Input) -> Processor.Input {
         guard case .looked(let seq, let attempt, .applied) = input else { return input }

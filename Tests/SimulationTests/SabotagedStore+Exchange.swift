@@ -13,10 +13,8 @@ extension SabotagedStore {
         case .claimsSuspectsBeside: changed.held = 0
         case .losesPauses: changed.pauses = [:]
         case .losesHolds: changed.health = nil
-        default:
-            for index in changed.settlements.indices {
-                changed.settlements[index].result = spoil(changed.settlements[index])
-            }
+        case .forgetsAssignedIDs: for index in changed.settlements.indices { changed.settlements[index].assignedID = nil }
+        default: for index in changed.settlements.indices { changed.settlements[index].result = spoil(changed.settlements[index]) }
         }
         return changed
     }
@@ -67,8 +65,15 @@ extension SabotagedStore {
             _ = try await store.exchange(Exchange(fence: exchange.fence, now: exchange.now, settlements: settlements))
             result.claims.removeAll { $0.operation.crashes > 0 }
             result.setAside += suspects.map(\.operation.id)
-        case .keepsKeysOfCasts:
-            for claim in result.claims { memory.withLock { $0.keys[claim.seq] = claim.operation.idempotencyKey } }
+        case .keepsKeysOfRenamed:
+            for index in result.claims.indices {
+                let (seq, key) = (result.claims[index].seq, result.claims[index].operation.idempotencyKey)
+                result.claims[index].operation.idempotencyKey = memory.withLock { memory in
+                    memory.keys[seq] = memory.keys[seq] ?? key
+                    return memory.keys[seq] ?? key
+                }
+            }
+        case .keepsKeysOfCasts: for claim in result.claims { memory.withLock { $0.keys[claim.seq] = claim.operation.idempotencyKey } }
         default: break
         }
     }

@@ -27,22 +27,3 @@ extension SabotagedStore {
     func clampRetries(now: Timestamp) async throws(StoreError) -> Int { try await store.clampRetries(now: now) }
     func rebuildIndex(ordering: Ordering) async throws(StoreError) -> Int { try await store.rebuildIndex(ordering: ordering) }
 }
-
-extension SabotagedStore: OptimisticStore {
-    func register(_ change: OptimisticChange, now: Timestamp) async throws(StoreError) { try await store.register(change, now: now) }
-    func endings(after: Int64, limit: Int) async throws(StoreError) -> [OptimisticEnding] {
-        try await store.endings(after: after, limit: limit)
-    }
-    func forgetEnding(_ number: Int64) async throws(StoreError) { try await store.forgetEnding(number) }
-    func withdraw(txnToken: String, now: Timestamp) async throws(StoreError) -> Bool {
-        try await store.withdraw(txnToken: txnToken, now: now)
-    }
-    func view(of entity: EntityKey) async throws(StoreError) -> EntityView { try await store.view(of: entity) }
-    func saveRemote(_ states: [RemoteState], mark: FeedMark?, now: Timestamp) async throws(StoreError) -> [Bool] {
-        try await store.saveRemote(states, mark: mark, now: now)
-    }
-    func feedCursor(of feed: String) async throws(StoreError) -> String? { try await store.feedCursor(of: feed) }
-    func takePassed(now: Timestamp, limit: Int) async throws(StoreError) -> [EntityKey] {
-        try await store.takePassed(now: now, limit: limit)
-    }
-}

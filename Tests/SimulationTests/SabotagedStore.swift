@@ -57,6 +57,23 @@ final class SabotagedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore
         case seesNoQueue
         case seesNobodyParked
         case countsTwice
+        /// Loses endings of optimistic changes, or tells them again and again.
+        case forgetsEndings
+        case keepsEndings
+        /// Forgets what a change depends on, or which change an operation belongs to.
+        case forgetsDependence
+        case losesTokens
+        /// Hides what waits from the user.
+        case showsTheServerOnly
+        /// Does not wait for the create that an operation points to.
+        case letsReferencesGo
+        /// Forgets the id that the upstream has given.
+        case forgetsAssignedIDs
+        /// Keeps the old key for an operation that got another id after an attempt.
+        case keepsKeysOfRenamed
+        /// Keeps a feed's cursor, and not what it told; or takes whatever it tells, however old.
+        case movesTheCursorOnly
+        case believesEveryFeed
         case none
     }
 
@@ -105,6 +122,9 @@ final class SabotagedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore
             for index in twins.indices { twins[index].id = .uuid(.v4(using: &random)) }
             _ = try await store.enqueue(twins)
         case .forgetsPrincipals: for index in written.indices { written[index].principal = nil }
+        case .losesTokens: for index in written.indices { written[index].txnToken = nil }
+        case .letsReferencesGo:
+            for index in written.indices { written[index].references.removeAll { !$0.isOwn || written[index].type != "create" } }
         default: break
         }
         return try await store.enqueue(written)

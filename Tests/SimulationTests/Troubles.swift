@@ -2,6 +2,7 @@ import GuardianTesting
 
 /// Mixtures of troubles, each made for some of the guards.
 enum Troubles: CaseIterable {
+    case changes, house, sharing
     case crashes, gateway, portal, users, killer, upgrade, longOutage, cancels, oldVersion, expiredLogins
 
     var script: SimulatedWorld.Script {
@@ -13,6 +14,24 @@ enum Troubles: CaseIterable {
         script.serverErrors = 0.2
         script.lostAnswers = 0.2
         switch self {
+        case .changes:
+            script.optimistic = 0.8
+            script.dependent = 0.7
+            script.poison = 0.3
+            script.cancellations = 4
+            script.crashes = 0.02
+            script.dated = 0.1
+        case .house:
+            script.localIDs = 0.4
+            script.cancellations = 3
+            script.crashes = 0.02
+            script.duplicates = 0.1
+            script.optimistic = 0.3
+        case .sharing:
+            script.entities = 4
+            script.others = 20
+            script.crashes = 0.02
+            script.feedOutages = [20_000..<50_000]
         case .crashes:
             script.operations = 20
             script.crashes = 0.05

@@ -196,6 +196,8 @@ public struct Settlement: Sendable, Equatable {
 /// Why delivery stands still although operations are due.
 public enum Pause: String, Sendable, CaseIterable, Codable {
     case `operator` = "paused"
+    /// The upstream refuses the token, or whoever gives tokens gives none, also because it can't be reached. Ends by itself: it is asked every
+    /// two seconds, and delivery goes on with the first token that is another than the refused one.
     case auth = "auth_required"
     case upgrade = "upgrade_required"
     case tls = "tls_failure"

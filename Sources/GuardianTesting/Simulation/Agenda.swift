@@ -16,6 +16,9 @@ struct Agenda {
         case tokenAnswer(Incarnation)
         case thaw(process: Int)
         case trouble(Trouble)
+        /// The app looks for endings to take; a follower reads the feed.
+        case appLooks
+        case feed
     }
 
     /// One life of one process.
@@ -45,7 +48,7 @@ struct Agenda {
 
     enum Trouble {
         case freeze, clockJump, expireLogin, forceRelease, pause, resume, cancel, drain, askForUpgrade, breakTLS, switchUser, upgradeBuild,
-            end, lift
+            end, lift, otherWrites
     }
 
     private struct Entry {

@@ -10,7 +10,8 @@ extension Judge {
         if records[index].successesAtFirstSend == nil { records[index].successesAtFirstSend = successes }
         records[index].wasSentUnderKey = true
         records[index].lastEnd = nil
-        let (key, payload) = (claim.operation.idempotencyKey, claim.operation.payload ?? "")
+        let operation = claim.operation
+        let (key, payload) = (operation.idempotencyKey, "\(operation.type) \(operation.entity.orderingKey) \(operation.payload ?? "")")
         if payloadOfKey.updateValue(payload, forKey: key) ?? payload != payload { violated("seq \(seq): two payloads under one key") }
         if let build, claim.operation.schemaVersion < build {
             violated("seq \(seq) was sent as version \(claim.operation.schemaVersion) by a build of version \(build)")

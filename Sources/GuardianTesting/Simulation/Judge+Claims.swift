@@ -16,6 +16,9 @@ extension Judge {
         judgeTimes(claim, record, at: wall)
         judgeCrashes(claim, record)
         judgeContent(claim, index)
+        if let create = awaited(by: record).first { violated("claimed seq \(seq), which points to what \(create) has yet to make") }
+        records[index].wasAttemptedBefore = record.wasAttempted
+        records[index].wasAttempted = true
         claimed[record.line] = seq
         records[index].lastEnd = nil
     }
@@ -60,6 +63,18 @@ extension Judge {
             }
             records[index].offeredKey = nil
         }
+        if records[index].mayHaveNewKey {
+            let isNew = key != records[index].operation.idempotencyKey
+            if !isNew, records[index].wasSentUnderKey { violated("seq \(seq) was sent, then got another id, and kept its key") }
+            if isNew {
+                records[index].operation.idempotencyKey = key
+                records[index].wasSentUnderKey = false
+            }
+            records[index].mayHaveNewKey = false
+        }
+        if claim.operation.entity != operation.entity {
+            violated("seq \(seq) is of \(claim.operation.entity.orderingKey), not \(operation.entity.orderingKey)")
+        }
         let isSame = key == records[index].operation.idempotencyKey && claim.operation.payload == operation.payload
         if !isSame || claim.operation.schemaVersion != operation.schemaVersion {
             violated("seq \(seq) changed its key, payload or version")
@@ -67,11 +82,9 @@ extension Judge {
     }
 
     /// A process has died, and it is known: what it had in hand is suspect.
-    mutating func crashed() {
-        for seq in claimed.values { if let index = indexOfSeq[seq] { records[index].crashes += 1 } }
-    }
+    mutating func crashed() { for seq in claimed.values { if let index = indexOfSeq[seq] { records[index].crashes += 1 } } }
 
-    mutating func setAside(_ id: OperationID) {
+    mutating func setAside(_ id: OperationID, besides claims: Set<Int64>) {
         guard let index = index(of: id) else { return violated("set aside the unknown \(id)") }
         let seq = records[index].seq ?? 0
         if records[index].crashes < Operation.mostCrashes { violated("seq \(seq) was set aside after \(records[index].crashes) crashes") }
@@ -79,6 +92,7 @@ extension Judge {
         failures += 1
         records[index].fate = .failed
         records[index].wasGivenUp = true
+        departed(records[index].operation.txnToken, .failed("CRASH_SUSPECT"), besides: claims)
     }
 
     /// Claims of an older epoch are void.

@@ -28,6 +28,7 @@ extension Judge {
                 records[gone].fate = .vanished
                 records[gone].isPromisedUnsent = true
             }
+            departed(waiting.operation.txnToken, .processed)
         case (let outcome, let first, let second): violated("\(first) and \(second) were \(outcome.rawValue)")
         }
     }
@@ -48,6 +49,7 @@ extension Judge {
     private static func areAlike(_ one: Operation, _ other: Operation) -> Bool {
         one.entity == other.entity && one.principal == other.principal && one.priority == other.priority && one.notBefore == other.notBefore
             && one.expiresAt == other.expiresAt && one.schemaVersion == other.schemaVersion
+            && (one.txnToken == nil || one.txnToken == other.txnToken)
     }
 
     /// Payloads of these worlds are flat.
@@ -63,8 +65,6 @@ extension Judge {
                 }
             }
             return JSONValue.object(members).text
-        } catch {
-            return nil
-        }
+        } catch { return nil }
     }
 }

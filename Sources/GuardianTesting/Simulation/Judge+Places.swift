@@ -10,7 +10,8 @@ extension Judge {
         if explanation.reason != own {
             violated("explain: seq \(operation.seq) is \(Self.word(explanation.reason)), and should be \(Self.word(own))")
         }
-        if own == .behind, explanation.by.flatMap({ seq(of: $0) }) != head(of: record.line) {
+        let head = head(of: record.line)
+        if own == .behind, explanation.by.flatMap({ seq(of: $0) }) != (head == record.seq ? awaited(by: record).last : head) {
             violated("explain: seq \(operation.seq) is behind \(explanation.by.map { "\($0)" } ?? "nobody")")
         }
     }
@@ -23,7 +24,7 @@ extension Judge {
         func lies(ahead time: Timestamp?) -> Bool { time.map { $0 > now } ?? false }
         if record.fate == .failed { return .failed }
         if claimed[record.line] == record.seq { return .leased }
-        if head(of: record.line) != record.seq { return .behind }
+        if head(of: record.line) != record.seq || !awaited(by: record).isEmpty { return .behind }
         if control.pauses.contains(.operator) || control.pauses.contains(.tls) { return .paused }
         if control.pauses.contains(.auth) { return .authRequired }
         if control.pauses.contains(.upgrade) { return .upgradeRequired }

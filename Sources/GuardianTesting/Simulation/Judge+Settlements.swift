@@ -10,17 +10,22 @@ extension Judge {
         claimed[record.line] = nil
         if record.fate != .waiting { violated("settled seq \(seq), which is \(record.fate)") }
         if let end = record.lastEnd, end.fence == fence { judge(settlement, after: end) }
+        if let server = settlement.serverID { adopted(seq, server.text) }
+        hear(settlement, of: records[index].operation)
         switch settlement.result {
         case .processed:
             if !wasApplied { violated("seq \(seq) was settled as processed and has no effect") }
             records[index].fate = .processed
+            departed(record.operation.txnToken, .processed)
         case .overruled:
             if record.verdict != .conflict { violated("seq \(seq) was overruled and had no conflict") }
             records[index].fate = .processed
             records[index].isOverruled = true
             records[index].wasGivenUp = true
+            departed(record.operation.txnToken, .lost("SERVER_WINS"))
         case .revised(let revision):
-            if record.verdict != .conflict { violated("seq \(seq) was revised and had no conflict") }
+            if record.verdict != .conflict, record.verdict != .shared { violated("seq \(seq) was revised and had no conflict") }
+            if !revision.wasRefused { records[index].wasAttempted = record.wasAttemptedBefore }
             records[index].operation.payload = revision.payload
             records[index].offeredKey = revision.newKey
             records[index].retryAt = nil
@@ -30,14 +35,16 @@ extension Judge {
             records[index].fate = .failed
             records[index].wasGivenUp = true
             judge(error, record, maxAttempts: maxAttempts)
+            departed(record.operation.txnToken, .failed(error.code))
         case .retry(let due, let backoffMs, _, let isCharged, _, _):
             records[index].crashes = 0
             records[index].retryAt = due
             records[index].backoffMs = backoffMs
             if isCharged { records[index].charged += 1 }
         case .returned: records[index].crashes = 0
-        case .unsent: break
+        case .unsent: records[index].wasAttempted = record.wasAttemptedBefore
         case .recast(let payload, let version, let newKey):
+            records[index].wasAttempted = record.wasAttemptedBefore
             records[index].operation.payload = payload
             records[index].operation.schemaVersion = version
             records[index].offeredKey = newKey
@@ -67,7 +74,8 @@ extension Judge {
                 wronglyFailed += 1
                 if !countsWrongFailures { violated("seq \(seq) failed as permanent (\(error.code)) and was fine") }
             }
-        case .conflict: if record.verdict != .conflict { violated("seq \(seq) failed as a conflict and had none") }
+        case .conflict:
+            if record.verdict != .conflict, record.verdict != .shared { violated("seq \(seq) failed as a conflict and had none") }
         case .exhausted:
             if record.failedAnswers < maxAttempts { violated("seq \(seq) was given up after \(record.failedAnswers) failures") }
             if successes <= record.successesAtFirstSend ?? 0 { violated("seq \(seq) was given up while no other succeeded") }

@@ -2,13 +2,13 @@ import GuardianCore
 
 /// Remembers what was promised and compares it with what happens.
 struct Judge {
-    enum Fate: Equatable {
-        case waiting, processed, failed, cancelled, expired, merged, vanished
-    }
+    enum Fate: Equatable { case waiting, processed, failed, cancelled, expired, merged, vanished }
 
     struct Record {
         /// As it must stand in the store: a cast changes its payload, and maybe its key.
         var operation: Operation
+        /// As its producer hands it in, however often.
+        var handed: Operation
         var verdict: SimulatedUpstream.Verdict
         var seq: Int64?
         var line: Int64
@@ -29,6 +29,11 @@ struct Judge {
         /// Whether it was sent under its present key, and the key that a cast has offered since.
         var wasSentUnderKey = false
         var offeredKey: UniqueID?
+        /// The upstream's id was put in the place of a local one, after it was attempted.
+        var mayHaveNewKey = false
+        /// Whether it was ever in hand and not given back unsent; and before the claim in force.
+        var wasAttempted = false
+        var wasAttemptedBefore = false
         /// Attempts that were counted against it.
         var charged = 0
         /// When it is tried again, and how long it had to wait for that.
@@ -65,10 +70,23 @@ struct Judge {
     /// How often a person has lifted a pause.
     var lifts = 0
 
+    var optimism = Optimism()
+    /// What answers have told of entities.
+    var heard: [EntityKey: Heard] = [:]
+    /// The upstream's ids by what the app calls its entities.
+    var aliases: [EntityKey: String] = [:]
+    let assignsIDs: Bool
+    let ordering: Ordering
+    /// Set where others write the same entities and a feed tells of it.
+    var shared: Shared?
+
     private let indexOfID: [OperationID: Int]
 
-    init(records: [Record]) {
+    init(records: [Record], script: SimulatedWorld.Script) {
         self.records = records
+        ordering = script.ordering
+        assignsIDs = script.localIDs > 0
+        if script.others > 0 { shared = Shared() }
         indexOfID = Dictionary(records.enumerated().map { ($1.operation.id, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
@@ -85,17 +103,24 @@ struct Judge {
             if receipt.outcome != .duplicate || receipt.seq != seq { violated("the id of seq \(seq) was taken twice (\(receipt))") }
             return
         }
+        if !aliases.isEmpty {
+            records[index].operation = resolved(records[index].operation)
+            records[index].line = ordering.line(for: records[index].operation.orderingKey)
+        }
         if receipt.outcome != .accepted { return folded(index, receipt) }
         records[index].seq = receipt.seq
         indexOfSeq[receipt.seq] = index
         seqsOfLine[records[index].line, default: []].append(index)
+        if let token = records[index].operation.txnToken, optimism.changes[token]?.state == .refused { stepOut(token) }
     }
 
-    mutating func left(_ seq: Int64, as fate: Fate) {
+    mutating func left(_ seq: Int64, as fate: Fate, besides claims: Set<Int64> = []) {
         guard let index = indexOfSeq[seq] else { return violated("seq \(seq) left and never came") }
         if records[index].fate == .processed { violated("seq \(seq) was \(fate) after it was processed") }
         records[index].fate = fate
         records[index].wasGivenUp = true
+        let code = fate == .expired ? "EXPIRED" : "CANCELLED"
+        departed(records[index].operation.txnToken, .lost(code), besides: claims)
     }
 
     /// A person has cancelled it, and was told what that means.
@@ -111,8 +136,7 @@ struct Judge {
             }
             if record.seq != nil { left(seq, as: .cancelled) }
         case .inFlight: if record.fate != .waiting { violated("in flight and \(record.fate)") }
-        case .notFound:
-            if record.seq != nil, record.fate == .waiting || record.fate == .failed { violated("cancel can't find it") }
+        case .notFound: if record.seq != nil, record.fate == .waiting || record.fate == .failed { violated("cancel can't find it") }
         }
     }
 

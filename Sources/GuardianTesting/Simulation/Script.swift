@@ -74,6 +74,18 @@ extension SimulatedWorld {
         public var urgent = 0.0
         /// Operations that may be folded into one that waits; where there are any, they also create and delete.
         public var folds = 0.0
+        /// Operations that belong to an optimistic change, and changes that depend on an earlier one.
+        public var optimistic = 0.0
+        public var dependent = 0.0
+        /// Operations that make an entity under a local id, to which later ones point; more than 0 makes a world of rooms and devices.
+        public var localIDs = 0.0
+        /// How many times somebody else writes one of the entities. More than 0 makes a world in which the upstream has versions and a feed,
+        /// and conflicts are merged.
+        public var others = 0
+        /// Spans during which the feed is away.
+        public var feedOutages: [Range<Int64>] = []
+        /// Whether answers hold the state that was written.
+        public var tellsStates = true
 
         public init() {}
 
@@ -123,6 +135,19 @@ extension SimulatedWorld {
                 upgradeAt = Int64.random(in: 0..<troubleMs, using: &random)
             }
             folds = often(0.3, 1)
+            optimistic = often(0.4, 0.8)
+            dependent = random.unit()
+            let kind = random.unit()
+            if kind < 0.2, upgradeAt == nil, keyMemoryMs >= 86_400_000 { localIDs = 0.2 + random.unit() * 0.3 }
+            if kind > 0.75, upgradeAt == nil, keyMemoryMs >= 86_400_000 { share(&random) }
+        }
+
+        /// Others write too. Times are those of the wall, so it does not jump; what can't be foreseen of edits that fail is left out.
+        private mutating func share(_ random: inout Xoshiro256) {
+            others = Int.random(in: 1...20, using: &random)
+            tellsStates = random.unit() < 0.5
+            (folds, poison, killers, clockJumps, dated) = (0, 0, 0, 0, 0)
+            if random.unit() < 0.3 { feedOutages = [Self.span(in: troubleMs, &random)] }
         }
 
         private static func span(in length: Int64, _ random: inout Xoshiro256) -> Range<Int64> {

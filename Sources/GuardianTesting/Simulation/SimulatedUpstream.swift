@@ -11,6 +11,8 @@ struct SimulatedUpstream {
         case broken
         /// Kills whoever sends it.
         case killer
+        /// Of an entity that others write too: taken if it knows the version that is there.
+        case shared
     }
 
     /// When each key was seen first; a key older than the upstream's memory is forgotten.
@@ -21,6 +23,9 @@ struct SimulatedUpstream {
     var validToken = 1
     var asksForUpgrade = false
     var tlsFailures = 0
+
+    /// Entities that others write too.
+    var rooms = SharedRooms()
 
     /// Of the state that a conflicting operation has not seen.
     static let etag = "\"theirs\""
@@ -40,7 +45,7 @@ struct SimulatedUpstream {
     func judge(_ verdict: Verdict, _ operation: Operation, isTroubled: Bool) -> Outcome {
         switch verdict {
         case .conflict where operation.ifMatch == Self.etag: .accepted(Answer(status: 200))
-        case .fine, .killer: .accepted(Answer(status: 200))
+        case .fine, .killer, .shared: .accepted(Answer(status: 200))
         case .refusedForGood: .refused(.permanent, Answer(status: 422, code: "INVALID"))
         case .conflict: .refused(.conflict, Answer(status: 409, code: "VERSION"))
         case .broken: isTroubled ? .refused(.transient, Answer(status: 500)) : .accepted(Answer(status: 200))

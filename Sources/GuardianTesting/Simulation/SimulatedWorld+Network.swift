@@ -70,8 +70,13 @@ extension SimulatedWorld {
             return .refused(.transient, Answer(status: chance(0.5) ? 429 : 503, retryAfterMs: wait))
         }
         guard let record = judge.record(of: request.claim.seq) else { return .accepted(Answer(status: 200)) }
-        let outcome = upstream.judge(record.verdict, request.claim.operation, isTroubled: isTroubled)
-        if case .accepted = outcome { apply(request) }
+        if record.verdict == .shared { return writeShared(request) }
+        var outcome = upstream.judge(record.verdict, request.claim.operation, isTroubled: isTroubled)
+        if case .accepted(var answer) = outcome {
+            apply(request)
+            if let id = assignedID(request.claim.operation) { answer.data = ["id": .string(id)] }
+            outcome = .accepted(answer)
+        }
         return outcome
     }
 
@@ -79,6 +84,9 @@ extension SimulatedWorld {
         guard let record = judge.record(of: request.claim.seq) else { return }
         switch record.verdict {
         case .fine: break
+        case .shared:
+            _ = writeShared(request)
+            return
         case .broken where !isTroubled: break
         case .conflict where request.claim.operation.ifMatch == SimulatedUpstream.etag: break
         default: return
@@ -104,7 +112,7 @@ extension SimulatedWorld {
         judge.carried(request.claim, by: request.token)
         if isPortal { return agenda.add(.fetched(request, .failed(Self.stranger)), at: delay(1...200)) }
         let answers = script.outages.contains { $0.contains(now) } ? false : !(isTroubled && chance(script.lostAnswers))
-        let found = Fetch.present(SimulatedUpstream.theirs, etag: SimulatedUpstream.etag)
+        let found = self.found(request.claim.operation.entity)
         agenda.add(
             .fetched(request, answers ? found : .failed(.unanswered(.timeout, detail: ""))),
             at: answers ? delay(1...200) : now + request.timeoutMs)

@@ -1,9 +1,7 @@
 import GuardianCore
 
 extension SimulatedWorld {
-    func lives(_ life: Agenda.Incarnation) -> Bool {
-        processes[life.process].life == life.life && processes[life.process].processor != nil
-    }
+    func lives(_ life: Agenda.Incarnation) -> Bool { processes[life.process].life == life.life && processes[life.process].processor != nil }
 
     /// What the newer build does to operations of version 1.
     static let casts: Upcasters = {
@@ -51,9 +49,7 @@ extension SimulatedWorld {
         let heard = meddling?.hears(input) ?? input
         let actions = processor.handle(heard, now: moment, random: &processes[life.process].random)
         processes[life.process].processor = processor
-        for action in actions {
-            for done in meddling?.does(action) ?? [action] { perform(done, for: life) }
-        }
+        for action in actions { for done in meddling?.does(action) ?? [action] { perform(done, for: life) } }
         guard lives(life) else { return }
         let deadline = processor.deadline(now: moment)
         if deadline != .max, deadline != processes[life.process].tickAt {

@@ -8,14 +8,14 @@ extension SimulatedWorld {
             return
         }
         do throws(StoreError) {
-            let receipts = try await store.enqueue(range.map { judge.records[$0].operation })
-            for (index, receipt) in zip(range, receipts) {
-                judge.stored(index, receipt)
-                if script.folds > 0 { judge.compare(try await store.ending(of: receipt.id), of: receipt) }
+            for index in range { try await register(index) }
+            if script.others > 0 {
+                // One by one, each made on what the user sees then.
+                for index in range { try await enqueue(index..<index + 1) }
+            } else {
+                try await enqueue(range)
             }
-        } catch {
-            judge.violated("enqueue: \(error)")
-        }
+        } catch { judge.violated("enqueue: \(error)") }
         await checkStore()
         if isTroubled, chance(script.crashes) {
             // The receipt was not heard.
@@ -23,7 +23,18 @@ extension SimulatedWorld {
             return
         }
         for index in range { judge.records[index].isAcknowledged = true }
+        if script.localIDs > 0, range.upperBound < judge.records.count { planNext(from: range.upperBound) }
         for process in processes.indices { deliver(.wake, to: .init(process: process, life: processes[process].life)) }
+    }
+
+    private mutating func enqueue(_ range: Range<Int>) async throws(StoreError) {
+        for index in range where script.others > 0 { try await edit(index) }
+        let receipts = try await store.enqueue(range.map { judge.records[$0].handed })
+        for (index, receipt) in zip(range, receipts) {
+            judge.stored(index, receipt)
+            if script.folds > 0 { judge.compare(try await store.ending(of: receipt.id), of: receipt) }
+        }
+        await checkEndings(nil)
     }
 
     mutating func perform(_ call: Agenda.StoreCall, for life: Agenda.Incarnation) async {
@@ -77,6 +88,7 @@ extension SimulatedWorld {
                 let result = try await store.exchange(exchange)
                 if before?.fence != exchange.fence { judge.violated("a stale exchange was taken: \(exchange.fence)") }
                 witness(exchange, result)
+                await checkEndings(result)
                 return .exchanged(.success(result))
             case .clampRetries:
                 _ = try await store.clampRetries(now: moment.wall)
@@ -100,8 +112,15 @@ extension SimulatedWorld {
                 settlement, by: exchange.fence, wasApplied: upstream.hasApplied(record.operation.id),
                 maxAttempts: configuration.retry.maxAttempts)
         }
-        for id in result.expired { if let seq = judge.seq(of: id) { judge.left(seq, as: .expired) } }
-        for id in result.setAside { judge.setAside(id) }
+        // What left while heads were claimed was there before what was claimed, or not: nothing of it has stepped out for the others.
+        let moved = Set(result.claims.map(\.seq) + (result.expired + result.setAside).compactMap { judge.seq(of: $0) })
+        for id in result.expired { if let seq = judge.seq(of: id) { judge.left(seq, as: .expired, besides: moved) } }
+        for id in result.setAside { judge.setAside(id, besides: moved) }
+        let steppedOut = Set(result.steppedOut.map(\.id))
+        if steppedOut != judge.optimism.steppedOut {
+            judge.violated(
+                "stepped out: \(steppedOut.map(\.description).sorted()), not \(judge.optimism.steppedOut.map(\.description).sorted())")
+        }
         if result.claims.count > exchange.urgent + exchange.normal { judge.violated("more claims than asked for") }
         for claim in result.claims {
             note(UInt64(bitPattern: claim.seq))
@@ -120,6 +139,9 @@ extension SimulatedWorld {
         guard report.steps % script.checkEvery == 0 else { return }
         // Each place is looked up and put into words, which a long queue can't afford at every step.
         if script.operations <= 50 || report.steps % (script.checkEvery * 16) == 0 { await checkPlaces() }
-        do throws(StoreError) { judge.compare(try await store.check()) } catch { judge.violated("check: \(error)") }
+        do throws(StoreError) {
+            judge.compare(try await store.check())
+            try await checkView()
+        } catch { judge.violated("check: \(error)") }
     }
 }

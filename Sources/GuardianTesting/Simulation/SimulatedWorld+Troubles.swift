@@ -15,8 +15,7 @@ extension SimulatedWorld {
         case .askForUpgrade: upstream.asksForUpgrade = true
         case .breakTLS: upstream.tlsFailures += 1
         case .switchUser: switchUser()
-        case .upgradeBuild:
-            for process in processes.indices { deliver(.drain, to: .init(process: process, life: processes[process].life)) }
+        case .upgradeBuild: for process in processes.indices { deliver(.drain, to: .init(process: process, life: processes[process].life)) }
         case .forceRelease: await forceRelease()
         case .pause:
             await set(.operator, true)
@@ -29,6 +28,7 @@ extension SimulatedWorld {
             // Whoever is left comes back in turn.
             if script.owned > 0 { for turn in 1...170 { agenda.add(.trouble(.switchUser), at: now + Int64(turn) * 120_000) } }
         case .lift: await lift()
+        case .otherWrites: otherWrites()
         }
     }
 
@@ -38,24 +38,18 @@ extension SimulatedWorld {
     }
 
     /// What only a person can lift; a login that expired must heal by itself.
-    private mutating func lift() async {
-        for pause in Pause.allCases where pause != .auth { await set(pause, false) }
-    }
+    private mutating func lift() async { for pause in Pause.allCases where pause != .auth { await set(pause, false) } }
 
     private mutating func set(_ pause: Pause, _ active: Bool) async {
         do throws(StoreError) {
             try await store.setPause(pause, to: active)
             judge.set(pause, active)
             if !active { judge.lifts += 1 }
-        } catch {
-            judge.violated("pause: \(error)")
-        }
+        } catch { judge.violated("pause: \(error)") }
     }
 
     private mutating func forceRelease() async {
-        do throws(StoreError) {
-            if try await store.forceReleaseLock() != nil { judge.claimsReturned() }
-        } catch {
+        do throws(StoreError) { if try await store.forceReleaseLock() != nil { judge.claimsReturned() } } catch {
             judge.violated("force release: \(error)")
         }
         await checkStore()
@@ -68,9 +62,8 @@ extension SimulatedWorld {
         do throws(StoreError) {
             let answer = try await store.cancel(record.operation.id, now: moment.wall)
             judge.cancelled(index, answer, isApplied: upstream.hasApplied(record.operation.id))
-        } catch {
-            judge.violated("cancel: \(error)")
-        }
+            await checkEndings(nil)
+        } catch { judge.violated("cancel: \(error)") }
         await checkStore()
     }
 }

@@ -21,6 +21,11 @@ public struct SimulatedWorld: Sendable {
         /// Operations in `failed` at the end, and how many times one was put there.
         public var failed = 0
         public var failures = 0
+        /// Endings of optimistic changes, entities that got the upstream's id, changes that a feed told and were taken or passed over.
+        public var endings = 0
+        public var aliases = 0
+        public var told = 0
+        public var passedOver = 0
         public var crashes = 0
         public var takeovers = 0
         public var breakerOpened = 0
@@ -56,6 +61,10 @@ public struct SimulatedWorld: Sendable {
     /// Who is signed in.
     var user = "a"
     var deadOwners: Set<String> = []
+    /// The optimistic changes that operations belong to, by token.
+    let changes: [String: OptimisticChange]
+    /// Whoever follows the feed.
+    var follower = Follower()
     var report: Report
 
     /// A world on a ``MemoryStore``, its script drawn from the seed unless one is given.
@@ -77,11 +86,15 @@ public struct SimulatedWorld: Sendable {
         var configuration = ProcessorConfiguration(workers: self.script.workers, pollMs: self.script.pollMs)
         configuration.conflicts = ConflictRules(standard: self.script.conflicts)
         configuration.idempotencyWindowMs = self.script.idempotencyWindowMs
+        if self.script.localIDs > 0 { configuration.assignsIDs = ["*"] }
+        if self.script.others > 0 { configuration.conflicts = ConflictRules(standard: .merge(ThreeWayMerge())) }
         self.configuration = configuration
         report = Report(seed: seed, violations: [])
         processes = (0..<self.script.processes).map { _ in SimulatedProcess() }
         var draw = Xoshiro256(seed: seed &+ 2)
-        judge = Judge(records: Self.records(self.script, wall: wallOffset, &draw))
+        let (records, changes) = Self.records(self.script, wall: wallOffset, &draw)
+        judge = Judge(records: records, script: self.script)
+        self.changes = changes
     }
 
     private static func script(seed: UInt64, _ given: Script?) -> Script {
@@ -89,52 +102,12 @@ public struct SimulatedWorld: Sendable {
         return given ?? Script(random: &draw)
     }
 
-    private static func records(_ script: Script, wall: Int64, _ random: inout Xoshiro256) -> [Judge.Record] {
-        (0..<script.operations).map { number in
-            let entity = EntityKey(type: "room", id: "\(Int.random(in: 0..<max(script.entities, 1), using: &random))")
-            var operation = Operation(
-                id: .uuid(.v4(using: &random)), idempotencyKey: .v4(using: &random), traceID: .v4(using: &random), type: "update",
-                entity: entity, payload: "{\"n\":\(number)}", priority: random.unit() < script.urgent ? 1 : 0,
-                enqueuedAt: Timestamp(milliseconds: wall))
-            if random.unit() < script.dated {
-                let at = Timestamp(milliseconds: wall + Int64.random(in: 0...script.troubleMs, using: &random))
-                if random.unit() < 0.5 { operation.notBefore = at } else { operation.expiresAt = at }
-            }
-            var verdict = SimulatedUpstream.Verdict.fine
-            if number < script.killers { verdict = .killer }
-            if random.unit() < script.owned { operation.principal = random.unit() < 0.5 ? "a" : "b" }
-            if number == script.loneBadWrite || random.unit() < script.badWrites { verdict = .refusedForGood }
-            if random.unit() < script.poison, verdict == .fine {
-                verdict = [.refusedForGood, .conflict, .broken][Int.random(in: 0..<3, using: &random)]
-            }
-            if script.upgradeAt != nil { operation.schemaVersion = random.unit() < script.outdated ? 1 : 2 }
-            if script.folds > 0 { makeFoldable(&operation, number, verdict, script, &random) }
-            return Judge.Record(operation: operation, verdict: verdict, line: script.ordering.line(for: operation.orderingKey))
-        }
-    }
-
-    /// Operations that fold are of all types, and say different things. What meets a conflict stays an update; where keys are forgotten
-    /// nothing is deleted, for a delete may be repeated then.
-    private static func makeFoldable(
-        _ operation: inout Operation, _ number: Int, _ verdict: SimulatedUpstream.Verdict, _ script: Script, _ random: inout Xoshiro256
-    ) {
-        operation.folds = random.unit() < script.folds
-        operation.payload = "{\"n\":\(number).50,\"f\(number % 3)\":\(number)}"
-        let type = random.unit()
-        guard verdict != .conflict else { return }
-        if type < 0.2 {
-            operation.type = "create"
-        } else if type < 0.4, script.keyMemoryMs >= 86_400_000 {
-            operation.type = "delete"
-            if script.upgradeAt == nil { operation.payload = nil }
-        }
-    }
-
     var moment: Moment { Moment(steady: now, wall: Timestamp(milliseconds: wallOffset + now)) }
 
     /// Runs to the end, or to the first broken promise.
     public mutating func run() async -> Report {
         plan()
+        await furnish()
         judge.countsWrongFailures = script.countsWrongFailures
         upstream.keyMemoryMs = script.keyMemoryMs
         while judge.violations.isEmpty, let (at, item) = agenda.next() {
@@ -157,15 +130,14 @@ public struct SimulatedWorld: Sendable {
             let rows = try await store.list(OperationFilter()).map { "\($0.seq) \($0.status) \($0.lastError?.code ?? "")" }
             let lock = String(describing: try await store.lockState())
             return "\(try await store.loadControl()); \(lock); \(rows.joined(separator: ", "))"
-        } catch {
-            return error.description
-        }
+        } catch { return error.description }
     }
 
     private mutating func plan() {
         for process in processes.indices { agenda.add(.start(process: process), at: Int64(process) * 10) }
         var index = 0
-        while index < judge.records.count {
+        if script.localIDs > 0 { planNext(from: 0) }
+        while index < judge.records.count, script.localIDs == 0 {
             let end = min(index + Int.random(in: 1...3, using: &random), judge.records.count)
             agenda.add(.produce(index..<end), at: Int64.random(in: 0..<(script.produceWithinMs ?? script.troubleMs), using: &random))
             index = end
@@ -174,6 +146,7 @@ public struct SimulatedWorld: Sendable {
             (script.freezes, .freeze), (script.clockJumps, .clockJump), (script.expiredLogins, .expireLogin),
             (script.forcedReleases, .forceRelease), (script.pauses, .pause), (script.cancellations, .cancel), (script.drains, .drain),
             (script.upgradesAsked, .askForUpgrade), (script.tlsFailures, .breakTLS), (script.userSwitches, .switchUser),
+            (script.others, .otherWrites),
         ]
         for (times, trouble) in troubles {
             for _ in 0..<times { agenda.add(.trouble(trouble), at: Int64.random(in: 0..<script.troubleMs, using: &random)) }
@@ -200,6 +173,8 @@ public struct SimulatedWorld: Sendable {
         case .tokenAnswer(let life): answerToken(life)
         case .thaw(let process): processes[process].frozenUntil = nil
         case .trouble(let trouble): await make(trouble)
+        case .appLooks: await appLooks()
+        case .feed: await follow()
         }
     }
 
@@ -212,16 +187,18 @@ public struct SimulatedWorld: Sendable {
 
     /// Whether nothing waits any more and every producer has its receipt. What was given up is tried once more by hand.
     private mutating func isDone() async -> Bool {
-        guard judge.records.allSatisfy({ $0.isAcknowledged && $0.fate != .waiting }) else { return false }
-        let again = judge.records.filter { $0.fate == .failed && ($0.verdict == .fine || $0.verdict == .broken) }.map(\.operation.id)
-        guard !again.isEmpty else { return true }
+        let isOver = judge.records.allSatisfy { $0.isAcknowledged && $0.fate != .waiting }
+        // Others wait for an entity whose create has failed.
+        guard isOver || script.localIDs > 0 else { return false }
+        let again = judge.records.filter {
+            $0.fate == .failed && ($0.verdict == .fine || $0.verdict == .broken) && (isOver || $0.operation.type == "create")
+        }.map(\.operation.id)
+        guard !again.isEmpty else { return isOver ? await isTold() : false }
         do throws(StoreError) {
             let count = try await store.retry(again, now: moment.wall)
             if count != again.count { judge.violated("retry put back \(count) of \(again.count)") }
             judge.retried(again)
-        } catch {
-            judge.violated("retry: \(error)")
-        }
+        } catch { judge.violated("retry: \(error)") }
         return false
     }
 
@@ -229,6 +206,8 @@ public struct SimulatedWorld: Sendable {
         for record in judge.records where record.fate == .processed && !record.isOverruled && !upstream.hasApplied(record.operation.id) {
             judge.violated("seq \(record.seq ?? 0) is processed and has no effect")
         }
+        report.endings = judge.optimism.told.values.reduce(0) { $0 + $1.count }
+        report.aliases = judge.aliases.count
         report.violations = judge.violations
         report.wronglyFailed = judge.wronglyFailed
         report.acknowledged = judge.records.count(where: \.isAcknowledged)
