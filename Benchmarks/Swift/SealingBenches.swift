@@ -10,7 +10,7 @@ struct SealingBenches {
     func run(_ table: inout Table, only: String?) async throws {
         guard only == nil || only == "sealing" else { return }
         let count = 1000 * scale
-        try await table.measure("durable enqueue, one caller, sealed beside in clear", required: 0.9) {
+        try await table.measure("durable enqueue, one caller, sealed beside in clear", required: 0.8) {
             try await Self.singleRate(count, isSealed: true)
         } baseline: {
             try await Self.singleRate(count, isSealed: false)

@@ -110,6 +110,9 @@ public struct Examination: Sendable {
                 Finding(
                     "durability", isDurable ? .holds : .fails,
                     "\(text): an answer \(isDurable ? "comes" : "does not come") after its fsync"))
+            let key = try await store.sealKey()
+            findings.append(
+                Finding("sealing", .holds, key.map { "what people wrote is sealed under key \($0)" } ?? "payloads are stored in clear"))
             let lock = try await store.lockState()
             findings.append(
                 Finding(

@@ -100,7 +100,7 @@ extension ProcessTests {
         func fromEnvironment() async throws {
             let workplace = try Workplace()
             defer { workplace.remove() }
-            let text = Data((0..<32).map { UInt8($0 &* 11) }).base64EncodedString()
+            let text = Data((0..<32).map { UInt8(truncatingIfNeeded: $0 &* 11) }).base64EncodedString()
             let keys = ["GUARDIAN_SEAL_KEY": text]
             try await fill(workplace, 3, keys)
             #expect(try filesWithCanary(workplace) == [])

@@ -52,9 +52,9 @@ public struct Sealer: Sendable {
                 sealed.reserveCapacity(bytes.count + Self.overhead)
                 sealed.append(Self.version)
                 sealed.append(contentsOf: key.id.bytes)
-                sealed.append(contentsOf: box.nonce)
-                sealed.append(contentsOf: box.ciphertext)
-                sealed.append(contentsOf: box.tag)
+                // Nonce, ciphertext and tag as they stand in the box, in one copy. There is none for nonces of another length only.
+                guard let combined = box.combined else { throw SealError.noKey("sealing failed") }
+                sealed.append(contentsOf: combined)
                 return sealed
             }
         } catch {

@@ -117,6 +117,11 @@ extension SQLiteStore {
         }
     }
 
+    /// The id of the key that is written under; nil for a store in clear.
+    public func sealKey() async throws(StoreError) -> String? {
+        try await read { db in try SealTable.active(db)?.description }
+    }
+
     /// Makes the key that was given the one that is written under, if it is not.
     func adoptKey() throws {
         let (ids, active, salt) = try pool.read { db in (try Vault.ids(db), try SealTable.active(db), try Vault.salt(db)) }

@@ -61,7 +61,7 @@ import Testing
 
     @Test("keys are read from base64 and hexadecimal lines, the first is the current one, and the text is wiped")
     func reads() throws {
-        let bytes = Data((0..<32).map { UInt8($0 * 7) })
+        let bytes = Data((0..<32).map { UInt8(truncatingIfNeeded: $0 * 7) })
         let hex = bytes.map { String(format: "%02x", $0) }.joined()
         let other = Data(repeating: 9, count: 32)
         var text = Array("# two keys\n\(other.base64EncodedString()) # new\r\n\n  \(bytes.base64EncodedString())\n".utf8)
