@@ -124,7 +124,10 @@ final class SabotagedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore
         case .forgetsPrincipals: for index in written.indices { written[index].principal = nil }
         case .losesTokens: for index in written.indices { written[index].txnToken = nil }
         case .letsReferencesGo:
-            for index in written.indices { written[index].references.removeAll { !$0.isOwn || written[index].type != "create" } }
+            for index in written.indices {
+                let isCreate = written[index].type == "create"
+                written[index].references.removeAll { !$0.isOwn || !isCreate }
+            }
         default: break
         }
         return try await store.enqueue(written)
