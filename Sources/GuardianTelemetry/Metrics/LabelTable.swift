@@ -7,14 +7,17 @@ import Synchronization
 package final class LabelTable<Key: Hashable & Sendable, Value: AnyObject & Sendable>: @unchecked Sendable {
     private final class Snapshot: Sendable {
         let values: [Key: Value]
-        /// The same in a row: comparing a few keys is faster than hashing one.
-        let row: [(key: Key, value: Value)]
+        /// The same in a row, while they are few: comparing some keys is faster than hashing one.
+        let rowKeys: [Key]
+        let rowValues: [Value]
         /// Whether a new key finds no place of its own.
         let isFull: Bool
 
         init(_ values: [Key: Value], isFull: Bool) {
             self.values = values
-            row = values.count <= 12 ? values.map { ($0.key, $0.value) } : []
+            let row = values.count <= 12 ? Array(values) : []
+            rowKeys = row.map(\.key)
+            rowValues = row.map(\.value)
             self.isFull = isFull
         }
     }
@@ -38,7 +41,7 @@ package final class LabelTable<Key: Hashable & Sendable, Value: AnyObject & Send
     /// The value of `key`, or the one that stands for all that came too late.
     package subscript(key: Key) -> Value {
         let snapshot = snapshot
-        for (known, value) in snapshot.row where known == key { return value }
+        if let place = snapshot.rowKeys.withUnsafeBufferPointer({ $0.firstIndex(of: key) }) { return snapshot.rowValues[place] }
         if let value = snapshot.values[key] { return value }
         if snapshot.isFull, let value = snapshot.values[other(key)] { return value }
         return add(key)

@@ -34,6 +34,7 @@ public final class ProductionMetrics: Sendable {
     /// Where the values are kept. An app may make further metrics in it; they are exported with these.
     public let registry = PrometheusRegistry()
     let clock: any TimeSource
+    private let isRealTime: Bool
     let startedAt: Timestamp
     let series: ProductionSeries
     private let traffic: Mutex<TrafficWindow>
@@ -45,6 +46,7 @@ public final class ProductionMetrics: Sendable {
     public init(_ configuration: Configuration = .init(), clock: any TimeSource = SystemClock()) {
         self.configuration = configuration
         self.clock = clock
+        isRealTime = clock is SystemClock
         startedAt = clock.now.wall
         traffic = Mutex(TrafficWindow(windowMs: configuration.windowMs, failureWindowMs: configuration.failureWindowMs))
         series = ProductionSeries(registry, backend: configuration.backend)
@@ -66,7 +68,8 @@ public final class ProductionMetrics: Sendable {
         #endif
     }
 
-    private var steadyMs: Int64 { clock.steadyNanoseconds / 1_000_000 }
+    /// The time of the sliding windows; of a clock that a test advances where there is one.
+    private var steadyMs: Int64 { isRealTime ? CoarseClock.milliseconds : clock.steadyNanoseconds / 1_000_000 }
 
     /// What happened of late.
     var recent: TrafficWindow.Reading {

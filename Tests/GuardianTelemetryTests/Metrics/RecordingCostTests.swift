@@ -15,7 +15,7 @@ import Testing
         let calls = 2000
         var best = Double.infinity
         let end = ContinuousClock.now + .seconds(5)
-        for round in 0..<400 where round < 50 || best > 200 && ContinuousClock.now < end {
+        for round in 0..<2000 where round < 50 || best > 200 && ContinuousClock.now < end {
             let start = SystemClock().steadyNanoseconds
             for _ in 0..<calls { call() }
             best = min(best, Double(SystemClock().steadyNanoseconds - start) / Double(calls))
@@ -26,6 +26,8 @@ import Testing
     @Test("recording costs less than 200 ns")
     func isCheap() {
         let metrics = ProductionMetrics()
+        // The loop and its closure are compiled without optimization; what they take is no cost of recording.
+        let loop = cost {}
         let costs = [
             ("recordEnqueue", cost { metrics.recordEnqueue(tookMicroseconds: 700) }),
             ("recordProcessed", cost { metrics.recordProcessed(latencyMs: 42, operationType: "update", entityType: "room") }),
@@ -36,9 +38,9 @@ import Testing
             ("recordAuthRefresh", cost { metrics.recordAuthRefresh(success: true) }),
             ("recordCircuitTripped", cost { metrics.recordCircuitTripped() }),
         ]
-        let text = costs.map { "\($0.0) \(Int($0.1.rounded())) ns" }.joined(separator: ", ")
+        let text = costs.map { "\($0.0) \(Int(($0.1 - loop).rounded())) ns" }.joined(separator: ", ")
         print("measured: \(text)")
-        for (name, cost) in costs { #expect(cost < 200, "\(name): \(cost) ns") }
+        for (name, cost) in costs { #expect(cost - loop < 200, "\(name): \(cost - loop) ns") }
     }
 
     @Test("an enqueue is counted while a scrape holds the lock of the registry")
