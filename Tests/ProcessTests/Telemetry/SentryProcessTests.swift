@@ -130,12 +130,11 @@ extension ProcessTests {
                 #expect(serve.terminate() == 0)
                 for suffix in ["-wal", "-shm"] { unlink(workplace.store + suffix) }
                 try Data(repeating: 0xA5, count: 65_536).write(to: URL(fileURLWithPath: workplace.store))
-                let damaged = try await Guardian.start(
-                    workplace.arguments(upstream: Workplace.nobody), environment: scene.environment, ready: "not ready on ")
+                let damaged = try await scene.serve(Workplace.nobody)
                 defer { damaged.kill() }
                 try await Web.wait("the damage's event") { listener.events.count == 2 }
             }
-            #expect(types(listener) == ["breaker_open_too_long", "store_corrupt"])
+            #expect(types(listener) == ["breaker_open_too_long", "store_salvaged"])
             #expect(listener.defects.isEmpty, "\(listener.defects)")
         }
 
