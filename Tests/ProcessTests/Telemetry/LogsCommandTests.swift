@@ -76,7 +76,7 @@ extension ProcessTests {
                 ]
                 let operation: JSONValue = [
                     "operation_type": "update", "entity_type": "user", "entity_id": .string(number % 2 == 0 ? secret : "u\(number)"),
-                    "id": .string("id-" + secret.replacing(" ", with: "")), "payload": payload,
+                    "id": .string("\(number)-\(Self.secrets[0])"), "payload": payload,
                 ]
                 #expect(try await Web.post(serve.url, operation.text) == 202)
             }
