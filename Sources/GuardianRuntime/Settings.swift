@@ -2,7 +2,6 @@ import GuardianCore
 import GuardianHTTP
 import GuardianPostgres
 import GuardianPrivacy
-import Yams
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -159,7 +158,9 @@ public struct Settings: Sendable {
         let text: String
         do { text = try String(contentsOfFile: file, encoding: .utf8) } catch { throw SettingsError("config", "\(file) can't be read") }
         let tree: Any?
-        do { tree = try Yams.load(yaml: text) } catch { throw SettingsError("config", "\(file) is not YAML: \(error)") }
+        do { tree = try YAMLTree.read(text) } catch let error as SettingsError { throw error } catch {
+            throw SettingsError("config", "\(file) is not YAML: \(error)")
+        }
         guard let tree else { return }
         guard let map = tree as? [String: Any] else { throw SettingsError("config", "\(file) must be a map of keys") }
         try flatten(map, "")

@@ -101,7 +101,10 @@ extension ProcessorTests {
         let again = bench.give(.tokenAnswered(.success("new"))).sends
         #expect(again.map(\.token) == ["new"])
         #expect(bench.give(.attempted(seq: 1, attempt: again[0].attempt, .status(401))).events.isEmpty)
-        #expect(bench.give(.exchanged(.success(ExchangeResult(pauses: [.auth])))).events == [.paused(.auth)])
+        // One exchange may have been under way before; the next one writes the pause.
+        var told = bench.give(.exchanged(.success(ExchangeResult(pauses: [.auth])))).events
+        told += bench.give(.exchanged(.success(ExchangeResult(pauses: [.auth])))).events
+        #expect(told == [.paused(.auth)])
         _ = bench.give(.attempted(seq: 2, attempt: sends[1].attempt, .status(401)))
         let after = bench.give(.tokenAnswered(.success("new")))
         #expect(!after.events.contains(.resumed(.auth)) && after.sends.isEmpty)

@@ -34,7 +34,7 @@ struct RolloutGuardTests {
         var rollout = RolloutGuard(policy: Self.policy, changedAt: Self.change)
         for step in 0..<5000 as Range<Int64> {
             // Every third window is good.
-            let isError = step % 100 < 50 && step / 102 % 3 != 2
+            let isError = step % 100 < 50 && step / 101 % 3 != 2
             #expect(rollout.heard(isError: isError, now: moment(step * 10)) == nil)
         }
     }

@@ -1,0 +1,29 @@
+import Yams
+
+/// A YAML document as maps, lists and scalars.
+///
+/// The library's own construction of maps traps on some keys that are no text, so only its scalars are used.
+enum YAMLTree {
+    /// Maps and lists in each other, at most.
+    private static let mostLevels = 64
+
+    /// nil for an empty document. Throws a ``SettingsError`` or the parser's error.
+    static func read(_ text: String) throws -> Any? {
+        guard let node = try compose(yaml: text) else { return nil }
+        return try value(of: node, level: 0)
+    }
+
+    private static func value(of node: Node, level: Int) throws -> Any {
+        guard level < mostLevels else { throw SettingsError("config", "nests deeper than \(mostLevels) levels") }
+        if let mapping = node.mapping {
+            var map: [String: Any] = [:]
+            for (key, inner) in mapping {
+                guard let name = key.scalar?.string else { throw SettingsError("config", "a key must be a text, not a list or a map") }
+                map[name] = try value(of: inner, level: level + 1)
+            }
+            return map
+        }
+        if let sequence = node.sequence { return try sequence.map { try value(of: $0, level: level + 1) } }
+        return node.any
+    }
+}
