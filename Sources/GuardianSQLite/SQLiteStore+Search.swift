@@ -136,7 +136,10 @@ extension SQLiteStore: SearchStore {
             let plan = SearchPlan(search)
             let order = search.isNewestFirst ? " DESC" : ""
             let sql = "SELECT \(OperationRow.columns) FROM \(plan.from)\(plan.rest) ORDER BY seq\(order) LIMIT 101"
-            return try Row.fetchAll(db, sql: "EXPLAIN QUERY PLAN " + sql).map { $0["detail"] }
+            let explain = try RawStatement(db, "EXPLAIN QUERY PLAN " + sql)
+            var lines: [String] = []
+            while try explain.step() { lines.append(explain.text(3) ?? "") }
+            return lines
         }
     }
 

@@ -31,7 +31,8 @@ import Testing
                 #expect(answer.status == 200, "\(page)")
                 #expect(!answer.body.contains("<script>"), "\(page)")
                 #expect(!answer.body.contains("\"onmouseover"), "\(page)")
-                #expect(answer.body.contains("&lt;script&gt;"), "\(page)")
+                // The engine told nothing of it, so the log has nothing.
+                #expect(answer.body.contains("&lt;script&gt;") || page == "/admin/logs", "\(page)")
             }
             let query = hostile.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
             for page in [
@@ -110,7 +111,7 @@ import Testing
 
     @Test("the page of an operation tells its attempts, its next one, and why it is not moving")
     func detail() async throws {
-        try await Visitor.enter("viewer") { visitor in
+        try await Visitor.enter("viewer", isTimed: true) { visitor in
             try await visitor.sidecar.accept(operation("a", id: "first"))
             try await visitor.sidecar.accept(operation("a", id: "second"))
             let due = visitor.sidecar.clock.now.wall.adding(milliseconds: 90_000)
@@ -135,7 +136,12 @@ import Testing
         try await Visitor.enter { visitor in
             for index in 0..<12 { try await visitor.sidecar.accept(operation("r\(index)", id: "op-\(index)")) }
             try await visitor.fail(["bad"])
-            let page = try await visitor.get("/admin").body
+            // What the pulse knows is a second old.
+            var page = ""
+            try await eventually("the lock") {
+                page = try await visitor.get("/admin").body
+                return page.contains("Heartbeat")
+            }
             #expect(page.matches(of: /<tr\ class="(pending|failed)/).count == 10)
             #expect(page.contains("<tr class=\"failed\"><td><span class=\"status failed\">"))
             #expect(page.contains("<tr class=\"pending\"><td><span class=\"status pending\">"))

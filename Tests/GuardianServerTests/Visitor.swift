@@ -78,11 +78,23 @@ struct Visitor: Sendable {
         return try await post(target ?? String(path.prefix { $0 != "?" }), form)
     }
 
-    /// Enqueues and fails these entities, in the order given.
+    /// Enqueues and fails these entities, in the order given; what else waits goes on waiting.
     func fail(_ entities: [String], _ message: String = "room 7 is gone") async throws {
+        let store = sidecar.store
         for entity in entities {
             try await sidecar.accept(operation(entity, id: entity))
-            try await sidecar.settleHeads(.failed(LastError(class: .permanent, code: "HTTP_422", httpStatus: 422, message: message)))
+            let now = sidecar.clock.now.wall
+            guard case .acquired(let fence, _, _) = try await store.acquireLock(owner: "test", now: now, staleAfterMs: 0) else {
+                Issue.record("the lock is taken")
+                return
+            }
+            let claims = try await store.exchange(Exchange(fence: fence, now: now, urgent: 1000, normal: 1000)).claims
+            let error = LastError(class: .permanent, code: "HTTP_422", httpStatus: 422, message: message)
+            let settlements = claims.map { claim in
+                let isMeant = claim.operation.id.description == entity
+                return Settlement(seq: claim.seq, id: claim.operation.id, result: isMeant ? .failed(error) : .unsent)
+            }
+            _ = try await store.exchange(Exchange(fence: fence, now: now, settlements: settlements))
         }
     }
 }

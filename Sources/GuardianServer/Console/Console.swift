@@ -20,6 +20,8 @@ public final class Console: EventSink {
         var pulse: Pulse?
         var readers: [Int: AsyncStream<Pulse>.Continuation] = [:]
         var lastReader = 0
+        /// Something was done: the next page reads anew.
+        var isStale = false
         /// Steady time at which somebody last asked for a page.
         var askedAt = Int64.min / 2
     }
@@ -107,11 +109,15 @@ public final class Console: EventSink {
         let now = clock.now
         let known = watch.withLock { watch in
             watch.askedAt = now.steady
-            return watch.pulse
+            defer { watch.isStale = false }
+            return watch.isStale ? nil : watch.pulse
         }
         if let known, now.wall.milliseconds - known.at.milliseconds < 2000, now.wall >= known.at { return known }
         return await beat(engine, store, counts: false)
     }
+
+    /// Something was done: what is known of the queue is old.
+    func forgetPulse() { watch.withLock { $0.isStale = true } }
 
     /// Each beat from now on, for one reader, who sees the newest only.
     func beats() -> AsyncStream<Pulse> {

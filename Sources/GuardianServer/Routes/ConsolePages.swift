@@ -63,6 +63,7 @@ struct ConsolePages: Sendable {
     /// Back to a page after an action, which then shows `sentence`.
     func done(_ visit: Visit, _ sentence: String, to path: String) -> Response {
         console.tell(visit.session, sentence)
+        console.forgetPulse()
         return .redirect(to: path, type: .normal)
     }
 
