@@ -48,7 +48,11 @@ done
 run "$bin/pg_ctl" -D "$dir/data" status >/dev/null || { cat "$dir/data/log" >&2; exit 1; }
 echo "ready $dir $port"
 
-while read -r word; do
+# Standard input may be held open by others who were started meanwhile; whoever started this one is watched too.
+parent=$PPID
+while true; do
+    word=
+    read -r -t 1 word || { [ $? -gt 128 ] && kill -0 "$parent" 2>/dev/null || break; }
     case $word in
     immediate) run "$bin/pg_ctl" -D "$dir/data" -m immediate -w stop >/dev/null && start && echo done ;;
     stop) run "$bin/pg_ctl" -D "$dir/data" -m immediate -w stop >/dev/null && echo done ;;

@@ -59,6 +59,8 @@ public final class PostgresStore: Sendable {
         var doubtful: Set<Int64> = []
         /// The tenant that was served last.
         var cursor = ""
+        /// How far entities were swept.
+        var sweptEntities = Int64.min
         /// Some feature is in use that is settled one by one.
         var settlesOneByOne = false
         /// The last version of the upstream's health that was seen, by epoch.

@@ -12,7 +12,7 @@ struct AppTransactionTests {
         let store = try await server.store(database)
         defer { store.close() }
         for key in ["room/a", "", "ä/€ \u{1F600}", String(repeating: "x", count: 256), "tenant:acme/invoice/7"] {
-            #expect(try server.psql("SELECT guardian_line_of('\(key)')", database: database) == "\(Line.of(key))", "\(key)")
+            #expect(try server.texts("SELECT guardian_line_of('\(key)')::text", database: database) == ["\(Line.of(key))"], "\(key)")
         }
     }
 
@@ -22,13 +22,14 @@ struct AppTransactionTests {
         let database = try server.emptyDatabase()
         let store = try await server.store(database)
         defer { store.close() }
-        try server.psql("CREATE TABLE note (id text)", database: database)
+        try server.run("CREATE TABLE note (id text)", database: database)
         let call = "SELECT * FROM guardian_enqueue('update', 'note', 'n1', '{\"text\":\"x\"}', id => 'note-1')"
-        try server.psql("BEGIN; INSERT INTO note VALUES ('n1'); \(call); ROLLBACK", database: database)
+        try server.run("BEGIN; INSERT INTO note VALUES ('n1'); \(call); ROLLBACK", database: database)
         #expect(try await store.operation(.text("note-1")) == nil)
         #expect(try await store.books().accepted == 0)
-        let said = try server.psql("BEGIN; INSERT INTO note VALUES ('n1'); \(call); \(call); COMMIT", database: database)
-        #expect(said == "note-1|2|accepted\nnote-1|2|duplicate" || said.hasSuffix("|duplicate"))
+        try server.run("BEGIN; INSERT INTO note VALUES ('n1'); \(call); \(call); COMMIT", database: database)
+        #expect(try server.texts("SELECT outcome FROM (\(call)) again", database: database) == ["duplicate"])
+        #expect(try await store.books().accepted == 1)
         let stored = try #require(try await store.operation(.text("note-1")))
         #expect(stored.entity == EntityKey(type: "note", id: "n1"))
         #expect(stored.payload == "{\"text\":\"x\"}")
@@ -54,7 +55,7 @@ struct AppTransactionTests {
         let store = try await server.store(database)
         defer { store.close() }
         #expect {
-            try server.psql("SELECT * FROM guardian_enqueue(\(arguments))", database: database)
+            try server.run("SELECT * FROM guardian_enqueue(\(arguments))", database: database)
         } throws: { "\($0)".contains("\(field): must") || "\($0)".contains("\(field): is required") }
         #expect(try await store.books().accepted == 0)
     }
@@ -71,10 +72,9 @@ struct AppTransactionTests {
             NewOperation("delete", entityType: "note", entityID: "n'1"),
         ])
         let quoted = call.parameter.replacing("'", with: "''")
-        let rows = try server.psql("BEGIN; \(call.sql.replacing("$1", with: "'\(quoted)'")); COMMIT", database: database)
-        let receipts = rows.split(separator: "\n").filter { $0.contains("|") }.map { $0.split(separator: "|").map(String.init) }
-        #expect(receipts.map { $0[2] } == ["accepted", "accepted"])
-        #expect(receipts.map { $0[0] } == call.ids.map(\.description))
+        let statement = call.sql.replacing("$1", with: "'\(quoted)'")
+        let receipts = try server.texts("SELECT receipt_id || ' ' || outcome FROM (\(statement)) r", database: database)
+        #expect(receipts == call.ids.map { "\($0) accepted" })
         let found = try await store.operations(of: EntityKey(type: "note", id: "n'1"), limit: 9)
         #expect(found.map(\.payload) == [#"{"a":"it's"}"#, nil])
     }

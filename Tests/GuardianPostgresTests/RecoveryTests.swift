@@ -56,7 +56,9 @@ struct RecoveryTests {
     private static func deliver(_ store: PostgresStore, _ name: String, _ scene: Scene) async throws {
         let fence = try await SharingTests.acquire(store, name)
         var claims: [Claim] = []
+        let end = ContinuousClock.now + .seconds(240)
         while true {
+            guard ContinuousClock.now < end else { throw Server.Trouble(description: "some were never delivered") }
             let result: ExchangeResult
             do { result = try await SharingTests.claim(store, fence, 10, settling: claims) } catch {
                 guard case .unavailable = error as? StoreError else { throw error }

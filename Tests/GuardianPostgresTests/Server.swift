@@ -15,7 +15,6 @@ final class Server: Sendable {
     private let input: FileHandle
     private let lines: Mutex<LineReader>
     private let count = Atomic<Int>(0)
-    private let hasTemplate = Mutex(false)
 
     /// Reads what the script says.
     private struct LineReader: @unchecked Sendable {
@@ -31,15 +30,21 @@ final class Server: Sendable {
         }
     }
 
+    /// One start at a time: what is started beside it must not hold its pipes open.
+    private static let starting = Mutex(())
+
     init(settings: [String] = []) throws {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/bash")
-        process.arguments = [root.path + "/scripts/postgres-server.sh"] + settings.flatMap { ["-c", $0] }
         let (input, output) = (Pipe(), Pipe())
-        process.standardInput = input
-        process.standardOutput = output
-        try process.run()
+        try Self.starting.withLock { _ in
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: "/bin/bash")
+            process.arguments = [root.path + "/scripts/postgres-server.sh"] + settings.flatMap { ["-c", $0] }
+            process.standardInput = input
+            process.standardOutput = output
+            for file in [input.fileHandleForWriting, output.fileHandleForReading] { _ = fcntl(file.fileDescriptor, F_SETFD, FD_CLOEXEC) }
+            try process.run()
+        }
         self.input = input.fileHandleForWriting
         var reader = LineReader(handle: output.fileHandleForReading)
         guard let words = reader.next()?.split(separator: " "), words.count == 3, words[0] == "ready", let port = Int(words[2]) else {
@@ -63,28 +68,18 @@ final class Server: Sendable {
         }
     }
 
-    /// Runs SQL with psql; what it printed, one row a line.
-    @discardableResult
-    func psql(_ sql: String, database: String = "postgres") throws -> String {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = [
-            "psql", "-h", directory, "-p", "\(port)", "-U", "postgres", "-d", database, "-v", "ON_ERROR_STOP=1", "-XqtA", "-c", sql,
-        ]
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw Trouble(description: text) }
-        return text.trimmingCharacters(in: .whitespacesAndNewlines)
+    /// Runs a script of statements.
+    func run(_ script: String, database: String = "postgres") throws {
+        do { try DirectSession(try DatabaseAddress(url(database))).run(script) } catch { throw Trouble(description: "\(error)") }
     }
+
+    /// The first column of each row, which must be a text.
+    func texts(_ sql: String, database: String) throws -> [String] { try DirectSession(try DatabaseAddress(url(database))).texts(sql) }
 
     /// A new database without tables.
     func emptyDatabase() throws -> String {
         let name = "t\(count.add(1, ordering: .relaxed).newValue)"
-        try psql("CREATE DATABASE \(name)")
+        try run("CREATE DATABASE \(name)")
         return name
     }
 

@@ -18,6 +18,7 @@ final class PostgresServer: Sendable {
         let (input, output) = (Pipe(), Pipe())
         process.standardInput = input
         process.standardOutput = output
+        for file in [input.fileHandleForWriting, output.fileHandleForReading] { _ = fcntl(file.fileDescriptor, F_SETFD, FD_CLOEXEC) }
         try process.run()
         self.input = input.fileHandleForWriting
         let words = Self.line(output.fileHandleForReading).split(separator: " ").map(String.init)

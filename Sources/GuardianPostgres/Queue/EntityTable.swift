@@ -61,6 +61,26 @@ extension Write {
         try PostgresStore.operations(self, of: entity, limit: EntityView.mostOperations).map(\.seq).max()
     }
 
+    private static let pageOfEntities = SQL("SELECT line FROM guardian_entity WHERE line > $1 ORDER BY line OFFSET $2 LIMIT 1")
+    private static let sweep = SQL(
+        """
+        DELETE FROM guardian_entity e WHERE e.line > $1 AND e.line <= $2 AND e.at < $3 AND (e.state IS NULL OR NOT $4)
+            AND NOT EXISTS (SELECT 1 FROM guardian_line l WHERE l.line = e.line)
+            AND NOT EXISTS (SELECT 1 FROM guardian_operation o WHERE o.status = 2 AND o.line = e.line)
+            AND NOT EXISTS (SELECT 1 FROM guardian_operation o WHERE o.entity_line IS NOT NULL AND o.entity_line = e.line)
+        """)
+    private static let anyFeed = SQL("SELECT 1 FROM guardian_feed LIMIT 1")
+
+    /// Forgets entities of which nothing was heard since `before` and nothing is stored, `limit` at most looked at; what a feed keeps up to
+    /// date stays. Returns where to go on; nil at the end.
+    func sweepEntities(before: Timestamp, after line: Int64, limit: Int) throws -> Int64? {
+        guard try uses(.entities) else { return nil }
+        let end = try first(Self.pageOfEntities, .int(line), .int(Int64(limit - 1)))?.int(0)
+        let isFollowed = try uses(.feeds) && first(Self.anyFeed) != nil
+        later(Self.sweep, .int(line), .int(end ?? Int64.max), .time(before), .bool(isFollowed))
+        return end
+    }
+
     /// Takes what was told and passed over too long ago.
     func takePassed(_ now: Timestamp, limit: Int) throws -> [EntityKey] {
         var taken: [EntityKey] = []

@@ -58,6 +58,7 @@ struct FoldingInsertion {
         guard let seq = try write.rows(call).first?.ints(0).first else { throw StoreError.corrupt("guardian_put gave no number") }
         if new.opensLocalID { try write.openLocalID(new.entity, seq) }
         write.keep(awaited, ofOperation: seq)
+        if let token = new.txnToken { try write.stepOutIfRefused([token], new.enqueuedAt) }
         return Receipt(id: new.id, seq: seq, outcome: .accepted)
     }
 

@@ -31,6 +31,13 @@ extension PostgresStore {
             """
         ),
         (
+            "lines that do not know whether anybody stands behind their head",
+            """
+            SELECT count(*) FROM guardian_line l WHERE NOT l.joined AND EXISTS (SELECT 1 FROM guardian_operation o
+                WHERE o.line = l.line AND o.follows AND o.status = 0 AND o.seq <> l.head)
+            """
+        ),
+        (
             "heads that are due at another time than their operation",
             """
             SELECT count(*) FROM guardian_line l JOIN guardian_operation o ON o.seq = l.head
@@ -141,18 +148,20 @@ extension PostgresStore {
     /// The claimed one leads its line; where none is claimed, the oldest does.
     private static let rebuildLines = """
         CREATE TEMP TABLE guardian_place ON COMMIT DROP AS
-            SELECT DISTINCT ON (o.line) o.line, o.seq AS head, max(o.seq) OVER (PARTITION BY o.line) AS tail, o.due_at, o.priority,
+            SELECT DISTINCT ON (o.line) o.line, o.seq AS head, max(o.seq) OVER (PARTITION BY o.line) AS tail,
+                count(*) OVER (PARTITION BY o.line) > 1 AS joined, o.due_at, o.priority,
                 o.expires_at, o.crashes, o.ordering_key, c.epoch, c.claimed_at, o.updated_at
             FROM guardian_operation o LEFT JOIN guardian_line c ON c.head = o.seq AND c.state = 1
             WHERE o.status = 0 ORDER BY o.line, (c.line IS NULL), o.seq
         """
     private static let countWrong = """
         SELECT count(*) FROM guardian_place p FULL JOIN guardian_line l ON l.line = p.line
-        WHERE (p.head, p.tail, p.due_at, p.priority) IS DISTINCT FROM (l.head, l.tail, l.due_at, l.priority)
+        WHERE (p.head, p.tail, p.due_at, p.priority) IS DISTINCT FROM (l.head, l.tail, l.due_at, l.priority) OR p.joined AND NOT l.joined
         """
     private static let fillLines = """
-        INSERT INTO guardian_line (line, head, tail, due_at, updated_at, priority, state, suspect, tenant, expires_at, epoch, claimed_at)
-        SELECT line, head, tail, due_at, updated_at, priority, CASE WHEN epoch IS NULL THEN 0 ELSE 1 END, coalesce(crashes, 0) > 0,
+        INSERT INTO guardian_line (line, head, tail, joined, due_at, updated_at, priority, state, suspect, tenant, expires_at, epoch,
+            claimed_at)
+        SELECT line, head, tail, joined, due_at, updated_at, priority, CASE WHEN epoch IS NULL THEN 0 ELSE 1 END, coalesce(crashes, 0) > 0,
             CASE WHEN $1 THEN '' ELSE guardian_tenant(ordering_key) END, expires_at, epoch, claimed_at FROM guardian_place
         """
     private static let followers = """

@@ -125,6 +125,7 @@ extension PostgresStore {
             let seqs = try write.rows(call).first?.ints(0) ?? []
             guard seqs.count == fresh.count else { throw StoreError.corrupt("guardian_put gave \(seqs.count) numbers") }
             for (operation, seq) in zip(fresh, seqs) { known[operation.id] = (seq, operation.idempotencyKey) }
+            try write.stepOutIfRefused(Set(fresh.compactMap(\.txnToken)), fresh[0].enqueuedAt)
         }
         var accepted = ids
         return operations.map { operation in

@@ -34,6 +34,3 @@ extension PostgresStore {
         try await write { write in try write.takePassed(now, limit: limit) }
     }
 }
-
-/// Searches as a store without means of its own does: it reads the queue in pages.
-extension PostgresStore: SearchStore {}

@@ -69,6 +69,33 @@ extension PostgresStore {
         }
     }
 
+    private static let allTallies = SQL(
+        """
+        SELECT kind, operation_type, entity_type, error_class, sum(count)::bigint FROM guardian_tally GROUP BY 1, 2, 3, 4
+        ORDER BY 1, 5 DESC, 2, 3, 4
+        """)
+
+    /// Beyond ``Tally/mostLabels`` of a kind, the rarest are told together.
+    public func tallies() async throws(StoreError) -> [Tally] {
+        try await pool.with(isRepeatable: true) { connection in
+            var found: [Tally] = []
+            var told: [Tally.Kind: Int] = [:]
+            for row in try connection.run([Call(Self.allTallies)])[0] {
+                guard let kind = Tally.Kind(rawValue: Int(row.int(0))) else { continue }
+                var labels = Tally.Labels(
+                    operationType: row.text(1) ?? "", entityType: row.text(2) ?? "", errorClass: row.text(3) ?? "")
+                told[kind, default: 0] += 1
+                if told[kind, default: 0] > Tally.mostLabels { labels = labels.rest }
+                if let place = found.firstIndex(where: { $0.kind == kind && $0.labels == labels }) {
+                    found[place].count += row.int(4)
+                } else {
+                    found.append(Tally(kind, labels: labels, count: row.int(4)))
+                }
+            }
+            return found
+        }
+    }
+
     private static let touch = SQL("UPDATE guardian_books SET stripe = stripe WHERE stripe = $1")
 
     public func probeWrite() async throws(StoreError) {

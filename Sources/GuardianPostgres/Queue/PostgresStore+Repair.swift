@@ -1,4 +1,5 @@
 public import GuardianCore
+internal import Synchronization
 
 extension PostgresStore {
     /// Rows that one transaction of a long repair changes at most: the locks of others wait no longer than that.
@@ -117,15 +118,26 @@ extension PostgresStore {
         "DELETE FROM guardian_ledger WHERE id = ANY(ARRAY(SELECT id FROM guardian_ledger WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED))"
     )
 
+    /// Milliseconds that what is known of an entity is kept beyond the ledger's window: 89 days, so 90 in all.
+    private static let entityMs: Int64 = 89 * 86_400_000
+
     public func sweepLedger(before: Timestamp, limit: Int) async throws(StoreError) -> Int {
-        try await write { write in
-            try write.sweepAliases(before: before.adding(milliseconds: -Self.aliasMs), limit: limit)
-            try OptimisticRow.sweep(before: before, write)
-            // Ids that were folded into an operation that still waits are known as long as that is: handed in again, they add nothing.
-            write.later(
-                Self.renewMerged, .time(before), .time(before.adding(milliseconds: Self.renewalMs)), .int(Int64(limit)))
-            return try write.rows(Self.sweep, .time(before), .int(Int64(limit))).changed
+        let from = memory.withLock { $0.sweptEntities }
+        let (swept, end) = try await write { write in
+            let end = try write.sweepEntities(before: before.adding(milliseconds: -Self.entityMs), after: from, limit: limit)
+            return (try Self.sweepLedger(before, limit, write), end)
         }
+        memory.withLock { $0.sweptEntities = end ?? Int64.min }
+        return swept
+    }
+
+    private static func sweepLedger(_ before: Timestamp, _ limit: Int, _ write: Write) throws -> Int {
+        try write.sweepAliases(before: before.adding(milliseconds: -Self.aliasMs), limit: limit)
+        try OptimisticRow.sweep(before: before, write)
+        // Ids that were folded into an operation that still waits are known as long as that is: handed in again, they add nothing.
+        write.later(
+            Self.renewMerged, .time(before), .time(before.adding(milliseconds: Self.renewalMs)), .int(Int64(limit)))
+        return try write.rows(Self.sweep, .time(before), .int(Int64(limit))).changed
     }
 
     private static let clamp = SQL(

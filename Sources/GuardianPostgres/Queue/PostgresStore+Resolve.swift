@@ -24,6 +24,7 @@ extension PostgresStore {
                     $0.failed -= 1
                     $0.processed += 1
                 }
+                write.tally(.processed, .other)
                 if let token = row.text(3) { try write.endOptimistic(token, .overruled, now) }
                 return true
             }

@@ -176,6 +176,7 @@ extension Write {
     /// Fails a head that was in hand at too many crashes.
     private func setAside(_ operation: Operation, _ line: Int64, _ now: Timestamp) throws {
         fail(operation.seq, .crashSuspect, now)
+        tally(.failed, .other(.crashSuspect))
         mend(line, now)
     }
 

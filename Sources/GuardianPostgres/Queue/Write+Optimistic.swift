@@ -40,6 +40,15 @@ extension Write {
         }
     }
 
+    /// Operations of these tokens were stored: where a change was rolled back with what it depends on, they step out at once.
+    func stepOutIfRefused(_ tokens: Set<String>, _ now: Timestamp) throws {
+        guard !tokens.isEmpty, try uses(.optimistic) else { return }
+        for token in tokens.sorted() {
+            guard let known = try OptimisticRow.find(token, self), known.standing == .refused else { continue }
+            _ = try stepOut(token, .dependsOn(known.change.dependsOn ?? token), now)
+        }
+    }
+
     /// Fails the operations of a change that were never attempted: they wait for a person. Returns which.
     func stepOut(_ token: String, _ reason: LastError, _ now: Timestamp?) throws -> [OperationID] {
         let lines = Set(try rows(Self.neverAttempted, .text(token)).map { $0.int(2) })
@@ -47,7 +56,10 @@ extension Write {
         later(Self.lockLines, .ints(lines.sorted()))
         // Looked at again now that nobody else can claim them.
         let waiting = try rows(Self.neverAttempted, .text(token)).map { (seq: $0.int(0), id: try $0.operationID(1), line: $0.int(2)) }
-        for row in waiting { fail(row.seq, reason, now) }
+        for row in waiting {
+            fail(row.seq, reason, now)
+            tally(.failed, .other(reason.class))
+        }
         for line in Set(waiting.map(\.line)).sorted() { mend(line, now) }
         return waiting.sorted { $0.seq < $1.seq }.map(\.id)
     }

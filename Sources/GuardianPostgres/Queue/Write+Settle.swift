@@ -10,11 +10,17 @@ extension Write {
         var key: UniqueID
         var token: String?
         var entity: EntityKey
+        var type: String
+        /// Whether it was attempted before.
+        var isRetry: Bool
+
+        var labels: Tally.Labels { Tally.Labels(operationType: type, entityType: entity.type) }
     }
 
     private static let hold = SQL(
         """
-        SELECT o.seq, l.line, l.claimed_at, o.idempotency_key, o.txn_token, o.entity_type, o.entity_id FROM guardian_operation o JOIN guardian_line l ON l.line = o.line
+        SELECT o.seq, l.line, l.claimed_at, o.idempotency_key, o.txn_token, o.entity_type, o.entity_id, o.operation_type, o.tries
+        FROM guardian_operation o JOIN guardian_line l ON l.line = o.line
         WHERE o.seq = ANY($1) AND l.head = o.seq AND l.state = 1 AND l.epoch = $2 ORDER BY l.line FOR UPDATE OF l
         """)
     private static let retry = SQL(
@@ -75,7 +81,7 @@ extension Write {
         for row in claims {
             held[row.int(0)] = Held(
                 seq: row.int(0), line: row.int(1), claimedAt: row.int(2), key: try row.uuid(3), token: row.text(4),
-                entity: EntityKey(type: row.text(5) ?? "", id: row.text(6) ?? ""))
+                entity: EntityKey(type: row.text(5) ?? "", id: row.text(6) ?? ""), type: row.text(7) ?? "", isRetry: row.int(8) > 0)
         }
         // Whose known state is to take in what the upstream accepted without a word: looked up for all at once.
         var stated = Set<Int64>()
@@ -106,10 +112,18 @@ extension Write {
                 .text(revision.ifMatch), .uuid(revision.newKey), .int32(revision.wasRefused ? 1 : 0))
             try hear(settlement.server, of: held.entity, ofOperation: held.seq, now)
         case .retry(let due, let backoffMs, let error, let charged, let mark, let unknownAt):
+            if settlement.isTold {
+                tally(.backoff, held.labels)
+                if held.isRetry { tally(.retry, held.labels) }
+            }
             later(
                 Self.retry, seq, claimedAt, at, .time(due), .int(backoffMs), .int32(charged ? 1 : 0), .int(mark),
                 .text(error.class.rawValue), .text(error.code), .int32(error.httpStatus), .text(error.message), .time(unknownAt))
         case .failed(let error):
+            var labels = held.labels
+            if held.isRetry { tally(.retry, labels) }
+            labels.errorClass = error.class.rawValue
+            tally(.failed, labels)
             try hear(settlement.server, of: held.entity, ofOperation: held.seq, now)
             later(
                 Self.fail, seq, claimedAt, at, .text(error.class.rawValue), .text(error.code), .int32(error.httpStatus),
@@ -133,6 +147,8 @@ extension Write {
         _ settlement: Settlement, _ held: Held, folds: Bool, _ now: Timestamp, _ result: inout ExchangeResult
     ) throws {
         var entity = held.entity
+        tally(.processed, held.labels)
+        if held.isRetry { tally(.retry, held.labels) }
         if let server = settlement.serverID {
             try adopt(held.seq, server, now)
             entity.id = server.text

@@ -29,10 +29,22 @@ final class Write {
         WHERE stripe = $1
         """)
 
+    private static let saveTally = SQL(
+        """
+        INSERT INTO guardian_tally AS t (stripe, kind, operation_type, entity_type, error_class, count) VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (stripe, kind, operation_type, entity_type, error_class) DO UPDATE SET count = t.count + EXCLUDED.count
+        """)
+
     let connection: Connection
     private var waiting: [Call]
     private var settings: [String: String]?
     private var change = BooksChange()
+    private var tallies: [TallyRow: Int64] = [:]
+
+    private struct TallyRow: Hashable {
+        var kind: Tally.Kind
+        var labels: Tally.Labels
+    }
 
     private init(_ connection: Connection, _ begin: SQL) {
         self.connection = connection
@@ -67,9 +79,18 @@ final class Write {
                 Self.saveBooks, .int32(connection.stripe), .int(change.accepted), .int(change.processed), .int(change.coalesced),
                 .int(change.cancelled), .int(change.expired), .int(change.cleared), .int(change.failed), .int(change.processing))
         }
+        // In one order, so that two that count the same do not wait for each other crosswise.
+        for (row, count) in tallies.sorted(by: { "\($0.key)" < "\($1.key)" }) {
+            later(
+                Self.saveTally, .int32(connection.stripe), .int32(row.kind.rawValue), .text(row.labels.operationType),
+                .text(row.labels.entityType), .text(row.labels.errorClass), .int(count))
+        }
         _ = try connection.run(waiting + [Call(Self.commit)])
         waiting = []
     }
+
+    /// Counts an outcome for metrics that survive a restart.
+    func tally(_ kind: Tally.Kind, _ labels: Tally.Labels) { tallies[TallyRow(kind: kind, labels: labels), default: 0] += 1 }
 
     func count(_ apply: (inout BooksChange) -> Void) { apply(&change) }
 

@@ -17,16 +17,17 @@ extension Migrations {
             v_count integer;
         BEGIN
             IF p_is_plain THEN
-                PERFORM 1 FROM guardian_setting WHERE name = 'uses_local_ids';
+                PERFORM 1 FROM guardian_setting
+                WHERE name = 'uses_local_ids' OR name = 'uses_optimistic' AND p_tokens IS NOT NULL;
                 IF FOUND THEN RAISE EXCEPTION 'guardian: one by one' USING ERRCODE = 'GU002'; END IF;
             END IF;
             SELECT array_agg(nextval('guardian_seq')) INTO v_seqs FROM generate_series(1, cardinality(p_ids));
             WITH up AS (
-                INSERT INTO guardian_line AS l (line, head, tail, due_at, updated_at, priority, tenant, expires_at)
-                SELECT x.line, v_seqs[x.f], v_seqs[x.t], coalesce(x.due, 0), p_at[x.f], x.priority, coalesce(x.tenant, ''), x.expires
+                INSERT INTO guardian_line AS l (line, head, tail, joined, due_at, updated_at, priority, tenant, expires_at)
+                SELECT x.line, v_seqs[x.f], v_seqs[x.t], x.f <> x.t, coalesce(x.due, 0), p_at[x.f], x.priority, coalesce(x.tenant, ''), x.expires
                 FROM unnest(p_l_line, p_l_first, p_l_last, p_l_priority, p_l_due, p_l_expires, p_l_tenant)
                     AS x(line, f, t, priority, due, expires, tenant)
-                ON CONFLICT (line) DO UPDATE SET tail = greatest(l.tail, EXCLUDED.tail)
+                ON CONFLICT (line) DO UPDATE SET tail = greatest(l.tail, EXCLUDED.tail), joined = true
                 RETURNING head
             )
             SELECT array_agg(head) INTO v_heads FROM up;
@@ -69,7 +70,9 @@ extension Migrations {
             SELECT * INTO v_head FROM guardian_operation WHERE seq = v_line.head AND line = p_line AND status = 0;
             SELECT seq INTO v_last FROM guardian_operation WHERE line = p_line AND follows AND status = 0 ORDER BY seq DESC LIMIT 1;
             IF v_line.state = 1 AND v_head.seq IS NOT NULL AND NOT p_release THEN
-                UPDATE guardian_line SET tail = greatest(v_head.seq, v_last) WHERE line = p_line;
+                UPDATE guardian_line SET tail = greatest(v_head.seq, v_last), joined = EXISTS (
+                    SELECT 1 FROM guardian_operation WHERE line = p_line AND follows AND status = 0 AND seq <> v_head.seq)
+                WHERE line = p_line;
                 RETURN;
             END IF;
             SELECT * INTO v_next FROM guardian_operation WHERE line = p_line AND follows AND status = 0 ORDER BY seq LIMIT 1;
@@ -82,7 +85,8 @@ extension Migrations {
                 DELETE FROM guardian_line WHERE line = p_line;
                 RETURN;
             END IF;
-            UPDATE guardian_line SET head = v_next.seq, tail = greatest(v_next.seq, v_last, v_head.seq), state = 0, priority = v_next.priority,
+            UPDATE guardian_line SET head = v_next.seq, tail = greatest(v_next.seq, v_last, v_head.seq), state = 0, joined = EXISTS (
+                    SELECT 1 FROM guardian_operation WHERE line = p_line AND follows AND status = 0 AND seq <> v_next.seq), priority = v_next.priority,
                 due_at = v_next.due_at, expires_at = v_next.expires_at, suspect = coalesce(v_next.crashes, 0) > 0, epoch = NULL, claimed_at = NULL,
                 tenant = guardian_tenant(v_next.ordering_key), updated_at = coalesce(p_now, v_line.updated_at)
             WHERE line = p_line;

@@ -13,6 +13,7 @@ extension Migrations {
             v_line bigint;
             v_count integer;
             v_alone boolean;
+            v_is_all boolean;
         BEGIN
             PERFORM 1 FROM guardian_processor WHERE owner = p_owner AND epoch = p_epoch FOR KEY SHARE;
             IF NOT FOUND THEN RAISE EXCEPTION 'guardian: stale fence' USING ERRCODE = 'GU001'; END IF;
@@ -20,41 +21,42 @@ extension Migrations {
             PERFORM 1 FROM guardian_setting WHERE name LIKE 'uses_%' LIMIT 1;
             IF FOUND THEN RAISE EXCEPTION 'guardian: one by one' USING ERRCODE = 'GU002'; END IF;
             -- Where nobody stands behind any of them, the lines go without being locked first: one that somebody has joined meanwhile stays.
-            SELECT array_agg(x.seq), array_agg(x.line), coalesce(bool_and(l.tail = x.seq), true) INTO v_settled, v_ended, v_alone
+            SELECT array_agg(x.seq), array_agg(x.line), bool_and(NOT l.joined) INTO v_settled, v_ended, v_alone
             FROM unnest(p_lines, p_seqs) AS x(line, seq) JOIN guardian_line l ON l.line = x.line
             WHERE l.head = x.seq AND l.state = 1 AND l.epoch = p_epoch;
             IF v_settled IS NULL THEN RETURN '{}'; END IF;
+            v_is_all := cardinality(v_settled) = cardinality(p_seqs);
             IF v_alone THEN
-                DELETE FROM guardian_line l USING unnest(v_ended, v_settled) AS e(line, seq) WHERE l.line = e.line AND l.tail = e.seq;
+                DELETE FROM guardian_line l USING unnest(v_ended, v_settled) AS e(line, seq) WHERE l.line = e.line AND NOT l.joined;
                 GET DIAGNOSTICS v_count = ROW_COUNT;
                 v_alone := v_count = cardinality(v_ended);
             END IF;
             IF NOT v_alone THEN
-                SELECT array_agg(y.line) FILTER (WHERE y.tail = y.seq), array_agg(y.line) FILTER (WHERE y.tail <> y.seq) INTO v_ended, v_moved FROM (
-                    SELECT x.seq, x.line, l.tail FROM unnest(v_ended, v_settled) AS x(line, seq) JOIN guardian_line l ON l.line = x.line
+                SELECT array_agg(y.line) FILTER (WHERE NOT y.joined), array_agg(y.line) FILTER (WHERE y.joined) INTO v_ended, v_moved FROM (
+                    SELECT x.line, l.joined FROM unnest(v_ended, v_settled) AS x(line, seq) JOIN guardian_line l ON l.line = x.line
                     FOR UPDATE OF l
                 ) y;
             END IF;
-            IF p_answers IS NULL THEN
-                WITH gone AS (
-                    DELETE FROM guardian_operation o USING unnest(v_settled) AS s(seq) WHERE o.seq = s.seq RETURNING o.seq, o.id, o.idempotency_key
-                )
-                INSERT INTO guardian_ledger (seq, at, idempotency_key, ending, id) SELECT seq, p_now, idempotency_key, 0, id FROM gone;
-            ELSE
-                WITH gone AS (
-                    DELETE FROM guardian_operation o USING unnest(p_seqs, p_answers) AS s(seq, answer)
-                    WHERE o.seq = s.seq AND s.seq = ANY(v_settled) RETURNING o.seq, o.id, o.idempotency_key, s.answer
-                )
+            WITH gone AS (
+                DELETE FROM guardian_operation o USING unnest(p_seqs, p_answers) AS s(seq, answer)
+                WHERE o.seq = s.seq AND (v_is_all OR s.seq = ANY(v_settled))
+                RETURNING o.seq, o.id, o.idempotency_key, o.operation_type, o.entity_type, o.tries, s.answer
+            ), remembered AS (
                 INSERT INTO guardian_ledger (seq, at, idempotency_key, ending, id, answer)
-                SELECT seq, p_now, idempotency_key, 0, id, answer FROM gone;
-            END IF;
+                SELECT seq, p_now, idempotency_key, 0, id, answer FROM gone
+            )
+            INSERT INTO guardian_tally AS t (stripe, kind, operation_type, entity_type, error_class, count)
+            SELECT p_stripe, k.kind, operation_type, entity_type, '', count(*)
+            FROM gone CROSS JOIN (VALUES (0), (3)) AS k(kind) WHERE k.kind = 0 OR gone.tries > 0 GROUP BY k.kind, operation_type, entity_type
+            ON CONFLICT (stripe, kind, operation_type, entity_type, error_class) DO UPDATE SET count = t.count + EXCLUDED.count;
             IF NOT v_alone THEN
                 DELETE FROM guardian_line l USING unnest(v_ended) AS e(line) WHERE l.line = e.line;
-                UPDATE guardian_line l SET head = n.seq, state = 0, priority = n.priority, due_at = n.due_at, expires_at = n.expires_at,
+                UPDATE guardian_line l SET head = n.seq, state = 0, joined = n.is_followed, priority = n.priority, due_at = n.due_at, expires_at = n.expires_at,
                     suspect = coalesce(n.crashes, 0) > 0, epoch = NULL, claimed_at = NULL, updated_at = p_now
                 FROM unnest(v_moved) AS m(line) CROSS JOIN LATERAL (
-                    SELECT o.seq, o.priority, o.due_at, o.expires_at, o.crashes FROM guardian_operation o
-                    WHERE o.line = m.line AND o.follows AND o.status = 0 ORDER BY o.seq LIMIT 1
+                    SELECT o.seq, o.priority, o.due_at, o.expires_at, o.crashes, EXISTS (SELECT 1 FROM guardian_operation f
+                        WHERE f.line = m.line AND f.follows AND f.status = 0 AND f.seq > o.seq) AS is_followed
+                    FROM guardian_operation o WHERE o.line = m.line AND o.follows AND o.status = 0 ORDER BY o.seq LIMIT 1
                 ) n WHERE l.line = m.line;
                 GET DIAGNOSTICS v_count = ROW_COUNT;
                 IF v_count <> coalesce(cardinality(v_moved), 0) THEN

@@ -5,7 +5,8 @@ internal import GuardianCore
 ///
 /// **The invariants of the queue**, which every transaction keeps and `check` verifies:
 /// 1. A *line* is the set of operations with the same `line` and `status = 0`. The table `guardian_line` has one row for each line in which
-///    anybody stands: its *head*, the number of its last (`tail`), and whether the head is claimed (`state = 1`), by which epoch and since
+///    anybody stands: its *head*, the number of its last (`tail`), whether anybody stands behind the head (`joined`: numbers of writers that
+///    overlap may come in any order, so a greater `tail` does not say it), and whether the head is claimed (`state = 1`), by which epoch and since
 ///    when. The primary key sees to it that a line has one head, and so never two in flight, on however many machines.
 /// 2. An operation that is not the head of its line has `follows = true`, and the index `guardian_operation_follow` finds the next head. A
 ///    head may have it too. A claim writes the narrow row of the line only; an operation's row is written at enqueue, when an attempt has

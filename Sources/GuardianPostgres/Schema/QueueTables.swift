@@ -63,6 +63,7 @@ extension Migrations {
             priority integer NOT NULL,
             state smallint NOT NULL DEFAULT 0,
             suspect boolean NOT NULL DEFAULT false,
+            joined boolean NOT NULL DEFAULT false,
             tenant text COLLATE "C" NOT NULL DEFAULT '',
             expires_at bigint,
             epoch bigint,
@@ -70,6 +71,7 @@ extension Migrations {
         ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
         CREATE INDEX guardian_line_ready ON guardian_line (priority, tenant, due_at, head) WHERE state = 0;
         CREATE INDEX guardian_line_due ON guardian_line (due_at) WHERE state = 0 AND due_at > 0;
+        CREATE INDEX guardian_line_waiting ON guardian_line (priority DESC, due_at, head) WHERE state = 0 AND due_at > 0;
 
         CREATE TABLE guardian_ledger (
             seq bigint NOT NULL,
@@ -90,6 +92,16 @@ extension Migrations {
             failed bigint NOT NULL DEFAULT 0, processing bigint NOT NULL DEFAULT 0
         ) WITH (fillfactor = 20);
         INSERT INTO guardian_books (stripe) SELECT generate_series(0, 63);
+
+        CREATE TABLE guardian_tally (
+            stripe integer NOT NULL,
+            kind integer NOT NULL,
+            operation_type text COLLATE "C" NOT NULL,
+            entity_type text COLLATE "C" NOT NULL,
+            error_class text COLLATE "C" NOT NULL,
+            count bigint NOT NULL,
+            PRIMARY KEY (stripe, kind, operation_type, entity_type, error_class)
+        ) WITH (fillfactor = 50);
 
         CREATE TABLE guardian_processor (
             owner text COLLATE "C" PRIMARY KEY,

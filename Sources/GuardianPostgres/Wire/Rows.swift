@@ -22,6 +22,8 @@ final class Rows: Sequence {
 
     var first: Row? { count > 0 ? Row(rows: self, index: 0) : nil }
 
+    var last: Row? { count > 0 ? Row(rows: self, index: Int32(count - 1)) : nil }
+
     func makeIterator() -> AnyIterator<Row> {
         var next: Int32 = 0
         return AnyIterator {

@@ -15,7 +15,8 @@ extension ConsolePages {
         try ask(visit, ConsoleAction.export.auditName, detail)
         let frozen = search
         let total = try await ask { () async throws(StoreError) in try await store.count(frozen) }
-        let begun = ExportWriter(format: isJSON ? .json : .csv, includingPayload: withPayload, exportedAt: now)
+        let begun = ExportWriter(
+            format: isJSON ? .json : .csv, includingPayload: withPayload, exportedAt: now, redactor: console.configuration.redactor)
         let body = ResponseBody { writer in
             var (search, export, count) = (frozen, begun, Int64(0))
             export.begin(total: Int(total))
