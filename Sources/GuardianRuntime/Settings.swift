@@ -168,6 +168,9 @@ public struct Settings: Sendable {
 
     private mutating func flatten(_ map: [String: Any], _ prefix: String) throws {
         for (name, value) in map {
+            guard !name.isEmpty else {
+                throw SettingsError("config", "a key is empty\(prefix.isEmpty ? "" : " (under \(prefix.dropLast()))")")
+            }
             let key = prefix + name
             if key == "upstream.routes" {
                 guard let list = value as? [[String: Any]] else { throw SettingsError(key, "must be a list of maps") }

@@ -17,7 +17,7 @@ import Testing
 
     @Test("any file is read, or refused with the key and the reason")
     func anything() throws {
-        let inputs = (ProcessInfo.processInfo.environment["GUARDIAN_FUZZ_INPUTS"].flatMap { Int($0) } ?? 20_000) / 10
+        let inputs = (ProcessInfo.processInfo.environment["GUARDIAN_FUZZ_INPUTS"].flatMap { Int($0) } ?? 3000) / 10
         let seed = ProcessInfo.processInfo.environment["GUARDIAN_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0..<1_000_000_000)
         print("GUARDIAN_SEED=\(seed)")
         let file = NSTemporaryDirectory() + "/guardian-settings-" + UUID().uuidString

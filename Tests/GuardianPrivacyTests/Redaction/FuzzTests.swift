@@ -6,7 +6,7 @@ import Testing
 /// Seeded inputs without end: `GUARDIAN_FUZZ_INPUTS` says how many each, `GUARDIAN_SEED` which.
 @Suite("Inputs that nobody would write")
 struct FuzzTests {
-    static let inputs = ProcessInfo.processInfo.environment["GUARDIAN_FUZZ_INPUTS"].flatMap { Int($0) } ?? 20_000
+    static let inputs = ProcessInfo.processInfo.environment["GUARDIAN_FUZZ_INPUTS"].flatMap { Int($0) } ?? 3000
     static let seed = ProcessInfo.processInfo.environment["GUARDIAN_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0..<1_000_000_000)
 
     /// What inputs are made of: things that begin something, end something, or are looked at closely.
