@@ -28,19 +28,13 @@ final class AttemptTimer: Sendable {
 
     /// Runs `body` in a task of its own and cancels that when `milliseconds` are over. Says whether they were.
     func bound<Value: Sendable>(milliseconds: Int64, _ body: @Sendable () async -> Value) async -> (Value, isLate: Bool) {
-        async let bounded = boundCaller(milliseconds: milliseconds, body)
-        return await bounded
-    }
-
-    /// Runs `body` in the caller's own task, and cancels that task when `milliseconds` are over: for a caller that ends with it. Saves the
-    /// two switches of threads that a task for each attempt costs. Says whether time was up.
-    func boundCaller<Value: Sendable>(milliseconds: Int64, _ body: @Sendable () async -> Value) async -> (Value, isLate: Bool) {
         let deadline = NIODeadline.now() + .milliseconds(milliseconds)
-        return await withUnsafeCurrentTask { task in
+        async let bounded = withUnsafeCurrentTask { task in
             let number = add(Entry(task: task, deadline: deadline))
             let value = await body()
             return (value, state.withLock { $0.entries.removeValue(forKey: number)?.isLate ?? false })
         }
+        return await bounded
     }
 
     private func add(_ entry: Entry) -> Int {

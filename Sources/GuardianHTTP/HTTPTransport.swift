@@ -94,7 +94,7 @@ public final class HTTPTransport: Transport, Sendable {
         do throws(Unroutable) { draft = try self.draft(of: operation) } catch {
             return .unsendable(LastError(class: .permanent, code: error.code, message: Redactor.standard.redact(error.message)))
         }
-        let (outcome, isLate) = await timer.boundCaller(milliseconds: timeoutMs) {
+        let (outcome, isLate) = await timer.bound(milliseconds: timeoutMs) {
             // One that failed before goes alone: it may be what made its batch fail.
             if let endpoint = draft.route.batch, operation.tries == 0 {
                 return await sendGathered(operation, draft, endpoint, token: token)

@@ -4,8 +4,7 @@ public protocol Transport: Sendable {
     func look(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Look
     /// Gets `claim`'s entity as the upstream has it now, to settle a conflict. Changes nothing.
     func fetch(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Fetch
-    /// Sends `claim`'s operation; gives up after `timeoutMs`. `token` is the credential in force, if there is one. Is called in a task that
-    /// ends with it, and may cancel that task to give up.
+    /// Sends `claim`'s operation; gives up after `timeoutMs`. `token` is the credential in force, if there is one.
     func send(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Outcome
 }
 
