@@ -42,8 +42,9 @@ import Testing
                 #expect([202, 400, 413, 415, 422].contains(answer.status), "\(body): \(answer.status) \(answer.body)")
                 if answer.status != 202 { #expect(answer.headers["content-type"] == ["application/problem+json"], "\(answer.body)") }
                 guard random.next() % 4 == 0 else { continue }
-                let path = Self.text(&random).map {
-                    $0 > 0x20 && $0 < 0x7F && $0 != 0x23 ? String(Unicode.Scalar($0)) : "%" + String($0 + 16, radix: 16)
+                let path = Self.text(&random).map { byte -> String in
+                    byte > 0x20 && byte < 0x7F && byte != 0x23
+                        ? String(Unicode.Scalar(byte)) : (byte < 16 ? "%0" : "%") + String(byte, radix: 16)
                 }
                 .joined().replacing("\"", with: "%22").replacing("\\", with: "%5C").replacing("{", with: "%7B").replacing("}", with: "%7D")
                 .replacing("[", with: "%5B").replacing("]", with: "%5D")
