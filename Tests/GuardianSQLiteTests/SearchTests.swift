@@ -150,7 +150,7 @@ import Testing
 
     @Test("every search walks an index, or the table in pieces; none sorts")
     func plans() async throws {
-        try await withManyRows(10) { store, all in
+        try await withManyRows(300) { store, all in
             func plan(_ isNewestFirst: Bool, _ change: (inout OperationSearch) -> Void) async throws -> String {
                 var search = OperationSearch()
                 change(&search)
