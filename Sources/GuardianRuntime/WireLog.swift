@@ -10,8 +10,6 @@ import Foundation
 
 /// Requests and answers as log lines of level debug (spec section 9), in words that hold no credential and no personal data.
 struct WireLog: WireObserver {
-    private static let mostOfBody = 1000
-
     private let writer: LogWriter
 
     init(_ writer: LogWriter) { self.writer = writer }
@@ -19,12 +17,15 @@ struct WireLog: WireObserver {
     var isListening: Bool { writer.level == .debug }
 
     func sent(_ message: WireMessage, of operation: GuardianCore.Operation) {
-        let line = "HTTP \(message.method) \(SecurityUtils.sanitizePath(message.path)) | \(Self.content(of: message))"
+        // Decoded, so that personal data is seen for what it is.
+        let path = message.path.removingPercentEncoding ?? message.path
+        let line = SecurityUtils.createSafeRequestLog(
+            method: message.method, path: path, headers: Self.headers(of: message), body: message.body)
         write("request sent", operation, [.init("line", .string(line))])
     }
 
     func answered(_ message: WireMessage, status: Int, afterMs: Int64, to operation: GuardianCore.Operation) {
-        let line = "HTTP \(status) | \(Self.content(of: message))"
+        let line = SecurityUtils.createSafeResponseLog(statusCode: status, headers: Self.headers(of: message), body: message.body)
         write(
             "answer received", operation,
             [.init("line", .string(line)), .init("http_status", JSONValue(status)), .init("after_ms", JSONValue(afterMs))])
@@ -37,10 +38,7 @@ struct WireLog: WireObserver {
                 operationType: operation.type, fields: [.init("id", .string(operation.id.description))] + fields))
     }
 
-    /// `Headers: {…} | Body: {…}`, without credentials and personal data, the body cut at 1000 characters.
-    private static func content(of message: WireMessage) -> String {
-        let headers = message.headers.map { JSONValue.Member($0.name, .string(SecurityUtils.safeHeader($0.name, $0.value))) }
-        let body = SecurityUtils.redactPayload(message.body)
-        return "Headers: \(JSONValue.object(headers).text) | Body: \(body.count > mostOfBody ? body.prefix(mostOfBody) + "…" : body)"
+    private static func headers(of message: WireMessage) -> [String: String] {
+        Dictionary(message.headers.map { ($0.name, $0.value) }) { "\($0), \($1)" }
     }
 }
