@@ -41,7 +41,7 @@ def main():
                     for name in only:
                         page = visitor.open(PAGES[name])
                         visitor.page.wait_for_timeout(250)
-                        page.screenshot(path=f"{folder}/{name}-{scheme}-{width}.png", full_page=True)
+                        page.screenshot(path=f"{folder}/{name}-{scheme}-{width}.png", full_page=name != "logs")
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ enum ConsoleStyle {
         .button.red, .danger { background: #b91c1c; border-color: #b91c1c; color: #fff; } .button.red:hover, .danger:hover { background: #951717; }
         .button.purple { background: #7e22ce; border-color: #7e22ce; color: #fff; } .button.purple:hover { background: #661ba7; }
         .button.teal { background: #0f766e; border-color: #0f766e; color: #fff; } .button.teal:hover { background: #0c5e58; }
-        button:disabled, button:disabled:hover { background: var(--code); border-color: var(--line); color: var(--ink-2); cursor: not-allowed; }
+        button:disabled:disabled:disabled, button:disabled:disabled:hover { background: var(--code); border-color: var(--line); color: var(--ink-2); cursor: not-allowed; }
         input, select, textarea { font: inherit; color: var(--ink); background: var(--card); border: 1px solid #8792a0; border-radius: 6px; padding: .3rem .5rem; min-height: 32px; max-width: 100%; }
         input[type=radio], input[type=checkbox] { min-height: 0; accent-color: #1d4ed8; } ::placeholder { color: var(--ink-2); opacity: 1; }
         .segments { display: inline-flex; border: 1px solid var(--line); border-radius: 6px; overflow: hidden; } .segments a { padding: .12rem .6rem; text-decoration: none; color: var(--ink); } .segments a + a { border-left: 1px solid var(--line); } .segments a[aria-current] { background: var(--blue-soft); color: var(--blue-ink); font-weight: 600; }
@@ -146,7 +146,7 @@ enum ConsoleStyle {
         """#
 
     private static let pages = #"""
-        .charts { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: .75rem 1.25rem; }
+        .wide { display: flex; flex-direction: column; } .charts { flex: 1; align-content: space-around; display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: .75rem 1.25rem; }
         .chart { margin: 0; min-width: 0; } .chart figcaption { display: flex; justify-content: space-between; gap: .5rem; font-weight: 600; font-size: .9rem; } .chart .now { font-weight: 600; }
         .chart svg { display: block; width: 100%; height: 132px; } .chart .grid { stroke: var(--grid); stroke-width: 1; vector-effect: non-scaling-stroke; } .chart path { fill: none; stroke-width: 1.6; vector-effect: non-scaling-stroke; stroke-linejoin: round; }
         .chart .line1 { stroke: var(--chart-1); } .chart .line2 { stroke: var(--chart-2); } .chart .line3 { stroke: var(--chart-3); } .chart .area1 { stroke: none; fill: var(--chart-1); opacity: .14; }

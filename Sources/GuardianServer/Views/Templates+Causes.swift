@@ -21,7 +21,7 @@ extension Templates {
 
     private static let blocked = #"""
         <h1>Blocked ordering keys</h1>
-        <p class="lead">Operations of one key go one at a time. Here is who holds up whom, and until when.</p>
+        <p class="lead">Operations of one key go one at a time. Here is who holds up whom, and until when; what holds up everybody stands in the banner.</p>
         <section class="card" aria-label="Blocked keys">
         {{#hasKeys}}<div class="scroll" tabindex="0" role="region" aria-label="Blocked keys"><table class="rows">
         <thead><tr><th scope="col">Ordering key</th><th scope="col">Held up by</th><th scope="col">Why</th><th scope="col">Until</th><th scope="col">Behind</th></tr></thead>
