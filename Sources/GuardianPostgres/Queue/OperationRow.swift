@@ -12,6 +12,10 @@ enum OperationRow {
     static let columns = names + ", l.claimed_at"
     /// To be read from ``claims``: what is known of the entity comes last.
     static let claimColumns = names + ", NULL::bigint, e.state, e.etag, e.gone, e.marks"
+    /// The same, of what `guardian_claim` gives as `c`.
+    static let claimedColumns =
+        names.split(separator: ", ").map { "(c.o).\($0.dropFirst(2))" }.joined(separator: ", ")
+        + ", NULL::bigint, c.state, c.etag, c.gone, c.marks"
     /// Each operation `o` beside the row `l` of its line, where it is the claimed head.
     static let source = "guardian_operation o LEFT JOIN guardian_line l ON l.line = o.line AND l.head = o.seq AND l.state = 1"
     /// How many columns ``columns`` has: further ones of a query begin there.

@@ -5,8 +5,7 @@ extension PostgresStore {
     private static let settleMany = SQL("SELECT guardian_settle($1, $2, $3, $4, $5, $6, $7)")
     static let claimMany = SQL(
         """
-        SELECT \(OperationRow.claimColumns) FROM guardian_claim($1, $2, $3, $4, $5, $6, $7) o
-        LEFT JOIN guardian_entity e ON e.line = coalesce(o.entity_line, o.line)
+        SELECT \(OperationRow.claimedColumns) FROM guardian_claim($1, $2, $3, $4, $5, $6, $7) c
         """)
     static let news = SQL(
         """

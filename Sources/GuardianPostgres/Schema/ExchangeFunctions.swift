@@ -70,9 +70,10 @@ extension Migrations {
 
         CREATE FUNCTION guardian_claim(
             p_owner text, p_epoch bigint, p_stripe integer, p_now bigint, p_urgent integer, p_normal integer, p_cursor text
-        ) RETURNS SETOF guardian_operation LANGUAGE plpgsql
+        ) RETURNS TABLE (o guardian_operation, state text, etag text, gone boolean, marks text) LANGUAGE plpgsql
         SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off
         AS $$
+        #variable_conflict use_column
         DECLARE
             v_urgent integer := p_urgent;
             v_normal integer := p_normal;
@@ -130,9 +131,18 @@ extension Migrations {
             UPDATE guardian_processor SET hungry = NOT hungry WHERE owner = p_owner AND hungry <> (v_normal > 0);
             IF cardinality(v_all_heads) > 0 THEN
                 UPDATE guardian_books SET processing = processing + cardinality(v_all_heads) WHERE stripe = p_stripe;
-                RETURN QUERY SELECT o.* FROM unnest(v_all_heads) WITH ORDINALITY AS h(seq, n) JOIN guardian_operation o ON o.seq = h.seq ORDER BY h.n;
+                -- What is known of the entity is read after the claim: whoever settled the one before has written it together with that.
+                RETURN QUERY SELECT p, e.state, e.etag, e.gone, e.marks FROM unnest(v_all_heads) WITH ORDINALITY AS h(seq, n)
+                JOIN guardian_operation p ON p.seq = h.seq LEFT JOIN guardian_entity e ON e.line = coalesce(p.entity_line, p.line) ORDER BY h.n;
             END IF;
-            IF v_signal.seq = -1 THEN RETURN NEXT v_signal; END IF;
+            IF v_signal.seq = -1 THEN
+                o := v_signal;
+                state := NULL;
+                etag := NULL;
+                gone := NULL;
+                marks := NULL;
+                RETURN NEXT;
+            END IF;
         END $$;
 
         CREATE FUNCTION guardian_tenants(p_priority integer, p_cursor text, p_limit integer) RETURNS text[] LANGUAGE plpgsql
