@@ -2,6 +2,10 @@ import Foundation
 import GuardianCore
 import Testing
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 extension ProcessTests {
     /// Pins on the real binary, against the TLS server of `openssl`.
     @Suite(.serialized) struct PinProcessTests {
@@ -25,21 +29,35 @@ extension ProcessTests {
                 let printed = try await Shell.run(
                     ["sh", "-c", "openssl pkey -in '\(key)' -pubout -outform der | openssl dgst -sha256 -binary | base64"])
                 pin = "sha256/" + printed.output.filter { !$0.isWhitespace }
-                let output = Pipe()
+                let port = try Self.freePort()
+                url = "https://127.0.0.1:\(port)"
                 process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-                process.arguments = ["openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", certificate, "-key", key, "-www"]
-                process.standardOutput = output
+                process.arguments = ["openssl", "s_server", "-accept", "127.0.0.1:\(port)", "-cert", certificate, "-key", key, "-www"]
+                process.standardOutput = FileHandle.nullDevice
                 process.standardError = FileHandle.nullDevice
                 process.standardInput = FileHandle.nullDevice
                 try process.run()
-                var said = ""
-                while !said.contains(/ACCEPT [0-9.]+:[0-9]+\n/) {
-                    let more = output.fileHandleForReading.availableData
-                    try #require(!more.isEmpty, "\(said)")
-                    said += String(decoding: more, as: UTF8.self)
+                // It says that it listens when its buffer is full; a handshake says it at once.
+                try await Web.wait("the server of openssl") {
+                    try await Shell.run(["timeout", "5", "openssl", "s_client", "-connect", "127.0.0.1:\(port)"]).status == 0
                 }
-                let port = said.split(separator: "ACCEPT ").last?.split(separator: ":").last.map { $0.prefix { $0.isNumber } } ?? ""
-                url = "https://127.0.0.1:\(port)"
+            }
+
+            /// A port that was free a moment ago.
+            private static func freePort() throws -> UInt16 {
+                let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+                defer { close(socket) }
+                var address = sockaddr_in()
+                address.sin_family = sa_family_t(AF_INET)
+                address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+                var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+                let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+                    pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                        bind(socket, $0, length) == 0 && getsockname(socket, $0, &length) == 0
+                    }
+                }
+                try #require(isBound)
+                return UInt16(bigEndian: address.sin_port)
             }
 
             func stop() {
