@@ -92,6 +92,8 @@ extension ProcessTests {
             defer { server.stop() }
             var environment = Workplace.quick
             environment["GUARDIAN_UPSTREAM_CA_FILE"] = server.certificate
+            // The server of openssl never answers a PUT.
+            environment["GUARDIAN_UPSTREAM_TIMEOUT"] = "1s"
             environment["GUARDIAN_UPSTREAM_PINS"] = Self.stranger
             let serve = try await Guardian.start(workplace.arguments(upstream: server.url), environment: environment)
             defer { serve.kill() }
