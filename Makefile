@@ -18,7 +18,7 @@ run: setup ## build guardian and run the demo on loopback; DEMO_SECONDS=30 ends 
 
 test: setup ## build and run every test, the console in a browser too
 	$(SWIFT_BUILD) --build-tests
-	swift test -c release --skip-build
+	scripts/test.sh
 	scripts/console-tests.sh
 
 bench: setup .build/baseline ## print each speed as a ratio to bare C over the same SQLite

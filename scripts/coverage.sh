@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 scratch=.build-coverage
 # Debug, because the optimizer folds lines away.
 swift build --build-tests --enable-code-coverage --scratch-path "$scratch"
-swift test --skip-build --enable-code-coverage --scratch-path "$scratch" ${FILTER:+--filter "$FILTER"}
+SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4 swift test --skip-build --enable-code-coverage --scratch-path "$scratch" ${FILTER:+--filter "$FILTER"}
 python3 - "$(swift test --show-codecov-path --scratch-path "$scratch")" <<'PY'
 import collections, json, os, sys
 

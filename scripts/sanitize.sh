@@ -7,5 +7,5 @@ filter=${2:-'GuardianCoreTests|GuardianSQLiteTests|GuardianHTTPTests|GuardianSer
 scratch=.build-$sanitizer
 # Debug: a sanitizer sees what the optimizer would hide. Tests of speed are not for it.
 swift build --build-tests --sanitize "$sanitizer" --scratch-path "$scratch"
-TSAN_OPTIONS="halt_on_error=1" ASAN_OPTIONS="detect_leaks=0" \
+SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4 TSAN_OPTIONS="halt_on_error=1" ASAN_OPTIONS="detect_leaks=0" \
     swift test --skip-build --sanitize "$sanitizer" --scratch-path "$scratch" --filter "$filter"
