@@ -78,11 +78,12 @@ public final class ReferenceUpstream: Sendable {
             router.on("api/**", method: method) { [self] request, context in try await answer(request, context) }
         }
         let application = Application(
-            router: router, configuration: .init(address: .hostname(configuration.host, port: configuration.port)),
+            router: router, server: .http1(configuration: .init(additionalChannelHandlers: [Farewell()])),
+            configuration: .init(address: .hostname(configuration.host, port: configuration.port)),
             onServerRunning: { channel in onReady(channel.localAddress?.port ?? 0) }, logger: logger)
-        // A server that is cancelled while it accepts a connection traps (NIOAsyncWriter's deinit), so cancelling begins a graceful end.
+        // Cancelling begins a graceful end: see Farewell.
         var services = ServiceGroupConfiguration(services: [.init(service: application)], gracefulShutdownSignals: [], logger: logger)
-        services.maximumGracefulShutdownDuration = .seconds(1)
+        services.maximumGracefulShutdownDuration = .seconds(10)
         let group = ServiceGroup(configuration: services)
         let running = Task { try await group.run() }
         try await withTaskCancellationHandler {

@@ -146,10 +146,10 @@ public final class APIServer: Sendable {
                 if let path = configuration.socketPath { SocketFile.show(path, mode: configuration.socketMode) }
                 onListening(channel.localAddress?.port ?? configuration.port)
             }, logger: logger)
-        // A server that is cancelled while it accepts a connection traps (NIOAsyncWriter's deinit), so cancelling begins a graceful end.
+        // Cancelling begins a graceful end: see Goodbye.
         var services = ServiceGroupConfiguration(
             services: [.init(service: application)], gracefulShutdownSignals: [], logger: logger)
-        services.maximumGracefulShutdownDuration = Self.longestGoodbye
+        services.maximumGracefulShutdownDuration = Goodbye.longest
         let group = ServiceGroup(configuration: services)
         let running = Task { try await group.run() }
         try await withTaskCancellationHandler {

@@ -67,7 +67,7 @@ extension APIServer.Configuration {
         let checksPeer = socketPath != nil && socketMode & 0o066 == 0
         let http = HTTPServerBuilder.http1(
             configuration: .init(
-                additionalChannelHandlers: checksPeer ? [PeerCheck(), Patience(patience)] : [Patience(patience)],
+                additionalChannelHandlers: (checksPeer ? [PeerCheck()] : []) + [Patience(patience), Goodbye(APIServer.longestGoodbye)],
                 httpDecoderConfiguration: .init(maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10, maxHeaderFieldCount: 100)))
         return try certificate.map { try .tls(http, tlsConfiguration: $0.tls()) } ?? http
     }

@@ -68,4 +68,7 @@ final class Dial<Value: Sendable>: Sendable {
         get { state.withLock { $0 } }
         set { state.withLock { $0 = newValue } }
     }
+
+    /// Reads and writes in one; `value` alone is two steps.
+    func update<Result: Sendable>(_ change: @Sendable (inout Value) -> Result) -> Result { state.withLock { change(&$0) } }
 }

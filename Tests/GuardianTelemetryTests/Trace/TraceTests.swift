@@ -17,10 +17,9 @@ struct TraceTests {
         let headers: Dial<[String]>
 
         func send(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Outcome {
-            headers.value += [tracing.headers().first { $0.name == "traceparent" }?.value ?? "none"]
-            var left = outcomes.value
-            defer { outcomes.value = left }
-            return left.isEmpty ? .accepted(Answer(status: 200)) : left.removeFirst()
+            let header = tracing.headers().first { $0.name == "traceparent" }?.value ?? "none"
+            headers.update { $0.append(header) }
+            return outcomes.update { $0.isEmpty ? .accepted(Answer(status: 200)) : $0.removeFirst() }
         }
     }
 
@@ -97,7 +96,7 @@ struct TraceTests {
     @Test("the caller's own trace is linked from the enqueue span")
     func linksTheCaller() async throws {
         let finished = Dial<[FinishedSpan]>([])
-        let tracer = GuardianTracer { finished.value += [$0] }
+        let tracer = GuardianTracer { span in finished.update { $0.append(span) } }
         let tracing = OperationTracing(tracer)
         let engine = SyncEngine(store: MemoryStore(), transport: ScriptedTransport(), sinks: [tracing])
         let caller = tracer.startSpan("checkout", context: .topLevel, ofKind: .server, at: DefaultTracerClock.now)
@@ -140,7 +139,7 @@ struct TraceTests {
     @Test("a trace is kept whole or not at all, by its id, in every process alike")
     func samples() {
         let kept = Dial<[String]>([])
-        let tracings = (0..<2).map { _ in OperationTracing(GuardianTracer(ratio: 0.25) { kept.value += [$0.identity.traceID] }) }
+        let tracings = (0..<2).map { _ in OperationTracing(GuardianTracer(ratio: 0.25) { span in kept.update { $0.append(span.identity.traceID) } }) }
         for number in 0..<2000 {
             for tracing in tracings {
                 tracing.record(.enqueued(id: .text("a"), seq: 1), about: Sample.subject(number), at: Sample.start)
@@ -154,7 +153,7 @@ struct TraceTests {
     @Test("spans hold no id of an entity, no content, and nothing that must not be told")
     func tellsNothing() throws {
         let finished = Dial<[FinishedSpan]>([])
-        let tracing = OperationTracing(GuardianTracer { finished.value += [$0] })
+        let tracing = OperationTracing(GuardianTracer { span in finished.update { $0.append(span) } })
         var operation = Sample.operation(1, type: "custom")
         operation.payload = #"{"mail":"\#(Sample.secrets[0])"}"#
         operation.entity.id = Sample.secrets[0]
