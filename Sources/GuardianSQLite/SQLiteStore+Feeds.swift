@@ -25,7 +25,7 @@ extension SQLiteStore {
         guard stored == mark.after else { throw StoreError.stale }
         let save = try transaction.statement("INSERT OR REPLACE INTO guardian_feed VALUES (?1, ?2, ?3)")
         save.bind(1, mark.feed as String?)
-        save.bind(2, mark.cursor as String?)
+        save.bind(2, mark.cursor)
         save.bind(3, now)
         try save.run()
         transaction.knownFeed = true

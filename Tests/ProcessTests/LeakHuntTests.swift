@@ -17,7 +17,7 @@ extension ProcessTests {
 
         static let sentence = "login with password=\(password) token: \(token) by \(email), card \(card), key \(key), jwt \(web)"
 
-        /// Refuses every operation with words that repeat what it was sent, as upstreams do.
+        /// Refuses operations with words that repeat what it was sent, as upstreams do; takes those of an entity `good-…`.
         static let upstream = #"""
             import http.server, json, os, sys
             words = os.environ["WORDS"]
@@ -26,13 +26,16 @@ extension ProcessTests {
                 def answer(self):
                     body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode("utf-8", "replace")
                     kind = self.path.rsplit("/", 1)[-1]
+                    if kind.startswith("good"): return self.send(200, "application/json", json.dumps({"meta": {}, "data": {}}))
                     if kind.startswith("text"): out = words + " " + body
                     elif kind.startswith("page"): out = "<p>" + words + "</p><password>" + words + "</password>"
                     elif kind.startswith("deep"): out = json.dumps({"error": {"code": "BAD", "message": words, "details": {"got": body, "auth": self.headers.get("authorization")}}})
                     else: out = json.dumps({"meta": {}, "error": {"code": "BAD", "message": body + words}})
+                    self.send(422, "text/plain" if kind.startswith(("text", "page")) else "application/json", out)
+                def send(self, status, kind, out):
                     data = out.encode()
-                    self.send_response(422)
-                    self.send_header("content-type", "text/plain" if kind.startswith(("text", "page")) else "application/json")
+                    self.send_response(status)
+                    self.send_header("content-type", kind)
                     self.send_header("content-length", str(len(data)))
                     self.send_header("x-debug", self.headers.get("authorization") or "")
                     self.end_headers()
@@ -95,7 +98,12 @@ extension ProcessTests {
                 let sent = index < kinds.count ? body.replacing("\"principal\":\"\(Self.email)\",", with: "") : body
                 #expect(try await Web.send("POST", serve.url, "/v1/operations", body: sent, headers: headers).status == 202)
             }
+            // Where nothing but refusals came, the server would be taken for the one that is wrong.
+            var good = 0
             try await Web.wait("\(kinds.count) failed") {
+                good += 1
+                let body = Self.operation("good-\(good)", entity: "good-\(good)").replacing("\"principal\":\"\(Self.email)\",", with: "")
+                #expect(try await Web.send("POST", serve.url, "/v1/operations", body: body, headers: headers).status == 202)
                 let status = try await Web.send("GET", serve.url, "/v1/status", headers: headers)
                 return Int(status.json["books"]?["failed"]?.integer ?? 0) >= kinds.count
             }

@@ -4,11 +4,12 @@ public struct FeedMark: Sendable, Equatable {
     public var feed: String
     /// Where the feed stood before: a mark that does not follow what is kept is refused, for somebody else has gone on meanwhile.
     public var after: String?
-    public var cursor: String
+    /// Nil when it has told nothing yet: from the first look on, answers are known to be ahead of it.
+    public var cursor: String?
     /// Changes may be missing before the cursor: nothing is awaited any more, and the states that come with it stand.
     public var isReset: Bool
 
-    public init(feed: String, after: String?, cursor: String, isReset: Bool = false) {
+    public init(feed: String, after: String?, cursor: String?, isReset: Bool = false) {
         self.feed = feed
         self.after = after
         self.cursor = cursor

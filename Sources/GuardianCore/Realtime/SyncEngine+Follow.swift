@@ -26,7 +26,18 @@ extension SyncEngine.Optimistic {
             defer { group.cancelAll() }
             while true {
                 let cursor: String?
-                do throws(StoreError) { cursor = try await engine.store.feedCursor(of: name) } catch { throw SyncError.store(error) }
+                do throws(StoreError) {
+                    cursor = try await engine.store.feedCursor(of: name)
+                    // An answer may come before the feed tells anything; the feed is behind it then.
+                    if cursor == nil {
+                        let mark = FeedMark(feed: name, after: nil, cursor: nil)
+                        _ = try await engine.store.saveRemote([], mark: mark, now: engine.clock.now.wall)
+                    }
+                } catch .stale {
+                    continue
+                } catch {
+                    throw SyncError.store(error)
+                }
                 let follower = FeedFollower(engine: engine, name: name, cursor: cursor, pulse: pulse, entity: entity, reread: reread)
                 // Somebody else has followed it further than we have: on from there.
                 do { try await feed.run(from: cursor, into: follower) } catch is FeedFollower.Passed { continue }

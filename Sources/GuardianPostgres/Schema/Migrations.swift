@@ -33,7 +33,7 @@ enum Migrations {
     private static let feedTables = """
         ALTER TABLE guardian_entity ADD COLUMN marks text, ADD COLUMN passed_at bigint;
         CREATE INDEX guardian_entity_passed ON guardian_entity (passed_at) WHERE passed_at IS NOT NULL;
-        CREATE TABLE guardian_feed (name text PRIMARY KEY, cursor text NOT NULL, at bigint NOT NULL);
+        CREATE TABLE guardian_feed (name text PRIMARY KEY, cursor text, at bigint NOT NULL);
         """
 
     /// The lock under which schemas are changed, so that processors that start together do it once.

@@ -197,7 +197,7 @@ enum Migrations {
                     ALTER TABLE guardian_entity ADD COLUMN marks TEXT;
                     ALTER TABLE guardian_entity ADD COLUMN passed_at INTEGER;
                     CREATE INDEX guardian_entity_passed ON guardian_entity(passed_at) WHERE passed_at IS NOT NULL;
-                    CREATE TABLE guardian_feed (name TEXT PRIMARY KEY, cursor TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
+                    CREATE TABLE guardian_feed (name TEXT PRIMARY KEY, cursor TEXT, at INTEGER NOT NULL) WITHOUT ROWID;
                     """)
         }
         return migrator

@@ -18,6 +18,16 @@ extension StoreContract {
             try await contract.tell([], of: "g", after: nil, "other")
             try contract.expect(try await contract.store.feedCursor(of: "f"), "c2", "the cursor of a batch without changes")
         },
+        Check(name: "a feed that has told nothing yet is behind what is answered") { contract in
+            let mark = FeedMark(feed: "f", after: nil, cursor: nil)
+            _ = try await contract.store.saveRemote([], mark: mark, now: Self.start)
+            try contract.expect(try await contract.store.feedCursor(of: "f"), nil, "the cursor")
+            try await contract.enqueue(["e"])
+            try await contract.answer("e", #"{"n":0}"#, etag: "ours")
+            let taken = try await contract.tell([("e", #"{"n":8}"#)], after: nil, "c1", etag: "theirs", key: Self.key(1))
+            try contract.expect(taken, [false], "an older change")
+            try contract.expect(try await contract.state("e"), #"{"n":0}"#, "the state")
+        },
         Check(name: "a feed that tells a version again, or an older one, changes nothing; what is made again may begin at 1") { contract in
             try await contract.tell([("e", #"{"n":5}"#)], after: nil, "c1", version: 5)
             let answers = try await contract.tell([("e", #"{"n":5,"again":1}"#)], after: "c1", "c2", version: 5)

@@ -64,8 +64,8 @@ extension MemoryQueue {
 
     mutating func saveRemote(_ states: [RemoteState], _ mark: FeedMark?, now: Timestamp) throws(StoreError) -> [Bool] {
         if let mark {
-            guard feeds[mark.feed] == mark.after else { throw .stale }
-            feeds[mark.feed] = mark.cursor
+            guard (feeds[mark.feed] ?? nil) == mark.after else { throw .stale }
+            feeds[mark.feed] = .some(mark.cursor)
         }
         return states.map { remote in
             let entity = resolve(remote.entity)

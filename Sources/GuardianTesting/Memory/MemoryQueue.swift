@@ -45,7 +45,7 @@ struct MemoryQueue {
     /// When something was heard of them last.
     var heardAt: [EntityKey: Timestamp] = [:]
     /// How far feeds were followed.
-    var feeds: [String: String] = [:]
+    var feeds: [String: String?] = [:]
     var optimism = Optimism()
 
     /// What becomes of a new operation and the last of its line.

@@ -128,7 +128,7 @@ public final class MemoryStore: EnqueueStore, DeliveryStore, LockStore, InspectS
         try state.withLock { state throws(StoreError) in try state.saveRemote(states, mark, now: now) }
     }
 
-    public func feedCursor(of feed: String) async throws(StoreError) -> String? { state.withLock { $0.feeds[feed] } }
+    public func feedCursor(of feed: String) async throws(StoreError) -> String? { state.withLock { $0.feeds[feed] ?? nil } }
 
     public func takePassed(now: Timestamp, limit: Int) async throws(StoreError) -> [EntityKey] {
         state.withLock { $0.takePassed(now: now, limit: limit) }

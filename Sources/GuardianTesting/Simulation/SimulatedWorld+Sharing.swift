@@ -21,6 +21,9 @@ extension SimulatedWorld {
                 _ = try await store.saveRemote([RemoteState(entity, ServerState(state: room.text, etag: room.etag))], now: moment.wall)
             } catch { judge.violated("remote: \(error)") }
         }
+        do throws(StoreError) {
+            _ = try await store.saveRemote([], mark: FeedMark(feed: Self.feed, after: nil, cursor: nil), now: moment.wall)
+        } catch { judge.violated("feed: \(error)") }
         agenda.add(.feed, at: 0)
     }
 
