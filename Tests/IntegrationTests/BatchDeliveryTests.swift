@@ -120,6 +120,8 @@ import Testing
             try await self.withEngine(url: url, workers: 64, findsCapacity: true) { engine, store, _ in
                 try await engine.enqueue(
                     (0..<500).map { NewOperation("update", entityType: "lamp", entityID: "l\($0)", payload: #"{"seq":1}"#) })
+                // A rate is learnt from what was accepted before.
+                while upstream.effects.count < 50 { try await Task.sleep(for: .milliseconds(1)) }
                 upstream.setMode(.status(429, remaining: 1, retryAfter: "1", body: nil, contentType: nil))
                 let isDone = try await self.settled(store, 500)
                 #expect(isDone)
