@@ -139,7 +139,9 @@ struct TraceTests {
     @Test("a trace is kept whole or not at all, by its id, in every process alike")
     func samples() {
         let kept = Dial<[String]>([])
-        let tracings = (0..<2).map { _ in OperationTracing(GuardianTracer(ratio: 0.25) { span in kept.update { $0.append(span.identity.traceID) } }) }
+        let tracings = (0..<2).map { _ in
+            OperationTracing(GuardianTracer(ratio: 0.25) { span in kept.update { $0.append(span.identity.traceID) } })
+        }
         for number in 0..<2000 {
             for tracing in tracings {
                 tracing.record(.enqueued(id: .text("a"), seq: 1), about: Sample.subject(number), at: Sample.start)
