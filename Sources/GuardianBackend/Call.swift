@@ -12,6 +12,8 @@ struct Call {
     let body: String
     /// nil when the body is no JSON object.
     let content: Content?
+    /// What a key stands for: the same alone and in a batch, and whatever id a create is given.
+    let meaning: String
     /// The path of the entity: a create makes a member of its collection, everything else names it by its own path.
     let entity: String
     /// What the request came with, in `Trace-Id` or else in the envelope; empty for neither.
@@ -43,6 +45,7 @@ struct Call {
         self.authorization = authorization
         self.body = body
         var content = Self.content(of: body)
+        meaning = content?.text ?? body
         let id = assignsID && method == .post ? UUID().uuidString.lowercased() : nil
         if let id, var named = content {
             named.text = Self.naming(id, in: named.text)
@@ -55,9 +58,6 @@ struct Call {
     }
 
     var isRead: Bool { method == .get }
-
-    /// What a key stands for: the same alone and in a batch.
-    var meaning: String { content?.text ?? body }
 
     func error(_ status: HTTPResponse.Status, _ code: String, _ message: String) -> Response {
         .error(status, code, message, trace: trace)

@@ -18,6 +18,20 @@ struct IdempotencyTests {
         }
     }
 
+    @Test("a create under an id of the upstream's own is replayed with that id")
+    func replayAssigned() async throws {
+        try await RunningUpstream.run(.init(port: 0, assignsIDs: true)) { upstream in
+            let create = {
+                try await upstream.send(.POST, "/api/v1/rooms", body: #"{"id":"local-1","n":1}"#, fields: [("Idempotency-Key", "k1")])
+            }
+            let (first, second) = (try await create(), try await create())
+            #expect((first.status, second.status) == (201, 201))
+            #expect(second.headers["idempotent-replayed"] == ["true"])
+            #expect(second.body == first.body && !first.body.contains("local-1"))
+            #expect(upstream.upstream.effects.count == 1)
+        }
+    }
+
     @Test("a key older than the window is applied again", arguments: ["configuration", "code", "mode"])
     func window(setBy: String) async throws {
         let window: Duration = setBy == "configuration" ? .zero : .seconds(86_400)

@@ -81,7 +81,8 @@ struct Device: Sendable {
 
     func expectSettled(within seconds: Int = 60) async throws {
         let isSettled = try await settles(within: seconds)
-        #expect(isSettled, "something still waits after \(seconds) s")
+        let standing = isSettled ? "" : "\(try await engine.explainQueue())"
+        #expect(isSettled, "something still waits after \(seconds) s: \(standing)")
     }
 
     func close() async {
