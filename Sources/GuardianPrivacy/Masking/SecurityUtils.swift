@@ -80,7 +80,8 @@ public enum SecurityUtils {
         let segments = path[..<end].split(separator: "/", omittingEmptySubsequences: false).map { segment in
             if !segment.isEmpty, segment.utf8.allSatisfy({ $0 &- 48 < 10 }) { return "{id}" }
             if isUUID(segment) { return "{uuid}" }
-            return String(segment)
+            // By itself: within a path, digits are taken for a part of it.
+            return redactPII(String(segment))
         }
         return redactPII(segments.joined(separator: "/") + path[end...])
     }

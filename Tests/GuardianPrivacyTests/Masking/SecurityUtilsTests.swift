@@ -16,6 +16,7 @@ struct SecurityUtilsTests {
                 == "mail [REDACTED_EMAIL], call [REDACTED_PHONE], card [REDACTED_CC], ssn [REDACTED_SSN]")
         #expect(SecurityUtils.sanitizePath("/api/v1/users/123/profile") == "/api/v1/users/{id}/profile")
         #expect(SecurityUtils.sanitizePath("/rooms/550e8400-e29b-41d4-a716-446655440000?token=abc") == "/rooms/{uuid}?token=[REDACTED]")
+        #expect(!SecurityUtils.sanitizePath("/api/v1/users/(415) 555-2671/profile").contains("555"))
     }
 
     @Test(
