@@ -135,3 +135,11 @@ enum Shell {
         return Guardian.Answer(status: process.terminationStatus, output: texts[0], errors: texts[1])
     }
 }
+
+extension Process {
+    /// Ends it now. A child inherits the signals that the test's thread blocks, SIGTERM among them, and would not hear of a gentler one.
+    func end() {
+        kill(processIdentifier, SIGKILL)
+        waitUntilExit()
+    }
+}

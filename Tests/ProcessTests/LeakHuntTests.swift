@@ -77,7 +77,7 @@ extension ProcessTests {
             let workplace = try Workplace()
             defer { workplace.remove() }
             let (upstream, url) = try startUpstream(workplace)
-            defer { upstream.terminate() }
+            defer { upstream.end() }
             let (login, api) = (workplace.path + "/login", workplace.path + "/api-token")
             try Self.token.write(toFile: login, atomically: true, encoding: .utf8)
             try "cnryTok7-api-token-0000000000000000".write(toFile: api, atomically: true, encoding: .utf8)

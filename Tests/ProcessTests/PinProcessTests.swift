@@ -39,7 +39,9 @@ extension ProcessTests {
                 try process.run()
                 // It says that it listens when its buffer is full; a handshake says it at once.
                 try await Web.wait("the server of openssl") {
-                    try await Shell.run(["timeout", "5", "openssl", "s_client", "-connect", "127.0.0.1:\(port)"]).status == 0
+                    // It talks until its input ends.
+                    let command = "exec timeout 5 openssl s_client -connect 127.0.0.1:\(port) </dev/null"
+                    return try await Shell.run(["sh", "-c", command]).status == 0
                 }
             }
 
@@ -61,8 +63,7 @@ extension ProcessTests {
             }
 
             func stop() {
-                process.terminate()
-                process.waitUntilExit()
+                process.end()
             }
         }
 

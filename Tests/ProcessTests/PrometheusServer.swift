@@ -60,8 +60,7 @@ final class PrometheusServer: @unchecked Sendable {
     }
 
     func stop() {
-        process.terminate()
-        process.waitUntilExit()
+        process.end()
         do { try FileManager.default.removeItem(atPath: directory) } catch {}
     }
 
