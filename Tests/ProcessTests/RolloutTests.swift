@@ -38,7 +38,7 @@ extension ProcessTests {
 
             try await Web.setMode(backend.url, status: nil)
             #expect(try await workplace.run("resume").status == 0)
-            #expect(try await workplace.run("retry", "--all-failed", "--yes").status == 0)
+            #expect(try await workplace.run("retry", "--all-failed").status == 0)
             try await Web.wait("all processed") { try await Web.processed(second.url) == 1020 }
             try await workplace.expectBalance()
         }
