@@ -21,6 +21,12 @@ extension Assembly {
         if !settings.text("seal.key_file").isEmpty, !settings.text("seal.key").isEmpty {
             throw SettingsError("seal.key", "is given beside seal.key_file; give one of them")
         }
+        guard !seals || isStoredInFile else {
+            // Who gives a key must not believe that it is used.
+            throw SettingsError(
+                settings.text("seal.key_file").isEmpty ? "seal.key" : "seal.key_file",
+                "seals a store that is a file, and nothing in PostgreSQL; take it away, and have the database's disk encrypted")
+        }
         do throws(StoreError) {
             guard let source = try sealing() else { return }
             do throws(SealError) { _ = try source.keyring() } catch { throw .wrongKey("seal.key_file: \(error)") }

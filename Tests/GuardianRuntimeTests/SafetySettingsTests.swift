@@ -42,6 +42,7 @@ import Testing
             (["GUARDIAN_SEAL_KEY_FILE": "/nowhere"], "seal.key_file"),
             (["GUARDIAN_SEAL_KEY": "AAAA"], "seal.key"),
             (["GUARDIAN_SEAL_KEY": key, "GUARDIAN_SEAL_KEY_FILE": "/nowhere"], "seal.key"),
+            (["GUARDIAN_SEAL_KEY": key, "GUARDIAN_STORE": "postgresql://u@127.0.0.1/db"], "seal.key"),
             (["GUARDIAN_DISK_RESERVE": "much"], "disk.reserve"),
             (["GUARDIAN_DISK_FIRST_WATERMARK": "-1MiB"], "disk.first_watermark"),
         ] as [([String: String], String)])
