@@ -87,7 +87,7 @@ public struct ExportWriter: Sendable {
     /// A name of a thing: numbers in it are nobody's phone.
     private func identifier(_ text: String) -> String {
         var text = text
-        return text.withUTF8 { redactor.scan($0, hint: .identifier) }.map { String(decoding: $0, as: UTF8.self) } ?? text
+        return text.withUTF8 { redactor.scan($0, hint: .id) }.map { String(decoding: $0, as: UTF8.self) } ?? text
     }
 
     // MARK: JSON

@@ -12,6 +12,7 @@ struct ByteClass {
     static let tokenMark: UInt8 = 64
     static let space: UInt8 = 128
 
+    static let plainWord = letter | digit | underscore
     static let word = letter | digit | underscore | high
     static let alphanumeric = letter | digit
 

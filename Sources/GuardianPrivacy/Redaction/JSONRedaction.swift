@@ -80,9 +80,9 @@ struct JSONRedaction {
     private mutating func member() -> Step {
         skipSpace()
         guard let range = string() else { return .broken }
-        let (verdict, named) = named(range)
-        if named != .none { hint = named }
-        replaceString(range, hint: .none)
+        let (verdict, own, shown) = named(range)
+        if own != .none { hint = own }
+        if let shown { replaceString(range, with: shown) }
         skipSpace()
         guard current == UInt8(ascii: ":") else { return .broken }
         at += 1
@@ -100,12 +100,9 @@ struct JSONRedaction {
         return isText || (verdict != .counted && verdict != .weak) || (verdict == .counted && current > UInt8(ascii: "9"))
     }
 
-    private func named(_ range: Range<Int>) -> (SensitiveNames.Verdict, NumberContext) {
-        func look(_ name: UnsafeBufferPointer<UInt8>) -> (SensitiveNames.Verdict, NumberContext) {
-            (redactor.rules.names.verdict(name), NumberContext.of(name: name))
-        }
-        guard isEscaped(range) else { return look(UnsafeBufferPointer(start: base + range.lowerBound, count: range.count)) }
-        return unescaped(range).withUnsafeBufferPointer(look)
+    private func named(_ range: Range<Int>) -> (verdict: SensitiveNames.Verdict, hint: NumberContext, shown: [UInt8]?) {
+        guard isEscaped(range) else { return redactor.named(UnsafeBufferPointer(start: base + range.lowerBound, count: range.count)) }
+        return unescaped(range).withUnsafeBufferPointer { redactor.named($0) }
     }
 
     private mutating func scalar() -> Bool {
@@ -206,7 +203,10 @@ struct JSONRedaction {
         } else {
             redacted = redactor.scan(UnsafeBufferPointer(start: base + range.lowerBound, count: range.count), hint: hint)
         }
-        guard let redacted else { return }
+        if let redacted { replaceString(range, with: redacted) }
+    }
+
+    private mutating func replaceString(_ range: Range<Int>, with redacted: [UInt8]) {
         var text: [UInt8] = []
         JSONValue.writeString(redacted, to: &text)
         put(range.lowerBound - 1, range.upperBound + 1, text)

@@ -33,6 +33,14 @@ struct NumberChain {
         digits += length
     }
 
+    /// Its first groups, so many.
+    func prefix(_ groups: Int) -> NumberChain {
+        var shorter = self
+        shorter.count = groups
+        shorter.digits = (0..<groups).reduce(0) { $0 + length($1) }
+        return shorter
+    }
+
     @inline(__always) func start(_ group: Int) -> Int { origin + Int(offsets[group]) }
     @inline(__always) func length(_ group: Int) -> Int { Int(lengths[group]) }
     @inline(__always) func end(_ group: Int) -> Int { origin + Int(offsets[group]) + Int(lengths[group]) }

@@ -8,6 +8,11 @@ enum NumberContext: UInt8, Sendable {
     case socialSecurity
     /// One pays with it.
     case card
+    /// `id` alone: it names something, and what that is nothing says.
+    case id
+
+    /// Whether nobody can be called there.
+    var isOfThing: Bool { self == .identifier || self == .id }
 
     /// What a name says of the numbers that stand under it.
     static func of(name: UnsafeBufferPointer<UInt8>) -> NumberContext {
@@ -41,7 +46,7 @@ enum NumberContext: UInt8, Sendable {
             """, .phone)
         add(
             """
-            id ids order orders ordernumber ref refs reference invoice invoices inv ticket tickets tracking track sku isbn issn serial sn epoch \
+            order orders ordernumber ref refs reference invoice invoices inv ticket tickets tracking track sku isbn issn serial sn epoch \
             timestamp timestamps ts time times unix unixtime seq sequence offset pid tid size bytes byte length len count counts total \
             amount price cost version ver build transaction txn tx batch job jobs case po item items product products part ean upc barcode \
             port duration latency ms ns us hash commit sha rev revision block height row rows line lines page index idx num_ max min limit \
@@ -52,6 +57,7 @@ enum NumberContext: UInt8, Sendable {
             longitude coordinates coord alt steps step frame ticks counter errors retries attempts checksum crc mrn claim policy vin imei iccid \
             container pod thread process memory heap rss free used avail available snowflake uuid guid confirmation
             """, .identifier)
+        add("id ids", .id)
         add("ssn social sozial", .socialSecurity)
         add(
             "card cards visa mastercard mastercd amex maestro discover diners jcb unionpay cc pan credit debit karte kreditkarte carte tarjeta "
@@ -78,7 +84,7 @@ struct NumberContextScan {
             let byte = base[index - 1]
             if ByteClass.table[Int(byte)] & (ByteClass.letter | ByteClass.high) == 0 {
                 if byte == UInt8(ascii: "\n") { return .none }
-                if byte == UInt8(ascii: "#"), words == 0 { return .identifier }
+                if byte == UInt8(ascii: "#"), words == 0 { return isThing(before: index - 1, stop) ? .identifier : .id }
                 // A number between says that the word before it was about that one; so does the end of a clause.
                 if ByteClass.table[Int(byte)] & ByteClass.digit != 0, !isName { return .none }
                 if byte == UInt8(ascii: ";") || byte == UInt8(ascii: ","), words == 0, index < end { return .none }
@@ -91,6 +97,8 @@ struct NumberContextScan {
             let isJoined = wordEnd < end && base[wordEnd] == UInt8(ascii: "_") || isName && words == 1
             switch word(index, wordEnd, last: isJoined || words == 1) {
             case .none: if isSuffix(index, wordEnd), index > stop, isJoint(base[index - 1]) { return .identifier }
+            case .id where words > 2: return .none
+            case .id: return isCompound(index, stop) ? .identifier : .id
             case let found:
                 // `order` three words before says little of a number.
                 if found == .identifier, words > 2 { return .none }
@@ -98,6 +106,20 @@ struct NumberContextScan {
             }
         }
         return .none
+    }
+
+    /// `order_id`, `orderID`, `order id`: the id of something that says what it is.
+    private func isCompound(_ start: Int, _ stop: Int) -> Bool {
+        guard start > stop else { return false }
+        if isJoint(base[start - 1]) || base[start - 1] == UInt8(ascii: "-") || base[start - 1] == UInt8(ascii: ".") { return true }
+        return isThing(before: start, stop)
+    }
+
+    /// Whether the word before `end`, and before a space, is a thing's that has numbers.
+    private func isThing(before end: Int, _ stop: Int) -> Bool {
+        let end = end > stop && base[end - 1] == UInt8(ascii: " ") ? end - 1 : end
+        let start = startOfWord(end, stop)
+        return start < end && word(start, end, last: false) == .identifier
     }
 
     private func isJoint(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "_") || ByteClass.table[Int(byte)] & ByteClass.letter != 0 }

@@ -35,7 +35,8 @@ struct PhoneShape {
         let isSpaced = (1..<groups).allSatisfy { separator($0) == NumberChain.Separator.space }
         let isDotted = (1..<groups).allSatisfy { separator($0) == NumberChain.Separator.dot }
         // A fraction, a MAC address, a version.
-        if isDotted, groups == 2 || (groups == 3 && length(0) == 4) { return .never }
+        if isDotted, groups == 2 { return has(3, 7) && digit(0) == UInt8(ascii: "3") ? .named : .never }
+        if isDotted, groups == 3, length(0) == 4 { return .never }
         if groups == 6, (0..<6).allSatisfy({ length($0) == 2 }) { return .never }
         if (0..<groups).contains(where: { length($0) > 11 }) { return .never }
         let found = grouped(isSpaced: isSpaced, isDotted: isDotted)
@@ -51,11 +52,16 @@ struct PhoneShape {
     /// Digits without anything between them.
     private var alone: Strength {
         if digit(0) == zero {
-            if digit(1) != zero { return (9...11).contains(digits) ? .plain : .named }
+            if digit(1) != zero { return (9...11).contains(digits) || isGermanMobile ? .plain : .named }
             return isInternational(behind: 2) ? .plain : .named
         }
         // Fourteen digits that begin with a year are a timestamp.
         return digits <= 13 ? .named : .never
+    }
+
+    /// `015123456789`
+    private var isGermanMobile: Bool {
+        digits == 12 && digit(1) == UInt8(ascii: "1") && (UInt8(ascii: "5")...UInt8(ascii: "7")).contains(digit(2))
     }
 
     /// Whether a country code and as many digits as that country has come behind the first `skipped` digits.
@@ -121,6 +127,7 @@ struct PhoneShape {
         if area == 2 {
             if rest == 2, next == 4 || next == 5, length(inside + 2) == 4 { return .sure }
             if rest == 1, next == 8 || next == 9 { return .plain }
+            if rest == 3, next == 1, length(inside + 2) == 4, length(inside + 3) == 4 { return .sure }
             if rest == 3, next == 3 { return .plain }
         }
         return .named
@@ -142,6 +149,7 @@ struct PhoneShape {
         {
             return .never
         }
+        if has(3, 5, 4), separator(2) == NumberChain.Separator.dash { return .plain }
         if digits == 12, groups != 2 { return .named }
         for index in 1..<groups where length(index) < 2 { return .named }
         for index in 2..<groups where separator(index) == NumberChain.Separator.slash { return .never }

@@ -115,6 +115,10 @@ public struct RedactionPattern: Sendable, Equatable {
     static func replaced(_ patterns: [RedactionPattern], in bytes: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
         var (out, copied, at) = ([UInt8](), 0, 0)
         while at < bytes.count {
+            if bytes[at] == UInt8(ascii: "["), let end = RedactionMark.end(in: bytes, from: at) {
+                at = end
+                continue
+            }
             let isInside =
                 at > 0 && ByteClass.table[Int(bytes[at - 1])] & ByteClass.alphanumeric != 0
                 && ByteClass.table[Int(bytes[at])] & ByteClass.alphanumeric != 0

@@ -3,7 +3,7 @@ extension RedactionScan {
     /// The authority of a URL begins at `start`.
     mutating func address(from start: Int) {
         at = start
-        guard start < count, !begins(RedactionMark.start, at: start) else { return }
+        guard start < count, endOfMark(start) == nil else { return }
         var (end, sign, colon) = (start, -1, -1)
         while end < count, isAuthority(base[end]) {
             if base[end] == UInt8(ascii: "@") { sign = end }

@@ -50,20 +50,30 @@ extension RedactionScan {
         return value
     }
 
-    private func isPlainCard(_ start: Int, _ digits: Int, _ trusted: Bool) -> Bool {
+    func isPlainCard(_ start: Int, _ digits: Int, _ trusted: Bool) -> Bool {
         guard hasCheckDigit(start, digits) else { return trusted && digits >= 13 }
         let head = value(start, 6)
         if trusted { return true }
         guard !isRepeated(start, digits) else { return false }
         let found = NumberContextScan(base: base, floor: copied).context(before: start)
         let context = found == .none ? hint : found
-        return context == .card || context != .identifier && isNetwork(head, digits)
+        switch context {
+        case .card: return true
+        case .identifier: return false
+        case .id: return isMajorNetwork(head, digits)
+        default: return isNetwork(head, digits)
+        }
     }
 
     /// One digit over and over.
     private func isRepeated(_ start: Int, _ digits: Int) -> Bool { (1..<digits).allSatisfy { base[start + $0] == base[start] } }
 
     private func isNetwork(_ chain: NumberChain, _ first: Int, _ last: Int, _ digits: Int) -> Bool {
+        isNetwork(head(chain, first, last), digits, grouped: true)
+    }
+
+    /// The first six digits of the groups.
+    private func head(_ chain: NumberChain, _ first: Int, _ last: Int) -> Int {
         var (head, taken) = (0, 0)
         for group in first...last {
             for index in chain.start(group)..<chain.end(group) where taken < 6 {
@@ -71,7 +81,7 @@ extension RedactionScan {
                 taken += 1
             }
         }
-        return isNetwork(head, digits, grouped: true)
+        return head
     }
 
     /// Whether a network issues numbers that begin with these six digits, and are that long.
@@ -92,6 +102,55 @@ extension RedactionScan {
         case 820_000...829_999: return digits == 16
         default: return false
         }
+    }
+
+    /// As ``isNetwork(_:_:grouped:)``, for where a number of a thing is as likely: the lengths and beginnings that most cards have.
+    private func isMajorNetwork(_ head: Int, _ digits: Int) -> Bool {
+        switch digits {
+        case 14: isNetwork(head, digits)
+        case 15: head / 10_000 == 34 || head / 10_000 == 37
+        case 16: head / 100_000 == 4 || !(500_000...509_999).contains(head) && isNetwork(head, digits) || isMaestro(head / 100)
+        default: false
+        }
+    }
+
+    /// Where the card's number ends that the chain begins with, for one that hangs on a prefix (`id-4111…`): its check digit and its network
+    /// must be right. nil when it is none.
+    func endOfGluedCard(_ chain: NumberChain) -> Int? {
+        guard chain.digits >= 14, isGlue(chain.start(0)) else { return nil }
+        let windows = chain.length(0) >= 14 ? 0...0 : 2...3
+        for last in windows where last < chain.count {
+            let digits = (0...last).reduce(0) { $0 + chain.length($1) }
+            guard (14...16).contains(digits), hasCheckDigit(chain, 0, last), isMajorNetwork(chain, last, digits) else { continue }
+            if last > 0 {
+                let separator = chain.separator(1)
+                guard separator == NumberChain.Separator.dash || separator == NumberChain.Separator.space,
+                    (1...last).allSatisfy({ chain.separator($0) == separator }), isCardShape(chain, 0, last, digits),
+                    last == 3 || chain.length(1) == 6,
+                    last + 1 == chain.count || chain.separator(last + 1) != separator
+                else { continue }
+            }
+            let end = chain.end(last)
+            guard last + 1 == chain.count || chain.separator(last + 1) != NumberChain.Separator.dot, byte(end) != UInt8(ascii: "@"),
+                kind(end) & ByteClass.letter == 0
+            else { continue }
+            return end
+        }
+        return nil
+    }
+
+    /// Whether what stands before `start` can be the end of a prefix. A fraction's point and the sign of an amount are none.
+    private func isGlue(_ start: Int) -> Bool {
+        let before = byte(start - 1)
+        switch before {
+        case UInt8(ascii: "$"), UInt8(ascii: "^"): return false
+        case UInt8(ascii: "."): return kindBehind(start - 2) & ByteClass.letter != 0
+        default: return true
+        }
+    }
+
+    private func isMajorNetwork(_ chain: NumberChain, _ last: Int, _ digits: Int) -> Bool {
+        isMajorNetwork(head(chain, 0, last), digits)
     }
 
     private func isMaestro(_ head: Int) -> Bool {

@@ -96,7 +96,7 @@ extension RedactionScan {
 
     /// A parameter of a URL's query or fragment.
     private func isQueryName(_ name: Name) -> Bool {
-        let before = byte(name.start - 1)
+        let before = byteBehind(name.start - 1)
         return before == UInt8(ascii: "?") || before == UInt8(ascii: "&") || before == UInt8(ascii: "#") || before == UInt8(ascii: ";")
     }
 
@@ -116,7 +116,7 @@ extension RedactionScan {
         var start = start
         while start < count, base[start] == UInt8(ascii: " ") || base[start] == UInt8(ascii: "\t") { start += 1 }
         guard start < count, base[start] != UInt8(ascii: "\n"), base[start] != UInt8(ascii: "\r") else { return }
-        if begins(RedactionMark.start, at: start) { return at = endOfMark(start) }
+        if let mark = endOfMark(start) { return keep(through: mark) }
         let slashes = base[start] == UInt8(ascii: "\\") ? run(of: UInt8(ascii: "\\"), at: start) : 0
         let opening = byte(start + slashes)
         if opening == UInt8(ascii: "\"") || opening == UInt8(ascii: "'") || opening == UInt8(ascii: "`") {
@@ -132,7 +132,7 @@ extension RedactionScan {
     }
 
     private mutating func quoted(from start: Int, _ opening: UInt8, _ slashes: Int, _ verdict: SensitiveNames.Verdict) {
-        if begins(RedactionMark.start, at: start) { return at = endOfMark(start) }
+        if let mark = endOfMark(start) { return keep(through: mark) }
         var end = start
         while end < count, base[end] != UInt8(ascii: "\n"), base[end] != UInt8(ascii: "\r") {
             if base[end] == opening {
@@ -171,12 +171,6 @@ extension RedactionScan {
         var end = start
         while end < count, base[end] == byte { end += 1 }
         return end - start
-    }
-
-    private func endOfMark(_ start: Int) -> Int {
-        var end = start
-        while end < count, end - start < 40, base[end] != UInt8(ascii: "]") { end += 1 }
-        return min(end + 1, count)
     }
 
     /// Where a value without quotes ends.
@@ -295,7 +289,8 @@ extension RedactionScan {
         end = value
         while end < count, base[end] != UInt8(ascii: "<"), base[end] != UInt8(ascii: "\n"), base[end] != UInt8(ascii: "\r") { end += 1 }
         // Without an end of its own it is a placeholder: `--token <token> …`.
-        if end > value, !begins(RedactionMark.start, at: value), byte(end) == UInt8(ascii: "<"), byte(end + 1) == UInt8(ascii: "/") {
+        if let mark = endOfMark(value) { return keep(through: mark) }
+        if end > value, byte(end) == UInt8(ascii: "<"), byte(end + 1) == UInt8(ascii: "/") {
             replace(value, end, RedactionMark.secret)
         } else {
             at = end

@@ -38,7 +38,7 @@ extension RedactionScan {
     }
 
     /// Whether a group of digits may follow at `index`.
-    private func isGap(_ index: Int) -> Bool {
+    func isGap(_ index: Int) -> Bool {
         let byte = byte(index)
         return byte == UInt8(ascii: "-") || byte == UInt8(ascii: " ") || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "/")
             || byte == UInt8(ascii: ")") || byte == UInt8(ascii: "(") || byte >= 0x80 || byte == UInt8(ascii: "%")
@@ -46,12 +46,18 @@ extension RedactionScan {
 
     /// A word that begins with digits: `7f3e…`, `5th`, `1Z999…`.
     private mutating func identifier(from start: Int, _ digits: Int) {
-        var end = digits
-        while end < count, table[Int(base[end])] & ByteClass.word != 0 { end += 1 }
+        var (end, seen) = (digits, UInt8(0))
+        while end < count, table[Int(base[end])] & ByteClass.word != 0 {
+            seen |= table[Int(base[end])]
+            end += 1
+        }
         at = end
         let next = end < count ? base[end] : 0
         if end - start == 8, next == UInt8(ascii: "-") { return skipUUID(from: start) }
         if end - start == 32, dataCentreKey(from: start, end) { return }
+        if seen & ByteClass.underscore != 0 {
+            if gluedNumber(from: start, wordEnd: end) || glued(in: start, end, seen | ByteClass.digit) { return }
+        }
         // A phone's extension: `555-0100x12` has its chain's end in a word.
         if base[digits] | 0x20 == UInt8(ascii: "x"), digits - start >= 3 {
             let chain = chain(from: start)
@@ -78,12 +84,23 @@ extension RedactionScan {
 
     /// Replaces what in `chain` is somebody's, and goes on behind it.
     mutating func judge(_ chain: NumberChain) {
-        let end = chain.end(chain.count - 1)
+        // What is left of the chain may be a number of its own.
+        if !replaceFirst(in: chain) { at = chain.end(chain.count - 1) }
+    }
+
+    /// Replaces the first number in `chain` that is somebody's; says whether there was one.
+    private mutating func replaceFirst(in chain: NumberChain) -> Bool {
         var group = 0
-        if !isOpen(before: chain.start(0)) {
-            // Part of an identifier or a fraction, up to the next space.
-            group = 1
-            while group < chain.count, chain.separator(group) != NumberChain.Separator.space { group += 1 }
+        if !isOpen(before: chain) {
+            if let card = endOfGluedCard(chain) {
+                replaceNumber(chain.start(0), card, .card)
+                return true
+            }
+            if !isNamed(before: chain) {
+                // Part of an identifier or a fraction, up to the next space.
+                group = 1
+                while group < chain.count, chain.separator(group) != NumberChain.Separator.space { group += 1 }
+            }
         }
         while group < chain.count {
             let width = dateWidth(chain, group)
@@ -94,12 +111,21 @@ extension RedactionScan {
             var last = chain.count - 1
             while last >= group {
                 if isClosed(chain, last), let mark = mark(chain, group, last) {
+                    // With this one gone, what stands before it looks different.
+                    if group > 0, replaceFirst(in: chain.prefix(group)) { return true }
                     let start = chain.start(group) - (chain.separator(group) == NumberChain.Separator.open ? 1 : 0)
                     replaceNumber(start, mark == .phone ? behindExtension(chain.end(last)) : chain.end(last), mark)
-                    // What is left of the chain may be a number of its own.
-                    return
+                    return true
                 }
                 last -= 1
+            }
+            if group == 0, chain.count > 2, let card = endOfGluedCard(chain) {
+                replaceNumber(chain.start(0), card, .card)
+                return true
+            }
+            if group == 0, chain.length(0) >= 14, hasTail(chain), isPlainCard(chain.start(0), chain.length(0), false) {
+                replaceNumber(chain.start(0), chain.end(0), .card)
+                return true
             }
             group += 1
             while group < chain.count, chain.separator(group) != NumberChain.Separator.space,
@@ -108,7 +134,7 @@ extension RedactionScan {
                 group += 1
             }
         }
-        at = end
+        return false
     }
 
     enum Found { case card, socialSecurity, phone }
@@ -154,30 +180,58 @@ extension RedactionScan {
     // MARK: Where it may begin and end
 
     /// Whether a number may begin at `start`, by what stands before it.
-    func isOpen(before start: Int) -> Bool {
-        guard start > 0 else { return true }
-        if start == copied { return copied == 0 || true }
+    private func isOpen(before chain: NumberChain) -> Bool {
+        let start = chain.start(0)
+        guard start > copied else { return true }
         let before = base[start - 1]
         let kind = table[Int(before)]
         if kind & (ByteClass.alphanumeric | ByteClass.underscore) != 0 { return isEscaped(start) }
         if kind & ByteClass.high != 0 {
             // Currency signs before it make it an amount: £ is C2 A3, € is E2 82 AC.
-            return !(before == 0xA3 && byte(start - 2) == 0xC2 || before == 0xAC && byte(start - 2) == 0x82)
+            return !(before == 0xA3 && byte(start - 2) == 0xC2 || before == 0xAC && byte(start - 2) == 0x82 && byte(start - 3) == 0xE2)
         }
         switch before {
         case UInt8(ascii: "-"), UInt8(ascii: "."):
-            guard start >= 2 else { return false }
-            return before == UInt8(ascii: "-") && self.kind(start - 2) & ByteClass.word == 0 && base[start - 2] != before
+            guard before == UInt8(ascii: "-"), start >= 2 else { return false }
+            return kindBehind(start - 2) & ByteClass.word == 0 && byteBehind(start - 2) != before
         case UInt8(ascii: "$"), UInt8(ascii: "^"), UInt8(ascii: "~"): return false
-        case UInt8(ascii: ","): return !isDigit(start - 2)
+        case UInt8(ascii: ","): return kindBehind(start - 2) & ByteClass.digit == 0 || isRecord(chain)
         default: return true
+        }
+    }
+
+    /// `4111…/12/26`, `4111…-old`, `4111….pdf`: more hangs on the first group.
+    private func hasTail(_ chain: NumberChain) -> Bool {
+        if chain.count > 1 { return chain.separator(1) == NumberChain.Separator.slash || chain.separator(1) == NumberChain.Separator.dash }
+        let end = chain.end(0)
+        return byte(end) == UInt8(ascii: "-") || byte(end) == UInt8(ascii: ".") && kind(end + 1) & ByteClass.letter != 0
+    }
+
+    /// Whether the chain is no part of an amount, so that a comma beside it parts columns.
+    private func isRecord(_ chain: NumberChain) -> Bool {
+        if chain.count == 1 { return chain.digits >= 14 || chain.digits >= 10 && base[chain.start(0)] == UInt8(ascii: "0") }
+        let separator = chain.separator(1)
+        if separator == NumberChain.Separator.dash { return chain.count > 2 }
+        return chain.count > 3 && separator == NumberChain.Separator.space
+    }
+
+    /// Whether the word that the chain hangs on says what it is: `ssn-123-45-6789`.
+    private func isNamed(before chain: NumberChain) -> Bool {
+        let before = byte(chain.start(0) - 1)
+        guard before == UInt8(ascii: "-") || kind(chain.start(0) - 1) & (ByteClass.letter | ByteClass.underscore) != 0 else { return false }
+        switch NumberContextScan(base: base, floor: copied).context(before: chain.start(0)) {
+        case .socialSecurity, .card: return true
+        case .phone: return chain.count > 2
+        default: return false
         }
     }
 
     /// The last letter of `\n` or `%20` stands before `start`.
     private func isEscaped(_ start: Int) -> Bool {
-        if byte(start - 2) == UInt8(ascii: "\\"), "nrt".utf8.contains(base[start - 1]) { return backslashes(before: start - 1) % 2 == 1 }
-        return byte(start - 3) == UInt8(ascii: "%") && kind(start - 2) & ByteClass.hex != 0 && kind(start - 1) & ByteClass.hex != 0
+        if byteBehind(start - 2) == UInt8(ascii: "\\"), "nrt".utf8.contains(base[start - 1]) {
+            return backslashes(before: start - 1) % 2 == 1
+        }
+        return byteBehind(start - 3) == UInt8(ascii: "%") && kind(start - 2) & ByteClass.hex != 0 && kind(start - 1) & ByteClass.hex != 0
     }
 
     /// Whether a number may end with `last`, by what stands behind it.
@@ -193,14 +247,25 @@ extension RedactionScan {
         switch next {
         case UInt8(ascii: "@"): return false
         case UInt8(ascii: "-"): return isNoWord(end + 1)
-        case UInt8(ascii: ","), UInt8(ascii: ":"), UInt8(ascii: "'"): return !isDigit(end + 1)
-        case UInt8(ascii: "."): return self.kind(end + 1) & ByteClass.word == 0
+        case UInt8(ascii: ","), UInt8(ascii: ":"): return !goesOn(end + 1) || isRecord(chain)
+        case UInt8(ascii: "'"): return !isDigit(end + 1)
+        case UInt8(ascii: "."): return isNoWord(end + 1)
         case UInt8(ascii: "%"): return isNoWord(end + 1) ? false : true
         default: return true
         }
     }
 
-    private func isNoWord(_ index: Int) -> Bool { kind(index) & ByteClass.word == 0 }
+    private func isNoWord(_ index: Int) -> Bool { kind(index) & ByteClass.word == 0 && !isMark(index) }
+
+    /// A mark of an earlier pass: what was there may have been a word, or digits.
+    private func isMark(_ index: Int) -> Bool { byte(index) == UInt8(ascii: "[") && begins(RedactionMark.start, at: index) }
+
+    /// Whether digits follow, or what was digits before an earlier pass.
+    private func goesOn(_ index: Int) -> Bool {
+        guard byte(index) == UInt8(ascii: "[") else { return isDigit(index) }
+        let marks = [RedactionMark.card, RedactionMark.phone, RedactionMark.socialSecurity]
+        return marks.contains { begins($0, at: index) }
+    }
 
     /// How many groups from `group` are a date or an IP address; 0 when none are.
     private func dateWidth(_ chain: NumberChain, _ group: Int) -> Int {

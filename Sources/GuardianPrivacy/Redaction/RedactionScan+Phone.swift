@@ -5,7 +5,7 @@ extension RedactionScan {
     mutating func plus() {
         let sign = at
         at += 1
-        let isOpen = sign == copied || kind(sign - 1) & ByteClass.word == 0 || base[sign - 1] >= 0x80
+        let isOpen = sign == copied || kind(sign - 1) & ByteClass.alphanumeric == 0
         guard isOpen else { return }
         var start = sign + 1
         if byte(start) == UInt8(ascii: "("), isDigit(start + 1) { start += 1 }
@@ -104,8 +104,8 @@ extension RedactionScan {
         switch strength {
         case .never: return false
         case .named: return context == .phone && !isAmount(chain, first, last)
-        case .plain: return context != .identifier && context != .socialSecurity && !isAmount(chain, first, last)
-        case .sure: return context != .identifier || NumberContextScan(base: base, floor: copied).isFar(start)
+        case .plain: return !context.isOfThing && context != .socialSecurity && !isAmount(chain, first, last)
+        case .sure: return !context.isOfThing || NumberContextScan(base: base, floor: copied).isFar(start)
         }
     }
 
@@ -131,7 +131,7 @@ extension NumberContextScan {
             if base[index - 1] == UInt8(ascii: "#") { return false }
             index -= 1
         }
-        return context(before: end) == .identifier && nearest(before: end) != .identifier
+        return context(before: end).isOfThing && !nearest(before: end).isOfThing
     }
 
     /// What the nearest word alone says.

@@ -11,17 +11,39 @@ extension RedactionScan {
             if begins("bot", at: start), botToken(from: start + 3) { return true }
         default: break
         }
+        return key(from: start, isGlued: false)
+    }
+
+    /// Replaces the key of known shape that begins at `start`, if one does. `isGlued`: behind a prefix, as in `id-AKIA…`.
+    mutating func key(from start: Int, isGlued: Bool) -> Bool {
         for shape in shapes.shapes(base[start], base[start + 1]) where begins(shape.prefix, at: start) {
-            if let end = endOfBody(start + shape.prefix.utf8CodeUnitCount, shape) {
-                replace(start, end, RedactionMark.key)
-                return true
+            if isGlued, shape.isWeak { continue }
+            let body = start + shape.prefix.utf8CodeUnitCount
+            if isGlued, body < digitlessUntil { continue }
+            guard let end = endOfBody(body, shape) else { continue }
+            // `use_hf_AutoModelForSequenceClassification` is a name.
+            if isGlued, shape.body != .capitals, body - start < 8, !looksRandom(body, end) {
+                digitlessUntil = end
+                continue
             }
+            replace(start, end, RedactionMark.key)
+            return true
         }
         return false
     }
 
+    /// With digits, or with as many capitals and small letters as no name has.
+    private func looksRandom(_ start: Int, _ end: Int) -> Bool {
+        var (capitals, small) = (0, 0)
+        for index in start..<end {
+            if isDigit(index) { return true }
+            if base[index] &- 65 < 26 { capitals += 1 } else { small += 1 }
+        }
+        return min(capitals, small) * 4 > end - start
+    }
+
     private mutating func endOfBody(_ start: Int, _ shape: SecretShapes.Shape) -> Int? {
-        guard start >= plainUntil else { return nil }
+        guard start >= plainUntil, start >= digitlessUntil || !shape.needsDigit else { return nil }
         var (end, digits, isMixed) = (start, 0, false)
         var hasLower = false
         while end < count {
@@ -46,21 +68,26 @@ extension RedactionScan {
         guard end - start >= shape.least else { return nil }
         guard digits > 0 || (isMixed && !shape.needsDigit) || shape.body == .capitals else {
             if !isMixed { plainUntil = end }
+            digitlessUntil = end
             return nil
         }
         // A hash or a longer word is something else.
-        if shape.body == .hex || shape.body == .capitals, kind(end) & ByteClass.word != 0 { return nil }
+        if shape.body == .hex, shape.prefix.utf8CodeUnitCount == 2, end - start != shape.least { return nil }
+        if shape.body == .hex || shape.body == .capitals, kind(end) & ByteClass.alphanumeric != 0 { return nil }
         return end
     }
 
     /// A JSON web token: three parts, or five when encrypted, or two when cut.
-    private mutating func webToken(from start: Int) -> Bool {
+    mutating func webToken(from start: Int) -> Bool {
         var (end, parts, first) = (start, 1, 0)
         while end < count {
             let byte = base[end]
             if byte == UInt8(ascii: ".") {
                 guard parts < 5, kind(end + 1) & ByteClass.alphanumeric != 0 || isMark(end + 1) else { break }
-                if parts == 1 { first = end - start }
+                if parts == 1 {
+                    first = end - start
+                    guard first >= 10 else { return false }
+                }
                 parts += 1
             } else if table[Int(byte)] & (ByteClass.alphanumeric | ByteClass.underscore) == 0, byte != UInt8(ascii: "-"),
                 byte != UInt8(ascii: "=")

@@ -17,8 +17,12 @@ struct RedactionScan {
     var out: [UInt8] = []
     /// Up to where a run of letters has been found to be no secret, so that it is not looked at again from its middle.
     var plainUntil = 0
+    /// Up to where a run has been found to hold no digit.
+    var digitlessUntil = 0
     /// Up to where a run has been found to hold no user and password.
     var pairlessUntil = 0
+    /// Whether anything was replaced.
+    var isChanged = false
 
     init(_ base: UnsafePointer<UInt8>, count: Int, rules: RedactionRules, hint: NumberContext) {
         self.base = base
@@ -42,7 +46,7 @@ struct RedactionScan {
 
     /// nil when nothing was replaced.
     mutating func finished() -> [UInt8]? {
-        guard copied > 0 else { return nil }
+        guard isChanged else { return nil }
         out.append(contentsOf: UnsafeBufferPointer(start: base + copied, count: count - copied))
         return out
     }
@@ -67,16 +71,51 @@ struct RedactionScan {
     private mutating func word(_ kind: UInt8) {
         let start = at
         if kind & ByteClass.digit != 0 { return number(from: start) }
-        var end = start + 1
-        while end < count, table[Int(base[end])] & ByteClass.word != 0 { end += 1 }
-        if end - start >= 2, shapes.mayBegin(base[start], base[start + 1]), isSecretBoundary(start), secret(from: start, wordEnd: end) {
-            return
+        var (end, seen) = (start + 1, kind)
+        while end < count {
+            let next = table[Int(base[end])]
+            if next & ByteClass.plainWord == 0 { break }
+            seen |= next
+            end += 1
         }
+        if kind & ByteClass.high != 0 || end < count && base[end] >= 0x80 { end = endOfMixedWord(start + 1, &seen) }
+        if end - start >= 2, shapes.mayBegin(base[start], base[start + 1]), begin(at: start, wordEnd: end) { return }
+        if seen & (ByteClass.digit | ByteClass.underscore) != 0, glued(in: start, end, seen) { return }
         at = end
         if end - start >= 17, composedKey(from: start, end) { return }
         if end - start == 8, end < count, base[end] == UInt8(ascii: "-") { skipUUID(from: start) }
         // `--password hunter2`
         if start >= 2, base[start - 1] == UInt8(ascii: "-"), base[start - 2] == UInt8(ascii: "-") { flag(from: start) }
+    }
+
+    /// Where a word ends that is made of more than ASCII, from its second byte on.
+    private func endOfMixedWord(_ start: Int, _ seen: inout UInt8) -> Int {
+        var end = start
+        while end < count {
+            let next = table[Int(base[end])]
+            guard next & ByteClass.word != 0 else { break }
+            if base[end - 1] >= 0x80, next & ByteClass.high == 0, parts(end) { break }
+            seen |= next
+            end += 1
+        }
+        return end
+    }
+
+    /// Whether a word ends before the ASCII byte at `index`, which stands behind one beyond ASCII: behind a quotation mark, an ideograph, and
+    /// before a digit one does.
+    private func parts(_ index: Int) -> Bool {
+        if isDigit(index) { return true }
+        guard let letter = Letter(endingBefore: index, in: base, notBefore: 0) else { return true }
+        return letter.isIdeographic && base[index] != UInt8(ascii: "_")
+    }
+
+    /// Replaces the secret that begins with the word at `start`, or goes behind a mark of an earlier pass; says whether it did.
+    private mutating func begin(at start: Int, wordEnd end: Int) -> Bool {
+        if base[start] == UInt8(ascii: "R"), let markEnd = endOfMark(start - 1) {
+            keep(through: markEnd)
+            return true
+        }
+        return isSecretBoundary(start) ? secret(from: start, wordEnd: end) : gluedSecret(from: start)
     }
 
     /// Goes behind a UUID that begins at `start`, if one does.
@@ -102,6 +141,20 @@ struct RedactionScan {
         if let quoted { quote(quoted) }
         copied = end
         at = end
+        isChanged = true
+    }
+
+    /// Leaves what stands up to `end` as it is, and as settled as what was replaced: nothing looks back through it.
+    mutating func keep(through end: Int) {
+        out.append(contentsOf: UnsafeBufferPointer(start: base + copied, count: end - copied))
+        copied = end
+        at = end
+    }
+
+    /// Where the mark of an earlier pass ends whose bracket stands at `start`; nil when none does.
+    func endOfMark(_ start: Int) -> Int? {
+        guard start >= copied else { return nil }
+        return RedactionMark.end(in: UnsafeBufferPointer(start: base, count: count), from: start)
     }
 
     /// A quotation mark with so many backslashes before it.
@@ -118,6 +171,13 @@ struct RedactionScan {
 
     @inline(__always)
     func kind(_ index: Int) -> UInt8 { index >= 0 && index < count ? table[Int(base[index])] : 0 }
+
+    /// As ``byte(_:)`` and ``kind(_:)``, for looking back: what was replaced is not seen.
+    @inline(__always)
+    func byteBehind(_ index: Int) -> UInt8 { index >= copied && index < count ? base[index] : 0 }
+
+    @inline(__always)
+    func kindBehind(_ index: Int) -> UInt8 { index >= copied && index < count ? table[Int(base[index])] : 0 }
 
     @inline(__always)
     func isDigit(_ index: Int) -> Bool { kind(index) & ByteClass.digit != 0 }
@@ -144,6 +204,6 @@ struct RedactionScan {
     private func isSecretBoundary(_ start: Int) -> Bool {
         guard start > copied else { return true }
         let before = base[start - 1]
-        return before != UInt8(ascii: "-") || start < 2 || !isAlphanumeric(start - 2) || byte(start - 2) == before
+        return before != UInt8(ascii: "-") || kindBehind(start - 2) & ByteClass.alphanumeric == 0
     }
 }

@@ -14,15 +14,26 @@ extension Redactor {
             return .object(
                 members.map { member in
                     var name = member.name
-                    let (verdict, own) = name.withUTF8 { (rules.names.verdict($0), NumberContext.of(name: $0)) }
+                    let (verdict, own, shown) = name.withUTF8 { named($0) }
                     let value: JSONValue
                     switch (verdict, member.value) {
                     case (.harmless, let kept): value = redact(kept, hint: own == .none ? hint : own)
                     case (.counted, .number), (.weak, .number), (.weak, .bool), (.weak, .null): value = member.value
                     default: value = .string("[REDACTED]")
                     }
-                    return JSONValue.Member(redacted(name, .none) ?? member.name, value)
+                    return JSONValue.Member(shown.map { String(decoding: $0, as: UTF8.self) } ?? member.name, value)
                 })
+        }
+    }
+
+    /// What the name of a member says of its value, and how it may be shown; nil when as it is. Marks in it say nothing.
+    func named(_ name: UnsafeBufferPointer<UInt8>) -> (verdict: SensitiveNames.Verdict, hint: NumberContext, shown: [UInt8]?) {
+        let shown = scan(name, hint: .none)
+        let bare = shown.map { $0.withUnsafeBufferPointer(RedactionMark.blanked) } ?? RedactionMark.blanked(in: name)
+        guard let bare else { return (rules.names.verdict(name), NumberContext.of(name: name), nil) }
+        let verdict = shown == nil ? SensitiveNames.Verdict.harmless : rules.names.verdict(name)
+        return bare.withUnsafeBufferPointer {
+            (verdict == .harmless ? rules.names.verdict($0) : verdict, NumberContext.of(name: $0), shown)
         }
     }
 

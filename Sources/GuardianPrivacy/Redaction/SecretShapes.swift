@@ -9,6 +9,8 @@ final class SecretShapes: Sendable {
         let least: Int
         /// Words can begin so too: the body needs a digit.
         let needsDigit: Bool
+        /// What hangs on a prefix (`cache-key-…`) is often something else.
+        let isWeak: Bool
     }
 
     static let standard = SecretShapes()
@@ -38,7 +40,8 @@ final class SecretShapes: Sendable {
         }
         // Words that are looked at without a shape: `bearer`, `basic`, `BEGIN`, `bot`, the letters of a country before an IBAN's digits.
         func mark(_ pair: Int) { if starts[pair] == 0 { starts[pair] = 1 } }
-        for word: StaticString in ["be", "Be", "BE", "ba", "Ba", "BA", "bo", "ey"] {
+        // And `[REDACTED]`, of an earlier pass.
+        for word: StaticString in ["be", "Be", "BE", "ba", "Ba", "BA", "bo", "ey", "RE"] {
             mark(Int(word.utf8Start[0]) << 8 | Int(word.utf8Start[1]))
         }
         for country in BankAccount.lengths.keys {
@@ -48,8 +51,8 @@ final class SecretShapes: Sendable {
         (self.groups, self.starts) = (groups, UnsafePointer(starts))
     }
 
-    private static func shape(_ prefix: StaticString, _ body: Body, _ least: Int, digit: Bool = false) -> Shape {
-        Shape(prefix: prefix, body: body, least: least, needsDigit: digit)
+    private static func shape(_ prefix: StaticString, _ body: Body, _ least: Int, digit: Bool = false, weak: Bool = false) -> Shape {
+        Shape(prefix: prefix, body: body, least: least, needsDigit: digit, isWeak: weak)
     }
 
     /// Cloud providers, source forges, package registries.
@@ -67,13 +70,15 @@ final class SecretShapes: Sendable {
             shape("dop_v1_", .hex, 40), shape("doo_v1_", .hex, 40), shape("dor_v1_", .hex, 40), shape("HRKU-", .url, 20),
             shape("dapi", .hex, 30), shape("pul-", .hex, 30), shape("hf_", .alphanumeric, 20, digit: false),
             shape("api_org_", .alphanumeric, 20),
-            shape("AGE-SECRET-KEY-1", .capitals, 30), shape("AQVN", .url, 30), shape("t1.", .url, 80), shape("v1.0-", .url, 100),
+            shape("AGE-SECRET-KEY-1", .capitals, 30), shape("AQVN", .url, 30), shape("t1.", .url, 80, weak: true),
+            shape("v1.0-", .url, 100, weak: true),
             shape("nfp_", .alphanumeric, 30),
             shape("sbp_", .hex, 30), shape("CCIPAT_", .url, 20), shape("bkua_", .hex, 30), shape("AKCp", .alphanumeric, 50),
+            shape("ABSK", .token, 80),
             shape("dp.pt.", .alphanumeric, 30), shape("dp.st.", .url, 30), shape("pscale_tkn_", .url, 20), shape("pscale_pw_", .url, 20),
             shape("pscale_oauth_", .url, 20), shape("sq0atp-", .url, 20), shape("sq0csp-", .url, 20), shape("tskey-", .url, 16),
             shape("squ_", .hex, 30), shape("sqp_", .hex, 30), shape("sqa_", .hex, 30), shape("EAACEdEose0cBA", .alphanumeric, 10),
-            shape("EAAA", .url, 50), shape("oy2", .alphanumeric, 40),
+            shape("EAAA", .url, 50, weak: true), shape("EAA", .alphanumeric, 60, digit: true, weak: true), shape("oy2", .alphanumeric, 40),
         ]
 
     /// Messaging, payment, models, monitoring.
@@ -85,10 +90,12 @@ final class SecretShapes: Sendable {
         shape("rk_live_", .alphanumeric, 8),
         shape("rk_test_", .alphanumeric, 8), shape("pk_live_", .alphanumeric, 8), shape("pk_test_", .alphanumeric, 8),
         shape("whsec_", .token, 16), shape("sk-ant-", .url, 16), shape("sk-proj-", .url, 16), shape("sk-svcacct-", .url, 16),
-        shape("sk-admin-", .url, 16), shape("sk-or-", .url, 16), shape("sk-", .url, 20, digit: true), shape("gsk_", .alphanumeric, 20),
+        shape("sk-admin-", .url, 16), shape("sk-or-", .url, 16), shape("sk-", .url, 20, digit: true, weak: true),
+        shape("sk-", .alphanumeric, 32), shape("gsk_", .alphanumeric, 20),
         shape("xai-", .alphanumeric, 20), shape("pplx-", .alphanumeric, 20), shape("tvly-", .url, 16, digit: true),
         shape("r8_", .alphanumeric, 20),
-        shape("SG.", .token, 30), shape("SK", .hex, 32), shape("AC", .hex, 32), shape("key-", .hex, 32), shape("xkeysib-", .url, 30),
+        shape("SG.", .token, 30), shape("SK", .hex, 32), shape("AC", .hex, 32), shape("key-", .hex, 32, weak: true),
+        shape("xkeysib-", .url, 30),
         shape("shpat_", .hex, 20), shape("shpca_", .hex, 20), shape("shppa_", .hex, 20), shape("shpss_", .hex, 20),
         shape("rzp_live_", .alphanumeric, 10),
         shape("rzp_test_", .alphanumeric, 10), shape("FLWSECK_TEST-", .url, 10), shape("FLWSECK-", .url, 10),
@@ -102,7 +109,8 @@ final class SecretShapes: Sendable {
         shape("EZAK", .alphanumeric, 30, digit: true), shape("EZTK", .alphanumeric, 30, digit: true), shape("aio_", .alphanumeric, 24),
         shape("access-sandbox-", .url, 30), shape("access-production-", .url, 30), shape("access-development-", .url, 30),
         shape("dt0c01.", .token, 20), shape("dt0s01.", .token, 20), shape("rdme_", .alphanumeric, 40), shape("pnu_", .alphanumeric, 30),
-        shape("fio-u-", .url, 30), shape("sl.", .token, 100), shape("ops_", .token, 100), shape("patR", .token, 60),
-        shape("re_", .url, 24, digit: true),
+        shape("fio-u-", .url, 30), shape("sl.", .token, 100, weak: true), shape("ops_", .token, 100, weak: true),
+        shape("patR", .token, 60, weak: true),
+        shape("re_", .url, 24, digit: true, weak: true),
     ]
 }

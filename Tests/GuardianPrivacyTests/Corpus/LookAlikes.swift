@@ -71,12 +71,12 @@ extension Corpus {
         ],
         .card: ["{}", "card {}", "paid with {} today", "Card: {}.", "{\"card\":\"{}\"}", "cc {} exp 12/26"],
         .socialSecurity: ["{}", "SSN {}", "patient ({}) admitted", "{\"note\":\"{}\"}", "social security number is {}"],
-        .webToken: ["{}", "jwt {}", "got '{}'", "{\"v\":\"{}\"}", "id={},", "{}."],
+        .webToken: ["{}", "jwt {}", "got '{}'", "{\"v\":\"{}\"}", "id={},", "{}.", "id-{}", "id_{}"],
         .credentials: [
             "Bearer {}", "Authorization: Bearer {}", "authorization=Bearer {}", "-H \"Authorization: Bearer {}\"",
             "{\"Authorization\":\"Bearer {}\"}", "X-Api-Key: {}", "Cookie: sid={}; theme=dark",
         ],
-        .key: ["{}", "key {} leaked", "using '{}'", "{\"v\":\"{}\"}", "KEY={}", "({})"],
+        .key: ["{}", "key {} leaked", "using '{}'", "{\"v\":\"{}\"}", "KEY={}", "({})", "id-{}", "user_{}"],
         .url: [
             "https://user:{}@host.example.com/x", "postgres://app:{}@db:5432/x", "https://example.com/cb?access_token={}&x=1",
             "redis://:{}@cache:6379",

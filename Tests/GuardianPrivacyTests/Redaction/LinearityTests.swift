@@ -33,6 +33,10 @@ struct LinearityTests {
         ("DE12 ", "DE12 ", ""),
         ("spaces", " ", "="), ("quotes", "\"", ""), ("4111 ", "4111 ", ""), ("phone 12 ", "phone 12345 ", ""),
         ("sl.sl.", "sl.", ""), ("basic+", "basic+", ""), ("SG.sk-", "SG.sk-", ""), ("key word", "api key ", ":"),
+        ("用a", "用a", ""), ("_eyJ.", "_eyJ.", ""), ("-eyJ-", "-eyJ-", "."), ("_pat_Aa", "_github_pat_Aa", ""), ("-sk-Aa", "-sk-Aa", ""),
+        ("_hf_Ab", "_hf_Abcdefghijklmnopqrstu", ""), ("a_1", "a_1", ""), ("a_12-3", "a_12-3", ""), ("a_4111 ", "a_4111 ", ""),
+        ("_1111", "_11111111111111", ""),
+        ("[RED", "[REDACTED_", ""), ("[RED]=", "[REDACTED_A]=", ""),
     ]
 
     @Test("Ten times the bytes take twelve times as long at most", arguments: hostile.indices)
