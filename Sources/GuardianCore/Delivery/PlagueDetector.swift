@@ -15,6 +15,10 @@
 /// One that was asked once more, after a success or a hold, and is refused again, is no witness against the server a second time: it is
 /// poison as soon as anything else succeeds, or nothing more is to be learnt.
 ///
+/// A line of which a write was proven wrong, by rule 1, is an *offender*: it is no witness against the server when it gets that status
+/// again, until a write of it succeeds. Else a room that nobody may write to, with many writes waiting, would hold delivery as soon as
+/// nothing else waits.
+///
 /// A hold on the word of fewer than ``keys`` ordering keys ends after ``longestWeakHoldMs``: a queue of nothing but bad writes must not stand
 /// still for ever. Until the next success the answers are then taken for what they say.
 ///
@@ -37,7 +41,7 @@ public struct PlagueDetector: Sendable, Equatable {
     public static let patienceMs: Int64 = 5000
     public static let longestWeakHoldMs: Int64 = 3_600_000
     public static let firstProbeMs: Int64 = 1000
-    /// Operations remembered as asked once more, at most.
+    /// Operations remembered as asked once more, and offenders, at most.
     static let mostRemembered = 10_000
     public static let longestProbeMs: Int64 = 30_000
 
@@ -75,6 +79,8 @@ public struct PlagueDetector: Sendable, Equatable {
     private var believed: Int?
     /// Ordering keys, by status, whose operations were failed since the last success: they are witnesses still.
     private var convicted: [Int: Set<Int64>] = [:]
+    /// Lines of which a write was proven wrong, and the status it got.
+    private var offenders: [Int64: Int] = [:]
     /// Those that have been asked once more.
     private var askedAgain: Set<Int64> = []
 
@@ -100,21 +106,24 @@ public struct PlagueDetector: Sendable, Equatable {
     /// Ordering keys that speak against the server.
     private func witnesses(against status: Int) -> Int {
         let fresh = suspects.filter { $0.status == status && !askedAgain.contains($0.seq) }.map(\.line)
-        return convicted[status, default: []].union(fresh).count
+        return convicted[status, default: []].union(fresh).count { offenders[$0] != status }
     }
 
-    /// An attempt has succeeded: whoever was refused before it began was refused by a server that works.
-    public mutating func succeeded(seq: Int64, attempt: Int64) -> Verdict? {
+    /// An attempt of an operation of `line` has succeeded: whoever was refused before it began was refused by a server that works.
+    public mutating func succeeded(seq: Int64, line: Int64, attempt: Int64) -> Verdict? {
         believed = nil
         convicted = [:]
         askedAgain.remove(seq)
+        offenders[line] = nil
         guard !isHeld, !suspects.isEmpty else { return nil }
         let judged = suspects.filter { $0.begun < attempt }
         guard !judged.isEmpty else { return nil }
         let isLone = Set(suspects.map(\.line)).count == 1
         if !isLone, let again = firstTime(judged) { return .askAgain(again) }
-        let poisoned = judged.filter { isLone || askedAgain.contains($0.seq) }.map(\.seq)
-        return fail(poisoned)
+        let poisoned = judged.filter { isLone || askedAgain.contains($0.seq) }
+        if offenders.count > Self.mostRemembered { offenders = [:] }
+        for suspect in poisoned { offenders[suspect.line] = suspect.status }
+        return fail(poisoned.map(\.seq))
     }
 
     /// Those that have not been asked again yet, when there are any; they are from now on.
@@ -147,6 +156,7 @@ public struct PlagueDetector: Sendable, Equatable {
     public mutating func forgetAll() {
         suspects = []
         convicted = [:]
+        offenders = [:]
         askedAgain = []
     }
 

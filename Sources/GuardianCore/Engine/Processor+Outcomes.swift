@@ -77,7 +77,8 @@ extension Processor {
         case .accepted:
             failed = false
             serial.succeeded(flight.attempt, now: now.steady)
-            apply(plague.succeeded(seq: flight.claim.seq, attempt: flight.attempt), now, &actions)
+            let line = Line.of(flight.claim.operation.orderingKey)
+            apply(plague.succeeded(seq: flight.claim.seq, line: line, attempt: flight.attempt), now, &actions)
             endPlagueProbe(flight, success: true, now, &random, &actions)
         case .refused(let kind, let answer):
             if kind != .permanent { endPlagueProbe(flight, success: kind == .conflict, now, &random, &actions) }
