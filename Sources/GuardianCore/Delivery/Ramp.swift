@@ -1,12 +1,18 @@
 /// How many requests may be in flight: all, until trouble; then 1, 2, 4 … as answers come back good, and half on 429 and 503.
 ///
-/// Slow start and multiplicative decrease are TCP's (RFC 5681 section 3.1).
+/// Slow start and multiplicative decrease are TCP's (RFC 5681 section 3.1), and so is that a burst counts once: when the limit is cut, those
+/// that are on the wire were sent under the old one. Their answers, which may come much later, neither cut it again nor let it grow; what
+/// is sent from then on does (fast recovery, RFC 6582 section 3.2, where the mark is called `recover`).
+///
+/// Attempts are known by their numbers, which rise in the order in which they begin.
 public struct Ramp: Sendable, Equatable {
     public let most: Int
     /// Whether the limit stays at ``most`` whatever comes.
     public let isFixed: Bool
     public private(set) var limit: Int
     private var good = 0
+    /// The last attempt that had begun at the last cut.
+    private var recover: Int64 = 0
 
     public init(most: Int, isFixed: Bool = false) {
         self.most = most
@@ -14,14 +20,15 @@ public struct Ramp: Sendable, Equatable {
         limit = most
     }
 
-    public mutating func restart() {
+    /// Begins at one again. `begun` is the number of the last attempt that has begun.
+    public mutating func restart(begun: Int64) {
         guard !isFixed else { return }
-        limit = 1
-        good = 0
+        cut(to: 1, begun)
     }
 
-    public mutating func succeeded() {
-        guard limit < most else { return }
+    /// A good answer to an attempt.
+    public mutating func succeeded(attempt: Int64) {
+        guard limit < most, attempt > recover else { return }
         good += 1
         if good >= limit {
             limit = min(most, limit * 2)
@@ -29,9 +36,15 @@ public struct Ramp: Sendable, Equatable {
         }
     }
 
-    public mutating func pushedBack() {
-        guard !isFixed else { return }
-        limit = max(1, limit / 2)
+    /// A 429 or 503 to an attempt, when `begun` was the last that had begun.
+    public mutating func pushedBack(attempt: Int64, begun: Int64) {
+        guard !isFixed, attempt > recover else { return }
+        cut(to: limit / 2, begun)
+    }
+
+    private mutating func cut(to value: Int, _ begun: Int64) {
+        limit = max(1, value)
         good = 0
+        recover = begun
     }
 }

@@ -82,6 +82,7 @@ extension Processor {
         if holdUntil != .min, now.steady >= holdUntil {
             holdUntil = .min
             mayHaveMore = true
+            ramp.restart(begun: serial.begun)
         }
         judge(now, &actions)
         tendLock(now, &actions)
@@ -299,7 +300,7 @@ extension Processor {
             actions.append(.emit(.resumed(pause)))
             if pause == .tls { tlsFailures = 0 }
             if pause == .rollout { rollout?.rearm() }
-            ramp.restart()
+            ramp.restart(begun: serial.begun)
             mayHaveMore = true
         }
         for pause in wanted.subtracting(pauses) { actions.append(.emit(.paused(pause))) }

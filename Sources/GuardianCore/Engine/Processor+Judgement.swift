@@ -68,7 +68,7 @@ extension Processor {
             plagueSince = nil
             healthChanged = true
             mayHaveMore = true
-            ramp.restart()
+            ramp.restart(begun: serial.begun)
             actions.append(.clampRetries)
             actions.append(.emit(.plagueReleased(afterMs: max(0, heldMs))))
         }

@@ -57,12 +57,12 @@ extension Processor {
         if let until = shared.openUntil {
             let change = breaker.followOpen(forMs: until.milliseconds - now.wall.milliseconds, now: now.steady)
             if case .opened(let until) = change {
-                ramp.restart()
+                ramp.restart(begun: serial.begun)
                 actions.append(.emit(.breakerOpened(forMs: until - now.steady)))
             }
         } else if breaker.followClosed() != nil {
             mayHaveMore = true
-            ramp.restart()
+            ramp.restart(begun: serial.begun)
             actions.append(.emit(.breakerClosed))
         }
         if let until = shared.holdUntil, until > now.wall {

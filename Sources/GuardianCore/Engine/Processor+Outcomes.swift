@@ -104,12 +104,12 @@ extension Processor {
         case .opened(let until):
             trips += 1
             healthChanged = true
-            ramp.restart()
+            ramp.restart(begun: serial.begun)
             actions.append(.emit(.breakerOpened(forMs: until - now.steady)))
         case .closed:
             healthChanged = true
             mayHaveMore = true
-            ramp.restart()
+            ramp.restart(begun: serial.begun)
             actions.append(.emit(.breakerClosed))
         case nil: break
         }
@@ -135,16 +135,16 @@ extension Processor {
     private mutating func observeLoad(_ outcome: Outcome, _ flight: Flight, _ now: Moment) {
         switch outcome {
         case .accepted:
-            ramp.succeeded()
+            ramp.succeeded(attempt: flight.attempt)
             pacer.succeeded(now: now.steady)
             capacity?.answered(startedAt: flight.startedAt, now: now.steady, inFlight: flights.count + 1)
         case .refused(_, let answer) where answer.status == 429:
             // Where the capacity is being found, that backs off by less, and learns.
-            if capacity == nil { ramp.pushedBack() }
+            if capacity == nil { ramp.pushedBack(attempt: flight.attempt, begun: serial.begun) }
             pacer.pushedBack(startedAt: flight.startedAt, now: now.steady)
             capacity?.refused(startedAt: flight.startedAt, now: now.steady)
         case .refused(.transient, let answer):
-            if answer.status == 503, capacity == nil { ramp.pushedBack() }
+            if answer.status == 503, capacity == nil { ramp.pushedBack(attempt: flight.attempt, begun: serial.begun) }
             capacity?.troubled(startedAt: flight.startedAt, now: now.steady)
         case .unanswered: capacity?.troubled(startedAt: flight.startedAt, now: now.steady)
         default: break

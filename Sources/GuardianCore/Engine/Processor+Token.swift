@@ -92,7 +92,7 @@ extension Processor {
     mutating func resume(_ pause: Pause) {
         guard pauses.remove(pause) != nil else { return }
         pauseWrites[pause] = false
-        ramp.restart()
+        ramp.restart(begun: serial.begun)
     }
 
     /// The pauses that an exchange has written: from now on others may lift them.
