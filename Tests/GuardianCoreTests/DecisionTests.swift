@@ -10,6 +10,20 @@ import Testing
         #expect(policy.delayMs(failure: n, unit: 0.999) <= Int64(min(30_000, middle * 1.5)))
     }
 
+    @Test("many that fail at the same moment come back spread, also when each waits the maximum", arguments: 1...3)
+    func spread(seed: Int) {
+        var random = Xoshiro256(seed: UInt64(seed))
+        let policy = RetryPolicy.standard
+        var perSecond: [Int64: Int] = [:]
+        for _ in 0..<2000 {
+            let at = (1...12).reduce(Int64(0)) { $0 + policy.delayMs(failure: $1, unit: random.unit()) }
+            perSecond[at / 1000, default: 0] += 1
+        }
+        let most = perSecond.values.max() ?? 0
+        print("measured: of 2000 that failed together, \(most) at most ask in the same second after 12 failures")
+        #expect(most < 2000 / 10)
+    }
+
     @Test("ten failures in a row open the breaker; one probe closes it, late answers do nothing")
     func breaker() {
         var breaker = CircuitBreaker(policy: .init())
