@@ -66,6 +66,18 @@ enum EntityTable {
         return try find.step() ? try knowledge(find, line, transaction.vault) : nil
     }
 
+    private static let saveMarks = SQL("UPDATE guardian_entity SET marks = ?2 WHERE line = ?1")
+
+    /// An operation was taken over from another store: if it did not know the newest state there, it does not know it here.
+    static func took(_ entity: EntityKey, _ old: Int64, as seq: Int64, _ transaction: WriteTransaction) throws {
+        guard var known = try known(entity, transaction), known.took(old, as: seq) else { return }
+        let line = Line.of(entity)
+        let save = try transaction.statement(saveMarks)
+        save.bind(1, line)
+        save.bind(2, try transaction.stored(known.marks, SealedKind.entityMarks.at(line)))
+        try save.run()
+    }
+
     /// Reads state, ETag, gone and marks.
     static func knowledge(_ row: RawStatement, _ line: Int64, _ vault: Vault, from column: Int32 = 0) throws -> EntityKnowledge {
         let server = ServerState(

@@ -19,11 +19,16 @@ extension SQLiteStore: TransferStore {
                     ending: try EndingColumns.read($0, of: $0.int(1), from: 4, vault))
             }
             guard page.isEmpty else { return page }
-            page.entities = try Self.page("SELECT line, at, state, etag, gone FROM guardian_entity ORDER BY line", limit, transaction) {
+            page.entities = try Self.page(
+                "SELECT line, at, state, etag, gone, marks FROM guardian_entity ORDER BY line", limit, transaction
+            ) {
                 TransferPage.KnownEntity(
                     line: $0.int(0), at: Timestamp(milliseconds: $0.int(1)),
-                    server: ServerState(
-                        state: try $0.text(2, vault, SealedKind.entityState.at($0.int(0))), etag: $0.text(3), isGone: $0.int(4) == 1))
+                    known: try EntityTable.knowledge($0, $0.int(0), vault, from: 2))
+            }
+            guard page.isEmpty else { return page }
+            page.feeds = try Self.page("SELECT name, cursor, at FROM guardian_feed ORDER BY name", limit, transaction) {
+                TransferPage.Feed(name: $0.text(0) ?? "", cursor: $0.text(1) ?? "", at: Timestamp(milliseconds: $0.int(2)))
             }
             guard page.isEmpty else { return page }
             page.aliases = try Self.page("SELECT entity_type, local_id, server_id, is_number, at FROM guardian_alias", limit, transaction) {
@@ -95,15 +100,14 @@ extension SQLiteStore: TransferStore {
         try await queue.write { transaction in
             for (name, value) in page.settings { try Self.save(setting: name, value, transaction) }
             for entry in page.remembered { try transaction.remember(entry.id, seq: entry.seq, key: entry.key, entry.ending, entry.at) }
-            let entities = try transaction.statement(
-                "INSERT INTO guardian_entity (line, at, etag, gone, state) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (line) DO NOTHING")
-            for entity in page.entities {
-                entities.bind(1, entity.line)
-                entities.bind(2, entity.at as Timestamp?)
-                entities.bind(3, entity.server.etag)
-                entities.bind(4, entity.server.isGone ? 1 : 0)
-                entities.bind(5, try transaction.stored(entity.server.state, SealedKind.entityState.at(entity.line)))
-                try entities.run()
+            try Self.takeOver(page.entities, transaction)
+            let feeds = try transaction.statement(
+                "INSERT INTO guardian_feed (name, cursor, at) VALUES (?1, ?2, ?3) ON CONFLICT (name) DO NOTHING")
+            for feed in page.feeds {
+                feeds.bind(1, feed.name as String?)
+                feeds.bind(2, feed.cursor as String?)
+                feeds.bind(3, feed.at as Timestamp?)
+                try feeds.run()
             }
             for alias in page.aliases { try transaction.saveAlias(alias.entity, alias.server, alias.at) }
             let changes = try transaction.statement(
@@ -121,6 +125,27 @@ extension SQLiteStore: TransferStore {
             for moved in page.operations { try Self.takeOver(moved, ordering, transaction) }
             if let history = page.history { try Self.takeOver(history, page.source, transaction) }
         }
+    }
+
+    private static func takeOver(_ entities: [TransferPage.KnownEntity], _ transaction: WriteTransaction) throws {
+        guard !entities.isEmpty else { return }
+        let insert = try transaction.statement(
+            """
+            INSERT INTO guardian_entity (line, at, etag, gone, state, marks, passed_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            ON CONFLICT (line) DO NOTHING
+            """)
+        for entity in entities {
+            let known = entity.known.moved
+            insert.bind(1, entity.line)
+            insert.bind(2, entity.at as Timestamp?)
+            insert.bind(3, known.server?.etag)
+            insert.bind(4, known.server?.isGone == true ? 1 : 0)
+            insert.bind(5, try transaction.stored(known.server?.state, SealedKind.entityState.at(entity.line)))
+            insert.bind(6, try transaction.stored(known.marks, SealedKind.entityMarks.at(entity.line)))
+            insert.bind(7, known.passedAt)
+            try insert.run()
+        }
+        transaction.knowsEntities = true
     }
 
     private static func save(setting name: String, _ value: String, _ transaction: WriteTransaction) throws {
@@ -212,6 +237,7 @@ extension SQLiteStore: TransferStore {
         try update.run()
         if moved.opensLocalID { try transaction.openLocalID(operation.entity, seq) }
         try transaction.keep(moved.awaits, ofOperation: seq)
+        try EntityTable.took(operation.entity, operation.seq, as: seq, transaction)
     }
 
     // MARK: Letting go
@@ -221,6 +247,7 @@ extension SQLiteStore: TransferStore {
             try Self.checkFence(fence, transaction)
             try Self.drop("DELETE FROM guardian_ledger WHERE id = ?1", page.remembered, transaction) { $1.bind(1, $0.id) }
             try Self.drop("DELETE FROM guardian_entity WHERE line = ?1", page.entities, transaction) { $1.bind(1, $0.line) }
+            try Self.drop("DELETE FROM guardian_feed WHERE name = ?1", page.feeds, transaction) { $1.bind(1, $0.name as String?) }
             try Self.drop("DELETE FROM guardian_alias WHERE entity_type = ?1 AND local_id = ?2", page.aliases, transaction) {
                 $1.bind(1, $0.entity.type as String?)
                 $1.bind(2, $0.entity.id as String?)

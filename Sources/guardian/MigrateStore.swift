@@ -9,8 +9,8 @@ struct MigrateStore: AsyncParsableCommand {
         abstract: "Move a queue from one store to another: a file to PostgreSQL, or back. Can be broken off and run again.",
         discussion: """
             Stop `guardian serve` on the old store first; nothing is delivered from it meanwhile. Operations keep their ids, keys, attempts,
-            errors and order; what was processed in the last 24 h, local ids, ETags and open changes go along. Each page is on the new
-            store's disk before the old one lets go of it. Exit 5 when somebody delivers from the old store.
+            errors and order; what was processed in the last 24 h, local ids, ETags, feeds and how far they were followed, and open changes
+            go along. Each page is on the new store's disk before the old one lets go of it. Exit 5 when somebody delivers from the old store.
             env:NAME takes a URL from the environment, where other users can't see its password.
             Example: guardian migrate-store --from ./guardian-data --to env:GUARDIAN_STORE
             """)
@@ -89,7 +89,7 @@ struct MigrateStore: AsyncParsableCommand {
         mutating func add(_ page: TransferPage) {
             operations += page.operations.count
             remembered += page.remembered.count
-            others += page.entities.count + page.aliases.count + page.changes.count + page.endings.count
+            others += page.entities.count + page.feeds.count + page.aliases.count + page.changes.count + page.endings.count
         }
 
         var json: JSONValue {

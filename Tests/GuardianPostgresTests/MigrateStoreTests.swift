@@ -101,11 +101,11 @@ struct MigrateStoreTests {
     }
 
     /// Moves in small pages; every other one is written twice, as after a crash between the two disks.
-    private static func move(_ old: any TransferStore & LockStore, _ new: any TransferStore & Store) async throws {
+    private static func move(_ old: any TransferStore & LockStore, _ new: any TransferStore & Store, _ limit: Int = 3) async throws {
         var turn = 0
         while true {
             let fence = try await lock(old)
-            let page = try await old.transferPage(fence, limit: 3)
+            let page = try await old.transferPage(fence, limit: limit)
             if page.isEmpty {
                 try await old.releaseLock(fence)
                 return
@@ -142,6 +142,60 @@ struct MigrateStoreTests {
         #expect(try await second.books() == Books())
         try await Self.expectSound(second)
         second.close()
+        try first.close()
+        try third.close()
+    }
+
+    @Test(
+        "what a feed has told goes along, and who did not know it: each names the ETag it was made on, there and back",
+        arguments: [1, 3, 50])
+    func feeds(pageSize: Int) async throws {
+        let directory = NSTemporaryDirectory() + "/guardian-move-" + UUID().uuidString
+        defer { do { try FileManager.default.removeItem(atPath: directory) } catch {} }
+        let first = try SQLiteStore.open(.init(path: directory + "/one/guardian.sqlite"))
+        let second = try await Server.shared.get().lonelyStore()
+        let third = try SQLiteStore.open(.init(path: directory + "/two/guardian.sqlite"))
+        defer { second.close() }
+        func tell(_ store: any Store, _ n: Int, after: String?, key: UniqueID? = nil) async throws -> [Bool] {
+            let state = ServerState(state: "{\"n\":\(n)}", etag: "v\(n)")
+            let remote = RemoteState(EntityKey(type: "room", id: "e"), state, version: Int64(n), key: key)
+            return try await store.saveRemote([remote], mark: FeedMark(feed: "f", after: after, cursor: "c\(n)"), now: Self.start)
+        }
+        // Numbers that the other store will not give.
+        _ = try await first.enqueue((0..<20).map { Self.operation("other\($0)", "other\($0)") })
+        _ = try await tell(first, 1, after: nil)
+        _ = try await first.enqueue([Self.operation("a", "e"), Self.operation("b", "e")])
+        let key = try await first.operation(.text("b"))?.idempotencyKey
+        #expect(try await tell(first, 2, after: "c1") == [true])
+        _ = try await first.enqueue([Self.operation("c", "e")])
+
+        try await Self.move(first, second, pageSize)
+        try await Self.move(second, third, pageSize)
+        #expect(try await second.feedCursor(of: "f") == nil)
+        let store = third
+        try await Self.expectSound(store)
+        #expect(try await store.feedCursor(of: "f") == "c2")
+        #expect(try await store.view(of: EntityKey(type: "room", id: "e")).server?.etag == "v2")
+        // One that is known already, and one that skips what is known.
+        #expect(try await tell(store, 2, after: "c2") == [false])
+        await #expect(throws: StoreError.stale) { _ = try await tell(store, 9, after: "c8") }
+        let fence = try await Self.lock(store)
+        var ifMatch: [String: String?] = [:]
+        for answered in ["w1", "w2"] {
+            let claims = try await store.exchange(Exchange(fence: fence, now: Self.start, normal: 100)).claims
+            for claim in claims where claim.operation.entity.id == "e" {
+                ifMatch[claim.operation.id.description] = claim.operation.ifMatch
+                let settlement = Settlement(
+                    seq: claim.seq, id: claim.operation.id, result: .processed, server: ServerState(etag: answered))
+                _ = try await store.exchange(Exchange(fence: fence, now: Self.start, settlements: [settlement]))
+            }
+        }
+        #expect(ifMatch["a"] == "v1", "it did not know the second change")
+        #expect(ifMatch["b"] == "w1", "it stands behind an answer")
+        let view = try await store.view(of: EntityKey(type: "room", id: "e"))
+        #expect(view.operations.map(\.id) == [.text("c")])
+        // The feed tells of the write of before the move.
+        #expect(try await tell(store, 3, after: "c2", key: key) == [true])
         try first.close()
         try third.close()
     }

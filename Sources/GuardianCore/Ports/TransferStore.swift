@@ -28,13 +28,23 @@ public struct TransferPage: Sendable, Equatable {
         }
     }
 
-    /// What the upstream has told of an entity, by the line of that.
+    /// What is known of an entity at the upstream, by the line of that.
     public struct KnownEntity: Sendable, Equatable {
         public var line: Int64
         public var at: Timestamp
-        public var server: ServerState
+        /// As the store has it; the other one keeps what is ``EntityKnowledge/moved``.
+        public var known: EntityKnowledge
 
-        public init(line: Int64, at: Timestamp, server: ServerState) { (self.line, self.at, self.server) = (line, at, server) }
+        public init(line: Int64, at: Timestamp, known: EntityKnowledge) { (self.line, self.at, self.known) = (line, at, known) }
+    }
+
+    /// How far a feed was followed.
+    public struct Feed: Sendable, Equatable {
+        public var name: String
+        public var cursor: String
+        public var at: Timestamp
+
+        public init(name: String, cursor: String, at: Timestamp) { (self.name, self.cursor, self.at) = (name, cursor, at) }
     }
 
     /// The id that the upstream gave to an entity with a local one.
@@ -76,6 +86,7 @@ public struct TransferPage: Sendable, Equatable {
     public var settings: [String: String] = [:]
     public var remembered: [Remembered] = []
     public var entities: [KnownEntity] = []
+    public var feeds: [Feed] = []
     public var aliases: [Alias] = []
     public var changes: [OpenChange] = []
     public var endings: [OptimisticEnding] = []
@@ -87,7 +98,8 @@ public struct TransferPage: Sendable, Equatable {
 
     /// How many things it has.
     public var count: Int {
-        remembered.count + entities.count + aliases.count + changes.count + endings.count + operations.count + (history == nil ? 0 : 1)
+        remembered.count + entities.count + feeds.count + aliases.count + changes.count + endings.count + operations.count
+            + (history == nil ? 0 : 1)
     }
 
     public var isEmpty: Bool { count == 0 }

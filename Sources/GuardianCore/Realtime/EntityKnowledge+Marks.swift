@@ -6,7 +6,9 @@ extension EntityKnowledge {
         if let version { members.append(.init("version", JSONValue(version))) }
         if !told.isEmpty { members.append(.init("told", .array(told.map { .string($0) }))) }
         if let madeOn {
-            members.append(.init("made_on", .object([.init("etag", JSONValue(madeOn.etag)), .init("seq", JSONValue(madeOn.seq))])))
+            var made: [JSONValue.Member] = [.init("etag", JSONValue(madeOn.etag)), .init("seq", JSONValue(madeOn.seq))]
+            if let before = madeOn.before { made.append(.init("before", JSONValue(before))) }
+            members.append(.init("made_on", .object(made)))
         }
         if let awaited { members.append(.init("awaited", awaited.json)) }
         return members.isEmpty ? nil : JSONValue.object(members).text
@@ -22,7 +24,9 @@ extension EntityKnowledge {
         key = json["key"]?.string.flatMap { UniqueID($0) }
         version = json["version"]?.integer
         told = (json["told"]?.elements ?? []).compactMap(\.string)
-        if let made = json["made_on"], let seq = made["seq"]?.integer { madeOn = MadeOn(etag: made["etag"]?.string, seq: seq) }
+        if let made = json["made_on"], let seq = made["seq"]?.integer {
+            madeOn = MadeOn(etag: made["etag"]?.string, seq: seq, before: made["before"]?.integer)
+        }
         awaited = json["awaited"].flatMap { Awaited($0) }
     }
 }
@@ -59,5 +63,24 @@ extension RemoteState {
             EntityKey(type: type, id: id),
             ServerState(state: json["state"]?.string, etag: json["etag"]?.string, isGone: json["gone"] == .bool(true)),
             version: json["version"]?.integer, key: json["key"]?.string.flatMap { UniqueID($0) })
+    }
+}
+
+// MARK: Handed over to another store
+
+extension EntityKnowledge {
+    /// What another store keeps that this one is handed over to, where operations get other numbers: none of them is there yet.
+    public var moved: EntityKnowledge {
+        var moved = self
+        if let madeOn { moved.madeOn = MadeOn(etag: madeOn.etag, seq: 0, before: madeOn.seq) }
+        return moved
+    }
+
+    /// An operation has come from the old store, where its number was `old`, and has the number `seq` now. Returns whether that changes
+    /// anything: whether it did not know the newest state.
+    public mutating func took(_ old: Int64, as seq: Int64) -> Bool {
+        guard let madeOn, let before = madeOn.before, old <= before, seq > madeOn.seq else { return false }
+        self.madeOn?.seq = seq
+        return true
     }
 }

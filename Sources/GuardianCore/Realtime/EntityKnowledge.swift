@@ -38,10 +38,13 @@ public struct EntityKnowledge: Sendable, Equatable {
         public var etag: String?
         /// The greatest number of an operation that did not know the change.
         public var seq: Int64
+        /// The same by the numbers of the store that this one was handed over from, where not all operations may have come yet.
+        public var before: Int64?
 
-        public init(etag: String?, seq: Int64) {
+        public init(etag: String?, seq: Int64, before: Int64? = nil) {
             self.etag = etag
             self.seq = seq
+            self.before = before
         }
     }
 
@@ -118,7 +121,7 @@ extension EntityKnowledge {
         if let newest {
             if let before = server?.etag, before != remote.server.etag { remember(before) }
             if madeOn.map({ newest > $0.seq }) ?? true { madeOn = MadeOn(etag: server?.etag, seq: newest) }
-        } else {
+        } else if madeOn?.before == nil {
             told = []
             madeOn = nil
         }

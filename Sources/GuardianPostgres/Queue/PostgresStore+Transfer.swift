@@ -3,7 +3,8 @@ public import GuardianCore
 extension PostgresStore: TransferStore {
     private static let ledger = SQL(
         "SELECT id, seq, idempotency_key, at, \(EndingColumns.names) FROM guardian_ledger ORDER BY at, id LIMIT $1")
-    private static let entities = SQL("SELECT line, at, state, etag, gone FROM guardian_entity ORDER BY line LIMIT $1")
+    private static let entities = SQL("SELECT line, at, state, etag, gone, marks FROM guardian_entity ORDER BY line LIMIT $1")
+    private static let feeds = SQL("SELECT name, cursor, at FROM guardian_feed ORDER BY name LIMIT $1")
     private static let aliases = SQL("SELECT entity_type, local_id, server_id, is_number, at FROM guardian_alias LIMIT $1")
     private static let changes = SQL(
         """
@@ -33,8 +34,11 @@ extension PostgresStore: TransferStore {
             guard page.isEmpty else { return page }
             page.entities = try write.rows(Self.entities, limit).map { row in
                 TransferPage.KnownEntity(
-                    line: row.int(0), at: Timestamp(milliseconds: row.int(1)),
-                    server: ServerState(state: row.text(2), etag: row.text(3), isGone: row.bool(4)))
+                    line: row.int(0), at: Timestamp(milliseconds: row.int(1)), known: Write.knowledge(row, from: 2))
+            }
+            guard page.isEmpty else { return page }
+            page.feeds = try write.rows(Self.feeds, limit).map { row in
+                TransferPage.Feed(name: row.text(0) ?? "", cursor: row.text(1) ?? "", at: Timestamp(milliseconds: row.int(2)))
             }
             guard page.isEmpty else { return page }
             page.aliases = try write.rows(Self.aliases, limit).map { row in
@@ -81,7 +85,11 @@ extension PostgresStore: TransferStore {
 
     private static let saveSetting = SQL("INSERT INTO guardian_setting VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2")
     private static let saveEntity = SQL(
-        "INSERT INTO guardian_entity (line, at, etag, gone, state) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (line) DO NOTHING")
+        """
+        INSERT INTO guardian_entity (line, at, etag, gone, state, marks, passed_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+        ON CONFLICT (line) DO NOTHING
+        """)
+    private static let saveFeed = SQL("INSERT INTO guardian_feed (name, cursor, at) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING")
     private static let saveAlias = SQL(
         "INSERT INTO guardian_alias VALUES ($1, $2, $3, $4, $5) ON CONFLICT (entity_type, local_id) DO NOTHING")
     private static let saveChange = SQL(
@@ -103,11 +111,14 @@ extension PostgresStore: TransferStore {
             }
             if !page.entities.isEmpty { try write.use(.entities) }
             for entity in page.entities {
+                let known = entity.known.moved
                 write.later(
-                    Self.saveEntity, .int(entity.line), .time(entity.at), .text(entity.server.etag), .bool(entity.server.isGone),
-                    .text(entity.server.state))
+                    Self.saveEntity, .int(entity.line), .time(entity.at), .text(known.server?.etag), .bool(known.server?.isGone == true),
+                    .text(known.server?.state), .text(known.marks), .time(known.passedAt))
                 try write.flushIfMany()
             }
+            if !page.feeds.isEmpty { try write.use(.feeds) }
+            for feed in page.feeds { write.later(Self.saveFeed, .text(feed.name), .text(feed.cursor), .time(feed.at)) }
             if !page.aliases.isEmpty { try write.use(.localIDs) }
             for alias in page.aliases {
                 write.later(
@@ -192,12 +203,29 @@ extension PostgresStore: TransferStore {
             try write.flushIfMany()
         }
         for line in lines.sorted() { write.mend(line, fresh[0].operation.updatedAt) }
+        try know(zip(fresh, seqs).map { ($0.operation, $1) }, write)
+    }
+
+    private static let findMarked = SQL(
+        "SELECT state, etag, gone, marks, line FROM guardian_entity WHERE line = ANY($1) AND marks IS NOT NULL ORDER BY line FOR UPDATE")
+    private static let saveMarks = SQL("UPDATE guardian_entity SET marks = $2 WHERE line = $1")
+
+    /// Those that did not know the newest state of their entity do not know it here.
+    private static func know(_ taken: [(operation: Operation, seq: Int64)], _ write: Write) throws {
+        guard try write.uses(.entities) else { return }
+        let byEntity = Dictionary(grouping: taken) { Line.of($0.operation.entity) }
+        for row in try write.rows(findMarked, .ints(byEntity.keys.sorted())) {
+            var known = Write.knowledge(row)
+            let isNews = byEntity[row.int(4), default: []].reduce(false) { known.took($1.operation.seq, as: $1.seq) || $0 }
+            if isNews { write.later(saveMarks, .int(row.int(4)), .text(known.marks)) }
+        }
     }
 
     // MARK: Letting go
 
     private static let dropLedger = SQL("DELETE FROM guardian_ledger WHERE id = ANY($1)")
     private static let dropEntities = SQL("DELETE FROM guardian_entity WHERE line = ANY($1)")
+    private static let dropFeeds = SQL("DELETE FROM guardian_feed WHERE name = ANY($1)")
     private static let dropAliases = SQL(
         "DELETE FROM guardian_alias WHERE (entity_type, local_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))")
     private static let dropChanges = SQL("DELETE FROM guardian_optimistic WHERE token = ANY($1)")
@@ -213,6 +241,7 @@ extension PostgresStore: TransferStore {
             try write.checkFence(fence)
             if !page.remembered.isEmpty { write.later(Self.dropLedger, .ids(page.remembered.map(\.id))) }
             if !page.entities.isEmpty { write.later(Self.dropEntities, .ints(page.entities.map(\.line))) }
+            if !page.feeds.isEmpty { write.later(Self.dropFeeds, .texts(page.feeds.map(\.name))) }
             if !page.aliases.isEmpty {
                 write.later(Self.dropAliases, .texts(page.aliases.map(\.entity.type)), .texts(page.aliases.map(\.entity.id)))
             }
