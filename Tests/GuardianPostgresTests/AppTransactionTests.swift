@@ -60,6 +60,42 @@ struct AppTransactionTests {
         #expect(try await store.books().accepted == 0)
     }
 
+    @Test("what is enqueued for a change that was rolled back with what it depends on is set aside, also in a store of before")
+    func refusedChange() async throws {
+        let server = try Server.shared.get()
+        let database = try server.emptyDatabase()
+        try await server.store(database).close()
+        try server.run(
+            "DELETE FROM guardian_migration WHERE name = 'guardian-0004-refusals'; DROP FUNCTION guardian_refuse", database: database)
+        let store = try await server.store(database)
+        defer { store.close() }
+        let (entity, now) = (EntityKey(type: "note", id: "n1"), StoreContract.start)
+        try await store.register(OptimisticChange(txnToken: "first", entity: entity, original: nil), now: now)
+        try await store.register(OptimisticChange(txnToken: "second", entity: entity, original: nil, dependsOn: "first"), now: now)
+        var operation = StoreContract.sample(entity: entity, id: "a")
+        operation.txnToken = "first"
+        _ = try await store.enqueue([operation])
+        let fence = try await SharingTests.acquire(store, "p")
+        let claim = try #require(try await SharingTests.claim(store, fence, 1).claims.first)
+        let never = LastError(class: .permanent, code: "HTTP_422", httpStatus: 422, message: "never")
+        let settlement = Settlement(seq: claim.seq, id: claim.operation.id, result: .failed(never))
+        _ = try await store.exchange(Exchange(fence: fence, now: now, settlements: [settlement]))
+        for (id, token, entity) in [("b", "second", "n2"), ("c", "third", "n2"), ("d", "second", "n2")] {
+            try server.run(
+                "SELECT * FROM guardian_enqueue('update', 'note', '\(entity)', '{}', id => '\(id)', txn_token => '\(token)')",
+                database: database)
+        }
+        #expect(try await SharingTests.claim(store, fence, 9).claims.map(\.operation.id) == [.text("c")])
+        for id in ["b", "d"] {
+            let stored = try #require(try await store.operation(.text(id)))
+            #expect(stored.status == .failed && stored.lastError == .dependsOn("first"))
+        }
+        let failed = try await store.tallies().filter { $0.kind == .failed && $0.labels.errorClass == "dependency" }
+        #expect(failed.map(\.count) == [2])
+        let report = try await store.check()
+        #expect(report.problems == [] && report.gap == 0)
+    }
+
     @Test("the Swift API hands the app one statement for its own driver, and the engine hears of the commit")
     func swift() async throws {
         let server = try Server.shared.get()

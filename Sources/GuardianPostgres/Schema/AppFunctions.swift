@@ -1,6 +1,8 @@
 extension Migrations {
     /// `guardian_enqueue(…)` for any language, in the app's own transaction, and a view for people (`guardian-0002-app-transaction`).
-    static let appFunctions = #"""
+    static let appFunctions = namingFunctions + "CREATE FUNCTION " + enqueueFunction + enqueueOthers
+
+    private static let namingFunctions = #"""
         CREATE FUNCTION guardian_line_of(p_key text) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $$
         DECLARE
             v_bytes bytea := convert_to(p_key, 'UTF8');
@@ -45,7 +47,11 @@ extension Migrations {
             END IF;
         END $$;
 
-        CREATE FUNCTION guardian_enqueue(
+        """#
+
+    /// All but its first words and its end.
+    static let enqueueFunction = #"""
+        guardian_enqueue(
             operation_type text, entity_type text, entity_id text, payload text DEFAULT NULL, id text DEFAULT NULL,
             ordering_key text DEFAULT NULL, priority integer DEFAULT 0, not_before timestamptz DEFAULT NULL, expires_at timestamptz DEFAULT NULL,
             txn_token text DEFAULT NULL, base text DEFAULT NULL, schema_version integer DEFAULT 1, idempotency_key uuid DEFAULT NULL,
@@ -111,6 +117,10 @@ extension Migrations {
                 ARRAY[(extract(epoch FROM guardian_enqueue.expires_at) * 1000)::bigint], ARRAY[guardian_enqueue.base],
                 ARRAY[CASE WHEN v_own = v_line THEN NULL ELSE v_own END]))[1];
             outcome := 'accepted';
+
+        """#
+
+    private static let enqueueOthers = #"""
         END $$;
         COMMENT ON FUNCTION guardian_enqueue(text, text, text, text, text, text, integer, timestamptz, timestamptz, text, text, integer, uuid, uuid, text) IS
             'Enqueues an operation in the caller''s own transaction: both commit, or neither.';

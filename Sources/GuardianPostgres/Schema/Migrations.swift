@@ -28,6 +28,7 @@ enum Migrations {
         ("guardian-0001-queue", tables + enqueueFunctions + exchangeFunctions),
         ("guardian-0002-app-transaction", appFunctions),
         ("guardian-0003-feeds", feedTables),
+        ("guardian-0004-refusals", refusalFunctions),
     ]
 
     private static let feedTables = """
