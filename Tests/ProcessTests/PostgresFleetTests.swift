@@ -83,6 +83,10 @@ extension ProcessTests {
             let check = try await command("check", "--json")
             #expect(check.status == 0, "\(check.output)\(check.errors)")
             #expect(check.json["gap"]?.integer == 0)
+            // Books, tallies and effects say the same: each was counted once, whoever died in between.
+            let counted = try await server.psql(
+                "SELECT (SELECT sum(processed) FROM guardian_books), (SELECT sum(count) FROM guardian_tally WHERE kind = 0)")
+            #expect(counted == "\(all.count)|\(all.count)")
             return "lost \(missing), doubled \(duplicates), out of order \(violations)"
         }
 

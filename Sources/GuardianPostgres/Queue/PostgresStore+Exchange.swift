@@ -161,6 +161,7 @@ struct ExchangePlan: Sendable {
             !memory.settlesOneByOne && !isDoubtful && found.count == exchange.settlements.count && exchange.health == nil
             && exchange.pauses.isEmpty && exchange.signedIn == nil
             && exchange.settlements.allSatisfy { $0.result == .processed && $0.server == nil && $0.assignedID == nil }
+            && Set(exchange.settlements.map(\.seq)).count == found.count
         reclaims = isDoubtful ? Set(memory.handed.filter { $0.value.epoch == epoch }.keys) : nil
         cursor = memory.cursor
         healthSeen = memory.healthSeen[epoch] ?? -1

@@ -31,7 +31,7 @@ public struct StoreContract: Sendable {
     /// All checks.
     public static let checks: [Check] =
         enqueueChecks + claimChecks + settleChecks + lockChecks + repairChecks + explainChecks
-        + optimisticChecks + coalesceChecks + aliasChecks + searchChecks + feedChecks
+        + optimisticChecks + coalesceChecks + aliasChecks + searchChecks + feedChecks + tallyChecks
 
     /// Runs one check; throws a ``Violation`` or what the store threw.
     public func run(_ check: Check) async throws {
