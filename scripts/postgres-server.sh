@@ -65,13 +65,15 @@ while true; do
         run "$bin/pg_ctl" -D "$dir/data" -m fast -w restart >/dev/null 2>&1 && echo done
         ;;
     pooler)
-        pool_port=$((port + 1))
-        cat >"$dir/extra.conf" <<END
+        pool_port=
+        for _ in 1 2 3 4 5; do
+            try=$((20000 + RANDOM % 30000))
+            cat >"$dir/extra.conf" <<END
 [databases]
 * = host=$dir port=$port user=postgres
 [pgbouncer]
 listen_addr = 127.0.0.1
-listen_port = $pool_port
+listen_port = $try
 unix_socket_dir =
 auth_type = any
 pool_mode = transaction
@@ -79,12 +81,21 @@ default_pool_size = 3
 max_client_conn = 100
 ignore_startup_parameters = extra_float_digits
 END
-        run cp "$dir/extra.conf" "$dir/data/pgbouncer.ini"
-        bouncer=$(command -v pgbouncer || echo /usr/sbin/pgbouncer)
-        "${as[@]}" "$bouncer" -q "$dir/data/pgbouncer.ini" </dev/null >"$dir/pooler.log" 2>&1 &
-        pooler=$!
-        for _ in $(seq 100); do (exec 3<>"/dev/tcp/127.0.0.1/$pool_port") 2>/dev/null && break; sleep 0.05; done
-        echo "done $pool_port"
+            run cp "$dir/extra.conf" "$dir/data/pgbouncer.ini"
+            bouncer=$(command -v pgbouncer || echo /usr/sbin/pgbouncer)
+            "${as[@]}" "$bouncer" -q "$dir/data/pgbouncer.ini" </dev/null >"$dir/pooler.log" 2>&1 &
+            pooler=$!
+            for _ in $(seq 200); do
+                if (exec 3<>"/dev/tcp/127.0.0.1/$try") 2>/dev/null; then
+                    pool_port=$try
+                    break 2
+                fi
+                # The port is somebody else's.
+                kill -0 "$pooler" 2>/dev/null || break
+                sleep 0.05
+            done
+        done
+        if [ -n "$pool_port" ]; then echo "done $pool_port"; else cat "$dir/pooler.log" >&2; echo failed; fi
         ;;
     esac
 done

@@ -31,7 +31,8 @@ import Testing
         let mean = own.reduce(0) { $0 + $1.meanMs } / Double(own.count)
         print(
             "measured: \(upstream.rawValue): \(String(format: "%.2f", least)) of the best fixed limit (\(best.limit)), answers in "
-                + "\(String(format: "%.0f", mean)) ms against \(String(format: "%.0f", best.report.meanMs))")
+                + "\(String(format: "%.0f", mean)) ms against \(String(format: "%.0f", best.report.meanMs)); refused "
+                + "\(own.map(\.refused)) against \(best.report.refused)")
         #expect(least >= 0.9)
         #expect(mean <= 1.7 * best.report.meanMs)
         if upstream == .rateLimited { #expect(own.allSatisfy { $0.refused * 20 < best.report.refused }) }
