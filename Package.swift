@@ -111,8 +111,8 @@ let package = Package(
         .executableTarget(
             name: "guardian",
             dependencies: [
-                "GuardianRuntime", "GuardianServer", "GuardianBackend", "GuardianLoad", "GuardianCore", "GuardianSQLite", "GuardianHTTP",
-                "GuardianPrivacy", "GuardianTelemetry",
+                "GuardianRuntime", "GuardianServer", "GuardianBackend", "GuardianLoad", "GuardianCore", "GuardianSQLite", "GuardianPostgres",
+                "GuardianHTTP", "GuardianPrivacy", "GuardianTelemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"), httpClient,
             ] + lifecycle + nio,
             swiftSettings: settings),

@@ -1,26 +1,57 @@
 import Foundation
 import GuardianCore
 import GuardianLoad
+import GuardianPostgres
 import GuardianRuntime
 import GuardianSQLite
 
-/// Where a load test runs: stores in a directory that goes when it is done, and the reference upstream as a process of its own, so that this
-/// one's memory and files are the engine's.
+/// Where a load test runs: stores that go when it is done, in a directory or in schemas of a database, and the reference upstream as a
+/// process of its own, so that this one's memory and files are the engine's.
 struct LoadPlace {
     let directory: String
-    private let store: String
+    private let schemas: ScratchSchemas?
 
-    init(directory: String?, store: String) {
-        self.store = store
-        self.directory = (directory ?? NSTemporaryDirectory()) + "/guardian-loadtest-" + UUID().uuidString
+    /// Throws when `store` is a database that can't be reached, or is not to be used for this.
+    init(directory: String?, store: String) throws {
+        let run = UUID().uuidString
+        self.directory = (directory ?? NSTemporaryDirectory()) + "/guardian-loadtest-" + run
+        guard DatabaseAddress.isOne(store) else {
+            schemas = nil
+            return
+        }
+        let made = ScratchSchemas(try DatabaseAddress(store), run: String(run.lowercased().filter { $0 != "-" }.prefix(12)))
+        if let objection = try made.objection() {
+            throw Failure(.refused, "--store: \(objection); nothing was touched. Name a database without a queue in use")
+        }
+        schemas = made
     }
 
-    func remove() { do { try FileManager.default.removeItem(atPath: directory) } catch {} }
+    func remove() {
+        do { try FileManager.default.removeItem(atPath: directory) } catch {}
+        do { try schemas?.dropAll() } catch {
+            Terminal.complain("schemas that begin with \(ScratchSchemas.prefix) are left in the database: \(error)")
+        }
+    }
 
-    func world() throws -> LoadWorld {
+    func world() -> LoadWorld {
         // Each suite begins with empty stores.
-        let root = directory + "/" + UUID().uuidString
-        return LoadWorld(
+        let suite = UUID().uuidString
+        guard let schemas else { return fileWorld(directory + "/" + suite) }
+        var world = LoadWorld(
+            openStore: { name in
+                let address = try schemas.address(of: suite + "/" + name)
+                let store = try await PostgresStore.open(.init(address: address, applicationName: "guardian-loadtest"))
+                return .init(
+                    store: store, close: { store.close() }, compact: { try ScratchSchemas.compact(address) },
+                    bytes: { try ScratchSchemas.bytes(address) })
+            },
+            startUpstream: { try await Self.startUpstream($0) })
+        world.sharesStores = true
+        return world
+    }
+
+    private func fileWorld(_ root: String) -> LoadWorld {
+        LoadWorld(
             openStore: { name in
                 let path = root + "/" + name + "/guardian.sqlite"
                 let store = try SQLiteStore.open(.init(path: path))

@@ -23,8 +23,8 @@ struct ArrowTests {
         "GuardianSync": ["GuardianCore", "GuardianPrivacy", "GuardianSQLite", "GuardianHTTP"],
         // Commands work on the store directly, also while the daemon is down.
         "guardian": [
-            "GuardianRuntime", "GuardianLoad", "GuardianBackend", "GuardianCore", "GuardianServer", "GuardianSQLite", "GuardianHTTP",
-            "GuardianPrivacy", "GuardianTelemetry",
+            "GuardianRuntime", "GuardianLoad", "GuardianBackend", "GuardianCore", "GuardianServer", "GuardianSQLite", "GuardianPostgres",
+            "GuardianHTTP", "GuardianPrivacy", "GuardianTelemetry",
         ],
     ]
 

@@ -1,7 +1,8 @@
 import GuardianCore
 import GuardianHTTP
 
-/// Three processors over one store: one delivers, the others stand by, and the lock changes hands while work is under way.
+/// Three processors over one store, of which each is drained and comes back, and all are fenced off by force, while work is under way. Where
+/// processors share a store all three deliver at once; on a file one does, the others stand by, and the lock changes hands.
 struct ConcurrencySuite {
     static let processors = 3
     static let operations = 5000
@@ -17,12 +18,13 @@ struct ConcurrencySuite {
         let watch = Stopwatch()
         let recorder = DeliveryRecorder(watch: watch)
         let opens = try await open()
+        let shares = opens.map { _ in DeliveryRecorder(watch: watch) }
         try await test.withUpstream(test.options.behaviour) { upstream, control in
             var engines: [SyncEngine] = []
             var shutdowns: [@Sendable () async -> Void] = []
-            for open in opens {
+            for (open, share) in zip(opens, shares) {
                 let (engine, transport) = try test.world.engine(
-                    open.store, url: upstream.url, workers: test.options.workers ?? Self.workers, sinks: [recorder]
+                    open.store, url: upstream.url, workers: test.options.workers ?? Self.workers, sinks: [recorder, share]
                 ) {
                     $0.processor.pollMs = 50
                 }
@@ -42,6 +44,11 @@ struct ConcurrencySuite {
                 "\(recorder.acquired.count) times taken by \(Self.processors) processors")
             result.check(
                 "it was never free for long", (gaps.max() ?? 0) < 5, "at most \(JSONValue.decimal((gaps.max() ?? 0) * 1000).text) ms")
+            if test.world.sharesStores {
+                let delivered = shares.map(\.processed)
+                result.check(
+                    "all processors have delivered", delivered.allSatisfy { $0 > 0 }, delivered.map { "\($0)" }.joined(separator: " + "))
+            }
             result.audit(try await EffectAudit.of(control), accepted: count, try await opens[0].store.check())
         }
         result.percentiles("attempt", recorder.attempts)

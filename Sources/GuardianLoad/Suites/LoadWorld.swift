@@ -50,6 +50,8 @@ public struct LoadWorld: Sendable {
 
     /// Opens the store of that name: several handles of one name share it. A new name is an empty store.
     public var openStore: @Sendable (_ name: String) async throws -> OpenStore
+    /// Whether several processors deliver from one store at once; otherwise one does, and the others stand by. False by default.
+    public var sharesStores = false
     public var startUpstream: @Sendable (Behaviour) async throws -> Upstream
     /// The last word on how engines are set up.
     public var adjust: @Sendable (inout SyncEngine.Configuration) -> Void = { _ in }

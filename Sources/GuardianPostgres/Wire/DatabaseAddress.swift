@@ -15,10 +15,13 @@ public struct DatabaseAddress: Sendable, Equatable {
     public let pool: Int?
     /// Processors that may deliver at once; nil for the default.
     public let processors: Int?
-    private let parts: [(name: String, value: String)]
+    /// The schema in which everything is looked for and made; nil for that of the user's `search_path`.
+    public private(set) var schema: String?
+    private var parts: [(name: String, value: String)]
 
     public static func == (one: DatabaseAddress, other: DatabaseAddress) -> Bool {
         one.url == other.url && one.isPooled == other.isPooled && one.pool == other.pool && one.processors == other.processors
+            && one.schema == other.schema
     }
 
     /// Whether a value of the key `store` names a database.
@@ -70,6 +73,16 @@ public struct DatabaseAddress: Sendable, Equatable {
             at += 1
         }
         return found
+    }
+
+    /// The same database, in a schema of its own. `schema` must be a plain name: small letters, digits and `_`.
+    package func inSchema(_ schema: String) -> DatabaseAddress {
+        var address = self
+        address.schema = schema
+        let given = value("options").map { $0 + " " } ?? ""
+        address.parts.removeAll { $0.name == "options" }
+        address.parts.append(("options", given + "-c search_path=" + schema))
+        return address
     }
 
     private func value(_ name: String) -> String? { parts.first { $0.name == name }?.value }
