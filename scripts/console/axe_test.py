@@ -32,7 +32,7 @@ class AxeTests(unittest.TestCase):
         return [(v["id"], [n["html"][:160] for n in v["nodes"]][:3]) for v in results.response["violations"]]
 
     def test_no_violation_on_any_page(self):
-        for scheme, width in (("light", 1280), ("dark", 1280), ("light", 360)):
+        for scheme, width in (("light", 1280), ("dark", 1280), ("light", 360), ("dark", 360)):
             with Visitor(self.chromium, self.stand.url, scheme=scheme, width=width) as visitor:
                 for path in PAGES:
                     with self.subTest(path=path, scheme=scheme, width=width):
