@@ -58,12 +58,15 @@ public struct Daemon: Sendable {
     /// Makes the sidecar's log the one that every logger of this process writes to. Once in a process.
     public func takeOverLoggers() { telemetry.takeOverLoggers() }
 
-    /// Runs until ``stop()``; `tell` hears each change of state.
-    public func run(tell: @escaping @Sendable (State) -> Void) async throws {
-        try await telemetry.during { try await serve(tell: tell) }
+    /// What is handed the engine and its store, for a program that enqueues by itself.
+    public typealias Opened = @Sendable (SyncEngine, any OpenedStore) -> Void
+
+    /// Runs until ``stop()``; `tell` hears each change of state, and `opened` of the engine, after it was told to be ready.
+    public func run(tell: @escaping @Sendable (State) -> Void, opened: @escaping Opened = { _, _ in }) async throws {
+        try await telemetry.during { try await serve(tell: tell, opened: opened) }
     }
 
-    private func serve(tell: @escaping @Sendable (State) -> Void) async throws {
+    private func serve(tell: @escaping @Sendable (State) -> Void, opened handOver: @escaping Opened) async throws {
         let server = APIServer(configuration: api, console: console)
         let (ports, listening) = AsyncStream.makeStream(of: Int.self)
         let (engines, opened) = AsyncStream.makeStream(of: SyncEngine.self)
@@ -74,7 +77,10 @@ public struct Daemon: Sendable {
             }
             group.addTask {
                 guard let port = await ports.first(where: { _ in true }) else { return .serverStopped }
-                try await deliver(server, url: api.url(port: port), opened: opened, tell: tell)
+                try await deliver(server, url: api.url(port: port), tell: tell) { engine, store in
+                    opened.yield(engine)
+                    handOver(engine, store)
+                }
                 return .delivered
             }
             group.addTask {
@@ -92,15 +98,15 @@ public struct Daemon: Sendable {
     }
 
     private func deliver(
-        _ server: APIServer, url: String, opened: AsyncStream<SyncEngine>.Continuation, tell: @escaping @Sendable (State) -> Void
+        _ server: APIServer, url: String, tell: @escaping @Sendable (State) -> Void, opened: @escaping Opened
     ) async throws {
         let (store, engine, transport) = try await open(server, url: url, tell: tell)
         var monitor = metrics.map { assembly.monitor($0, engine: engine, store: store) }
         do throws(StoreError) { try await monitor?.prepare() } catch { engine.tell(.storeError(error)) }
         server.serve(engine: engine, store: store)
-        opened.yield(engine)
         store.wakes { engine.wake() }
         tell(.ready(url: url))
+        opened(engine, store)
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await watchToken(engine) }

@@ -2,13 +2,9 @@ import ArgumentParser
 import Foundation
 import GuardianBackend
 import GuardianCore
-import GuardianHTTP
 import GuardianLoad
 import GuardianRuntime
-import GuardianSQLite
-import GuardianServer
 import Synchronization
-import UnixSignals
 
 struct Demo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -42,82 +38,50 @@ struct Demo: AsyncParsableCommand {
         ]
         if environment["GUARDIAN_LOG_FILE"] == nil { flags["log.file"] = directory + "/logs/guardian.log" }
         let settings = try Settings(environment: environment, flags: flags)
-        let telemetry = try Telemetry(settings)
-        try await telemetry.during { try await run(settings, upstream, telemetry, until: end) }
+        let story = DemoStory(
+            operations: operations, entities: entities, seed: seed, settings: settings, upstream: upstream, end: end)
+        // All that `serve` has: metrics, alerts, console, log. Only who enqueues differs.
+        let daemon = try Daemon(settings, sinks: [story.latencies])
+        daemon.takeOverLoggers()
+        try await run(daemon, story)
     }
 
-    private func run(
-        _ settings: Settings, _ upstream: ReferenceUpstream, _ telemetry: Telemetry, until end: ContinuousClock.Instant?
-    ) async throws {
-        let assembly = Assembly(settings)
-        let store = try await assembly.openStore()
-        let latencies = LatencySink()
-        let made = try assembly.console()
-        let sinks = telemetry.sinks + [latencies] + [made?.console].compactMap(\.self)
-        let (engine, transport) = try await assembly.engine(store: store, sinks: sinks, telemetry: telemetry)
-        let server = APIServer(engine: engine, store: store, configuration: try assembly.api(), console: made?.console)
+    private enum Finished {
+        case daemon
+        case story(holds: Bool)
+    }
 
+    private func run(_ daemon: Daemon, _ story: DemoStory) async throws {
+        let (opened, opening) = AsyncStream.makeStream(of: (SyncEngine, any OpenedStore).self)
         var holds = false
-        try await withThrowingTaskGroup(of: Void.self) { group in
+        try await withThrowingTaskGroup(of: Finished.self) { group in
             group.addTask {
-                try await server.run {
-                    Terminal.say("API        http://127.0.0.1:\($0)/v1/status")
-                    if let token = made?.token { Terminal.say("console    http://127.0.0.1:\($0)/admin  token \(token)") }
-                }
+                defer { opening.finish() }
+                try await daemon.run(tell: { Self.tell($0, daemon) }, opened: { opening.yield(($0, $1)) })
+                return .daemon
             }
-            if let console = made?.console { group.addTask { try await console.run(engine, store) } }
-            group.addTask { try await engine.run() }
-            Terminal.say(
-                "offline    enqueuing \(operations) operations over \(entities) entities; nobody answers at \(settings.text("upstream.url"))"
-            )
-            let start = ContinuousClock.now
-            let workload = Workload(seed: seed, operations: operations, entities: entities, readings: false)
-            for operation in workload { try await engine.enqueue(operation) }
-            Terminal.say("on disk    \(try await store.books().pending) pending after \(Self.text(ContinuousClock.now - start))")
-            group.addTask { try await upstream.run() }
-            Terminal.say("online     the upstream is back")
-            Terminal.say("log        guardian logs --follow --data-dir \(settings.text("data_dir"))")
-            while try await store.books().processed < operations, end.map({ ContinuousClock.now < $0 }) ?? true {
-                try await Task.sleep(for: .milliseconds(50))
+            group.addTask {
+                guard let (engine, store) = await opened.first(where: { _ in true }) else { return .story(holds: false) }
+                return .story(holds: try await story.play(engine, store))
             }
-            holds = try await summarize(store, upstream, latencies)
-            if end == nil { Terminal.say("Up until Ctrl-C.") }
-            await Self.waitForEnd(end)
-            engine.drain()
+            while let finished = try await group.next() {
+                guard case .story(let told) = finished else { break }
+                holds = told
+                daemon.stop()
+            }
             group.cancelAll()
-            do { while try await group.next() != nil {} } catch is CancellationError {}
         }
-        await transport.shutdown()
-        try store.shut()
         if !holds { throw Failure(.failed, "the demo did not deliver everything exactly once and in order") }
     }
 
-    private func summarize(_ store: any OpenedStore, _ upstream: ReferenceUpstream, _ latencies: LatencySink) async throws -> Bool {
-        let books = try await store.books()
-        let effects = upstream.effects
-        let violations = OrderCheck.violations(effects.map { ($0.entity, $0.payloadSeq ?? 0) })
-        let (p50, p95, p99) = latencies.percentiles
-        Terminal.say("enqueued          \(books.accepted) over \(Set(effects.map(\.entity)).count) entities")
-        Terminal.say("delivered         \(books.processed)")
-        Terminal.say("effects           \(effects.count)")
-        Terminal.say("duplicate effects \(upstream.duplicateEffects)")
-        Terminal.say("order violations  \(violations)")
-        Terminal.say("failed            \(books.failed)")
-        Terminal.say("latency           p50 \(p50) ms, p95 \(p95) ms, p99 \(p99) ms")
-        return books.processed == operations && effects.count == operations && upstream.duplicateEffects == 0 && violations == 0
-    }
-
-    private static func waitForEnd(_ end: ContinuousClock.Instant?) async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { return } }
-            if let end { group.addTask { do { try await Task.sleep(until: end, clock: .continuous) } catch {} } }
-            await group.next()
-            group.cancelAll()
+    private static func tell(_ state: Daemon.State, _ daemon: Daemon) {
+        switch state {
+        case .ready(let url):
+            Terminal.say("API        \(url)/v1/status")
+            if let token = daemon.consoleToken { Terminal.say("console    \(url)/admin  token \(token)") }
+        case .notReady(_, let reason): Terminal.complain(reason.description)
+        case .salvaged: break
         }
-    }
-
-    private static func text(_ duration: Duration) -> String {
-        duration.formatted(.units(allowed: [.seconds, .milliseconds], width: .narrow))
     }
 }
 

@@ -1,0 +1,70 @@
+import Foundation
+import GuardianBackend
+import GuardianCore
+import GuardianLoad
+import GuardianRuntime
+import UnixSignals
+
+/// What the demo shows: operations enqueued while nobody answers, delivered when the upstream is back, and whether all of it held.
+struct DemoStory: Sendable {
+    let operations: Int
+    let entities: Int
+    let seed: UInt64
+    let settings: Settings
+    let upstream: ReferenceUpstream
+    /// When it ends by itself; nil for a signal.
+    let end: ContinuousClock.Instant?
+    let latencies = LatencySink()
+
+    /// Whether everything was delivered, exactly once in effect and in order.
+    func play(_ engine: SyncEngine, _ store: any OpenedStore) async throws -> Bool {
+        Terminal.say(
+            "offline    enqueuing \(operations) operations over \(entities) entities; nobody answers at \(settings.text("upstream.url"))")
+        let start = ContinuousClock.now
+        for operation in Workload(seed: seed, operations: operations, entities: entities, readings: false) {
+            try await engine.enqueue(operation)
+        }
+        Terminal.say("on disk    \(try await store.books().pending) pending after \(Self.text(ContinuousClock.now - start))")
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { do { try await upstream.run() } catch is CancellationError {} }
+            Terminal.say("online     the upstream is back")
+            Terminal.say("log        guardian logs --follow --data-dir \(settings.text("data_dir"))")
+            while try await store.books().processed < operations, end.map({ ContinuousClock.now < $0 }) ?? true {
+                try await Task.sleep(for: .milliseconds(50))
+            }
+            let holds = try await summarize(store)
+            if end == nil { Terminal.say("Up until Ctrl-C.") }
+            await waitForEnd()
+            group.cancelAll()
+            return holds
+        }
+    }
+
+    private func summarize(_ store: any OpenedStore) async throws -> Bool {
+        let books = try await store.books()
+        let effects = upstream.effects
+        let violations = OrderCheck.violations(effects.map { ($0.entity, $0.payloadSeq ?? 0) })
+        let (p50, p95, p99) = latencies.percentiles
+        Terminal.say("enqueued          \(books.accepted) over \(Set(effects.map(\.entity)).count) entities")
+        Terminal.say("delivered         \(books.processed)")
+        Terminal.say("effects           \(effects.count)")
+        Terminal.say("duplicate effects \(upstream.duplicateEffects)")
+        Terminal.say("order violations  \(violations)")
+        Terminal.say("failed            \(books.failed)")
+        Terminal.say("latency           p50 \(p50) ms, p95 \(p95) ms, p99 \(p99) ms")
+        return books.processed == operations && effects.count == operations && upstream.duplicateEffects == 0 && violations == 0
+    }
+
+    private func waitForEnd() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { return } }
+            if let end { group.addTask { do { try await Task.sleep(until: end, clock: .continuous) } catch {} } }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private static func text(_ duration: Duration) -> String {
+        duration.formatted(.units(allowed: [.seconds, .milliseconds], width: .narrow))
+    }
+}
