@@ -84,15 +84,18 @@ extension SQLiteStore {
         }
     }
 
-    public func clearFailed() async throws(StoreError) -> Int {
+    public func clearFailed(through: Int64) async throws(StoreError) -> Int {
         var total = 0
         while true {
             let count = try await queue.write { transaction in
-                let tokens = try Self.tokensOfFailed(transaction, limit: 1000)
+                let tokens = try Self.tokensOfFailed(transaction, through: through, limit: 1000)
                 let delete = try transaction.statement(
-                    "DELETE FROM guardian_operation WHERE seq IN (SELECT seq FROM guardian_operation WHERE status = 2 ORDER BY seq LIMIT 1000)"
-                )
-                let gone = try transaction.knowsOpenCreates() ? Self.oldestFailed(transaction, limit: 1000) : []
+                    """
+                    DELETE FROM guardian_operation
+                    WHERE seq IN (SELECT seq FROM guardian_operation WHERE status = 2 AND seq <= ?1 ORDER BY seq LIMIT 1000)
+                    """)
+                delete.bind(1, through)
+                let gone = try transaction.knowsOpenCreates() ? Self.oldestFailed(transaction, through: through, limit: 1000) : []
                 let count = try delete.run()
                 for seq in gone { try transaction.forgetReferences(seq) }
                 transaction.count {
@@ -107,9 +110,10 @@ extension SQLiteStore {
         }
     }
 
-    private static func oldestFailed(_ transaction: WriteTransaction, limit: Int) throws -> [Int64] {
-        let find = try transaction.statement("SELECT seq FROM guardian_operation WHERE status = 2 ORDER BY seq LIMIT ?1")
-        find.bind(1, limit)
+    private static func oldestFailed(_ transaction: WriteTransaction, through: Int64, limit: Int) throws -> [Int64] {
+        let find = try transaction.statement("SELECT seq FROM guardian_operation WHERE status = 2 AND seq <= ?1 ORDER BY seq LIMIT ?2")
+        find.bind(1, through)
+        find.bind(2, limit)
         var found: [Int64] = []
         while try find.step() { found.append(find.int(0)) }
         return found

@@ -31,13 +31,14 @@ struct Retry: AsyncParsableCommand {
     /// Those that are failed now, a few at a time; one that fails again meanwhile is not taken twice.
     private func retryPaced(_ perSecond: Double) async throws {
         let store = try await options.existingStore()
-        let total = try await store.books().failed
+        let set = try await FrozenFailed(store)
+        let total = Int(set.count)
         let step = max(1, Int(perSecond / 10))
         let start = ContinuousClock.now
         var (taken, done, after) = (0, 0, Int64(0))
         while taken < total {
             let filter = OperationFilter(status: .failed, afterSeq: after, limit: step)
-            let page = try await store.list(filter)
+            let page = try await store.list(filter).filter { $0.seq <= set.through }
             guard let last = page.last else { break }
             after = last.seq
             done += try await store.retry(page.map(\.id), now: SystemClock().now.wall)
@@ -85,9 +86,34 @@ struct ClearFailed: AsyncParsableCommand {
 
     func run() async throws {
         let store = try await options.existingStore()
-        try Terminal.confirm("Remove \(try await store.books().failed) failed operations for good?", yes: yes)
-        let count = try await store.clearFailed()
+        let set = try await FrozenFailed(store)
+        try Terminal.confirm("Remove \(set.count) failed operations (numbers up to \(set.through)) for good?", yes: yes)
+        let now = try await set.countNow(store)
+        guard yes || now == set.count else {
+            throw Failure(.refused, "\(now) operations of this set have failed now, not \(set.count): look again; nothing was removed")
+        }
+        let count = try await store.clearFailed(through: set.through)
         Terminal.say(options.json ? "{\"cleared\":\(count)}" : "\(count) removed")
+    }
+}
+
+/// What has failed when a person is asked about it: nothing that is enqueued later joins it.
+struct FrozenFailed {
+    /// The greatest number that is in it.
+    let through: Int64
+    let count: Int64
+
+    init(_ store: any OpenedStore) async throws {
+        through = try await store.newestSeq()
+        count = try await store.count(Self.search(through))
+    }
+
+    func countNow(_ store: any OpenedStore) async throws -> Int64 { try await store.count(Self.search(through)) }
+
+    private static func search(_ through: Int64) -> OperationSearch {
+        var search = OperationSearch(status: .failed)
+        search.through = through
+        return search
     }
 }
 

@@ -109,7 +109,7 @@ final class WatchedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, 
         try await memory.resolve(id, revision, now: now)
     }
     func cancel(_ id: OperationID, now: Timestamp) async throws(StoreError) -> CancelAnswer { try await memory.cancel(id, now: now) }
-    func clearFailed() async throws(StoreError) -> Int { try await memory.clearFailed() }
+    func clearFailed(through: Int64) async throws(StoreError) -> Int { try await memory.clearFailed(through: through) }
     func check() async throws(StoreError) -> CheckReport { try await memory.check() }
     func rebuildIndex(ordering: Ordering) async throws(StoreError) -> Int { try await memory.rebuildIndex(ordering: ordering) }
 }

@@ -76,7 +76,7 @@ final class TroubledStore: EnqueueStore, DeliveryStore, LockStore, InspectStore,
         try await sound().resolve(id, revision, now: now)
     }
     func cancel(_ id: OperationID, now: Timestamp) async throws(StoreError) -> CancelAnswer { try await sound().cancel(id, now: now) }
-    func clearFailed() async throws(StoreError) -> Int { try await sound().clearFailed() }
+    func clearFailed(through: Int64) async throws(StoreError) -> Int { try await sound().clearFailed(through: through) }
     func sweepLedger(before: Timestamp, limit: Int) async throws(StoreError) -> Int {
         try await sound().sweepLedger(before: before, limit: limit)
     }

@@ -66,8 +66,8 @@ struct Visitor: Sendable {
         try await Self.post(sidecar, path, [("csrf", csrf)] + form, fields: [("Cookie", cookie)] + fields)
     }
 
-    /// Posts what a confirmation page asks for, as somebody does who types what it says.
-    func confirm(_ path: String, to target: String? = nil) async throws -> Sidecar.Answer {
+    /// What a confirmation page asks for, filled in as somebody does who types what it says.
+    func form(_ path: String) async throws -> [(String, String)] {
         let page = try await get(path)
         #expect(page.status == 200, "\(page.body)")
         var form: [(String, String)] = []
@@ -75,7 +75,12 @@ struct Visitor: Sendable {
             form.append((String(match.1), String(match.2)))
         }
         if let phrase = page.body.firstMatch(of: /data-phrase="([^"]+)"/) { form.append(("phrase", String(phrase.1))) }
-        return try await post(target ?? String(path.prefix { $0 != "?" }), form)
+        return form
+    }
+
+    /// Posts what a confirmation page asks for.
+    func confirm(_ path: String, to target: String? = nil) async throws -> Sidecar.Answer {
+        try await post(target ?? String(path.prefix { $0 != "?" }), try await form(path))
     }
 
     /// Enqueues and fails these entities, in the order given; what else waits goes on waiting.

@@ -20,7 +20,7 @@ extension SabotagedStore {
     }
     func oldestPending() async throws(StoreError) -> Timestamp? { try await store.oldestPending() }
     func retry(_ ids: [OperationID]?, now: Timestamp) async throws(StoreError) -> Int { try await store.retry(ids, now: now) }
-    func clearFailed() async throws(StoreError) -> Int { try await store.clearFailed() }
+    func clearFailed(through: Int64) async throws(StoreError) -> Int { try await store.clearFailed(through: through) }
     func sweepLedger(before: Timestamp, limit: Int) async throws(StoreError) -> Int {
         try await store.sweepLedger(before: before, limit: limit)
     }

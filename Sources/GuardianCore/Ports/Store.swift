@@ -76,8 +76,8 @@ public protocol RepairStore: Sendable {
     func resolve(_ id: OperationID, _ revision: Settlement.Revision?, now: Timestamp) async throws(StoreError) -> Bool
     /// Takes an operation out of the queue unless it is on the wire.
     func cancel(_ id: OperationID, now: Timestamp) async throws(StoreError) -> CancelAnswer
-    /// Removes failed operations for good; they are counted as cleared. Returns how many.
-    func clearFailed() async throws(StoreError) -> Int
+    /// Removes failed operations with a number up to `through` for good, oldest first; they are counted as cleared. Returns how many.
+    func clearFailed(through: Int64) async throws(StoreError) -> Int
     /// Drops ledger entries older than `before`, at most `limit`. Returns how many.
     func sweepLedger(before: Timestamp, limit: Int) async throws(StoreError) -> Int
     /// After the wall clock went back: no retry waits longer than its own backoff from `now`.
@@ -94,6 +94,11 @@ extension InspectStore {
 
     /// For a store that can't try: whether it can be read.
     public func probeWrite() async throws(StoreError) { _ = try await books() }
+}
+
+extension RepairStore {
+    /// Removes all failed operations for good. Returns how many.
+    public func clearFailed() async throws(StoreError) -> Int { try await clearFailed(through: .max) }
 }
 
 extension ExplainStore {

@@ -21,10 +21,11 @@ extension PostgresStore {
         """)
     private static let tokensOfFailed = SQL(
         """
-        SELECT DISTINCT txn_token FROM (SELECT txn_token FROM guardian_operation WHERE status = 2 ORDER BY seq LIMIT $1) f
+        SELECT DISTINCT txn_token FROM (SELECT txn_token FROM guardian_operation WHERE status = 2 AND seq <= $2 ORDER BY seq LIMIT $1) f
         WHERE txn_token IS NOT NULL
         """)
-    private static let oldestFailed = SQL("SELECT seq FROM guardian_operation WHERE status = 2 ORDER BY seq LIMIT $1 FOR UPDATE")
+    private static let oldestFailed = SQL(
+        "SELECT seq FROM guardian_operation WHERE status = 2 AND seq <= $2 ORDER BY seq LIMIT $1 FOR UPDATE")
     private static let deleteAll = SQL("DELETE FROM guardian_operation WHERE seq = ANY($1)")
     private static let findToCancel = SQL(
         """
@@ -88,13 +89,13 @@ extension PostgresStore {
         }
     }
 
-    public func clearFailed() async throws(StoreError) -> Int {
+    public func clearFailed(through: Int64) async throws(StoreError) -> Int {
         var total = 0
         while true {
             let count = try await write { write in
-                let limit = Parameter.int(Int64(Self.piece))
-                let tokens = try write.uses(.optimistic) ? try write.rows(Self.tokensOfFailed, limit).map { $0.text(0) ?? "" } : []
-                let gone = try write.rows(Self.oldestFailed, limit).map { $0.int(0) }
+                let (limit, end) = (Parameter.int(Int64(Self.piece)), Parameter.int(through))
+                let tokens = try write.uses(.optimistic) ? try write.rows(Self.tokensOfFailed, limit, end).map { $0.text(0) ?? "" } : []
+                let gone = try write.rows(Self.oldestFailed, limit, end).map { $0.int(0) }
                 write.later(Self.deleteAll, .ints(gone))
                 if try write.uses(.localIDs) { for seq in gone { try write.forgetReferences(seq) } }
                 write.count {

@@ -52,31 +52,47 @@ extension ConsolePages {
                 "risk": "Redacted always. It may still say much about people: keep it safe, and delete it when you are done.",
             ]
         case .clearFailed:
-            data = try await affected(OperationSearch(status: .failed), noun: "failed operations are removed for good")
+            data = try await affected(try await frozenFailed(), noun: "failed operations are removed for good")
             data["title"] = "Clear failed"
             data["color"] = "red"
             data["button"] = "Clear failed"
             data["risk"] =
                 "Their changes will never reach the upstream, and optimistic changes are rolled back. This can't be undone: export first."
         case .retryAllFailed:
-            var search = OperationSearch(status: .failed)
-            search.through = try await ask { () async throws(StoreError) in try await store.newestSeq() }
-            data = try await affected(search, noun: "failed operations are put back")
+            data = try await affected(try await frozenFailed(), noun: "failed operations are put back")
             data["title"] = "Retry all failed"
             data["color"] = "purple"
             data["button"] = "Retry all failed"
             data["asksRate"] = true
             data["rate"] = "\(Int(console.configuration.bulkRate))"
             data["risk"] = "They go back to their old places, at the pace below. What failed for a reason that still holds fails again."
-            data["hidden"] = [["name": "through", "value": "\(search.through ?? 0)"]]
         }
         data["action"] = "/admin/actions/" + action.rawValue
         data["back"] = "/admin"
-        if let word = action.word, let count = data["rawCount"] as? String {
-            data["phrase"] = "\(word) \(count)"
-            data["hidden"] = [["name": "total", "value": count]]
+        if let count = data["rawCount"] as? String {
+            if let word = action.word { data["phrase"] = "\(word) \(count)" }
+            var hidden = [["name": "total", "value": count]]
+            if let through = data["through"] as? String { hidden.append(["name": "through", "value": through]) }
+            data["hidden"] = hidden
         }
         return Page(title: data["title"] as? String ?? "", section: "Overview", template: "confirm", data: data)
+    }
+
+    /// What has failed, as a set that nothing enqueued later joins.
+    private func frozenFailed() async throws -> OperationSearch {
+        var search = OperationSearch(status: .failed)
+        search.through = try await ask { () async throws(StoreError) in try await store.newestSeq() }
+        return search
+    }
+
+    /// The same set again, from the form of its dialog, and how many are in it now.
+    private func confirmedFailed(_ visit: Visit) async throws -> (set: OperationSearch, total: Int64) {
+        var search = OperationSearch(status: .failed)
+        guard let through = visit.form["through"].flatMap(SearchQuery.number) else {
+            throw Problem(SyncError.validation(field: "through", constraint: "must say where the set ends"))
+        }
+        search.through = through
+        return (search, try await ask { () async throws(StoreError) in try await store.count(search) })
     }
 
     private func confirmRelease() async throws -> [String: Any] {
@@ -110,12 +126,7 @@ extension ConsolePages {
         case .export: return try await export(visit)
         case .clearFailed: return try await clearFailed(visit)
         case .retryAllFailed:
-            var search = OperationSearch(status: .failed)
-            guard let through = visit.form["through"].flatMap(SearchQuery.number) else {
-                throw Problem(SyncError.validation(field: "through", constraint: "must say where the set ends"))
-            }
-            search.through = through
-            let total = try await ask { () async throws(StoreError) in try await store.count(search) }
+            let (search, total) = try await confirmedFailed(visit)
             return try start(.retry, search, total, visit, action: action.auditName)
         }
     }
@@ -142,12 +153,13 @@ extension ConsolePages {
 
     private func clearFailed(_ visit: Visit) async throws -> Response {
         let name = ConsoleAction.clearFailed.auditName
-        let failed = try await ask { () async throws(StoreError) in try await store.books() }.failed
-        guard "\(failed)" == visit.form["total"] else {
-            throw Problem(.conflict, "not the same any more", "there are \(failed) failed operations now; look again, then confirm")
+        let (search, failed) = try await confirmedFailed(visit)
+        // What is removed is gone: here even a smaller set is shown again.
+        guard "\(failed)" == visit.form["total"] else { throw Self.notTheSame(failed) }
+        try ask(visit, name, count: failed, Self.words(of: search))
+        let count = try await doing(visit, name) { () async throws(StoreError) in
+            Int64(try await store.clearFailed(through: search.through ?? 0))
         }
-        try ask(visit, name, count: failed)
-        let count = try await doing(visit, name) { () async throws(StoreError) in Int64(try await store.clearFailed()) }
         console.groups.forget()
         engine.wake()
         return done(visit, "\(Show.number(count)) failed operations are removed.", to: "/admin")

@@ -56,7 +56,10 @@ extension ConsolePages {
             "hasCount": true, "count": Show.number(count), "rawCount": "\(count)", "noun": noun, "isPossible": count > 0,
             "hasSample": !sample.isEmpty, "sample": sample.map { row($0) },
         ]
-        if let through = search.through { data["through"] = "\(through)" }
+        if let through = search.through {
+            data["through"] = "\(through)"
+            data["which"] = Self.words(of: search)
+        }
         if count > Int64(sample.count) { data["rest"] = Show.number(count - Int64(sample.count)) }
         return data
     }
@@ -79,6 +82,8 @@ extension ConsolePages {
         guard rate >= 1, rate <= 1000 else {
             throw Problem(SyncError.validation(field: "rate", constraint: "must be between 1 and 1000 a second"))
         }
+        // Some may have left the set since it was confirmed; more than that is another set.
+        if let confirmed = visit.form["total"].flatMap(SearchQuery.number), total > confirmed { throw Self.notTheSame(total) }
         try ask(visit, action, count: total, Self.words(of: search))
         guard let number = console.jobs.add(kind, search, total: total, rate: rate, who: visit.session.name, at: now) else {
             try ended(visit, action, count: 0, "too many jobs wait", outcome: "refused")
@@ -86,6 +91,10 @@ extension ConsolePages {
         }
         console.groups.forget()
         return done(visit, "Job \(number) has begun.", to: "/admin/jobs")
+    }
+
+    static func notTheSame(_ now: Int64) -> Problem {
+        Problem(.conflict, "not the same any more", "there are \(now) in this set now; look again, then confirm")
     }
 
     /// What was typed must be the word and the number, as the dialog said them.

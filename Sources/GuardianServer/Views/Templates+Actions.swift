@@ -19,7 +19,7 @@ extension Templates {
         """#
 
     private static let affected = #"""
-        {{#hasCount}}<p class="affected"><strong data-count="{{rawCount}}">{{count}}</strong> {{noun}}{{#through}} <span class="hint">(numbers up to {{.}}; nothing joins this set)</span>{{/through}}</p>{{/hasCount}}
+        {{#hasCount}}<p class="affected"><strong data-count="{{rawCount}}">{{count}}</strong> {{noun}}{{#through}} <span class="hint">({{which}}; nothing that comes later joins this set)</span>{{/through}}</p>{{/hasCount}}
         {{#hasSample}}<ul class="sample" aria-label="Which operations">{{#sample}}<li>{{> status}} {{type}} {{entityType}} {{entityID}} <span class="id">{{shortID}}</span></li>{{/sample}}</ul>{{#rest}}<p class="hint">and {{.}} more</p>{{/rest}}{{/hasSample}}
         """#
 }

@@ -105,6 +105,19 @@ extension StoreContract {
             let books = try await contract.store.books()
             try contract.expect([books.cleared, books.failed, books.pending], [1, 0, 1], "cleared, failed, pending")
         },
+        Check(name: "clearing up to a number leaves what failed with a greater one") { contract in
+            try await contract.enqueue(["a", "b", "c", "d"])
+            let fence = try await contract.acquire()
+            let claims = try await contract.claim(fence)
+            for claim in claims where claim.operation.entity.id != "a" { try await contract.settle([claim], .failed(failure), fence) }
+            let end = claims.filter { $0.operation.entity.id == "c" }.map(\.seq).first ?? 0
+            try contract.expect(try await contract.store.clearFailed(through: end), 2, "cleared")
+            try contract.expect(try await contract.store.clearFailed(through: end), 0, "cleared again")
+            let failed = try await contract.store.list(OperationFilter(status: .failed))
+            try contract.expect(failed.map(\.entity.id), ["d"], "left")
+            let books = try await contract.store.books()
+            try contract.expect([books.cleared, books.failed, books.processing], [2, 1, 1], "cleared, failed, processing")
+        },
         Check(name: "lists page by number and filter by every field") { contract in
             try await contract.enqueue((0..<25).map { "e\($0 % 5)" })
             try await contract.enqueue(["z"], from: 25) { $0.type = "delete" }

@@ -66,8 +66,8 @@ extension MemoryQueue {
         return row.operation.lastAttemptAt == nil ? .neverSent : .mayHaveApplied
     }
 
-    mutating func clearFailed() -> Int {
-        let failed = all { $0.status == .failed }
+    mutating func clearFailed(through: Int64) -> Int {
+        let failed = all { $0.status == .failed && $0.seq <= through }
         for operation in failed { remove(operation.seq) }
         books.failed -= Int64(failed.count)
         books.cleared += Int64(failed.count)

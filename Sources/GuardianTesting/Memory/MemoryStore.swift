@@ -149,7 +149,7 @@ public final class MemoryStore: EnqueueStore, DeliveryStore, LockStore, InspectS
         state.withLock { $0.cancel(id, now: now) }
     }
 
-    public func clearFailed() async throws(StoreError) -> Int { state.withLock { $0.clearFailed() } }
+    public func clearFailed(through: Int64) async throws(StoreError) -> Int { state.withLock { $0.clearFailed(through: through) } }
 
     public func sweepLedger(before: Timestamp, limit: Int) async throws(StoreError) -> Int {
         state.withLock { $0.sweepLedger(before: before, limit: limit) }
