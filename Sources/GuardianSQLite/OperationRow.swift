@@ -45,6 +45,7 @@ enum OperationRow {
         return operation
     }
 
+    static let messageColumn: Int32 = 28
     static let nextColumn: Int32 = 29
     /// How many columns there are: further ones of a query begin there.
     static let count: Int32 = 37

@@ -41,7 +41,18 @@ struct SearchPlan {
     }
 
     /// What the source does not answer by itself: `AND …`, or empty.
-    var rest: String {
+    var rest: String { conditions(with: text.map { Self.condition(on: $0) }) }
+
+    /// As ``rest``, but with every row whose message is sealed: whether the text stands in it is seen when it is opened.
+    var restWithSealed: String { conditions(with: text.map { "(\(Self.condition(on: $0)) OR typeof(error_message) = 'blob')" }) }
+
+    /// Whether the text that is looked for stands in what is never sealed: a column of a query.
+    var isFoundInClear: String { text.map { Self.condition(on: $0) } ?? "1" }
+
+    /// What is looked for; nil for any text.
+    var text: String? { search.text.flatMap { $0.isEmpty ? nil : $0 } }
+
+    private func conditions(with test: String?) -> String {
         var conditions: [String] = []
         if let status = search.status, source != .failed, !isShape { conditions.append("status = \(status.rawValue)") }
         if search.operationType != nil { conditions.append("operation_type = ?3") }
@@ -51,7 +62,7 @@ struct SearchPlan {
         if search.since != nil { conditions.append("enqueued_at >= ?7") }
         if search.until != nil { conditions.append("enqueued_at < ?8") }
         if isShape, search.errorClass != nil { conditions.append("error_class = ?11") }
-        if let text = search.text, !text.isEmpty { conditions.append(Self.condition(on: text)) }
+        if let test { conditions.append(test) }
         return conditions.map { " AND " + $0 }.joined()
     }
 
@@ -60,7 +71,8 @@ struct SearchPlan {
     /// `?9` is the pattern, `?13` the one of the digits alone.
     private static func condition(on text: String) -> String {
         let columns = ["entity_id", "entity_type", "operation_type", "ordering_key", "txn_token", "error_code", "error_message"]
-        var tests = columns.map { "\($0) LIKE ?9 ESCAPE '\\'" }
+        // What is sealed holds the bytes of the text by chance only.
+        var tests = columns.map { ($0 == "error_message" ? "typeof(error_message) = 'text' AND " : "") + "\($0) LIKE ?9 ESCAPE '\\'" }
         tests.append("typeof(id) = 'text' AND id LIKE ?9 ESCAPE '\\'")
         if digits(of: text) != nil { tests.append("hex(trace_id) LIKE ?13 OR typeof(id) = 'blob' AND hex(id) LIKE ?13") }
         return "(" + tests.joined(separator: " OR ") + ")"
@@ -90,7 +102,7 @@ struct SearchPlan {
         if let trace = search.traceID { statement.bind(6, trace) }
         if let since = search.since { statement.bind(7, since as Timestamp?) }
         if let until = search.until { statement.bind(8, until as Timestamp?) }
-        if let text = search.text, !text.isEmpty {
+        if let text {
             statement.bind(9, Self.pattern(text) as String?)
             if let digits = Self.digits(of: text) { statement.bind(13, "%\(digits)%" as String?) }
         }

@@ -2,6 +2,9 @@ internal import GRDB
 internal import GuardianCore
 
 /// One page of a search: walks windows of rows until the page is full, the rows have ended, or the time is up.
+///
+/// In a sealed store no index and no `LIKE` finds a text in an error's message. A search for text opens the messages there, one by one, of
+/// the rows that fit otherwise; the time of a page bounds how many.
 struct SearchRun {
     /// How long a page looks for more, unless it has been told otherwise.
     static let patience = Duration.milliseconds(20)
@@ -13,6 +16,8 @@ struct SearchRun {
     private let plan: SearchPlan
     /// Whether blocks tell anything of what is looked for.
     private let usesZones: Bool
+    /// The text, where messages have to be opened to find it.
+    private let sealedText: String?
 
     init(_ db: Database, _ vault: Vault, _ search: OperationSearch, _ zones: SearchZones) {
         self.db = db
@@ -21,10 +26,12 @@ struct SearchRun {
         self.zones = zones
         plan = SearchPlan(search)
         usesZones = plan.source == .table
+        sealedText = vault.current == nil ? nil : plan.text
     }
 
     /// The page. `patience` nil looks until the end.
     func page(patience: Duration?) throws -> SearchPage {
+        if let text = sealedText { return try sealedPage(text, patience) }
         let isDescending = search.isNewestFirst
         let fetch = try statement(
             "SELECT \(OperationRow.columns) FROM \(plan.from)\(plan.rest) ORDER BY seq\(isDescending ? " DESC" : "") LIMIT ?12",
@@ -51,6 +58,7 @@ struct SearchRun {
 
     /// How many fit with a number greater than `after`, counted for a while; `next` is where to go on.
     func count(after: Int64, patience: Duration) throws -> (count: Int64, next: Int64?) {
+        if let text = sealedText { return try sealedCount(text, after: after, patience) }
         let fetch = try statement("SELECT count(*) FROM \(plan.from)\(plan.rest)", withRest: true)
         let deadline = ContinuousClock.now + patience
         var total: Int64 = 0
@@ -63,6 +71,60 @@ struct SearchRun {
             if ContinuousClock.now >= deadline, windows.hasMore { return (total, window.through) }
         }
         return (total, nil)
+    }
+
+    /// As ``page(patience:)``; the time is looked at before each message that has to be opened.
+    private func sealedPage(_ text: String, _ patience: Duration?) throws -> SearchPage {
+        let isDescending = search.isNewestFirst
+        let fetch = try statement(
+            """
+            SELECT \(OperationRow.columns), \(plan.isFoundInClear) FROM \(plan.from)\(plan.restWithSealed)
+            ORDER BY seq\(isDescending ? " DESC" : "")
+            """, withRest: true)
+        let deadline = patience.map { ContinuousClock.now + $0 }
+        var found: [GuardianCore.Operation] = []
+        var windows = try Windows(self)
+        while let window = try windows.next() {
+            fetch.bind(1, window.after)
+            fetch.bind(2, window.through)
+            defer { fetch.reset() }
+            while try fetch.step() {
+                if fetch.int(OperationRow.count) == 0 {
+                    guard try has(text, inMessageOf: fetch, seq: fetch.int(0), column: OperationRow.messageColumn) else {
+                        if let deadline, ContinuousClock.now >= deadline { return SearchPage(operations: found, next: fetch.int(0)) }
+                        continue
+                    }
+                }
+                if found.count == search.limit { return SearchPage(operations: found, next: found.last?.seq) }
+                found.append(try OperationRow.read(fetch, vault))
+            }
+            if let deadline, ContinuousClock.now >= deadline, windows.hasMore {
+                return SearchPage(operations: found, next: isDescending ? window.after + 1 : window.through)
+            }
+        }
+        return SearchPage(operations: found, next: nil)
+    }
+
+    private func sealedCount(_ text: String, after: Int64, _ patience: Duration) throws -> (count: Int64, next: Int64?) {
+        let fetch = try statement(
+            "SELECT seq, error_message, \(plan.isFoundInClear) FROM \(plan.from)\(plan.restWithSealed) ORDER BY seq", withRest: true)
+        let deadline = ContinuousClock.now + patience
+        var total: Int64 = 0
+        var windows = try Windows(self, after: after)
+        while let window = try windows.next() {
+            fetch.bind(1, window.after)
+            fetch.bind(2, window.through)
+            while try fetch.step() {
+                if try fetch.int(2) != 0 || has(text, inMessageOf: fetch, seq: fetch.int(0), column: 1) { total += 1 }
+            }
+            if ContinuousClock.now >= deadline, windows.hasMore { return (total, window.through) }
+        }
+        return (total, nil)
+    }
+
+    private func has(_ text: String, inMessageOf row: RawStatement, seq: Int64, column: Int32) throws -> Bool {
+        guard row.isBlob(column), let message = try row.text(column, vault, SealedKind.errorMessage.at(seq)) else { return false }
+        return OperationSearch.has(message, text)
     }
 
     private func statement(_ sql: String, withRest: Bool) throws -> RawStatement {

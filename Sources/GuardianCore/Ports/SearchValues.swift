@@ -67,7 +67,8 @@ public struct OperationSearch: Sendable, Equatable {
         return ids.contains { has($0.hex, String(decoding: digits, as: UTF8.self)) }
     }
 
-    private static func has(_ word: String, _ text: String) -> Bool {
+    /// Whether `text` stands in `word`; capitals of ASCII do not matter.
+    package static func has(_ word: String, _ text: String) -> Bool {
         let (word, text) = (Array(word.utf8.map(lowered)), Array(text.utf8.map(lowered)))
         guard word.count >= text.count else { return false }
         return (0...word.count - text.count).contains { start in word[start..<start + text.count].elementsEqual(text) }
