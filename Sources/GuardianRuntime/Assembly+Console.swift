@@ -30,6 +30,7 @@ extension Assembly {
         configuration.settings = { lines }
         configuration.logs = logSearch().map { FileLogs(search: $0) }
         if let metrics { configuration.alerts = { metrics.alerts } }
+        configuration.preview = { operation, store in await self.consolePreview(of: operation, from: store) }
         configuration.isSecure = api.certificate != nil
         configuration.ordering = Ordering(rawValue: settings.text("ordering")) ?? .entity
         configuration.auditFile = settings.text("data_dir") + "/admin-audit.jsonl"

@@ -1,6 +1,8 @@
 public import GuardianCore
 public import GuardianHTTP
+import GuardianPrivacy
 import GuardianSQLite
+import GuardianServer
 
 extension Assembly {
     /// Bytes that the store can still use, its reserve among them; nil when it can't be asked.
@@ -9,6 +11,35 @@ extension Assembly {
     /// What holds up delivery from `store` as a whole now, for a processor of these settings.
     public func situation(of store: any OpenedStore) async throws -> Explanation.Situation {
         try await .init(of: store, at: SystemClock().now.wall, freeBytes: freeBytes(), for: try processorConfiguration())
+    }
+
+    /// What `guardian status` shows of `store`.
+    public func status(of store: any OpenedStore) async throws -> StatusReport {
+        let situation = try await situation(of: store)
+        return StatusReport(
+            situation: situation, books: try await store.books(),
+            queue: QueueExplanation.of(try await store.census(at: situation.now), situation), oldest: try await store.oldestPending(),
+            alerts: savedAlerts())
+    }
+
+    /// What is to be said beside a preview whose key will be another.
+    public static let newKeyNote = "its payload is cast to a newer version first; it gets a new Idempotency-Key (and traceparent) then"
+
+    /// What the console shows of ``preview(of:from:)``.
+    func consolePreview(of operation: Operation, from store: any Store) async -> ConsolePreview {
+        guard let store = store as? any OpenedStore else { return .impossible("the store can't say under which name requests are sent") }
+        do {
+            let (request, newKey) = try await preview(of: operation, from: store)
+            return .request(request.redacted.text, note: newKey ? Self.newKeyNote : nil)
+        } catch let error as Unroutable {
+            return .impossible("\(error.code): \(error.message)")
+        } catch let error as SettingsError {
+            return .impossible(error.description)
+        } catch let error as StoreError {
+            return .impossible(error.description)
+        } catch {
+            return .impossible("\(error)")
+        }
     }
 
     /// The very request that a processor of these settings would send for `operation`, the token masked.
@@ -34,5 +65,16 @@ extension Assembly {
         }
         await transport.shutdown()
         return (try preview.get(), newKey)
+    }
+}
+
+extension RequestPreview {
+    /// What may be shown of it. The token was masked when it was made.
+    public var redacted: RequestPreview {
+        var shown = self
+        shown.url = Redactor.standard.redact(url)
+        shown.headers = headers.map { ($0.name, $0.name == "authorization" ? $0.value : SecurityUtils.safeHeader($0.name, $0.value)) }
+        shown.body = Redactor.standard.redact(json: body)
+        return shown
     }
 }

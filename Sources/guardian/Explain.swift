@@ -1,7 +1,6 @@
 import ArgumentParser
 import GuardianCore
 import GuardianHTTP
-import GuardianPrivacy
 import GuardianRuntime
 import GuardianSQLite
 
@@ -54,9 +53,7 @@ struct Explain: AsyncParsableCommand {
         do { preview = try await assembly.preview(of: operation, from: store) } catch let error as Unroutable {
             throw Failure(.failed, "nothing can be sent for \(operation.id) (\(error.code)): \(error.message)")
         }
-        if preview.newKey {
-            Terminal.complain("its payload is cast to a newer version first; it gets a new Idempotency-Key (and traceparent) then")
-        }
+        if preview.newKey { Terminal.complain(Assembly.newKeyNote) }
         let request = preview.request.redacted
         guard options.json else { return Terminal.say(request.text) }
         let headers = request.headers.map { JSONValue.Member($0.name, .string($0.value)) }
@@ -64,16 +61,5 @@ struct Explain: AsyncParsableCommand {
             "method": .string(request.method), "url": .string(request.url), "headers": .object(headers), "body": .string(request.body),
         ]
         Terminal.say(json.text)
-    }
-}
-
-extension RequestPreview {
-    /// What may be shown of it. The token was masked when it was made.
-    fileprivate var redacted: RequestPreview {
-        var shown = self
-        shown.url = Redactor.standard.redact(url)
-        shown.headers = headers.map { ($0.name, $0.name == "authorization" ? $0.value : SecurityUtils.safeHeader($0.name, $0.value)) }
-        shown.body = Redactor.standard.redact(json: body)
-        return shown
     }
 }

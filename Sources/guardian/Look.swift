@@ -6,41 +6,33 @@ import GuardianSQLite
 
 struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Say how the queue is doing.", discussion: "Example: guardian status --data-dir ./guardian-data")
+        abstract: "Say on one screen how the queue is doing, what holds it up, and what to do.",
+        discussion: """
+            Reads the store, so it works beside a running sidecar and without one. What is measured (success, latency, alerts) is what the
+            sidecar of this data directory has saved, twice a minute.
+            Example: guardian status --data-dir ./guardian-data
+            """)
     @OptionGroup var options: StoreOptions
 
     func run() async throws {
         let store = try await options.existingStore()
-        let (books, control, lock) = (try await store.books(), try await store.loadControl(), try await store.lockState())
-        let oldest = try await store.oldestPending()
-        let pauses = control.pauses.map(\.rawValue).sorted()
-        let saved = Assembly(try options.settings()).savedAlerts()
-        if options.json {
-            let holder: JSONValue = lock.map { ["owner": .string($0.fence.owner), "epoch": JSONValue($0.fence.epoch)] } ?? .null
-            let answer: JSONValue = [
-                "books": books.json, "pauses": .array(pauses.map { .string($0) }), "lock": holder,
-                "oldest_pending": JSONValue(oldest?.rfc3339), "breaker_trips": JSONValue(control.health?.trips ?? 0),
-                "plague": control.health?.plagueStatus.map {
+        let assembly = Assembly(try options.settings())
+        let report = try await assembly.status(of: store)
+        guard options.json else { return report.lines().forEach { Terminal.say($0) } }
+        let (control, lock) = (report.situation.control, report.situation.lock)
+        let holder: JSONValue = lock.map { ["owner": .string($0.fence.owner), "epoch": JSONValue($0.fence.epoch)] } ?? .null
+        let known: [JSONValue.Member] = [
+            .init("books", report.books.json), .init("pauses", .array(control.pauses.map(\.rawValue).sorted().map { .string($0) })),
+            .init("lock", holder), .init("oldest_pending", JSONValue(report.oldest?.rfc3339)),
+            .init("breaker_trips", JSONValue(control.health?.trips ?? 0)),
+            .init(
+                "plague",
+                control.health?.plagueStatus.map {
                     ["http_status": JSONValue($0), "since": JSONValue(control.health?.plagueSince?.rfc3339)]
-                } ?? .null,
-                "alerts": .array(saved?.alerts.map(\.json) ?? []), "alerts_at": JSONValue(saved?.at.rfc3339),
-            ]
-            return Terminal.say(answer.text)
-        }
-        Terminal.say("pending \(books.pending)  processing \(books.processing)  failed \(books.failed)  processed \(books.processed)")
-        if let oldest { Terminal.say("oldest pending since \(oldest)") }
-        Terminal.say(
-            lock.map { "delivered by \($0.fence.owner), epoch \($0.fence.epoch), heartbeat \($0.heartbeatAt)" } ?? "nobody delivers now")
-        if let status = control.health?.plagueStatus {
-            Terminal.say("held: the upstream answers \(status) to everything; nothing fails, one probe at a time asks again")
-        }
-        if !pauses.isEmpty { Terminal.say("paused: \(pauses.joined(separator: ", "))") }
-        if let saved {
-            for alert in saved.alerts where alert.state != .quiet { Terminal.say("alert: \(alert.line)") }
-            let age = (SystemClock().now.wall.milliseconds - saved.at.milliseconds) / 1000
-            // They are evaluated by the process that delivers, every second.
-            if age > 120 { Terminal.say("alerts were evaluated last at \(saved.at); nobody has since") }
-        }
+                } ?? .null),
+            .init("alerts", .array(report.alerts?.alerts.map(\.json) ?? [])), .init("alerts_at", JSONValue(report.alerts?.at.rfc3339)),
+        ]
+        Terminal.say(JSONValue.object(report.json + known).text)
     }
 }
 

@@ -131,6 +131,36 @@ import Testing
         }
     }
 
+    @Test("the page of a pending operation shows the request that it would become, or why there is none; of others it shows neither")
+    func asRequest() async throws {
+        let change: (inout ConsoleConfiguration) -> Void = { configuration in
+            configuration.preview = { operation, _ in
+                operation.id == .text("lost")
+                    ? .impossible("NO_ROUTE: nothing says where <calibrate> goes")
+                    : .request("PUT https://api.example/rooms/a\nidempotency-key: \(operation.idempotencyKey)", note: "its key will differ")
+            }
+        }
+        try await Visitor.enter("viewer", change: change) { visitor in
+            try await visitor.fail(["bad"])
+            try await visitor.sidecar.accept(operation("a", id: "a"))
+            try await visitor.sidecar.accept(operation("b", id: "lost"))
+            let key = try #require(try await visitor.sidecar.store.operation(.text("a"))).idempotencyKey
+            let page = try await visitor.get("/admin/operations/a").body
+            for word in ["As it would be sent", "PUT https://api.example/rooms/a\nidempotency-key: \(key)", "its key will differ"] {
+                #expect(page.contains(word), "\(word)")
+            }
+            let lost = try await visitor.get("/admin/operations/lost").body
+            #expect(lost.contains("No request can be shown: NO_ROUTE: nothing says where &lt;calibrate&gt; goes"))
+            #expect(try await !visitor.get("/admin/operations/bad").body.contains("As it would be sent"))
+            try await visitor.sidecar.settleHeads(nil)
+            #expect(try await !visitor.get("/admin/operations/a").body.contains("As it would be sent"))
+        }
+        try await Visitor.enter("viewer") { visitor in
+            try await visitor.sidecar.accept(operation("a", id: "a"))
+            #expect(try await visitor.get("/admin/operations/a").body.contains("No request can be shown: this process does not know"))
+        }
+    }
+
     @Test("the overview names the queue, the six actions in their colours, and the last ten operations")
     func overview() async throws {
         try await Visitor.enter { visitor in

@@ -49,7 +49,14 @@ extension ProcessTests {
             let status = try await workplace.run("status", "--json")
             #expect(status.json["books"]?["pending"]?.integer == 3)
             #expect(status.json["books"]?["accepted"]?.integer == 3)
-            #expect(try await workplace.run("status").output.contains("pending 3"))
+            #expect(status.json["state"] == "not_delivered" && status.json["next_step"] == "guardian serve", "\(status.output)")
+            #expect(status.json["explanation"]?["claimable"]?.integer == 3)
+            let screen = try await workplace.run("status").output.split(separator: "\n")
+            #expect(screen.first == "state    NOBODY DELIVERS")
+            for line in ["next     guardian serve", "queue    pending 3  processing 0  failed 0", "held up  claimable 3"] {
+                #expect(screen.contains { $0 == line }, "\(screen)")
+            }
+            #expect(screen.count < 24 && screen.allSatisfy { $0.count <= 80 }, "\(screen)")
             #expect(try await ids(workplace.run("list", "--json")) == ["a", "b", "c"])
             #expect(try await ids(workplace.run("list", "--status", "pending", "--limit", "2", "--json")) == ["a", "b"])
             #expect(try await ids(workplace.run("list", "--status", "failed", "--json")) == [])

@@ -9,7 +9,7 @@ from visitor import Visitor, browser
 
 PAGES = [
     "/admin", "/admin/operations", "/admin/operations?status=failed", "/admin/operations/bad-poison-a", "/admin/operations/conflict-axe",
-    "/admin/failures", "/admin/blocked", "/admin/alerts", "/admin/logs", "/admin/jobs", "/admin/configuration", "/admin/audit",
+    "/admin/operations/waits", "/admin/failures", "/admin/blocked", "/admin/alerts", "/admin/logs", "/admin/jobs", "/admin/configuration", "/admin/audit",
     "/admin/actions/clear-failed", "/admin/actions/force-release-lock", "/admin/actions/export", "/admin/actions/retry-all-failed",
     "/admin/bulk?kind=cancel&status=failed", "/admin/nowhere",
 ]
@@ -24,7 +24,7 @@ class AxeTests(unittest.TestCase):
         cls.stand.fail("poison-a", "poison-b")
         cls.stand.conflict("axe")
         cls.stand.mode(mode="status", status=503)
-        cls.stand.enqueue(*(operation(f"waits-{n}") for n in range(5)))
+        cls.stand.enqueue(*(operation(f"waits-{n}") for n in range(5)), operation("waits", id="waits"))
         cls.stand.call("POST", "/v1/pause")
 
     def violations(self, page):

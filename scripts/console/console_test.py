@@ -131,6 +131,24 @@ class ConsoleTests(unittest.TestCase):
         page.get_by_role("dialog").get_by_role("button", name="Cancel operation").click()
         page.get_by_text("It may have had its effect").wait_for()
 
+    def test_a_pending_operation_shows_the_request_that_it_would_become(self):
+        self.stand.mode(mode="status", status=503)
+        try:
+            self.stand.enqueue(operation("as-request", id="as-request", payload={"contact": "nurse@example.com", "n": 7}),
+                               operation("as-request", id="no-route", type="calibrate"))
+            visitor = self.visit("viewer")
+            page = visitor.open("/admin/operations/as-request")
+            request = page.get_by_role("region", name="Request").inner_text()
+            self.assertIn("/api/v1/rooms/as-request", request)
+            self.assertIn("idempotency-key: ", request)
+            self.assertNotIn("nurse@example.com", request)
+            self.assertIn("[REDACTED_EMAIL]", request)
+            page = visitor.open("/admin/operations/no-route")
+            page.get_by_text("No request can be shown: NO_ROUTE").wait_for()
+        finally:
+            self.stand.call("DELETE", "/v1/operations/no-route")
+            self.stand.mode(mode="up")
+
     def test_a_conflict_is_settled_field_by_field(self):
         room = "conflict-click"
         self.stand.conflict(room)

@@ -99,7 +99,7 @@ extension Explanation.Situation {
     }
 
     /// Who holds the lock and has been heard of lately.
-    var holder: LockState? {
+    package var holder: LockState? {
         guard let lock else { return nil }
         // A heartbeat from the far future is one of a clock that has been set back since.
         let (silenceMs, isFar) = now.milliseconds.subtractingReportingOverflow(lock.heartbeatAt.milliseconds)

@@ -39,6 +39,10 @@ public struct ConsoleConfiguration: Sendable {
     public var isSecure = false
     /// After how many milliseconds of silence the lock counts as stale.
     public var lockStaleAfterMs: Int64 = 120_000
+    /// The request that a pending operation would become now.
+    public var preview: @Sendable (Operation, any Store) async -> ConsolePreview = { _, _ in
+        .impossible("this process does not know its routes")
+    }
     /// Bulk work: operations a second, unless the person says otherwise.
     public var bulkRate = 50.0
 

@@ -22,6 +22,7 @@ extension ConsolePages {
         data["isProcessing"] = operation.status == .processing
         data["steps"] = steps(operation)
         data["note"] = "What this process has seen; the store itself keeps the last attempt."
+        if operation.status == .pending { data["asRequest"] = await asRequest(standing) }
         if operation.status == .failed, operation.lastError?.class == .conflict { data.merge(conflict(operation)) { $1 } }
         return Page(
             title: "\(operation.type) \(redact(operation.entity.orderingKey))", section: "Operations", template: "operation", data: data,
@@ -66,6 +67,23 @@ extension ConsolePages {
         ]
         if let until = explanation.until { data["explainUntil"] = until.rfc3339 }
         if let by = explanation.by { data["explainBy"] = ["href": Self.path(of: by), "shortID": Self.short(by)] }
+        return data
+    }
+
+    /// The request that it would become, or why there is none.
+    private func asRequest(_ standing: Standing) async -> [String: Any] {
+        var data: [String: Any] = [:]
+        var notes: [String] = []
+        switch await console.configuration.preview(standing.operation, store) {
+        case .request(let text, let note):
+            data["text"] = text
+            notes += [note].compactMap(\.self)
+        case .impossible(let reason): data["reason"] = redact(reason)
+        }
+        if standing.isAwaiting {
+            notes.append("It points to an entity that is not made yet: the ids that the app has given stand in here.")
+        }
+        data["notes"] = notes
         return data
     }
 

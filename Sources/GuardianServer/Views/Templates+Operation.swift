@@ -16,7 +16,8 @@ extension Templates {
         <section class="card" aria-labelledby="payload-title"><h2 id="payload-title">Payload <span class="hint">redacted</span></h2>{{#payload}}<pre tabindex="0" role="region" aria-label="Payload">{{.}}</pre>{{/payload}}{{^payload}}<p class="empty">None.</p>{{/payload}}</section>
         <section class="card" aria-labelledby="base-title"><h2 id="base-title">Base <span class="hint">redacted</span></h2>{{#base}}<pre tabindex="0" role="region" aria-label="Base">{{.}}</pre>{{/base}}{{^base}}<p class="empty">None was given: what the entity was when it was edited.</p>{{/base}}</section>
         </div>
-        {{#preview}}<section class="card" aria-labelledby="request-title"><h2 id="request-title">As it would be sent</h2><pre tabindex="0" role="region" aria-label="Request">{{.}}</pre></section>{{/preview}}
+        {{#asRequest}}<section class="card" aria-labelledby="request-title"><h2 id="request-title">As it would be sent <span class="hint">redacted, the token masked</span></h2>
+        {{#text}}<pre tabindex="0" role="region" aria-label="Request">{{.}}</pre>{{/text}}{{#reason}}<p class="empty">No request can be shown: {{.}}</p>{{/reason}}{{#notes}}<p class="hint">{{.}}</p>{{/notes}}</section>{{/asRequest}}
         """#
 
     private static let gone = #"""
