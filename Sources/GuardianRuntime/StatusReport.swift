@@ -81,7 +81,7 @@ public struct StatusReport: Sendable {
     }
 
     /// Milliseconds; nil when nobody measures, or there is too little to say.
-    var p95Ms: Double? { areAlertsStale ? nil : alerts?.alerts.first { $0.name == "latency" }?.value }
+    package var p95Ms: Double? { areAlertsStale ? nil : alerts?.alerts.first { $0.name == "latency" }?.value }
 
     /// What `status --json` says beside the books.
     public var json: [JSONValue.Member] {

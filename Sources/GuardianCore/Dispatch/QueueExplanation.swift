@@ -12,6 +12,10 @@ public struct QueueExplanation: Sendable, Equatable {
     /// A sentence for people: what holds everyone up, or who delivers.
     public var detail: String
 
+    package init(pending: Int64, claimable: Int64, reasons: [Explanation.Reason: Int64], detail: String) {
+        (self.pending, self.claimable, self.reasons, self.detail) = (pending, claimable, reasons, detail)
+    }
+
     /// Decides from where operations stand and what holds delivery up as a whole, both of one moment.
     public static func of(_ census: Census, _ situation: Explanation.Situation) -> QueueExplanation {
         var counts: [Explanation.Reason: Int64] = [
