@@ -111,7 +111,8 @@ let package = Package(
         .executableTarget(
             name: "guardian",
             dependencies: [
-                "GuardianRuntime", "GuardianServer", "GuardianBackend", "GuardianLoad", "GuardianCore", "GuardianSQLite", "GuardianPostgres",
+                "GuardianRuntime", "GuardianServer", "GuardianBackend", "GuardianLoad", "GuardianCore", "GuardianSQLite",
+                "GuardianPostgres",
                 "GuardianHTTP", "GuardianPrivacy", "GuardianTelemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"), httpClient,
             ] + lifecycle + nio,

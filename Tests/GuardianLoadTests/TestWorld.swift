@@ -63,7 +63,7 @@ struct LeakingTransport: Transport {
     let inner: any Transport
 
     func send(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Outcome {
-        Self.kept.withLock { $0.append([UInt8](repeating: UInt8(truncatingIfNeeded: claim.seq), count: 24 << 10)) }
+        Self.kept.withLock { $0.append([UInt8](repeating: UInt8(truncatingIfNeeded: claim.seq), count: 96 << 10)) }
         return await inner.send(claim, token: token, timeoutMs: timeoutMs)
     }
 }

@@ -53,12 +53,11 @@ enum Migrations {
         connection.patienceMs = 600_000
         try connection.script("BEGIN; SELECT pg_advisory_xact_lock(\(advisoryLock));")
         do {
-            // Another one may have done it meanwhile.
-            let done = Set(try self.found(connection))
-            if done.isEmpty {
-                try connection.script(
-                    "CREATE TABLE IF NOT EXISTS guardian_migration (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())")
-            }
+            // Another one may have done it meanwhile. The table is made or opened first: to ask whether it is there would be answered from what
+            // this session has remembered, for waiting for an advisory lock tells it nothing new.
+            try connection.script(
+                "CREATE TABLE IF NOT EXISTS guardian_migration (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())")
+            let done = Set(try connection.run([Call(names)])[0].map { $0.text(0) ?? "" })
             for migration in all where !done.contains(migration.name) {
                 try connection.script(migration.script)
                 try connection.script("INSERT INTO guardian_migration (name) VALUES ('\(migration.name)')")
