@@ -10,7 +10,9 @@ extension SQLiteStore {
                 var known = try EntityTable.known(entity, transaction) ?? EntityKnowledge()
                 if mark?.isReset == true { known.beginAnew() }
                 let before = known
-                let isTaken = known.tell(remote, newest: try Self.newest(of: entity, transaction))
+                let isTaken = try known.tell(remote, newest: try Self.newest(of: entity, transaction)) {
+                    try Self.attempted(of: entity, transaction)
+                }
                 if isTaken || known != before { try EntityTable.save(known, of: entity, now, transaction) }
                 return isTaken
             }
@@ -67,5 +69,30 @@ extension SQLiteStore {
         find.bind(1, Line.of(entity))
         defer { find.reset() }
         return try find.step() ? find.optionalInt(0) : nil
+    }
+
+    private static let attemptedOf = SQL(
+        """
+        WITH RECURSIVE standing(seq, previous, head) AS (
+            SELECT o.seq, o.previous, o.head FROM guardian_line l JOIN guardian_operation o ON o.seq = l.last WHERE l.line = ?1 AND o.status < 2
+            UNION ALL
+            SELECT o.seq, o.previous, o.head FROM standing s JOIN guardian_operation o ON o.seq = s.previous WHERE s.head = 0)
+        SELECT o.seq, o.idempotency_key FROM standing s JOIN guardian_operation o ON o.seq = s.seq WHERE o.last_attempt_at IS NOT NULL
+        UNION ALL
+        SELECT seq, idempotency_key FROM guardian_operation INDEXED BY guardian_operation_failed_line
+            WHERE status = 2 AND line = ?1 AND last_attempt_at IS NOT NULL
+        UNION ALL
+        SELECT seq, idempotency_key FROM guardian_operation INDEXED BY guardian_operation_entity
+            WHERE entity_line IS NOT NULL AND entity_line = ?1 AND last_attempt_at IS NOT NULL
+        """)
+
+    /// The stored operations of the entity that were attempted. Walks its line.
+    private static func attempted(of entity: EntityKey, _ transaction: WriteTransaction) throws -> [EntityKnowledge.Attempted] {
+        let find = try transaction.statement(attemptedOf)
+        find.bind(1, Line.of(entity))
+        defer { find.reset() }
+        var found: [EntityKnowledge.Attempted] = []
+        while try find.step() { found.append(EntityKnowledge.Attempted(seq: find.int(0), key: try find.uuid(1))) }
+        return found
     }
 }

@@ -39,6 +39,7 @@ struct FoldingInsertion {
                 return try append(new)
             }
             try write(folded)
+            try transaction.letGo(of: folded)
             try transaction.keep(awaited, ofOperation: waiting.seq)
             if !awaited.isEmpty { try transaction.parkIfAwaiting(waiting.seq) }
             try transaction.remember(new.id, seq: waiting.seq, key: new.idempotencyKey, .merged(into: waiting.id), new.enqueuedAt)

@@ -40,6 +40,9 @@ extension WriteTransaction {
         UPDATE guardian_operation SET due_at = \(Parking.sql(due: Parking.ownDue))
         WHERE seq = ?1 AND status = 0 AND due_at = \(Parking.awaiting) AND NOT EXISTS (SELECT 1 FROM guardian_reference WHERE seq = ?1)
         """)
+    private static let kept = SQL("SELECT entity_type, entity_id, field FROM guardian_reference WHERE seq = ?1")
+    private static let unpointOne = SQL(
+        "DELETE FROM guardian_reference WHERE entity_type = ?1 AND entity_id = ?2 AND seq = ?3 AND field = ?4")
     private static let content = SQL("SELECT \(OperationRow.columns) FROM guardian_operation WHERE seq = ?1")
     private static let saveContent = SQL(
         "UPDATE guardian_operation SET payload = ?2, base = ?3, idempotency_key = ?4, unknown_at = ?5, updated_at = ?6 WHERE seq = ?1")
@@ -88,6 +91,28 @@ extension WriteTransaction {
         let oldest = try openCreate(of: entity, after: 0)
         if let oldest, oldest < seq { return }
         try settleReferences(to: entity, before: oldest ?? Int64.max, nil, nil)
+    }
+
+    /// A pending operation has got another payload: what it no longer points to, it does not wait for.
+    func letGo(of operation: GuardianCore.Operation) throws {
+        guard try knowsOpenCreates() else { return }
+        let find = try statement(Self.kept)
+        find.bind(1, operation.seq)
+        var gone: [Reference] = []
+        while try find.step() {
+            let reference = Reference(to: EntityKey(type: find.text(0) ?? "", id: find.text(1) ?? ""), field: find.text(2) ?? "")
+            if !operation.holds(reference) { gone.append(reference) }
+        }
+        guard !gone.isEmpty else { return }
+        for reference in gone {
+            let unpoint = try statement(Self.unpointOne, of: reference.entity)
+            unpoint.bind(3, operation.seq)
+            unpoint.bind(4, reference.field as String?)
+            try unpoint.run()
+        }
+        let release = try statement(Self.release)
+        release.bind(1, operation.seq)
+        try release.run()
     }
 
     // MARK: The operations of the entity

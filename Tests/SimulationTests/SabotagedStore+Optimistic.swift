@@ -27,10 +27,10 @@ extension SabotagedStore: OptimisticStore {
     }
 
     func saveRemote(_ states: [RemoteState], mark: FeedMark?, now: Timestamp) async throws(StoreError) -> [Bool] {
-        var told = states
+        var (told, mark) = (states, mark)
         switch sabotage {
         case .movesTheCursorOnly where mark != nil: told = []
-        case .believesEveryFeed: for index in told.indices { (told[index].version, told[index].key) = (nil, nil) }
+        case .believesEveryFeed: mark?.isReset = true
         default: break
         }
         let taken = try await store.saveRemote(told, mark: mark, now: now)

@@ -23,29 +23,50 @@ extension Processor {
 
     /// Where a route merges, an edit is written only over a state that its base knows: a payload holds fields that others may have changed
     /// since, which an ETag of our own could not tell. What the upstream is known to have is merged in first; what is not known is fetched.
-    /// Returns whether the claim is taken care of.
-    mutating func rebase(_ claim: Claim, _ now: Moment, _ random: inout Xoshiro256, _ actions: inout [Action]) -> Bool {
+    /// `isCleared` says that no earlier attempt had an effect. Returns whether the claim is taken care of.
+    mutating func rebase(
+        _ claim: Claim, isCleared: Bool = false, _ now: Moment, _ random: inout Xoshiro256, _ actions: inout [Action]
+    ) -> Bool {
         let operation = claim.operation
         guard operation.base != nil, operation.type != "create", operation.type != "delete", operation.customOrderingKey == nil,
-            operation.unknownAt == nil, case .merge = configuration.conflicts.policy(for: operation)
+            case .merge = configuration.conflicts.policy(for: operation)
         else { return false }
-        if let known = operation.server, known.etag != nil, let state = Self.parsed(known.state) {
+        if operation.unknownAt != nil, !isCleared {
+            // What may have been applied goes out again as it was, which is safe where its If-Match names what it knows or what is no more.
+            guard !needsLook(operation, now), mayOverwrite(operation) else { return false }
+        } else if let known = operation.server, known.etag != nil, let state = Self.parsed(known.state) {
             return rebase(operation, on: state, etag: known.etag, &random)
+        } else if operation.ifMatch != nil, operation.server == nil {
+            return false
         }
-        guard operation.ifMatch == nil || operation.server != nil else { return false }
         var flight = Flight(
             claim: claim, attempt: 0, startedAt: now.steady, generation: breaker.generation, isProbe: false, tokenIsFresh: false)
         flight.looksAhead = true
+        flight.isCleared = isCleared
         flight.credential = token
         return beginFetch(flight, now, &actions)
+    }
+
+    /// Whether an operation, sent again as it is, may be written over a state that it does not know: no If-Match stands in the way of that,
+    /// or one that names the state that is there.
+    private func mayOverwrite(_ operation: Operation) -> Bool {
+        guard let wanted = operation.ifMatch else { return true }
+        guard let known = operation.server, known.etag == wanted, let state = Self.parsed(known.state) else { return false }
+        return !Self.knows(operation, state)
+    }
+
+    /// Whether the base of an operation is this state.
+    private static func knows(_ operation: Operation, _ state: JSONValue) -> Bool {
+        let fields = SystemFields.standard
+        guard let base = parsed(operation.base) else { return true }
+        return fields.content(of: state).means(fields.content(of: base))
     }
 
     /// False when the base knows `state`: the operation is sent as it is.
     private mutating func rebase(
         _ operation: Operation, on state: JSONValue, etag: String?, _ random: inout Xoshiro256
     ) -> Bool {
-        let fields = SystemFields.standard
-        guard let base = Self.parsed(operation.base), !fields.content(of: state).means(fields.content(of: base)) else { return false }
+        guard let base = Self.parsed(operation.base), !Self.knows(operation, state) else { return false }
         let conflict = Conflict(
             operationType: operation.type, entity: operation.entity, local: Self.parsed(operation.payload), base: base,
             server: .present(state, etag: etag))
@@ -66,10 +87,12 @@ extension Processor {
         }
     }
 
-    /// What is there has been fetched before the first write.
+    /// What is there has been fetched before the first write, or before a write whose outcome is unknown is sent again.
     private mutating func lookedAhead(
         _ flight: Flight, _ fetch: Fetch, _ now: Moment, _ random: inout Xoshiro256, _ actions: inout [Action]
     ) {
+        let operation = flight.claim.operation
+        let known = operation.server
         var cleared = flight
         cleared.looksAhead = false
         switch fetch {
@@ -77,9 +100,18 @@ extension Processor {
             return attempted(flight.claim.seq, flight.attempt, outcome, now, &random, &actions)
         case .present(let state, let etag):
             endFlight(flight)
-            if rebase(flight.claim.operation, on: state, etag: etag, &random) { return }
-            cleared.claim.operation.ifMatch = etag
-        case .gone, .failed: endFlight(flight)
+            let isUnknown = operation.unknownAt != nil && !flight.isCleared
+            if isUnknown, let etag, let before = known?.etag, before != etag, !Self.knows(operation, state) {
+                // Under an ETag that is no more it overwrites nothing: its key brings the answer it had, or it meets a conflict.
+                cleared.claim.operation.ifMatch = before
+            } else {
+                if rebase(operation, on: state, etag: etag, &random) { return }
+                cleared.claim.operation.ifMatch = etag
+            }
+        case .gone: endFlight(flight)
+        case .failed:
+            endFlight(flight)
+            if let etag = known?.etag, let state = Self.parsed(known?.state), rebase(operation, on: state, etag: etag, &random) { return }
         }
         if lease?.timeLeftMs(now: now.steady) != nil, drainDeadline == nil, case .known = token {
             start(cleared, now, &actions)

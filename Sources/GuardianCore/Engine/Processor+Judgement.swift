@@ -122,7 +122,7 @@ extension Processor {
             endPlagueProbe(flight, success: false, now, &random, &actions)
             var cleared = flight
             cleared.isCleared = true
-            if upcast(flight.claim, isCleared: true, &random) { return }
+            if upcast(flight.claim, isCleared: true, &random) || rebase(flight.claim, isCleared: true, now, &random, &actions) { return }
             if lease?.timeLeftMs(now: now.steady) != nil, drainDeadline == nil, case .known = token {
                 start(cleared, now, &actions)
             } else {

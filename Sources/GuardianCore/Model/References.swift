@@ -61,6 +61,11 @@ extension Operation {
         }
     }
 
+    /// Whether a reference that was found in it is still in it; its own entity it always points to.
+    public func holds(_ reference: Reference) -> Bool {
+        reference.isOwn || JSONValue.reading(payload)?.ids(at: reference.field).contains(reference.entity.id) == true
+    }
+
     /// Whether it is a create whose entity may get another id.
     public var opensLocalID: Bool { type == "create" && references.contains { $0.isOwn } }
 }

@@ -5,6 +5,8 @@ extension EntityKnowledge {
         if let key { members.append(.init("key", .string(key.description))) }
         if let version { members.append(.init("version", JSONValue(version))) }
         if !told.isEmpty { members.append(.init("told", .array(told.map { .string($0) }))) }
+        if !keys.isEmpty { members.append(.init("keys", .array(keys.map { .string($0.description) }))) }
+        if let forgotten { members.append(.init("forgotten", JSONValue(forgotten))) }
         if let madeOn {
             var made: [JSONValue.Member] = [.init("etag", JSONValue(madeOn.etag)), .init("seq", JSONValue(madeOn.seq))]
             if let before = madeOn.before { made.append(.init("before", JSONValue(before))) }
@@ -24,6 +26,8 @@ extension EntityKnowledge {
         key = json["key"]?.string.flatMap { UniqueID($0) }
         version = json["version"]?.integer
         told = (json["told"]?.elements ?? []).compactMap(\.string)
+        keys = (json["keys"]?.elements ?? []).compactMap { $0.string.flatMap { UniqueID($0) } }
+        forgotten = json["forgotten"]?.integer
         if let made = json["made_on"], let seq = made["seq"]?.integer {
             madeOn = MadeOn(etag: made["etag"]?.string, seq: seq, before: made["before"]?.integer)
         }
@@ -72,6 +76,8 @@ extension EntityKnowledge {
     /// What another store keeps that this one is handed over to, where operations get other numbers: none of them is there yet.
     public var moved: EntityKnowledge {
         var moved = self
+        // By other numbers it says nothing; whatever is taken for newer than it is, the feed puts right within a minute.
+        moved.forgotten = nil
         if let madeOn { moved.madeOn = MadeOn(etag: madeOn.etag, seq: 0, before: madeOn.seq) }
         return moved
     }

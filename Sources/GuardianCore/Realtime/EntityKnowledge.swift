@@ -48,9 +48,20 @@ public struct EntityKnowledge: Sendable, Equatable {
         }
     }
 
+    /// A stored operation of the entity that was attempted, so that its effect may stand already.
+    public struct Attempted: Sendable, Equatable {
+        public var seq: Int64
+        public var key: UniqueID
+
+        public init(seq: Int64, key: UniqueID) {
+            self.seq = seq
+            self.key = key
+        }
+    }
+
     /// Milliseconds that an answer may be ahead of a feed that works; 60 s, longer than from one poll to the next.
     public static let patienceMs: Int64 = 60_000
-    /// ETags and keys that are remembered of one entity at most, while operations of it are stored.
+    /// ETags, and keys, that are remembered of one entity at most, while operations of it are stored.
     public static let mostTold = 32
 
     /// The newest state.
@@ -60,8 +71,13 @@ public struct EntityKnowledge: Sendable, Equatable {
     /// The version of the newest change that a feed told; nil when it told none, or the entity was gone since.
     public var version: Int64?
     public var awaited: Awaited?
-    /// ETags that were superseded, and keys of writes that a feed has told of, since operations of the entity are stored; oldest first.
+    /// ETags that were superseded since operations of the entity are stored; oldest first.
     public var told: [String] = []
+    /// Keys of writes that a feed has told of since then; oldest first. Those of operations that may be answered yet are never forgotten.
+    public var keys: [UniqueID] = []
+    /// The greatest number of an operation that had been attempted when an ETag was forgotten: whether the feed has told of the effects of
+    /// those up to it can't be told by their ETags.
+    public var forgotten: Int64?
     public var madeOn: MadeOn?
 
     public init(server: ServerState? = nil) { self.server = server }
@@ -73,15 +89,17 @@ public struct EntityKnowledge: Sendable, Equatable {
     }
 
     /// Whether a feed has told of the effect of an operation that still waits for its answer.
-    public func hasReached(_ operation: Operation) -> Bool { !told.isEmpty && told.contains(operation.idempotencyKey.description) }
+    public func hasReached(_ operation: Operation) -> Bool { keys.contains(operation.idempotencyKey) }
 }
 
 extension EntityKnowledge {
     /// Somebody tells of a remote change. `newest` is the greatest number of an operation of the entity that is stored; nil when there is
-    /// none. Returns whether the change was taken.
-    public mutating func tell(_ remote: RemoteState, newest: Int64?) -> Bool {
+    /// none. `attempted` finds those of them that were attempted; it is asked now and then, when there is more to remember than room for it.
+    /// Returns whether the change was taken.
+    public mutating func tell(_ remote: RemoteState, newest: Int64?, attempted: () throws -> [Attempted]) rethrows -> Bool {
         if let server, remote.server.isOlder(than: server) || isStale(remote) { return false }
-        if let key = remote.key, newest != nil { remember(key.description) }
+        if newest != nil { try makeRoom(attempted) }
+        if let key = remote.key, newest != nil, !keys.contains(key) { keys.append(key) }
         guard let waiting = awaited else {
             take(remote, newest: newest)
             return true
@@ -122,8 +140,7 @@ extension EntityKnowledge {
             if let before = server?.etag, before != remote.server.etag { remember(before) }
             if madeOn.map({ newest > $0.seq }) ?? true { madeOn = MadeOn(etag: server?.etag, seq: newest) }
         } else if madeOn?.before == nil {
-            told = []
-            madeOn = nil
+            (told, keys, forgotten, madeOn) = ([], [], nil, nil)
         }
         var taken = remote.server
         if taken.state == nil, !taken.isGone { taken.state = server?.state }
@@ -133,10 +150,26 @@ extension EntityKnowledge {
         version = taken.isGone ? nil : remote.version
     }
 
-    private mutating func remember(_ mark: String) {
-        guard !told.contains(mark) else { return }
-        if told.count >= Self.mostTold { told.removeFirst() }
-        told.append(mark)
+    /// Before another change is told: others' keys are of no use, and half of the ETags are forgotten at once.
+    private mutating func makeRoom(_ attempted: () throws -> [Attempted]) rethrows {
+        guard keys.count >= Self.mostTold || told.count >= Self.mostTold else { return }
+        let own = try attempted()
+        if keys.count >= Self.mostTold {
+            let ownKeys = Set(own.map(\.key))
+            keys.removeAll { !ownKeys.contains($0) }
+            keys.removeFirst(max(0, keys.count - Self.mostTold + 1))
+        }
+        if told.count >= Self.mostTold { forgetOldest(upTo: own.map(\.seq).max()) }
+    }
+
+    private mutating func forgetOldest(upTo seq: Int64?) {
+        told.removeFirst(told.count / 2)
+        if let seq { forgotten = max(forgotten ?? seq, seq) }
+    }
+
+    private mutating func remember(_ etag: String) {
+        guard !told.contains(etag) else { return }
+        told.append(etag)
     }
 }
 
@@ -172,7 +205,7 @@ extension EntityKnowledge {
             if let etag = said?.etag { madeOn?.etag = etag }
             return
         }
-        let isHeard = isFollowed || !told.isEmpty || key != nil || madeOn != nil
+        let isHeard = isFollowed || !told.isEmpty || !keys.isEmpty || key != nil || madeOn != nil
         let before = server?.etag
         let passed = awaited?.passed ?? whatWasTold(of: statement.operation.entity)
         let isKnown = isHeard && (before != nil && said?.etag == before || statement.key != nil && key == statement.key)
@@ -184,6 +217,8 @@ extension EntityKnowledge {
         if statement.isApplied, said?.state == nil, !isKnown, let next = server?.after(statement.operation) { server = next }
         madeOn = nil
         guard isHeard, !isKnown else { return }
+        // Those behind it have not been attempted yet.
+        if told.count >= Self.mostTold { forgetOldest(upTo: statement.operation.seq) }
         if let before { remember(before) }
         key = statement.key
         awaited = isFollowed ? Awaited(etag: said?.etag, key: key, at: now, passed: passed) : nil
@@ -193,13 +228,17 @@ extension EntityKnowledge {
     private func isOvertaken(_ statement: Statement) -> Bool {
         if statement.firstUpTo != nil, server != nil { return key != statement.key || statement.key == nil }
         if let said = statement.server, let server, said.isOlder(than: server) { return true }
-        let isFull = told.count >= Self.mostTold
         if let etag = statement.server?.etag {
             if etag == server?.etag { return false }
-            if isFull || told.contains(etag) { return true }
+            if told.contains(etag) { return true }
         }
-        guard let own = statement.key, own != key else { return false }
-        return isFull || told.contains(own.description)
+        if let own = statement.key {
+            if own == key { return false }
+            if keys.contains(own) { return true }
+            // A feed that tells keys has not told this one.
+            if !keys.isEmpty { return false }
+        }
+        return forgotten.map { statement.operation.seq <= $0 } ?? false
     }
 
     /// What a feed has told since the operations that are stored; nil when it told nothing.

@@ -61,6 +61,13 @@ extension Write {
         try PostgresStore.operations(self, of: entity, limit: EntityView.mostOperations).map(\.seq).max()
     }
 
+    /// The stored operations of the entity that were attempted.
+    func attempted(of entity: EntityKey) throws -> [EntityKnowledge.Attempted] {
+        try PostgresStore.operations(self, of: entity, limit: EntityView.mostOperations).filter { $0.lastAttemptAt != nil }.map {
+            .init(seq: $0.seq, key: $0.idempotencyKey)
+        }
+    }
+
     private static let pageOfEntities = SQL("SELECT line FROM guardian_entity WHERE line > $1 ORDER BY line OFFSET $2 LIMIT 1")
     private static let sweep = SQL(
         """

@@ -29,6 +29,7 @@ struct FoldingInsertion {
             // Nothing waits for a create that is younger than itself.
             guard try awaited.allSatisfy({ try write.openCreate(of: $0.entity, after: waiting.seq) == nil }) else { return try append(new) }
             write.later(Self.update, .int(folded.seq), .text(folded.type), .text(folded.payload), .time(folded.updatedAt))
+            try write.letGo(of: folded)
             write.keep(awaited, ofOperation: waiting.seq)
             if !awaited.isEmpty { try write.parkIfAwaiting(waiting.seq, line) }
             write.remember(new.id, seq: waiting.seq, key: new.idempotencyKey, .merged(into: waiting.id), new.enqueuedAt)

@@ -19,7 +19,7 @@ extension PostgresStore {
                 var known = try write.known(entity) ?? EntityKnowledge()
                 if mark?.isReset == true { known.beginAnew() }
                 let before = known
-                let isTaken = known.tell(remote, newest: try write.newest(of: entity))
+                let isTaken = try known.tell(remote, newest: try write.newest(of: entity)) { try write.attempted(of: entity) }
                 if isTaken || known != before { try write.save(known, line: Line.of(entity), now) }
                 return isTaken
             }

@@ -45,6 +45,9 @@ extension Write {
         WHERE seq = $1 AND status = 0 AND due_at = \(Parking.awaiting)
             AND NOT EXISTS (SELECT 1 FROM guardian_reference WHERE seq = $1) RETURNING line
         """)
+    private static let kept = SQL("SELECT entity_type, entity_id, field FROM guardian_reference WHERE seq = $1")
+    private static let unpointOne = SQL(
+        "DELETE FROM guardian_reference WHERE entity_type = $1 AND entity_id = $2 AND seq = $3 AND field = $4")
     private static let content = SQL("SELECT \(OperationRow.columns) FROM \(OperationRow.source) WHERE o.seq = $1")
     private static let saveContent = SQL(
         "UPDATE guardian_operation SET payload = $2, base = $3, idempotency_key = $4, unknown_at = $5, updated_at = $6 WHERE seq = $1")
@@ -97,6 +100,20 @@ extension Write {
         let oldest = try openCreate(of: entity, after: 0)
         if let oldest, oldest < seq { return }
         try settleReferences(to: entity, before: oldest ?? Int64.max, nil, nil)
+    }
+
+    /// A pending operation has got another payload: what it no longer points to, it does not wait for.
+    func letGo(of operation: Operation) throws {
+        guard try uses(.localIDs) else { return }
+        let gone = try rows(Self.kept, .int(operation.seq)).map { row in
+            Reference(to: EntityKey(type: row.text(0) ?? "", id: row.text(1) ?? ""), field: row.text(2) ?? "")
+        }.filter { !operation.holds($0) }
+        guard !gone.isEmpty else { return }
+        for reference in gone {
+            later(
+                Self.unpointOne, .text(reference.entity.type), .text(reference.entity.id), .int(operation.seq), .text(reference.field))
+        }
+        takeOverDue(of: Set(try rows(Self.release, .int(operation.seq)).map { $0.int(0) }))
     }
 
     /// Rewrites what points to `entity`, if the upstream's id is known, and lets it go.

@@ -161,6 +161,29 @@ extension StoreContract {
             try contract.expect(
                 try await contract.claim(fence).map(\.operation.payload), [#"{"room_id":"Q1"}"#], "the one that was not folded")
         },
+        Check(name: "what an operation points to no more after a fold, it does not wait for") { contract in
+            try await contract.enqueue([
+                .create("room", "R"), .create("room", "Q"),
+                .update("device", "d", #"{"room_id":"R","peers":["x"]}"#, id: "d"),
+                .update("device", "e", #"{"room_id":"R","at":{"room_id":"Q"}}"#, id: "e"),
+                .update("device", "f", #"{"room_id":"Q"}"#, id: "f"),
+            ])
+            let fence = try await contract.acquire()
+            let creates = try await contract.claim(fence)
+            try contract.expect(contract.names(creates), ["create-R", "create-Q"], "claims")
+            try contract.expect(try await contract.store.standing(of: .text("e"))?.awaits, .text("create-Q"), "whom e awaits before")
+            let delete = AliasOperation(new: NewOperation("delete", entityType: "device", entityID: "f", id: "3")) { $0.folds = true }
+            let receipts = try await contract.enqueue([
+                .update("device", "d", #"{"room_id":"S"}"#, id: "1") { $0.folds = true },
+                .update("device", "e", #"{"at":{"n":1}}"#, id: "2") { $0.folds = true }, delete,
+            ])
+            try contract.expect(receipts.map(\.outcome), [.coalesced, .coalesced, .coalesced], "outcomes")
+            try contract.expect(try await contract.store.check().problems, [], "problems")
+            try contract.expect(try await contract.store.standing(of: .text("e"))?.awaits, .text("create-R"), "whom e awaits now")
+            let claims = try await contract.claim(fence)
+            try contract.expect(contract.names(claims), ["d", "f"], "what goes")
+            try contract.expect(claims.map(\.operation.payload), [#"{"room_id":"S","peers":["x"]}"#, nil], "payloads")
+        },
         Check(name: "rooms and devices at random: every id is the one a plain list says, and nothing is sent too early") { contract in
             for seed in UInt64(0)..<8 {
                 var town = RandomTown(seed: seed, contract: contract)

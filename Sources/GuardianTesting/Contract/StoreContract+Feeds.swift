@@ -41,6 +41,25 @@ extension StoreContract {
     ]
 
     private static let orderChecks: [Check] = [
+        Check(name: "however much others write, an answer is known again if the feed has told of it, and taken if not") { contract in
+            let key = try await contract.follow("e")
+            try await contract.enqueue(["e"], from: 1)
+            let fence = try await contract.acquire()
+            try await contract.settle(try await contract.claim(fence), contract.retryLater(1, charged: false), fence)
+            _ = try await contract.tell([("e", #"{"n":0}"#)], after: "c1", "c2", version: 2, etag: "ours", key: key)
+            for number in 3...90 {
+                try await contract.tell(
+                    [("e", #"{"n":\#(number)}"#)], after: "c\(number - 1)", "c\(number)", version: Int64(number), etag: "v\(number)",
+                    key: Self.key(UInt64(number)))
+            }
+            try contract.expect(try await contract.store.view(of: Self.entity("e")).reached, [.text("e-0")], "what the feed has reached")
+            let late = try await contract.claim(fence, after: 1000)
+            try contract.expect(contract.names(late), ["e-0"], "the claim")
+            try await contract.settle(late, fence, ServerState(state: #"{"n":0}"#, etag: "ours"))
+            try contract.expect(try await contract.state("e"), #"{"n":90}"#, "the state after an answer that the feed has told of")
+            try await contract.settle(try await contract.claim(fence), fence, ServerState(state: #"{"n":91}"#, etag: "v91"))
+            try contract.expect(try await contract.state("e"), #"{"n":91}"#, "the state after one that it has not")
+        },
         Check(name: "what a feed tells behind an answer is older until it has told of that write; nothing goes back meanwhile") {
             contract in
             let key = try await contract.follow("e")

@@ -51,6 +51,15 @@ extension MemoryQueue {
         rows[seq]?.due = Self.awaiting
     }
 
+    /// A pending operation has got another payload: what it no longer points to, it does not wait for.
+    mutating func letGo(of operation: Operation) {
+        guard let known = localIDs.references[operation.seq] else { return }
+        let left = known.filter { operation.holds($0) }
+        localIDs.references[operation.seq] = left.isEmpty ? nil : left
+        let due = due(of: operation)
+        rows[operation.seq]?.due = due
+    }
+
     /// A create was stored whose entity may get another id.
     mutating func openLocalID(of operation: Operation) { localIDs.open[operation.entity, default: []].insert(operation.seq) }
 

@@ -13,6 +13,7 @@ extension MemoryQueue {
             guard awaited.allSatisfy({ localIDs.create(of: $0.entity, after: seq) == nil }) else { return nil }
             folded.references = []
             rows[seq]?.operation = folded
+            letGo(of: folded)
             keep(awaited, seq)
             books.accepted += 1
             books.coalesced += 1

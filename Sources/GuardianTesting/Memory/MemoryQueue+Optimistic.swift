@@ -71,7 +71,7 @@ extension MemoryQueue {
             let entity = resolve(remote.entity)
             var known = entities[entity] ?? EntityKnowledge()
             if mark?.isReset == true { known.beginAnew() }
-            let isTaken = known.tell(remote, newest: newest(of: entity))
+            let isTaken = known.tell(remote, newest: newest(of: entity)) { attempted(of: entity) }
             save(known, of: entity, at: now)
             return isTaken
         }
@@ -91,6 +91,10 @@ extension MemoryQueue {
     /// The greatest number of an operation of the entity that is stored.
     func newest(of entity: EntityKey) -> Int64? {
         rows.values.lazy.filter { $0.operation.entity == entity }.map(\.operation.seq).max()
+    }
+
+    private func attempted(of entity: EntityKey) -> [EntityKnowledge.Attempted] {
+        all { $0.entity == entity && $0.lastAttemptAt != nil }.map { .init(seq: $0.seq, key: $0.idempotencyKey) }
     }
 
     /// Forgets entities of which nothing was heard for long and nothing is stored.

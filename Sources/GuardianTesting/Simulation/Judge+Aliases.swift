@@ -25,6 +25,9 @@ extension Judge {
 
     private static func mentions(_ id: String, in payload: String?) -> Bool { payload?.contains("\"\(id)\"") ?? false }
 
+    /// An entity as it is called now.
+    func current(_ entity: EntityKey) -> EntityKey { aliases[entity].map { EntityKey(type: entity.type, id: $0) } ?? entity }
+
     /// A new operation, as the store must keep it: with the upstream's ids, where the app still uses its own.
     func resolved(_ operation: Operation) -> Operation {
         var operation = operation

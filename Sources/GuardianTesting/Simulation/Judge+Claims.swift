@@ -92,6 +92,7 @@ extension Judge {
         failures += 1
         records[index].fate = .failed
         records[index].wasGivenUp = true
+        spoiled(index)
         departed(records[index].operation.txnToken, .failed("CRASH_SUSPECT"), besides: claims)
     }
 

@@ -86,6 +86,7 @@ extension Judge {
             guard let seq = record.seq, claimed[record.line] != seq, !claims.contains(seq), !record.wasAttempted else { continue }
             records[index].fate = .failed
             records[index].wasGivenUp = true
+            spoiled(index)
             failures += 1
             optimism.steppedOut.insert(record.operation.id)
         }

@@ -34,6 +34,7 @@ extension Judge {
             failures += 1
             records[index].fate = .failed
             records[index].wasGivenUp = true
+            spoiled(index)
             judge(error, record, maxAttempts: maxAttempts)
             departed(record.operation.txnToken, .failed(error.code))
         case .retry(let due, let backoffMs, _, let isCharged, _, _):

@@ -19,6 +19,9 @@ extension Judge {
         shared?.versions[entity, default: [:]][fields] = version
     }
 
+    /// An operation has failed or left without an effect, if only for now.
+    mutating func spoiled(_ index: Int) { shared?.spoiled.insert(records[index].operation.entity) }
+
     /// What the store knows of an entity, at any time.
     mutating func compareShared(_ view: EntityView, of entity: EntityKey) {
         guard var now = shared else { return }
@@ -30,9 +33,6 @@ extension Judge {
         }
         now.known[entity] = version
         shared = now
-        if records.contains(where: { $0.operation.entity == entity && [.failed, .cancelled, .expired].contains($0.fate) }) {
-            shared?.spoiled.insert(entity)
-        }
         guard shared?.spoiled.contains(entity) == false else { return }
         let shown = Self.members(view.overlay.state?.text) ?? [:]
         for (field, value) in now.own[entity, default: [:]] where shown[field] != value {

@@ -119,6 +119,7 @@ struct Judge {
         if records[index].fate == .processed { violated("seq \(seq) was \(fate) after it was processed") }
         records[index].fate = fate
         records[index].wasGivenUp = true
+        spoiled(index)
         let code = fate == .expired ? "EXPIRED" : "CANCELLED"
         departed(records[index].operation.txnToken, .lost(code), besides: claims)
     }

@@ -40,7 +40,7 @@ extension SimulatedWorld {
     mutating func checkView() async throws(StoreError) {
         guard script.optimistic > 0 || script.localIDs > 0 || script.others > 0, script.operations <= 50 else { return }
         let stored = judge.records.filter { $0.seq != nil && [.waiting, .failed, .processed].contains($0.fate) }
-        let entities = Array(Set(stored.map(\.operation.entity))).sorted { $0.orderingKey < $1.orderingKey }
+        let entities = Array(Set(stored.map { judge.current($0.operation.entity) })).sorted { $0.orderingKey < $1.orderingKey }
         guard !entities.isEmpty else { return }
         let entity = entities[report.steps % entities.count]
         let view = try await store.view(of: entity)

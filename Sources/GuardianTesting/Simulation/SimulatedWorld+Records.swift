@@ -6,7 +6,7 @@ extension SimulatedWorld {
 
     static func records(_ script: Script, wall: Int64, _ random: inout Xoshiro256) -> Draw {
         var changes = Changes()
-        var houses: [EntityKey] = []
+        var houses = Houses()
         let records = (0..<script.operations).map { number in
             let entity = EntityKey(type: "room", id: "\(Int.random(in: 0..<max(script.entities, 1), using: &random))")
             var operation = Operation(
@@ -58,25 +58,39 @@ extension SimulatedWorld {
     /// Which fields of payloads hold ids of other entities.
     private static let references = References(["device": ["room_id": "room", "peer_ids": "device"]])
 
+    /// The entities of a world of rooms and devices.
+    private struct Houses {
+        var made: [EntityKey] = []
+        /// One that was written before it is made.
+        var early: EntityKey?
+    }
+
     /// Rooms, and devices in them, each made under a local id that occurs nowhere else. A create is never given up for good, for what points
-    /// to it would wait for ever.
+    /// to it would wait for ever. Some are written before they are made, which the upstream does not take: that fails, and goes on under the
+    /// real id when it is tried again.
     private static func furnish(
-        _ operation: inout Operation, _ number: Int, _ verdict: inout SimulatedUpstream.Verdict, _ houses: inout [EntityKey],
+        _ operation: inout Operation, _ number: Int, _ verdict: inout SimulatedUpstream.Verdict, _ houses: inout Houses,
         _ script: Script, _ random: inout Xoshiro256
     ) {
-        if let known = houses.randomElement(using: &random), random.unit() >= script.localIDs {
+        if let known = houses.made.randomElement(using: &random), houses.early == nil, random.unit() >= script.localIDs {
             operation.entity = known
             if random.unit() < 0.15 { operation.type = "delete" }
         } else {
-            operation.type = "create"
-            operation.entity = EntityKey(type: random.unit() < 0.5 ? "room" : "device", id: "L\(number)")
-            if verdict != .broken { verdict = .fine }
+            operation.entity = houses.early ?? EntityKey(type: random.unit() < 0.5 ? "room" : "device", id: "L\(number)")
+            if houses.early == nil, number + 1 < script.operations, random.unit() < 0.2 {
+                houses.early = operation.entity
+                verdict = .broken
+            } else {
+                houses.early = nil
+                operation.type = "create"
+                if verdict != .broken { verdict = .fine }
+            }
         }
         if operation.type != "update", verdict == .conflict { verdict = .fine }
         operation.folds = random.unit() < script.folds
-        operation.payload = operation.type == "delete" ? nil : payload(of: operation.entity, number, houses, &random)
+        operation.payload = operation.type == "delete" ? nil : payload(of: operation.entity, number, houses.made, &random)
         operation.references = references.of(operation, assigned: ["*"])
-        if operation.type == "create" { houses.append(operation.entity) }
+        if operation.type == "create" { houses.made.append(operation.entity) }
     }
 
     private static func payload(of entity: EntityKey, _ number: Int, _ houses: [EntityKey], _ random: inout Xoshiro256) -> String {
