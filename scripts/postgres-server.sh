@@ -20,7 +20,8 @@ fi
 cd /
 run() { "${as[@]}" "$@" </dev/null; }
 finish() {
-    [ -z "${pooler:-}" ] || kill "$pooler" 2>/dev/null || true
+    # Whoever started this may block gentler signals, and what it starts inherits that.
+    [ -z "${pooler:-}" ] || kill -KILL "$pooler" 2>/dev/null || true
     run "$bin/pg_ctl" -D "$dir/data" -m immediate -w stop >/dev/null 2>&1 || true
     rm -rf "$dir"
 }
