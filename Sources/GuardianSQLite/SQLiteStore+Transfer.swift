@@ -77,7 +77,6 @@ extension SQLiteStore: TransferStore {
         var found = try page("SELECT \(OperationRow.columns) FROM guardian_operation ORDER BY seq", limit, transaction) {
             TransferPage.Moved(operation: try OperationRow.read($0, transaction.vault))
         }
-        guard try transaction.knowsOpenCreates() else { return found }
         let opens = try transaction.statement("SELECT 1 FROM guardian_open_create WHERE seq = ?1")
         let references = try transaction.statement("SELECT entity_type, entity_id, field FROM guardian_reference WHERE seq = ?1")
         for place in found.indices {
