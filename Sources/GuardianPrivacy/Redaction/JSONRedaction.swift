@@ -96,8 +96,16 @@ struct JSONRedaction {
 
     /// Whether what begins here goes with its name: counts and answers may stay under some.
     private func isTaken(_ verdict: SensitiveNames.Verdict) -> Bool {
+        if verdict == .counted || verdict == .weak, isMark { return false }
         let isText = current == UInt8(ascii: "\"") || current == UInt8(ascii: "{") || current == UInt8(ascii: "[")
         return isText || (verdict != .counted && verdict != .weak) || (verdict == .counted && current > UInt8(ascii: "9"))
+    }
+
+    /// Whether the text that begins here is nothing but the mark of an earlier pass.
+    private var isMark: Bool {
+        guard current == UInt8(ascii: "\""), let end = RedactionMark.end(in: UnsafeBufferPointer(start: base, count: count), from: at + 1)
+        else { return false }
+        return end < count && base[end] == UInt8(ascii: "\"")
     }
 
     private func named(_ range: Range<Int>) -> (verdict: SensitiveNames.Verdict, hint: NumberContext, shown: [UInt8]?) {

@@ -12,6 +12,12 @@ enum RedactionMark {
     /// How each of them begins: what begins so was redacted before, and stays.
     static let start: StaticString = "[REDACTED"
 
+    /// Whether `text` is a mark and nothing else.
+    static func isWhole(_ text: String) -> Bool {
+        var text = text
+        return text.withUTF8 { end(in: $0, from: 0) == $0.count }
+    }
+
     /// `text` with a space in the place of each mark; nil when there is none.
     static func blanked(in text: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
         var (out, copied, at) = ([UInt8](), 0, 0)

@@ -6,8 +6,8 @@ extension RedactionScan {
     /// Replaces the secret that begins at `start`, behind a prefix and its `-` or `_`, if one does.
     mutating func gluedSecret(from start: Int) -> Bool {
         if isDigit(start + 2), iban(from: start) { return true }
-        if begins("eyJ", at: start), webToken(from: start) { return true }
-        return key(from: start, isGlued: true)
+        if base[start] == UInt8(ascii: "e"), begins("eyJ", at: start), webToken(from: start) { return true }
+        return shapes.hasKeys(base[start], base[start + 1]) && key(from: start, isGlued: true)
     }
 
     /// Looks for what hangs on the beginning of the word from `start` to `end`, and replaces the first that does. `seen`: what the word is
@@ -18,7 +18,7 @@ extension RedactionScan {
         // Short words hold nothing, unless they have digits and go on, or a key's prefix goes on behind its dash.
         if !goesOn, end - start < 12, seen & ByteClass.digit == 0 || next != UInt8(ascii: " ") && next < 0x80 { return false }
         if seen & ByteClass.digit != 0, gluedToLetters(in: start, end) { return true }
-        guard seen & ByteClass.underscore != 0 else { return false }
+        guard seen & ByteClass.underscore != 0, seen & ByteClass.digit != 0 || goesOn || hasCapital(start, end) else { return false }
         var index = start
         while index < end {
             let byte = base[index]
@@ -31,6 +31,12 @@ extension RedactionScan {
             }
             if end - index >= 17, composedKey(from: index, end) { return true }
         }
+        return false
+    }
+
+    /// Without digits a key has capitals.
+    private func hasCapital(_ start: Int, _ end: Int) -> Bool {
+        for index in start..<end where base[index] &- 65 < 26 { return true }
         return false
     }
 
@@ -60,7 +66,7 @@ extension RedactionScan {
             replace(start, last, RedactionMark.key)
             return true
         }
-        guard length >= 9 || isGap(end) else { return false }
+        guard isGap(end) || length >= 9 else { return false }
         let chain = chain(from: start)
         guard chain.digits >= 9, kind(chain.end(chain.count - 1)) & ByteClass.letter == 0 || chain.count > 1 else { return false }
         let before = copied

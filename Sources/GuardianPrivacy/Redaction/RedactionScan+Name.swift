@@ -1,7 +1,7 @@
 /// Values behind names: `password=…`, `"apiKey": "…"`, `Authorization: …`, `--token …`, `<pin>…</pin>`.
 extension RedactionScan {
     /// A name as it stands before its value.
-    private struct Name {
+    struct Name {
         var start: Int
         var end: Int
         /// Backslashes before the quotation mark behind it; nil when there is none.
@@ -45,7 +45,7 @@ extension RedactionScan {
 
     // MARK: The name
 
-    private func name(before separator: Int) -> Name? {
+    func name(before separator: Int) -> Name? {
         var end = separator
         if end > copied, base[end - 1] == UInt8(ascii: ":") { end -= 1 }
         while end > copied, base[end - 1] == UInt8(ascii: " ") || base[end - 1] == UInt8(ascii: "\t"), separator - end < 3 { end -= 1 }
@@ -204,12 +204,17 @@ extension RedactionScan {
     }
 
     /// To the next space or quotation mark; punctuation ends it only where something else goes on.
-    private func endOfRun(_ start: Int) -> Int {
+    func endOfRun(_ start: Int) -> Int {
         var end = start
         while end < count {
             let byte = base[end]
             if byte <= 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "<") || byte == UInt8(ascii: "`") { break }
             switch byte {
+            case UInt8(ascii: "["):
+                if let mark = endOfMark(end) {
+                    end = mark
+                    continue
+                }
             case UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: "&"), UInt8(ascii: "|"):
                 if isBreak(end + 1) || beginsMember(end + 1) { return end }
             case UInt8(ascii: ")"), UInt8(ascii: "]"), UInt8(ascii: "}"), UInt8(ascii: "'"), UInt8(ascii: ">"), UInt8(ascii: "."):
@@ -247,13 +252,27 @@ extension RedactionScan {
 
     private func isSecretValue(_ start: Int, _ end: Int, _ name: Name, _ verdict: SensitiveNames.Verdict) -> Bool {
         if name.quote != nil, verdict != .weak, verdict != .counted { return true }
-        let isNumber = (start..<end).allSatisfy { isDigit($0) || base[$0] == UInt8(ascii: ".") || base[$0] == UInt8(ascii: "-") }
+        let mark = firstMark(start, end)
+        if let mark, PlainWords.standard.contains(base + start, mark - start, formal: name.isFormal) { return false }
         switch verdict {
-        case .counted where isNumber: return false
-        case .weak: if isNumber || end - start < (name.isFormal ? 4 : 6) { return false }
+        // What is left of a value that a pass has been at was none.
+        case .counted, .weak:
+            if mark != nil || isNumber(start, end) { return false }
+            if verdict == .weak, end - start < (name.isFormal ? 4 : 6) { return false }
+        // A comma alone.
+        case .header, .phrase: if !(start..<end).contains(where: { kind($0) & ByteClass.word != 0 }) { return false }
         default: break
         }
         return !PlainWords.standard.contains(base + start, end - start, formal: name.isFormal)
+    }
+
+    /// Where the first mark of an earlier pass stands in a value.
+    func firstMark(_ start: Int, _ end: Int) -> Int? {
+        (start..<end).first { base[$0] == UInt8(ascii: "[") && endOfMark($0) != nil }
+    }
+
+    private func isNumber(_ start: Int, _ end: Int) -> Bool {
+        (start..<end).allSatisfy { isDigit($0) || base[$0] == UInt8(ascii: ".") || base[$0] == UInt8(ascii: "-") }
     }
 
     // MARK: Other ways to write it

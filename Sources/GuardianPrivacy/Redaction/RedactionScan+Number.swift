@@ -29,7 +29,7 @@ extension RedactionScan {
     }
 
     /// `2024-01-15`, and no digit or dash behind it.
-    private func isDate(_ start: Int) -> Bool {
+    func isDate(_ start: Int) -> Bool {
         guard byte(start + 7) == UInt8(ascii: "-"), isDigit(start + 5), isDigit(start + 6), isDigit(start + 8), isDigit(start + 9) else {
             return false
         }
@@ -39,9 +39,13 @@ extension RedactionScan {
 
     /// Whether a group of digits may follow at `index`.
     func isGap(_ index: Int) -> Bool {
-        let byte = byte(index)
-        return byte == UInt8(ascii: "-") || byte == UInt8(ascii: " ") || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "/")
-            || byte == UInt8(ascii: ")") || byte == UInt8(ascii: "(") || byte >= 0x80 || byte == UInt8(ascii: "%")
+        let next = byte(index + 1)
+        switch byte(index) {
+        case UInt8(ascii: " "): return next &- 48 < 10 || next == UInt8(ascii: "(") || next == UInt8(ascii: "/")
+        case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "/"), UInt8(ascii: "("): return next &- 48 < 10
+        case UInt8(ascii: ")"), UInt8(ascii: "%"), 0x80...0xFF: return true
+        default: return false
+        }
     }
 
     /// A word that begins with digits: `7f3e…`, `5th`, `1Z999…`.
@@ -53,7 +57,10 @@ extension RedactionScan {
         }
         at = end
         let next = end < count ? base[end] : 0
-        if end - start == 8, next == UInt8(ascii: "-") { return skipUUID(from: start) }
+        if end - start == 8, next == UInt8(ascii: "-") {
+            skipUUID(from: start)
+            if at > end { return }
+        }
         if end - start == 32, dataCentreKey(from: start, end) { return }
         if seen & ByteClass.underscore != 0 {
             if gluedNumber(from: start, wordEnd: end) || glued(in: start, end, seen | ByteClass.digit) { return }
@@ -192,7 +199,9 @@ extension RedactionScan {
         }
         switch before {
         case UInt8(ascii: "-"), UInt8(ascii: "."):
-            guard before == UInt8(ascii: "-"), start >= 2 else { return false }
+            guard before == UInt8(ascii: "-") else { return false }
+            // Where a line begins, one group alone is less than nothing.
+            if start == 1 || base[start - 2] == UInt8(ascii: "\n") { return chain.count > 1 }
             return kindBehind(start - 2) & ByteClass.word == 0 && byteBehind(start - 2) != before
         case UInt8(ascii: "$"), UInt8(ascii: "^"), UInt8(ascii: "~"): return false
         case UInt8(ascii: ","): return kindBehind(start - 2) & ByteClass.digit == 0 || isRecord(chain)
@@ -217,6 +226,8 @@ extension RedactionScan {
 
     /// Whether the word that the chain hangs on says what it is: `ssn-123-45-6789`.
     private func isNamed(before chain: NumberChain) -> Bool {
+        // Too few digits for anything that a name could say.
+        guard chain.digits >= 9 || chain.count > 2 else { return false }
         let before = byte(chain.start(0) - 1)
         guard before == UInt8(ascii: "-") || kind(chain.start(0) - 1) & (ByteClass.letter | ByteClass.underscore) != 0 else { return false }
         switch NumberContextScan(base: base, floor: copied).context(before: chain.start(0)) {
@@ -255,10 +266,10 @@ extension RedactionScan {
         }
     }
 
-    private func isNoWord(_ index: Int) -> Bool { kind(index) & ByteClass.word == 0 && !isMark(index) }
+    private func isNoWord(_ index: Int) -> Bool { kind(index) & ByteClass.word == 0 && !isRedacted(index) }
 
     /// A mark of an earlier pass: what was there may have been a word, or digits.
-    private func isMark(_ index: Int) -> Bool { byte(index) == UInt8(ascii: "[") && begins(RedactionMark.start, at: index) }
+    func isRedacted(_ index: Int) -> Bool { byte(index) == UInt8(ascii: "[") && begins(RedactionMark.start, at: index) }
 
     /// Whether digits follow, or what was digits before an earlier pass.
     private func goesOn(_ index: Int) -> Bool {

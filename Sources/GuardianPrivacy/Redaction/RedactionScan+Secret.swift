@@ -11,7 +11,7 @@ extension RedactionScan {
             if begins("bot", at: start), botToken(from: start + 3) { return true }
         default: break
         }
-        return key(from: start, isGlued: false)
+        return shapes.hasKeys(base[start], base[start + 1]) && key(from: start, isGlued: false)
     }
 
     /// Replaces the key of known shape that begins at `start`, if one does. `isGlued`: behind a prefix, as in `id-AKIA…`.
@@ -135,7 +135,7 @@ extension RedactionScan {
     /// `realm="…"`, `user_id=5`: base64 has equals signs at its end only.
     private func holdsAssignment(_ start: Int, _ end: Int) -> Bool {
         guard let sign = (start..<end).first(where: { base[$0] == UInt8(ascii: "=") }) else { return false }
-        return (sign..<end).contains { base[$0] != UInt8(ascii: "=") } || byte(end) == UInt8(ascii: "\"")
+        return (sign..<end).contains { base[$0] != UInt8(ascii: "=") } || byte(end) == UInt8(ascii: "\"") || isRedacted(end)
     }
 
     /// Whether the base64 text is `user:password`.
@@ -176,11 +176,11 @@ extension RedactionScan {
         guard (begin..<head).contains(where: { begins("PRIVATE", at: $0) }) else { return false }
         var end = head + 5
         var mark = true
-        replace(end, end, "")
+        keep(through: end)
         while end < count {
             if begins("-----END", at: end) { break }
             if base[end] == UInt8(ascii: "\n") || base[end] == UInt8(ascii: "\r") {
-                replace(end, end, "")
+                keep(through: end)
                 end += 1
                 continue
             }
@@ -188,7 +188,7 @@ extension RedactionScan {
             while line < count, base[line] != UInt8(ascii: "\n"), base[line] != UInt8(ascii: "\r"), !begins("-----END", at: line) {
                 line += 1
             }
-            replace(end, line, mark ? RedactionMark.key : "")
+            if mark, endOfMark(end) == line { keep(through: line) } else { replace(end, line, mark ? RedactionMark.key : "") }
             mark = false
             end = line
         }

@@ -23,6 +23,8 @@ struct RedactionScan {
     var pairlessUntil = 0
     /// Whether anything was replaced.
     var isChanged = false
+    /// Where in `out` marks begin that make what stands before them look different.
+    private(set) var doubtful: [Int] = []
 
     init(_ base: UnsafePointer<UInt8>, count: Int, rules: RedactionRules, hint: NumberContext) {
         self.base = base
@@ -71,21 +73,43 @@ struct RedactionScan {
     private mutating func word(_ kind: UInt8) {
         let start = at
         if kind & ByteClass.digit != 0 { return number(from: start) }
-        var (end, seen) = (start + 1, kind)
-        while end < count {
-            let next = table[Int(base[end])]
-            if next & ByteClass.plainWord == 0 { break }
-            seen |= next
-            end += 1
+        var (end, seen) = (start, kind)
+        repeat {
+            while end < count {
+                let next = table[Int(base[end])]
+                if next & ByteClass.plainWord == 0 { break }
+                seen |= next
+                end += 1
+            }
+            guard end < count, isTwoByteLetter(end) else { break }
+            seen |= ByteClass.high
+            end += 2
+            // A digit does not go on with what is beyond ASCII.
+        } while !isDigit(end)
+        var next = end < count ? base[end] : 0
+        if next >= 0x80 {
+            end = endOfMixedWord(start + 1, &seen)
+            next = byte(end)
+        } else if end - start == 8, next == UInt8(ascii: "-") {
+            skipUUID(from: start)
+            if at > start { return }
         }
-        if kind & ByteClass.high != 0 || end < count && base[end] >= 0x80 { end = endOfMixedWord(start + 1, &seen) }
         if end - start >= 2, shapes.mayBegin(base[start], base[start + 1]), begin(at: start, wordEnd: end) { return }
-        if seen & (ByteClass.digit | ByteClass.underscore) != 0, glued(in: start, end, seen) { return }
+        let mayHide =
+            seen & ByteClass.digit != 0
+            || seen & ByteClass.underscore != 0 && (end - start >= 12 || next == UInt8(ascii: "-") || next == UInt8(ascii: "."))
+        if mayHide, glued(in: start, end, seen) { return }
         at = end
         if end - start >= 17, composedKey(from: start, end) { return }
-        if end - start == 8, end < count, base[end] == UInt8(ascii: "-") { skipUUID(from: start) }
         // `--password hunter2`
         if start >= 2, base[start - 1] == UInt8(ascii: "-"), base[start - 2] == UInt8(ascii: "-") { flag(from: start) }
+    }
+
+    /// A letter that has two bytes begins at `index`: Latin, Greek, Cyrillic and more; save × and ÷ there is nothing else there.
+    @inline(__always)
+    private func isTwoByteLetter(_ index: Int) -> Bool {
+        guard base[index] &- 0xC3 <= 0xDF - 0xC3, index + 1 < count, base[index + 1] & 0xC0 == 0x80 else { return false }
+        return base[index] != 0xC3 || base[index + 1] & 0x9F != 0x97
     }
 
     /// Where a word ends that is made of more than ASCII, from its second byte on.
@@ -136,12 +160,28 @@ struct RedactionScan {
     mutating func replace(_ start: Int, _ end: Int, _ mark: StaticString, quoted: Int? = nil) {
         if out.isEmpty { out.reserveCapacity(count + 64) }
         out.append(contentsOf: UnsafeBufferPointer(start: base + copied, count: start - copied))
+        if start < end, isDoubtful(start, end) { doubtful.append(out.count) }
         if let quoted { quote(quoted) }
         out.append(contentsOf: mark.bytes)
         if let quoted { quote(quoted) }
         copied = end
         at = end
         isChanged = true
+    }
+
+    /// Whether what stands before `start` was judged by what stood there, as a number is by the letter behind it.
+    private func isDoubtful(_ start: Int, _ end: Int) -> Bool {
+        if !rules.patterns.isEmpty, isAlphanumeric(end) { return true }
+        let before = byte(start - 1)
+        switch before {
+        case UInt8(ascii: " "): return isDigit(start - 2) && isDigit(start)
+        case UInt8(ascii: ":"), UInt8(ascii: ","), UInt8(ascii: "'"): return isDigit(start - 2)
+        case UInt8(ascii: "/"): return byte(start - 2) != before
+        case 0..<0x20, UInt8(ascii: "\""), UInt8(ascii: "="), UInt8(ascii: "("), UInt8(ascii: "["), UInt8(ascii: "{"),
+            UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: ";"), UInt8(ascii: "&"), UInt8(ascii: "|"):
+            return false
+        default: return true
+        }
     }
 
     /// Leaves what stands up to `end` as it is, and as settled as what was replaced: nothing looks back through it.

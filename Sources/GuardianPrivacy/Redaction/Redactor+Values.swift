@@ -19,6 +19,9 @@ extension Redactor {
                     switch (verdict, member.value) {
                     case (.harmless, let kept): value = redact(kept, hint: own == .none ? hint : own)
                     case (.counted, .number), (.weak, .number), (.weak, .bool), (.weak, .null): value = member.value
+                    case (.counted, .string(let text)) where RedactionMark.isWhole(text),
+                        (.weak, .string(let text)) where RedactionMark.isWhole(text):
+                        value = member.value
                     default: value = .string("[REDACTED]")
                     }
                     return JSONValue.Member(shown.map { String(decoding: $0, as: UTF8.self) } ?? member.name, value)
@@ -31,9 +34,15 @@ extension Redactor {
         let shown = scan(name, hint: .none)
         let bare = shown.map { $0.withUnsafeBufferPointer(RedactionMark.blanked) } ?? RedactionMark.blanked(in: name)
         guard let bare else { return (rules.names.verdict(name), NumberContext.of(name: name), nil) }
-        let verdict = shown == nil ? SensitiveNames.Verdict.harmless : rules.names.verdict(name)
-        return bare.withUnsafeBufferPointer {
-            (verdict == .harmless ? rules.names.verdict($0) : verdict, NumberContext.of(name: $0), shown)
+        return bare.withUnsafeBufferPointer { bare in
+            // What is left of it decides, as it will again; what was taken out of it may say more.
+            var verdict = rules.names.verdict(bare)
+            if shown != nil, verdict == .harmless || verdict == .counted || verdict == .weak {
+                let blanked = RedactionMark.blanked(in: name)
+                let whole = blanked.map { $0.withUnsafeBufferPointer(rules.names.verdict) } ?? rules.names.verdict(name)
+                if verdict == .harmless || whole != .harmless && whole != .counted && whole != .weak { verdict = whole }
+            }
+            return (verdict, NumberContext.of(name: bare), shown)
         }
     }
 

@@ -7,8 +7,9 @@ import Synchronization
 /// credentials, keys of known shape, credentials in URLs, and values that stand behind a sensitive name (`password=…`,
 /// `"apiKey":"…"`). In structures it also replaces whatever stands under a sensitive name, at any depth and in any spelling.
 ///
-/// It reads bytes once, from left to right, in time that grows with their number and nothing else; invalid UTF-8 passes through as it is.
-/// Redacting twice gives what redacting once gave. The number of lines never changes.
+/// It reads bytes from left to right, in time that grows with their number and nothing else; invalid UTF-8 passes through as it is. A line in
+/// which a mark changes how what stands before it reads is looked at again, ``mostRounds`` times at most. Redacting twice gives what redacting
+/// once gave, unless more secrets than that hang on each other. The number of lines never changes.
 public struct Redactor: Sendable {
     let rules: RedactionRules
 
@@ -67,19 +68,42 @@ public struct Redactor: Sendable {
     }
 
     /// nil when there is nothing to take out.
-    func scan(_ bytes: UnsafeBufferPointer<UInt8>, hint: NumberContext) -> [UInt8]? {
+    func scan(_ bytes: UnsafeBufferPointer<UInt8>, hint: NumberContext) -> [UInt8]? { scan(bytes, hint, rounds: Self.mostRounds) }
+
+    /// How often a line is looked at again whose own marks may have changed how it reads.
+    private static let mostRounds = 4
+
+    private func scan(_ bytes: UnsafeBufferPointer<UInt8>, _ hint: NumberContext, rounds: Int) -> [UInt8]? {
         guard rules.patterns.isEmpty else {
-            guard let first = RedactionPattern.replaced(rules.patterns, in: bytes) else { return scanOnce(bytes, hint) }
-            return first.withUnsafeBufferPointer { scanOnce($0, hint) } ?? first
+            guard let first = RedactionPattern.replaced(rules.patterns, in: bytes) else { return pass(bytes, hint, rounds) }
+            return first.withUnsafeBufferPointer { pass($0, hint, rounds) } ?? first
         }
-        return scanOnce(bytes, hint)
+        return pass(bytes, hint, rounds)
     }
 
-    private func scanOnce(_ bytes: UnsafeBufferPointer<UInt8>, _ hint: NumberContext) -> [UInt8]? {
+    private func pass(_ bytes: UnsafeBufferPointer<UInt8>, _ hint: NumberContext, _ rounds: Int) -> [UInt8]? {
         guard let start = bytes.baseAddress, !bytes.isEmpty else { return nil }
         var scan = RedactionScan(start, count: bytes.count, rules: rules, hint: hint)
         scan.run()
-        return scan.finished()
+        guard let out = scan.finished() else { return nil }
+        guard !scan.doubtful.isEmpty, rounds > 0 else { return out }
+        return out.withUnsafeBufferPointer { settled($0, scan.doubtful, hint, rounds - 1) } ?? out
+    }
+
+    /// `bytes` with the lines in which `marks` stand redacted again; nil when that changes nothing.
+    private func settled(_ bytes: UnsafeBufferPointer<UInt8>, _ marks: [Int], _ hint: NumberContext, _ rounds: Int) -> [UInt8]? {
+        var (out, copied, seen) = ([UInt8](), 0, 0)
+        for mark in marks where mark >= seen {
+            let start = bytes[seen..<mark].lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? seen
+            seen = bytes[mark...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
+            guard let line = scan(UnsafeBufferPointer(rebasing: bytes[start..<seen]), hint, rounds: rounds) else { continue }
+            out.append(contentsOf: bytes[copied..<start])
+            out.append(contentsOf: line)
+            copied = seen
+        }
+        guard copied > 0 else { return nil }
+        out.append(contentsOf: bytes[copied...])
+        return out
     }
 }
 

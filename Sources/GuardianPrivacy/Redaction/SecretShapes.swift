@@ -23,6 +23,10 @@ final class SecretShapes: Sendable {
     @inline(__always)
     func mayBegin(_ first: UInt8, _ second: UInt8) -> Bool { starts[Int(first) << 8 | Int(second)] != 0 }
 
+    /// As ``mayBegin(_:_:)``, for keys alone.
+    @inline(__always)
+    func hasKeys(_ first: UInt8, _ second: UInt8) -> Bool { starts[Int(first) << 8 | Int(second)] > 1 }
+
     /// What may begin with these two bytes.
     func shapes(_ first: UInt8, _ second: UInt8) -> [Shape] { groups[Int(starts[Int(first) << 8 | Int(second)])] }
 

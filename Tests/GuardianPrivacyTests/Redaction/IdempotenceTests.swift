@@ -32,4 +32,60 @@ struct IdempotenceTests {
         #expect(!Redactor.standard.redact("password=[REDACTEDhunter22] token: [REDACTED hunter22").contains("hunter22"))
         #expect(!Redactor.standard.redact("https://[REDACTED:hunter22@host/ [REDACTED_a@b.io").contains("hunter22"))
     }
+
+    @Test(
+        "What hangs on a secret goes with the first pass, not with the second",
+        arguments: [
+            ("4111 1111 1111 1111ghp_16C7e42F292c6912E7710c838347Ae178B4a", "[REDACTED_CC][REDACTED_KEY]"),
+            ("DE89 3704 0044 0532 0130 00xoxb-CtrOcEryl7", "[REDACTED_IBAN][REDACTED_KEY]"),
+            ("m@р.ф123-45-6789", "[REDACTED_EMAIL][REDACTED_SSN]"), ("+3665559262:123-45-6789", "[REDACTED_PHONE]:[REDACTED_SSN]"),
+            ("1492 3942 1391 1104 3@o.br", "[REDACTED_CC] [REDACTED_EMAIL]"), ("123-45-6789/3@l.io", "[REDACTED_SSN]/[REDACTED_EMAIL]"),
+            ("pass=-38-1718-2496,y:", "pass=-[REDACTED_PHONE],y:"), ("passphrase:Authorization:,", "passphrase:Authorization:,"),
+            ("4111 1111 1111 1111[REDACTED_KEY]", "[REDACTED_CC][REDACTED_KEY]"),
+        ])
+    func hanging(text: String, expected: String) {
+        #expect(Redactor.standard.redact(text) == expected)
+        #expect(Redactor.standard.redact(expected) == expected)
+    }
+
+    /// Words and signs that a second pass may read otherwise.
+    static let joints = [
+        "Basic ", "Authorization: ", "Cookie: ", "passphrase: ", "card ", "pass=", "token: ", "ssn ", "id-", "id_", "ext. 12", "x12", "%2B",
+        "%20", "\\n", "&#64;", "_", "/", "<", ">", ";", "|", "4111111111111111", "415-555-2671", "password is ", "iban ", "0171", "12",
+        "20",
+        "hooks.slack.com/services/", "https://", "api key: ", "secret_key", "tcp(", "x", "==",
+    ]
+
+    @Test("Secrets, marks and what parts them, in any order")
+    func anyOrder() throws {
+        print("GUARDIAN_SEED=\(FuzzTests.seed)")
+        var corpus = Corpus(seed: FuzzTests.seed)
+        let redactor = Redactor.standard
+        let own = Redactor(
+            names: ["patientID"], patterns: [try RedactionPattern("MRN-#{6,10}", label: "MRN")])
+        for round in 0..<FuzzTests.inputs {
+            var text = ""
+            for _ in 0..<(1 + round % 7) {
+                switch corpus.pick(Array(0..<10)) {
+                case 0, 1: text += corpus.positives(corpus.pick(Corpus.Kind.allCases), count: 1)[0].text
+                case 2: text += corpus.positives(corpus.pick(Corpus.Kind.allCases), count: 1)[0].secret
+                case 3: text += corpus.negatives(count: 1)[0]
+                case 4: text += corpus.pick(Self.marks)
+                case 5, 6: text += corpus.pick(Self.joints)
+                default: text += corpus.pick(FuzzTests.pieces)
+                }
+                text += corpus.pick(["", "", " ", "-", "_", "=", ":", ",", ", ", "\"", "/", ".", "\n", "”", "用"])
+            }
+            let once = redactor.redact(text)
+            #expect(redactor.redact(once) == once, "\(text.debugDescription) -> \(once.debugDescription)")
+            let value = JSONValue.object([
+                .init("a", .string(text)), .init("token", .string(text)), .init(text, .number("4111111111111111")),
+                .init("pass", .string(text)),
+            ])
+            let json = redactor.redact(json: value.text)
+            #expect(redactor.redact(json: json) == json, "\(value.text) -> \(json)")
+            let ours = own.redact(text)
+            #expect(own.redact(ours) == ours, "\(text.debugDescription) -> \(ours.debugDescription)")
+        }
+    }
 }

@@ -37,6 +37,9 @@ struct LinearityTests {
         ("_hf_Ab", "_hf_Abcdefghijklmnopqrstu", ""), ("a_1", "a_1", ""), ("a_12-3", "a_12-3", ""), ("a_4111 ", "a_4111 ", ""),
         ("_1111", "_11111111111111", ""),
         ("[RED", "[REDACTED_", ""), ("[RED]=", "[REDACTED_A]=", ""),
+        ("4111ghp", "4111-1111-1111-1111ghp_16C7e42F292c6912E7710c838347Ae178B4a", ""), ("a@b.司", "1@b.司", ""),
+        ("is '", "password is 'a ", ""),
+        ("is 1", "token is 1", ""), ("0 / 0", "089 / ", ""), ("é_1", "é_1", ""), ("é用a", "é用a", ""),
     ]
 
     @Test("Ten times the bytes take twelve times as long at most", arguments: hostile.indices)
