@@ -58,10 +58,19 @@ extension RedactionScan {
             while index < count, table[Int(base[index])] & ByteClass.digit != 0 { index += 1 }
             chain.append(start: begin, length: index - begin, separator: separator)
             guard chain.count < NumberChain.mostGroups, chain.digits < NumberChain.mostDigits, index < count else { return chain }
-            let (next, width) = gap(at: index)
+            var (next, width) = gap(at: index)
+            if width == 0, base[index] == UInt8(ascii: " "), isSpacedSlash(index, chain) {
+                (next, width) = (NumberChain.Separator.slash, 3)
+            }
             guard width > 0 else { return chain }
             (separator, index) = (next, index + width)
         }
+    }
+
+    /// `089 / 1234567`: behind an area code, and nothing else.
+    private func isSpacedSlash(_ index: Int, _ chain: NumberChain) -> Bool {
+        chain.count == 1 && (3...5).contains(chain.length(0)) && base[chain.start(0)] == UInt8(ascii: "0") && begins(" / ", at: index)
+            && isDigit(index + 3)
     }
 
     /// What parts two groups at `index`, and how many bytes it has; 0 when no group follows.

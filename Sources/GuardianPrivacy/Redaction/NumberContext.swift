@@ -5,6 +5,8 @@ enum NumberContext: UInt8, Sendable {
     case phone
     /// It counts, measures or names a thing.
     case identifier
+    /// It names something that is paid for: what is paid with is written there by mistake.
+    case purchase
     case socialSecurity
     /// One pays with it.
     case card
@@ -12,7 +14,7 @@ enum NumberContext: UInt8, Sendable {
     case id
 
     /// Whether nobody can be called there.
-    var isOfThing: Bool { self == .identifier || self == .id }
+    var isOfThing: Bool { self == .identifier || self == .purchase || self == .id }
 
     /// What a name says of the numbers that stand under it.
     static func of(name: UnsafeBufferPointer<UInt8>) -> NumberContext {
@@ -46,17 +48,22 @@ enum NumberContext: UInt8, Sendable {
             """, .phone)
         add(
             """
-            order orders ordernumber ref refs reference invoice invoices inv ticket tickets tracking track sku isbn issn serial sn epoch \
-            timestamp timestamps ts time times unix unixtime seq sequence offset pid tid size bytes byte length len count counts total \
-            amount price cost version ver build transaction txn tx batch job jobs case po item items product products part ean upc barcode \
+            tracking track sku isbn issn serial sn epoch timestamp timestamps ts time times unix unixtime seq sequence offset pid tid size \
+            bytes byte length len count counts total \
+            amount price cost version ver build batch job jobs case po item items product products part ean upc barcode \
             port duration latency ms ns us hash commit sha rev revision block height row rows line lines page index idx num_ max min limit \
-            uid gid user_id session request requests trace span node shard partition bestellung commande pedido ordine zamówienie auftrag \
-            rechnung facture factura fattura bestelling beställning 注文 注文番号 订单 receipt shipment parcel package asset device sensor \
-            lot model catalog article artikel asin code zip postal postcode elapsed took ttl expires expiry at on since until score value \
+            uid gid user_id session request requests trace span node shard partition shipment parcel package asset device sensor lot model \
+            catalog article artikel asin code zip postal postcode elapsed took ttl expires expiry at on since until score value \
             population files users records operations ops entries messages events queue depth offset pos position lat lon lng latitude \
             longitude coordinates coord alt steps step frame ticks counter errors retries attempts checksum crc mrn claim policy vin imei iccid \
             container pod thread process memory heap rss free used avail available snowflake uuid guid confirmation
             """, .identifier)
+        add(
+            """
+            order orders ordernumber ref refs reference invoice invoices inv ticket tickets transaction txn tx receipt \
+            bestellung commande pedido ordine zamówienie auftrag rechnung facture factura fattura \
+            bestelling beställning 注文 注文番号 订单
+            """, .purchase)
         add("id ids", .id)
         add("ssn social sozial", .socialSecurity)
         add(
@@ -84,7 +91,7 @@ struct NumberContextScan {
             let byte = base[index - 1]
             if ByteClass.table[Int(byte)] & (ByteClass.letter | ByteClass.high) == 0 {
                 if byte == UInt8(ascii: "\n") { return .none }
-                if byte == UInt8(ascii: "#"), words == 0 { return isThing(before: index - 1, stop) ? .identifier : .id }
+                if byte == UInt8(ascii: "#"), words == 0 { return thing(before: index - 1, stop) ?? .id }
                 // A number between says that the word before it was about that one; so does the end of a clause.
                 if ByteClass.table[Int(byte)] & ByteClass.digit != 0, !isName { return .none }
                 if byte == UInt8(ascii: ";") || byte == UInt8(ascii: ","), words == 0, index < end { return .none }
@@ -98,29 +105,33 @@ struct NumberContextScan {
             switch word(index, wordEnd, last: isJoined || words == 1) {
             case .none: if isSuffix(index, wordEnd), index > stop, isJoint(base[index - 1]) { return .identifier }
             case .id where words > 2: return .none
-            case .id: return isCompound(index, stop) ? .identifier : .id
+            case .id: return compound(index, stop) ?? .id
             case let found:
                 // `order` three words before says little of a number.
-                if found == .identifier, words > 2 { return .none }
+                if found == .identifier || found == .purchase, words > 2 { return .none }
                 return found
             }
         }
         return .none
     }
 
-    /// `order_id`, `orderID`, `order id`: the id of something that says what it is.
-    private func isCompound(_ start: Int, _ stop: Int) -> Bool {
-        guard start > stop else { return false }
-        if isJoint(base[start - 1]) || base[start - 1] == UInt8(ascii: "-") || base[start - 1] == UInt8(ascii: ".") { return true }
-        return isThing(before: start, stop)
+    /// `order_id`, `orderID`, `order id`: the id of something that says what it is. nil when it says nothing.
+    private func compound(_ start: Int, _ stop: Int) -> NumberContext? {
+        guard start > stop else { return nil }
+        let isOne = isJoint(base[start - 1]) || base[start - 1] == UInt8(ascii: "-") || base[start - 1] == UInt8(ascii: ".")
+        return thing(before: isOne ? start - (isAlphabetic(base[start - 1]) ? 0 : 1) : start, stop) ?? (isOne ? .identifier : nil)
     }
 
-    /// Whether the word before `end`, and before a space, is a thing's that has numbers.
-    private func isThing(before end: Int, _ stop: Int) -> Bool {
+    /// What the word before `end`, and before a space, says when it is a thing's that has numbers.
+    private func thing(before end: Int, _ stop: Int) -> NumberContext? {
         let end = end > stop && base[end - 1] == UInt8(ascii: " ") ? end - 1 : end
         let start = startOfWord(end, stop)
-        return start < end && word(start, end, last: false) == .identifier
+        guard start < end else { return nil }
+        let found = word(start, end, last: false)
+        return found == .identifier || found == .purchase ? found : nil
     }
+
+    private func isAlphabetic(_ byte: UInt8) -> Bool { ByteClass.table[Int(byte)] & ByteClass.letter != 0 }
 
     private func isJoint(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "_") || ByteClass.table[Int(byte)] & ByteClass.letter != 0 }
 
@@ -144,7 +155,7 @@ struct NumberContextScan {
         // Plurals and compounds: `phones`, `phonenumber`, `orderid`.
         guard end - start > 4 else { return .none }
         let head = packed >> UInt64(8 * max(0, min(end - start, 8) - 5))
-        return head == Self.phone ? .phone : head == Self.order ? .identifier : .none
+        return head == Self.phone ? .phone : head == Self.order ? .purchase : .none
     }
 
     /// `created_at`, `userID`, `retryCount`

@@ -60,6 +60,7 @@ extension RedactionScan {
         switch context {
         case .card: return true
         case .identifier: return false
+        case .purchase: return isMajorNetwork(head, digits) && isCommonNetwork(head)
         case .id: return isMajorNetwork(head, digits)
         default: return isNetwork(head, digits)
         }
@@ -110,6 +111,16 @@ extension RedactionScan {
         case 14: isNetwork(head, digits)
         case 15: head / 10_000 == 34 || head / 10_000 == 37
         case 16: head / 100_000 == 4 || !(500_000...509_999).contains(head) && isNetwork(head, digits) || isMaestro(head / 100)
+        default: false
+        }
+    }
+
+    /// Visa, Mastercard, American Express, Discover, JCB, UnionPay: elsewhere numbers of orders are as likely.
+    private func isCommonNetwork(_ head: Int) -> Bool {
+        switch head {
+        case 400_000...499_999, 510_000...559_999, 222_100...272_099, 340_000...349_999, 370_000...379_999, 352_800...358_999,
+            601_100...601_199, 644_000...659_999, 620_000...629_999:
+            true
         default: false
         }
     }

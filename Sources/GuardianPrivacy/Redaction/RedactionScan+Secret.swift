@@ -9,6 +9,7 @@ extension RedactionScan {
             if credentials(from: start, wordEnd) { return true }
             if begins("BEGIN ", at: start), privateKey(from: start) { return true }
             if begins("bot", at: start), botToken(from: start + 3) { return true }
+        case UInt8(ascii: "i") where wordEnd - start == 2: if statement(from: start) { return true }
         default: break
         }
         return shapes.hasKeys(base[start], base[start + 1]) && key(from: start, isGlued: false)

@@ -5,7 +5,7 @@ import Testing
 @Suite("What hangs on a prefix")
 struct GluedTests {
     static let prefixes = [
-        "id-", "id_", "ID:", "ID: ", "id=", "user-", "cus_", "ORD-", "order_", "txn-id-", "ref_", "“", "令牌", "x.", "1,",
+        "id-", "id_", "ID:", "ID: ", "id=", "user-", "cus_", "ORD-", "order_", "txn-id-", "ref_", "42_", "“", "令牌", "x.", "1,",
     ]
     static let cards = [
         "4111111111111111", "5555555555554444", "378282246310005", "6011111111111117", "2221000000000009", "30569309025904",
@@ -47,6 +47,9 @@ struct GluedTests {
             ("card5555555555554444", "card[REDACTED_CC]"), ("卡号4111111111111111", "卡号[REDACTED_CC]"),
             ("ssn-123-45-6789", "ssn-[REDACTED_SSN]"), ("ssn_123-45-6789", "ssn_[REDACTED_SSN]"), ("1,123-45-6789,2", "1,[REDACTED_SSN],2"),
             ("1,415-555-2671,2024", "1,[REDACTED_PHONE],2024"), ("電話：090-1234-5678まで", "電話：[REDACTED_PHONE]まで"),
+            ("order 4111111111111111", "order [REDACTED_CC]"), ("invoice no. 5555555555554444", "invoice no. [REDACTED_CC]"),
+            ("{\"order_id\":\"378282246310005\"}", "{\"order_id\":\"[REDACTED_CC]\"}"),
+            ("orderID=4111111111111111", "orderID=[REDACTED_CC]"),
             ("phone_+14155552671", "phone_[REDACTED_PHONE]"), ("{\"id\":4111111111111111}", "{\"id\":\"[REDACTED_CC]\"}"),
         ])
     func others(text: String, expected: String) {
@@ -60,7 +63,7 @@ struct GluedTests {
             "ORD-12345678 ORD-1234567890 ORD-2024-001234 order_1234567890 INV_20240115_0042", "id-12345678 id_1234567890 ID:1234567890",
             "id-550e8400-e29b-41d4-a716-446655440000 op_018f3c6e-7b1a-7c3d-9e2f-1a2b3c4d5e6f user_12345678-1234-4123-8123-123456789012",
             "id-4111111111111112 id_4111111111111112 ID:4111111111111112 order-5555555555554445 ORD-1234567890123456",
-            "order 4539578763621486 tracking 123456789012 imei=490154203237518 Order #415-555-2671",
+            "order 4539578763621487 order 8411111111111117 seq 4111111111111111 offset=4539578763621486 tracking 123456789012 imei=490154203237518 Order #415-555-2671",
             "epoch-1700000000 ts_1700000000123 1700000000000000 backup-20240115103000 backup_20240115_103000.tar.gz",
             "app-v4.1.1-1111 2.0.0-rc.1+20240115103000 0.4111111111111111 -0.5555555555554444 $4111111111111111 4111111111111111.50",
             "sha-e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 cache-key-d41d8cd98f00b204e9800998ecf8427e",
