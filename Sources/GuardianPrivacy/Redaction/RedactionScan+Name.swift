@@ -253,7 +253,10 @@ extension RedactionScan {
     private func isSecretValue(_ start: Int, _ end: Int, _ name: Name, _ verdict: SensitiveNames.Verdict) -> Bool {
         if name.quote != nil, verdict != .weak, verdict != .counted { return true }
         let mark = firstMark(start, end)
-        if let mark, PlainWords.standard.contains(base + start, mark - start, formal: name.isFormal) { return false }
+        if var head = mark {
+            while head > start, base[head - 1] == UInt8(ascii: " ") { head -= 1 }
+            if PlainWords.standard.contains(base + start, head - start, formal: name.isFormal) { return false }
+        }
         switch verdict {
         // What is left of a value that a pass has been at was none.
         case .counted, .weak:
