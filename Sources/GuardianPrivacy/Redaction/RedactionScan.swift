@@ -173,6 +173,8 @@ struct RedactionScan {
     private func isDoubtful(_ start: Int, _ end: Int) -> Bool {
         if !rules.patterns.isEmpty, isAlphanumeric(end) { return true }
         let before = byte(start - 1)
+        // With the spaces of what stood there gone, it can be a part of a URL's password.
+        if (start..<end).contains(where: { base[$0] == UInt8(ascii: " ") }), isBeforeSign(end) { return true }
         switch before {
         case UInt8(ascii: " "): return isDigit(start - 2) && isDigit(start)
         case UInt8(ascii: ":"), UInt8(ascii: ","), UInt8(ascii: "'"): return isDigit(start - 2)
@@ -182,6 +184,15 @@ struct RedactionScan {
             return false
         default: return true
         }
+    }
+
+    private func isBeforeSign(_ start: Int) -> Bool {
+        var index = start
+        while index < count, index - start < 128, base[index] > 0x20 {
+            if base[index] == UInt8(ascii: "@") { return true }
+            index += 1
+        }
+        return false
     }
 
     /// Leaves what stands up to `end` as it is, and as settled as what was replaced: nothing looks back through it.
