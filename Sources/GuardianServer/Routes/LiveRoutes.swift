@@ -2,26 +2,25 @@ import Foundation
 import GuardianCore
 import Hummingbird
 import NIOCore
-import ServiceLifecycle
 
 extension ConsolePages {
     /// Server-sent events for one page: whatever of it has changed since the last beat, as HTML.
     func live(_ visit: Visit) -> Response {
         let target = visit.query("of") ?? "/admin"
         let beats = console.beats()
-        return Self.stream { send in
+        return .eventStream(greeting: "live", backlog: 256) { send in
             var sent: [String: String] = [:]
             for await pulse in beats {
                 guard console.session(visit.cookie, keepsAlive: false) != nil else {
-                    try await send("ended", ["reason": "session"])
+                    send("ended", (["reason": "session"] as JSONValue).text)
                     return
                 }
                 for (id, html) in await fragments(of: target, pulse, visit) where sent[id] != html {
                     // The first of each too: it may have changed since the page was made.
-                    try await send("fragment", ["id": .string(id), "html": .string(html)])
+                    send("fragment", (["id": .string(id), "html": .string(html)] as JSONValue).text)
                     sent[id] = html
                 }
-                try await send("beat", ["at": .string(pulse.at.rfc3339)])
+                send("beat", (["at": .string(pulse.at.rfc3339)] as JSONValue).text)
             }
         }
     }
@@ -59,45 +58,12 @@ extension ConsolePages {
     func tail(_ visit: Visit) throws -> Response {
         let query = try logQuery(visit)
         let lines = console.logs.tail()
-        return Self.stream { send in
+        return .eventStream(greeting: "live", backlog: 256) { send in
             for await line in lines where query.fits(line) {
                 guard console.session(visit.cookie, keepsAlive: false) != nil else { return }
-                try await send("line", ["html": .string(views.render("logline", Self.line(line)))])
+                send("line", (["html": .string(views.render("logline", Self.line(line)))] as JSONValue).text)
             }
         }
-    }
-
-    /// A response of server-sent events, with a comment now and then so that one who has left is noticed.
-    private static func stream(
-        _ body: @escaping @Sendable (_ send: @escaping @Sendable (String, JSONValue) async throws -> Void) async throws -> Void
-    ) -> Response {
-        let content = ResponseBody { writer in
-            let (frames, source) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingNewest(256))
-            try await writer.write(ByteBuffer(string: ": live\n\n"))
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask {
-                    defer { source.finish() }
-                    try await body { name, data in source.yield("event: \(name)\ndata: \(data.text)\n\n") }
-                }
-                group.addTask {
-                    while true {
-                        try await Task.sleep(for: API.heartbeat)
-                        source.yield(": still here\n\n")
-                    }
-                }
-                group.addTask {
-                    try await gracefulShutdown()
-                    source.finish()
-                }
-                for await frame in frames { try await writer.write(ByteBuffer(string: frame)) }
-                group.cancelAll()
-            }
-            try await writer.finish(nil)
-        }
-        var response = Response(status: .ok, body: content)
-        response.headers[.contentType] = "text/event-stream"
-        response.headers[.cacheControl] = "no-store"
-        return response
     }
 }
 
