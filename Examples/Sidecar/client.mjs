@@ -11,7 +11,7 @@ export async function enqueue(url, operation, patienceMs = 60_000) {
       const answer = await fetch(`${url}/v1/operations`, {
         method: "POST", headers: { "Content-Type": "application/json" }, body, signal: AbortSignal.timeout(10_000),
       });
-      if (answer.ok) return (await answer.json()).receipts[0];
+      if (answer.ok) return await answer.json();
       const text = await answer.text();
       if (answer.status < 500 && answer.status !== 429) throw new TypeError(text);
     } catch (error) {

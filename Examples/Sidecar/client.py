@@ -17,7 +17,7 @@ def enqueue(url, operation, patience=60):
         request = urllib.request.Request(url + "/v1/operations", body, {"Content-Type": "application/json"})
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
-                return json.load(answer)["receipts"][0]
+                return json.load(answer)
         except urllib.error.HTTPError as error:
             if error.code < 500 and error.code != 429:
                 raise ValueError(error.read().decode()) from None
