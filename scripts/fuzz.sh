@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:-60}
 out=.build/fuzz
 mkdir -p "$out/corpus"
-options=(-O -wmo -swift-version 6 -enable-upcoming-feature ExistentialAny -enable-upcoming-feature MemberImportVisibility -parse-as-library)
+options=(-O -wmo -swift-version 6 -package-name guardiansync -enable-upcoming-feature ExistentialAny -enable-upcoming-feature MemberImportVisibility -parse-as-library)
 sanitize=(-sanitize=address -sanitize-coverage=edge,inline-8bit-counters,pc-table,trace-cmp)
 if [ ! -x "$out/fuzzer" ] || [ -n "$(find Sources/GuardianCore Sources/GuardianPrivacy scripts/fuzz -newer "$out/fuzzer" -name '*.swift' -print -quit)" ]; then
     find Sources/GuardianCore -name '*.swift' -print0 | xargs -0 swiftc "${options[@]}" -emit-module -emit-object -module-name GuardianCore \
