@@ -332,7 +332,11 @@ def bad_page(world, daemon):
     daemon.send(signal.SIGTERM)
     daemon.process.wait(timeout=30)
     file = world.data + "/guardian.sqlite"
-    shutil.copy(file, world.path + "/copy.sqlite")
+    # As a person would: a copy of the file alone would be one without what still stands in its log.
+    copy = world.path + "/copy.sqlite"
+    if os.path.exists(copy):
+        os.unlink(copy)
+    subprocess.run([GUARDIAN, "backup", "--data-dir", world.data, "--out", copy], capture_output=True, timeout=60, check=True)
     size = os.path.getsize(file)
     with open(file, "r+b") as store:
         store.seek(4096 * world.random.randrange(1, max(2, size // 4096)))
@@ -346,7 +350,7 @@ def bad_page(world, daemon):
     for name in os.listdir(world.data):
         if name in ("guardian.sqlite", "guardian.sqlite-wal", "guardian.sqlite-shm"):
             os.unlink(world.data + "/" + name)
-    shutil.copy(world.path + "/copy.sqlite", file)
+    shutil.copy(copy, file)
     os.chmod(file, 0o600)
     return world.serve()
 
