@@ -28,7 +28,7 @@ extension SQLiteStore: TransferStore {
             }
             guard page.isEmpty else { return page }
             page.feeds = try Self.page("SELECT name, cursor, at FROM guardian_feed ORDER BY name", limit, transaction) {
-                TransferPage.Feed(name: $0.text(0) ?? "", cursor: $0.text(1) ?? "", at: Timestamp(milliseconds: $0.int(2)))
+                TransferPage.Feed(name: $0.text(0) ?? "", cursor: $0.text(1), at: Timestamp(milliseconds: $0.int(2)))
             }
             guard page.isEmpty else { return page }
             page.aliases = try Self.page("SELECT entity_type, local_id, server_id, is_number, at FROM guardian_alias", limit, transaction) {
@@ -104,7 +104,7 @@ extension SQLiteStore: TransferStore {
                 "INSERT INTO guardian_feed (name, cursor, at) VALUES (?1, ?2, ?3) ON CONFLICT (name) DO NOTHING")
             for feed in page.feeds {
                 feeds.bind(1, feed.name as String?)
-                feeds.bind(2, feed.cursor as String?)
+                feeds.bind(2, feed.cursor)
                 feeds.bind(3, feed.at as Timestamp?)
                 try feeds.run()
             }

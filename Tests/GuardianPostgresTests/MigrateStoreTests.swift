@@ -170,6 +170,8 @@ struct MigrateStoreTests {
         // Numbers that the other store will not give.
         _ = try await first.enqueue((0..<20).map { Self.operation("other\($0)", "other\($0)") })
         _ = try await tell(first, 1, after: nil)
+        // One that is followed and has told nothing yet.
+        _ = try await first.saveRemote([], mark: FeedMark(feed: "quiet", after: nil, cursor: nil), now: Self.start)
         _ = try await first.enqueue([Self.operation("a", "e"), Self.operation("b", "e")])
         let key = try await first.operation(.text("b"))?.idempotencyKey
         #expect(try await tell(first, 2, after: "c1") == [true])
@@ -181,6 +183,8 @@ struct MigrateStoreTests {
         let store = third
         try await Self.expectSound(store)
         #expect(try await store.feedCursor(of: "f") == "c2")
+        #expect(try await store.feedCursor(of: "quiet") == nil)
+        _ = try await store.saveRemote([], mark: FeedMark(feed: "quiet", after: nil, cursor: "q1"), now: Self.start)
         #expect(try await store.view(of: EntityKey(type: "room", id: "e")).server?.etag == "v2")
         // One that is known already, and one that skips what is known.
         #expect(try await tell(store, 2, after: "c2") == [false])

@@ -41,10 +41,11 @@ public struct TransferPage: Sendable, Equatable {
     /// How far a feed was followed.
     public struct Feed: Sendable, Equatable {
         public var name: String
-        public var cursor: String
+        /// Nil when it has told nothing yet.
+        public var cursor: String?
         public var at: Timestamp
 
-        public init(name: String, cursor: String, at: Timestamp) { (self.name, self.cursor, self.at) = (name, cursor, at) }
+        public init(name: String, cursor: String?, at: Timestamp) { (self.name, self.cursor, self.at) = (name, cursor, at) }
     }
 
     /// The id that the upstream gave to an entity with a local one.

@@ -38,7 +38,7 @@ extension PostgresStore: TransferStore {
             }
             guard page.isEmpty else { return page }
             page.feeds = try write.rows(Self.feeds, limit).map { row in
-                TransferPage.Feed(name: row.text(0) ?? "", cursor: row.text(1) ?? "", at: Timestamp(milliseconds: row.int(2)))
+                TransferPage.Feed(name: row.text(0) ?? "", cursor: row.text(1), at: Timestamp(milliseconds: row.int(2)))
             }
             guard page.isEmpty else { return page }
             page.aliases = try write.rows(Self.aliases, limit).map { row in
