@@ -23,7 +23,7 @@ final class Alarm: Sendable {
     func run(clock: any TimeSource, mailbox: Mailbox) async {
         while !Task.isCancelled {
             let until = min(state.withLock { $0.due }, clock.now.steady + Self.longestMs)
-            // Unstructured so that `set` can cut it short; awaited right here.
+            // Unstructured so that `set` can cut it short; awaited right here. All that a wait throws is that it was cut short.
             let sleeper = Task { do { try await clock.wait(untilSteady: until) } catch {} }
             let isLate = state.withLock { state in
                 state.sleeper = sleeper
