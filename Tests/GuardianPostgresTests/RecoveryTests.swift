@@ -67,6 +67,7 @@ struct RecoveryTests {
             guard result.settled.allSatisfy({ $0 }) else { throw Server.Trouble(description: "a result was not recognized") }
             scene.settle(claims)
             claims = result.claims
+            scene.hold(claims)
             if claims.isEmpty, scene.isOver, try await store.books().pending == 0 { return }
         }
     }

@@ -35,12 +35,14 @@ final class Scene: Sendable {
     func wake() { state.withLock { $0.wakes += 1 } }
     func accept(_ receipts: [Receipt]) { state.withLock { $0.accepted.formUnion(receipts.map(\.id.description)) } }
 
-    func settle(_ claims: [Claim]) {
+    /// Notes the order while the claims are held: once they are settled another processor may already have the next of their lines.
+    func hold(_ claims: [Claim]) {
         state.withLock { state in
-            state.settled += claims.count
             for claim in claims { state.orders[claim.operation.entity.id, default: []].append(claim.seq) }
         }
     }
+
+    func settle(_ claims: [Claim]) { state.withLock { $0.settled += claims.count } }
 
     /// Claims and settles until `count` are settled.
     func deliver(_ store: PostgresStore, _ name: String, _ count: Int) async throws {
@@ -53,6 +55,7 @@ final class Scene: Sendable {
             guard result.settled.allSatisfy({ $0 }) else { throw Server.Trouble(description: "a claim was lost") }
             settle(claims)
             claims = result.claims
+            hold(claims)
             if claims.isEmpty { await Task.yield() }
         }
     }
@@ -106,6 +109,7 @@ struct SharingTests {
         let lines = scene.orders
         #expect(lines.values.reduce(0) { $0 + $1.count } == all.count)
         #expect(Set(lines.values.flatMap { $0 }).count == all.count)
+        #expect(lines.values.allSatisfy { $0 == $0.sorted() }, "an order was broken")
         let report = try await store.check()
         #expect(report.problems == [] && report.gap == 0)
         #expect(report.books.processed == Int64(all.count))
