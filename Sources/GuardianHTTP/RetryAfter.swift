@@ -2,7 +2,7 @@ import GuardianCore
 
 /// `Retry-After` in both forms (RFC 9110 section 10.2.3): seconds, or an HTTP date.
 enum RetryAfter {
-    /// Milliseconds to wait; nil for what is neither, or lies in the past.
+    /// Milliseconds to wait, 24 h at most; nil for what is neither, or lies in the past.
     static func milliseconds(_ text: String, now: Timestamp) -> Int64? {
         let text = text.filter { $0 != "\t" }.split(separator: " ", omittingEmptySubsequences: true).joined(separator: " ")
         if !text.isEmpty, text.utf8.allSatisfy({ (48...57).contains($0) }) {
@@ -10,7 +10,7 @@ enum RetryAfter {
         }
         guard let date = date(text) else { return nil }
         let wait = date.milliseconds - now.milliseconds
-        return wait > 0 ? wait : nil
+        return wait > 0 ? min(wait, OutcomeDecider.longestHoldMs) : nil
     }
 
     private static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]

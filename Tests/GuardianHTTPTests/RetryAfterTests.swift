@@ -31,6 +31,13 @@ import Testing
     }
 
     @Test(
+        "a date is taken, 24 h ahead at most",
+        arguments: ["Fri, 31 Dec 9999 23:59:59 GMT", "Tuesday, 31-Dec-69 23:59:59 GMT", "Fri Dec 31 23:59:59 9999"])
+    func farDates(value: String) async throws {
+        for status in [429, 503] { #expect(try await retryAfter(value, status: status) == 86_400_000) }
+    }
+
+    @Test(
         "what makes no sense is ignored",
         arguments: [
             "", "soon", "-5", "1.5", "+5", "7s", "7, 8", "0x10", "٧", "Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT",

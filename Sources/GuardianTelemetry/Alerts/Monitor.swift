@@ -39,6 +39,10 @@ public struct Monitor: Sendable {
     private var saved: (AlertEvaluator, TripHistory)?
     /// What was last known of the totals here and in the store, to see whether anything moves.
     private var lastTotals: (own: Int64, stored: Int64)?
+    /// Whether this process delivered at the last look.
+    private var wasActive = false
+    /// The breaker as it was recorded at the last look.
+    private var lastCircuit: ProductionMetrics.Circuit
 
     public init(
         _ metrics: ProductionMetrics, engine: SyncEngine, store: any Store, configuration: Configuration = .init(),
@@ -50,32 +54,36 @@ public struct Monitor: Sendable {
         self.configuration = configuration
         self.clock = clock
         evaluator = AlertEvaluator(rules: configuration.policy.rules)
+        lastCircuit = metrics.lastCircuit
     }
 
-    /// Takes over the totals of the store. Call it before the engine runs.
+    /// Takes over what the store counts. Call it before the engine runs; after an error the first look that succeeds takes it over.
     public mutating func prepare() async throws(StoreError) {
-        let control = try await store.loadControl()
-        metrics.restore(try await store.tallies(), circuitTrips: control.health?.trips ?? 0)
-        if let until = control.health?.openUntil, until > clock.now.wall { metrics.recordCircuit(.open) }
         if configuration.evaluates { metrics.alerts = evaluator.alerts }
-        _ = try await look()
+        let reading = try await look()
+        try await catchUp(reading)
     }
 
     /// Looks until its task is cancelled.
     public mutating func run() async {
         while !Task.isCancelled {
             let now = clock.now
-            do throws(StoreError) {
-                let reading = try await look()
-                try await catchUp()
-                judge(reading, now)
-            } catch {
-                metrics.series.storeErrors[error.name].add()
-                judge(nil, now)
-            }
+            await turn(at: now)
             do { try await clock.wait(untilSteady: now.steady + configuration.everyMs) } catch { break }
         }
         save(clock.now)
+    }
+
+    /// One look, and what follows from it.
+    package mutating func turn(at now: Moment) async {
+        do throws(StoreError) {
+            let reading = try await look()
+            try await catchUp(reading)
+            judge(reading, now)
+        } catch {
+            metrics.series.storeErrors[error.name].add()
+            judge(nil, now)
+        }
     }
 
     private func look() async throws(StoreError) -> StoreReading {
@@ -87,18 +95,30 @@ public struct Monitor: Sendable {
     }
 
     /// What others have done to the store is counted too: while this process stands by, or while nothing moves (a person's `resolve`).
-    private mutating func catchUp() async throws(StoreError) {
+    private mutating func catchUp(_ reading: StoreReading) async throws(StoreError) {
         let tallies = try await store.tallies()
         let own = metrics.counted
         let totals = (own: own, stored: tallies.reduce(0) { $0 + $1.count })
         // Events come after the commit: what is still on its way must not be counted twice.
         if !engine.isActive || lastTotals.map({ $0 == totals }) ?? false { metrics.restore(tallies) }
         lastTotals = (metrics.counted, totals.stored)
+        followBreaker(reading)
+    }
+
+    /// The breaker is counted and shown as the store has it while this process stands by, and once more when it has taken over: no event
+    /// says how the one before has left it. Our own openings are told before they are stored, so that none is counted twice.
+    private mutating func followBreaker(_ reading: StoreReading) {
+        defer { (wasActive, lastCircuit) = (reading.holdsLock, metrics.lastCircuit) }
+        guard !reading.holdsLock || !wasActive else { return }
+        metrics.restore([], circuitTrips: reading.health?.trips ?? 0)
+        // What the engine has told since the last look is newer than this one.
+        if metrics.lastCircuit == lastCircuit { metrics.recordCircuit(reading.circuit) }
     }
 
     private mutating func judge(_ reading: StoreReading?, _ now: Moment) {
         if let reading { pending = reading.books.pending }
-        let isResponsible = engine.isActive || !(reading?.isDelivered ?? false)
+        // Who can't read the store knows neither who delivers nor the totals that saved alerts go on from: it takes nothing up.
+        let isResponsible = reading.map { $0.holdsLock || !$0.isDelivered } ?? wasResponsible
         defer { wasResponsible = isResponsible }
         if isResponsible, !wasResponsible, configuration.evaluates { recall() }
         guard isResponsible, configuration.evaluates else { return }

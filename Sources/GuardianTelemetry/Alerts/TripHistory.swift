@@ -18,8 +18,8 @@ package struct TripHistory: Sendable, Equatable {
 
     /// Takes the total at `now`; returns by how much it rose within the window.
     package mutating func rise(to total: Int64, now: Timestamp, windowMs: Int64) -> Int64 {
-        // Notes of the future, after the clock went back, say nothing.
-        notes.removeAll { $0.at > now }
+        // Notes of the future, after the clock went back, say nothing; nor do those of another store, which had counted more.
+        notes.removeAll { $0.at > now || $0.total > total }
         // The last note before the window is where it starts from.
         let start = now.adding(milliseconds: -windowMs)
         while notes.count > 1, notes[1].at <= start { notes.removeFirst() }

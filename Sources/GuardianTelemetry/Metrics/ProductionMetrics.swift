@@ -148,6 +148,9 @@ public final class ProductionMetrics: Sendable {
         series.circuitState.set(Double(state.rawValue))
     }
 
+    /// The state that the circuit breaker was recorded in last.
+    var lastCircuit: Circuit { Circuit(rawValue: circuit.load(ordering: .relaxed)) ?? .closed }
+
     /// An attempt after the first has ended. `attempt` counts from 1; one that equals `maxAttempts` was the last chance.
     public func recordRetry(
         attempt: Int, maxAttempts: Int, operationType: String = "other", entityType: String = "other"
@@ -215,10 +218,10 @@ public final class ProductionMetrics: Sendable {
     }
 
     private func health(_ recent: TrafficWindow.Reading) -> Double {
-        switch Circuit(rawValue: circuit.load(ordering: .relaxed)) {
+        switch lastCircuit {
         case .open: 0
         case .halfOpen: min(50, recent.answeredPercent)
-        default: recent.answeredPercent
+        case .closed: recent.answeredPercent
         }
     }
 

@@ -36,6 +36,12 @@ public struct StoreReading: Sendable, Equatable {
         return Double(max(0, at.milliseconds - oldestPending.milliseconds)) / 1000
     }
 
+    /// The circuit breaker; one whose time is up waits for its probe.
+    var circuit: ProductionMetrics.Circuit {
+        guard let until = health?.openUntil else { return .closed }
+        return until > at ? .open : .halfOpen
+    }
+
     /// Whether the upstream asked to wait, or a plague holds delivery.
     var isHeld: Bool { health?.plagueStatus != nil || (health?.holdUntil).map { $0 > at } ?? false }
 }

@@ -15,7 +15,7 @@ public struct SentryConfiguration: Sendable {
     public var breakerOpenTooLongMs: Int64 = 300_000
     /// Milliseconds of one request at most; 10 s by default.
     public var timeoutMs: Int64 = 10_000
-    /// Milliseconds of the first wait after a failure; doubled each time, up to a minute.
+    /// Milliseconds of the first wait after a failure, doubled each time, up to a minute; and of the least wait after a limit.
     package var backoffMs: Int64 = 1000
     package var spool = SentrySpool.Limits()
     /// Bytes of the volume that events never use; 64 MiB by default.

@@ -71,7 +71,7 @@ package final class SentryDelivery: Sendable {
     package func shutdown() async { await client.shutdown() }
 
     package func run() async {
-        var limits = SentryRateLimits()
+        var limits = SentryRateLimits(leastMs: configuration.backoffMs)
         var failures = 0
         for await _ in bell.stream {
             while let (entry, payload, losses) = next(), !Task.isCancelled {

@@ -8,8 +8,10 @@ package struct SentryRateLimits: Sendable, Equatable {
     package static let longestMs: Int64 = 24 * 3_600_000
 
     private(set) var until: Int64 = .min
+    /// Milliseconds that a 429 means at least, whatever it says: one of no time would be asked for again without end.
+    private let leastMs: Int64
 
-    package init() {}
+    package init(leastMs: Int64 = 1000) { self.leastMs = leastMs }
 
     /// Milliseconds to wait before the next event; nil when it may go.
     package func wait(now: Int64) -> Int64? { until > now ? until - now : nil }
@@ -19,7 +21,7 @@ package struct SentryRateLimits: Sendable, Equatable {
         var ms: Int64?
         let groups = limits.flatMap { $0.split(separator: ",") }
         for group in groups { if let found = Self.milliseconds(of: group) { ms = max(ms ?? 0, found) } }
-        if ms == nil, status == 429 { ms = retryAfterMs ?? Self.fallbackMs }
+        if status == 429 { ms = max(ms ?? retryAfterMs ?? Self.fallbackMs, leastMs) }
         guard let ms else { return }
         let (end, overflow) = now.addingReportingOverflow(min(ms, Self.longestMs))
         until = max(until, overflow ? .max : end)

@@ -8,6 +8,8 @@ import Synchronization
 public final class SentrySink: EventSink {
     /// Events that wait to be written down at most.
     package static let backlog = 2000
+    /// Milliseconds between tries of a spool that can't be used.
+    package static let spoolRetryMs: Int64 = 5000
 
     private struct State {
         var judge: SentryJudge
@@ -82,10 +84,7 @@ public final class SentrySink: EventSink {
 
     /// Writes down and sends until its task is cancelled; what has not been sent then stays on disk.
     public func run() async {
-        let spool: SentrySpool
-        do { spool = try SentrySpool(directory: configuration.spoolDirectory, limits: configuration.spool) } catch {
-            return tell(.error, "sentry spool not usable", "\(error)")
-        }
+        guard let spool = await openSpool() else { return }
         let delivery = SentryDelivery(configuration: configuration, spool: spool, clock: clock, progress: delivery) { [self] in
             tell($0, $1, $2)
         }
@@ -105,6 +104,22 @@ public final class SentrySink: EventSink {
         }
         writeDown(delivery)
         await delivery.shutdown()
+    }
+
+    /// The spool as soon as it can be used, for its directory may come back; events wait in memory until then. nil when cancelled.
+    private func openSpool() async -> SentrySpool? {
+        var isTold = false
+        while true {
+            do {
+                let spool = try SentrySpool(directory: configuration.spoolDirectory, limits: configuration.spool, now: clock.now.wall)
+                if isTold { tell(.info, "sentry spool usable again", configuration.spoolDirectory) }
+                return spool
+            } catch {
+                if !isTold { tell(.error, "sentry spool not usable", "\(error); it is tried again every \(Self.spoolRetryMs / 1000) s") }
+                isTold = true
+            }
+            do { try await clock.wait(untilSteady: clock.now.steady + Self.spoolRetryMs) } catch { return nil }
+        }
     }
 
     /// Writes what waits to the spool.

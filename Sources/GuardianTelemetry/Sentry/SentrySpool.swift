@@ -7,7 +7,8 @@ import Foundation
 
 /// Events on disk until Sentry has them: one file each, the oldest first, in a directory of mode 0700.
 ///
-/// Only the one loop of a ``SentryClient`` uses it. A file is made under another name and then renamed, so that none is ever half there.
+/// Only the one loop of a ``SentryClient`` uses it; those of other processes may use the same directory. A file is made under another name
+/// and then renamed, so that none is ever half there.
 package struct SentrySpool: Sendable {
     package struct Limits: Sendable {
         /// Events kept at most; the oldest go first.
@@ -33,28 +34,44 @@ package struct SentrySpool: Sendable {
         package var at: Int64 { Int64(name.prefix(14)) ?? 0 }
     }
 
+    /// Milliseconds after which a file that is half written is nobody's any more.
+    package static let abandonedMs: Int64 = 3_600_000
+
     package let directory: String
     package let limits: Limits
     package private(set) var entries: [Entry] = []
     private var bytes = 0
 
     /// Finds what an earlier process has left.
-    package init(directory: String, limits: Limits = .init()) throws {
+    package init(directory: String, limits: Limits = .init(), now: Timestamp) throws {
         self.directory = directory
         self.limits = limits
         try FileManager.default.createDirectory(
             atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         for name in try FileManager.default.contentsOfDirectory(atPath: directory) {
             let path = directory + "/" + name
-            guard name.hasSuffix(".json"), name.utf8.count == 14 + 1 + 32 + 5 else {
-                if name.hasSuffix(".tmp") { unlink(path) }
-                continue
+            // Another process may just have sent it.
+            guard let (size, changedAt) = Self.look(at: path) else { continue }
+            if name.hasSuffix(".json"), name.utf8.count == 14 + 1 + 32 + 5 {
+                entries.append(Entry(name: name, bytes: size))
+            } else if name.hasSuffix(".tmp"), changedAt < now.adding(milliseconds: -Self.abandonedMs) {
+                unlink(path)
             }
-            let size = (try FileManager.default.attributesOfItem(atPath: path)[.size] as? NSNumber)?.intValue ?? 0
-            entries.append(Entry(name: name, bytes: size))
         }
         entries.sort { $0.name < $1.name }
         bytes = entries.reduce(0) { $0 + $1.bytes }
+    }
+
+    /// Size and last change of a file; nil when it is there no more.
+    private static func look(at path: String) -> (size: Int, changedAt: Timestamp)? {
+        var found = stat()
+        guard stat(path, &found) == 0 else { return nil }
+        #if canImport(Darwin)
+            let seconds = found.st_mtimespec.tv_sec
+        #else
+            let seconds = found.st_mtim.tv_sec
+        #endif
+        return (Int(found.st_size), Timestamp(milliseconds: Int64(seconds) * 1000))
     }
 
     /// Writes an event down; returns how many older ones had to go for it. Throws when it can't be written.

@@ -92,6 +92,21 @@ import Testing
         }
     }
 
+    @Test("a token endpoint that names a date of years ahead is asked again after a day")
+    func farDate() async throws {
+        try await WireServer.run(reply: { _ in .answer(503, "{}", fields: "Retry-After: Fri, 31 Dec 9999 23:59:59 GMT") }) { server in
+            let clock = HandClock()
+            let tokens = try OAuth2Tokens(.gateway(server.url), clock: clock)
+            #expect(await failure(tokens)?.retryAfterMs == 86_400_000)
+            clock.advance(seconds: 86_399)
+            #expect(await trouble(tokens) == .unavailable)
+            #expect(server.requests.count == 1)
+            clock.advance(seconds: 2)
+            #expect(await trouble(tokens) == .unavailable)
+            #expect(server.requests.count == 2)
+        }
+    }
+
     @Test("a login that has expired is asked about at most once a minute, for a day")
     func day() async throws {
         try await withLogin { upstream, url in

@@ -14,11 +14,11 @@ import Testing
         let metrics: ProductionMetrics
         let engine: SyncEngine
 
-        init(workers: Int = 4) {
+        init(workers: Int = 4, breaker: CircuitBreaker.Policy = .init()) {
             metrics = ProductionMetrics(.init(windowMs: 300_000), clock: clock)
             engine = SyncEngine(
                 store: store, transport: transport, clock: clock, sinks: [MetricsSink(metrics), recorder],
-                configuration: .init(processor: .init(workers: workers)))
+                configuration: .init(processor: .init(workers: workers, breaker: breaker)))
         }
     }
 
@@ -89,6 +89,110 @@ import Testing
         second.cancel()
         _ = await second.result
         #expect(rig.recorder.count { if case .alertFired = $0 { true } else { false } } == 1)
+    }
+
+    /// The right of another process that delivers, which is played by its calls of the store.
+    private static func otherHolds(_ store: any LockStore, at now: Timestamp) async throws -> Fence {
+        let answer = try await store.acquireLock(owner: "other", now: now, staleAfterMs: 120_000)
+        guard case .acquired(let fence, _, _) = answer else { throw StoreError.stale }
+        return fence
+    }
+
+    /// What a process has saved whose breaker opened `trips` times within the last hour, so that the alert fires.
+    private static func saved(_ policy: AlertPolicy, trips: Int64, at now: Timestamp) -> String {
+        var history = TripHistory()
+        _ = history.rise(to: 0, now: now.adding(milliseconds: -3_600_000), windowMs: policy.tripsWindowMs)
+        _ = history.rise(to: trips, now: now, windowMs: policy.tripsWindowMs)
+        var evaluator = AlertEvaluator(rules: policy.rules)
+        _ = evaluator.evaluate(AlertMeasures(trips: Double(trips)), now: now)
+        return AlertMemory(at: now, evaluator: evaluator, trips: history).json.text
+    }
+
+    @Test("who stands by counts the breaker's openings, and shows it, as the store has it")
+    func standsBy() async throws {
+        let rig = Rig()
+        let now = rig.clock.now
+        let other = try await Self.otherHolds(rig.store, at: now.wall)
+        var monitor = Monitor(rig.metrics, engine: rig.engine, store: rig.store, clock: rig.clock)
+        try await monitor.prepare()
+        let open = OriginHealth(openUntil: now.wall.adding(milliseconds: 60_000), trips: 60)
+        _ = try await rig.store.exchange(Exchange(fence: other, now: now.wall, health: open))
+        await monitor.turn(at: now)
+        let opened = rig.metrics.summary
+        #expect((opened.circuitTrips, opened.circuit, opened.networkHealth) == (60, "open", 0))
+        _ = try await rig.store.exchange(Exchange(fence: other, now: now.wall, health: OriginHealth(trips: 60)))
+        await monitor.turn(at: now)
+        let closed = rig.metrics.summary
+        #expect((closed.circuitTrips, closed.circuit, closed.networkHealth) == (60, "closed", 100))
+    }
+
+    @Test("who delivers no longer shows the breaker as the store has it, though it was open here at the end")
+    func stopsDelivering() async throws {
+        let rig = Rig(breaker: .init(failures: 1))
+        var monitor = Monitor(rig.metrics, engine: rig.engine, store: rig.store, clock: rig.clock)
+        try await monitor.prepare()
+        rig.transport.answer(.status(503))
+        try await rig.engine.enqueue(Self.operations(1))
+        async let run: Void = rig.engine.run()
+        await rig.recorder.first { if case .retryScheduled = $0 { true } else { false } }
+        await monitor.turn(at: rig.clock.now)
+        #expect((rig.metrics.summary.circuitTrips, rig.metrics.summary.circuit) == (1, "open"))
+        rig.engine.drain()
+        try await run
+        let now = rig.clock.now
+        let other = try await Self.otherHolds(rig.store, at: now.wall)
+        _ = try await rig.store.exchange(Exchange(fence: other, now: now.wall, health: OriginHealth(trips: 1)))
+        await monitor.turn(at: now)
+        #expect((rig.metrics.summary.circuitTrips, rig.metrics.summary.circuit) == (1, "closed"))
+    }
+
+    @Test("who takes over goes on with the openings of the one before: the alert goes on firing, and the next opening counts")
+    func takesOver() async throws {
+        let rig = Rig(breaker: .init(failures: 1))
+        let now = rig.clock.now
+        let file = SharedText()
+        var configuration = Monitor.Configuration()
+        configuration.policy.clearAfterMs = 0
+        configuration.load = { file.text }
+        let other = try await Self.otherHolds(rig.store, at: now.wall)
+        var monitor = Monitor(rig.metrics, engine: rig.engine, store: rig.store, configuration: configuration, clock: rig.clock)
+        try await monitor.prepare()
+        // All of it between two looks of ours.
+        _ = try await rig.store.exchange(Exchange(fence: other, now: now.wall, health: OriginHealth(trips: 60)))
+        file.text = Self.saved(configuration.policy, trips: 60, at: now.wall)
+        rig.store.processDied(owner: "other")
+        rig.transport.answer(.status(503))
+        try await rig.engine.enqueue(Self.operations(1))
+        async let run: Void = rig.engine.run()
+        await rig.recorder.first { if case .retryScheduled = $0 { true } else { false } }
+        await monitor.turn(at: now)
+        #expect((rig.metrics.summary.circuitTrips, rig.metrics.summary.circuit) == (61, "open"))
+        let alert = try #require(rig.metrics.alerts.first { $0.name == "circuit_trips" })
+        #expect(alert.state == .firing && alert.value == 61)
+        #expect(rig.recorder.count { if case .alertCleared = $0 { true } else { false } } == 0)
+        rig.engine.drain()
+        try await run
+    }
+
+    @Test("while the store can't be read, no alert that was saved clears; it goes on with the first look that succeeds")
+    func cannotRead() async throws {
+        let rig = Rig()
+        let (store, file, now) = (TroubledStore(), SharedText(), rig.clock.now)
+        let other = try await Self.otherHolds(store, at: now.wall)
+        _ = try await store.exchange(Exchange(fence: other, now: now.wall, health: OriginHealth(trips: 60)))
+        try await store.releaseLock(other)
+        var configuration = Monitor.Configuration()
+        configuration.policy.clearAfterMs = 0
+        configuration.load = { file.text }
+        file.text = Self.saved(configuration.policy, trips: 60, at: now.wall)
+        var monitor = Monitor(rig.metrics, engine: rig.engine, store: store, configuration: configuration, clock: rig.clock)
+        store.trouble = .unavailable("nobody answers")
+        await monitor.turn(at: now)
+        store.trouble = nil
+        await monitor.turn(at: now)
+        let alert = try #require(rig.metrics.alerts.first { $0.name == "circuit_trips" })
+        #expect(alert.state == .firing && alert.value == 60)
+        #expect(rig.recorder.events.isEmpty)
     }
 
     @Test("10 000 entity types leave the exports small, and lose no count")

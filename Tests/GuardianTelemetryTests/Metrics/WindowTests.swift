@@ -72,4 +72,16 @@ import Testing
         // The clock goes back by a day: what lies ahead says nothing.
         #expect(history.rise(to: 1100, now: start.adding(milliseconds: 30 * 3_600_000), windowMs: day) >= 0)
     }
+
+    @Test("what a new store counts rises from its own beginning, though the one before it had counted more")
+    func newStore() {
+        var history = TripHistory()
+        let start = Timestamp(milliseconds: 1_800_000_000_000)
+        func rise(to total: Int64, after seconds: Int64) -> Int64 {
+            history.rise(to: total, now: start.adding(milliseconds: seconds * 1000), windowMs: 86_400_000)
+        }
+        #expect(rise(to: 60, after: 0) == 0)
+        #expect(rise(to: 0, after: 1) == 0)
+        #expect(rise(to: 3, after: 2) == 3)
+    }
 }

@@ -15,7 +15,7 @@ struct SentrySpoolTests {
         var limits = SentrySpool.Limits()
         limits.leastFreeBytes = 0
         change(&limits)
-        return try SentrySpool(directory: scratch.path + "/spool", limits: limits)
+        return try SentrySpool(directory: scratch.path + "/spool", limits: limits, now: Sample.now)
     }
 
     @Test("events are kept over a restart, the oldest first, readable by nobody else")
@@ -56,6 +56,32 @@ struct SentrySpoolTests {
         #expect(spool.expire(now: Sample.start.adding(milliseconds: 17_001)) == 3)
         #expect(spool.entries.map(\.eventID) == [id(8)])
         #expect(try FileManager.default.contentsOfDirectory(atPath: spool.directory).count == 1)
+    }
+
+    @Test("a spool opens while another process sends, and removes, what lies in its directory")
+    func sharesItsDirectory() throws {
+        let scratch = try Scratch()
+        defer { scratch.remove() }
+        var sibling = try spool(scratch)
+        for number in 0..<2000 {
+            _ = try sibling.add(eventID: id(number), payload: [1], at: Sample.start.adding(milliseconds: Int64(number)))
+        }
+        let sent = sibling.entries.map { sibling.directory + "/" + $0.name }
+        Thread.detachNewThread { for path in sent { unlink(path) } }
+        while try !spool(scratch).entries.isEmpty {}
+    }
+
+    @Test("a file that another process is writing is left alone; one that has lain half written for an hour is removed")
+    func clearsUp() throws {
+        let scratch = try Scratch()
+        defer { scratch.remove() }
+        let directory = try spool(scratch).directory
+        let names = [1, 2].map { "00000000000001-\(id($0)).json.tmp" }
+        for name in names { try Data("half".utf8).write(to: URL(fileURLWithPath: directory + "/" + name)) }
+        let old = Date(timeIntervalSince1970: Double(Sample.now.milliseconds) / 1000 - 3601)
+        try FileManager.default.setAttributes([.modificationDate: old], ofItemAtPath: directory + "/" + names[1])
+        #expect(try spool(scratch).entries.isEmpty)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory) == [names[0]])
     }
 
     @Test("with almost no room on the volume nothing is written")
