@@ -14,9 +14,12 @@ extension RouteEntry {
     var entity: String { text("entity") ?? "*" }
 
     func flag(_ name: String) throws -> Bool? {
-        guard let value = entry[name] else { return nil }
-        guard let flag = value as? Bool else { throw wrong(name, "must be true or false") }
-        return flag
+        guard let text = text(name) else { return nil }
+        switch text.lowercased() {
+        case "true", "yes", "on": return true
+        case "false", "no", "off": return false
+        default: throw wrong(name, "must be true or false")
+        }
     }
 
     func assignsID() throws -> Bool { try flag("assigns_id") ?? false }

@@ -161,7 +161,7 @@ public struct Settings: Sendable {
         do { tree = try YAMLTree.read(text) } catch let error as SettingsError { throw error } catch {
             throw SettingsError("config", "\(file) is not YAML: \(error)")
         }
-        guard let tree else { return }
+        guard let tree, (tree as? YAMLScalar)?.isNull != true else { return }
         guard let map = tree as? [String: Any] else { throw SettingsError("config", "\(file) must be a map of keys") }
         try flatten(map, "")
     }
@@ -174,7 +174,9 @@ public struct Settings: Sendable {
             let key = prefix + name
             if key == "upstream.routes" {
                 guard let list = value as? [[String: Any]] else { throw SettingsError(key, "must be a list of maps") }
-                routes = list.map { $0.mapValues(Self.sendable) }
+                routes = try list.enumerated().map { index, entry in
+                    try entry.mapValues { try Self.texts($0, "\(key)[\(index)]") }
+                }
             } else if key == "upcasters" {
                 upcasters = try UpcasterEntry.list(value)
             } else if let inner = value as? [String: Any] {
@@ -184,28 +186,42 @@ public struct Settings: Sendable {
                     let near = NearestName.of(key, in: Self.keys.map(\.name)).map { "; did you mean \($0)?" } ?? ""
                     throw SettingsError(key, "is not a known key" + near)
                 }
-                if key == "upstream.auth.command", let words = value as? [Any] {
-                    values[key] = Value(text: CommandWords.join(words.map { "\($0)" }), source: .file)
-                    continue
-                }
-                guard !(value is [Any]) || key == "upstream.pins" || key.hasPrefix("redaction.") else {
-                    throw SettingsError(key, "must be a single value")
-                }
-                // A pattern may have a comma in it.
-                let separator = key == "redaction.patterns" ? "\n" : ","
-                values[key] = Value(
-                    text: (value as? [Any]).map { $0.map { "\($0)" }.joined(separator: separator) } ?? "\(value)", source: .file)
+                values[key] = Value(text: try Self.text(value, key), source: .file)
             }
         }
     }
 
-    /// YAML's values as values: lists of texts and maps keep their shape, everything else becomes text.
-    private static func sendable(_ value: Any) -> any Sendable {
-        if let list = value as? [Any] { return list.map { "\($0)" } }
-        if let map = value as? [AnyHashable: Any] {
-            return Dictionary(map.map { ("\($0.key)", "\($0.value)") }) { $1 }
+    /// A value of the file as the text of a setting.
+    private static func text(_ value: Any, _ key: String) throws -> String {
+        if let list = value as? [Any] {
+            let words = try list.map { try scalar($0, key).text }
+            if key == "upstream.auth.command" { return CommandWords.join(words) }
+            guard key == "upstream.pins" || key.hasPrefix("redaction.") else { throw SettingsError(key, "must be a single value") }
+            // A pattern may have a comma in it.
+            return words.joined(separator: key == "redaction.patterns" ? "\n" : ",")
         }
-        return "\(value)"
+        let found = try scalar(value, key)
+        let isFlag = keys.first { $0.name == key }.map { $0.check("true") == nil && $0.check("false") == nil && $0.check("maybe") != nil }
+        return isFlag == true ? found.flag : found.text
+    }
+
+    private static func scalar(_ value: Any, _ key: String) throws -> YAMLScalar {
+        guard let scalar = value as? YAMLScalar else { throw SettingsError(key, "must be text or a list of texts") }
+        guard !scalar.isNull else { throw SettingsError(key, "has no value; give it one, or leave the key out") }
+        return scalar
+    }
+
+    /// A value of a route: lists and maps keep their shape, every scalar is the text that was written.
+    private static func texts(_ value: Any, _ key: String) throws -> any Sendable {
+        if let list = value as? [Any] {
+            let all = try list.map { try texts($0, key) }
+            return all as? [String] ?? all
+        }
+        if let map = value as? [String: Any] {
+            let all = try map.mapValues { try texts($0, key) }
+            return all as? [String: String] ?? all
+        }
+        return try scalar(value, key).text
     }
 
     /// What the file named by `key` holds, without space around it; nil when the key is not set.
@@ -236,9 +252,13 @@ public struct Settings: Sendable {
     func bytes(_ key: String) -> Int64? { Check.bytes(text(key)) }
     public func milliseconds(_ key: String) -> Int64 { Check.milliseconds(text(key)) ?? 0 }
 
-    /// Key, value and source of each setting, in the order of the list.
+    /// Key, value and source of each setting, in the order of the list; of the lists of entries, how many there are.
     public var lines: [(key: String, value: String, source: String)] {
-        Self.keys.map { ($0.name, Self.shown($0, text($0.name)), values[$0.name]?.source.rawValue ?? "default") }
+        let single = Self.keys.map { ($0.name, Self.shown($0, text($0.name)), values[$0.name]?.source.rawValue ?? "default") }
+        let lists = [("upstream.routes", routes.count), ("upcasters", upcasters.count)].map { name, count in
+            (name, count == 1 ? "1 entry" : "\(count) entries", count == 0 ? Source.defaults.rawValue : Source.file.rawValue)
+        }
+        return single + lists
     }
 
     /// A value as it may be shown: no secret, and no credentials in a URL.

@@ -23,7 +23,7 @@ struct UpcasterEntry: Sendable {
 
     /// YAML's values as JSON: `21` stays a number and `"21"` a text. Members stand in the order of their names.
     private static func json(_ value: Any, _ key: String) throws -> JSONValue {
-        switch value {
+        switch (value as? YAMLScalar)?.value ?? value {
         case let value as Bool: return .bool(value)
         case let value as Int: return JSONValue(value)
         case let value as Double where value.isFinite: return .number("\(value)")

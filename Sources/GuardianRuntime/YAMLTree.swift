@@ -1,6 +1,18 @@
+import Foundation
 import Yams
 
-/// A YAML document as maps, lists and scalars.
+/// A scalar as it was written, and as YAML 1.1 takes it: `0600` is 384 there, `off` is false, and nothing is null.
+struct YAMLScalar {
+    var text: String
+    var value: Any
+
+    var isNull: Bool { value is NSNull }
+
+    /// `true` or `false` for any of YAML's words for them.
+    var flag: String { (value as? Bool).map { $0 ? "true" : "false" } ?? text }
+}
+
+/// A YAML document as maps, lists and ``YAMLScalar``s.
 ///
 /// The library's own construction of maps traps on some keys that are no text, so only its scalars are used.
 enum YAMLTree {
@@ -24,6 +36,6 @@ enum YAMLTree {
             return map
         }
         if let sequence = node.sequence { return try sequence.map { try value(of: $0, level: level + 1) } }
-        return node.any
+        return YAMLScalar(text: node.scalar?.string ?? "", value: node.any)
     }
 }
