@@ -150,19 +150,4 @@ extension SQLiteStore {
         }
         return waiting.map(\.id)
     }
-
-    /// The tokens of the oldest `limit` failed operations with a number up to `through`, each once.
-    static func tokensOfFailed(_ transaction: WriteTransaction, through: Int64, limit: Int) throws -> [String] {
-        let find = try transaction.statement(
-            """
-            SELECT DISTINCT txn_token FROM (
-                SELECT txn_token FROM guardian_operation WHERE status = 2 AND seq <= ?2 ORDER BY seq LIMIT ?1)
-            WHERE txn_token IS NOT NULL
-            """)
-        find.bind(1, limit)
-        find.bind(2, through)
-        var found: [String] = []
-        while try find.step() { if let token = find.text(0) { found.append(token) } }
-        return found
-    }
 }

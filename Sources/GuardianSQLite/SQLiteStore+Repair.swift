@@ -59,7 +59,9 @@ extension SQLiteStore {
         transaction.count { $0.failed -= 1 }
     }
 
-    public func cancel(_ id: OperationID, now: Timestamp) async throws(StoreError) -> CancelAnswer {
+    public func cancel(
+        _ id: OperationID, ifStill status: GuardianCore.Operation.Status?, now: Timestamp
+    ) async throws(StoreError) -> CancelAnswer {
         try await queue.write { transaction in
             let find = try transaction.statement(
                 "SELECT seq, last_attempt_at, idempotency_key, txn_token FROM guardian_operation WHERE id = ?1")
@@ -72,6 +74,7 @@ extension SQLiteStore {
             find.reset()
             guard let member = try transaction.member(seq) else { return .notFound }
             if member.status == 1 { return .inFlight }
+            if let status, Int(member.status) != status.rawValue { return .notFound }
             if member.status == 0 { try transaction.leave(member) }
             try Self.remove(seq, transaction)
             try transaction.remember(id, seq: seq, key: key, .cancelled, now)
@@ -84,39 +87,27 @@ extension SQLiteStore {
         }
     }
 
-    public func clearFailed(through: Int64) async throws(StoreError) -> Int {
+    public func clearFailed(through: Int64, asOf: Timestamp?) async throws(StoreError) -> Int {
+        let set = FailedSet(through: through, asOf: asOf)
+        // What fails because of it fails after the set was frozen.
+        let end = asOf?.adding(milliseconds: 1)
         var total = 0
         while true {
             let count = try await queue.write { transaction in
-                let tokens = try Self.tokensOfFailed(transaction, through: through, limit: 1000)
-                let delete = try transaction.statement(
-                    """
-                    DELETE FROM guardian_operation
-                    WHERE seq IN (SELECT seq FROM guardian_operation WHERE status = 2 AND seq <= ?1 ORDER BY seq LIMIT 1000)
-                    """)
-                delete.bind(1, through)
-                let gone = try transaction.knowsOpenCreates() ? Self.oldestFailed(transaction, through: through, limit: 1000) : []
-                let count = try delete.run()
+                let tokens = try set.tokens(transaction)
+                let gone = try transaction.knowsOpenCreates() ? set.numbers(transaction) : []
+                let count = try set.delete(transaction)
                 for seq in gone { try transaction.forgetReferences(seq) }
                 transaction.count {
                     $0.cleared += Int64(count)
                     $0.failed -= Int64(count)
                 }
-                for token in tokens { try Self.endOptimistic(token, .cleared, nil, transaction) }
+                for token in tokens { try Self.endOptimistic(token, .cleared, end, transaction) }
                 return count
             }
             total += count
-            if count < 1000 { return total }
+            if count < FailedSet.piece { return total }
         }
-    }
-
-    private static func oldestFailed(_ transaction: WriteTransaction, through: Int64, limit: Int) throws -> [Int64] {
-        let find = try transaction.statement("SELECT seq FROM guardian_operation WHERE status = 2 AND seq <= ?1 ORDER BY seq LIMIT ?2")
-        find.bind(1, through)
-        find.bind(2, limit)
-        var found: [Int64] = []
-        while try find.step() { found.append(find.int(0)) }
-        return found
     }
 
     /// Milliseconds that what is known of an entity is kept beyond the ledger's window: 89 days, so 90 in all.

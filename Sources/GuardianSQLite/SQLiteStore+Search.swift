@@ -14,11 +14,11 @@ extension SQLiteStore: SearchStore {
         let zones = zones.withLock { $0 }
         let patience = searchPatience
         return try await read { [vault] db in
-            if search.status == .processing { return try Self.page(of: try Self.processing(db, vault), search) }
+            if search.status == .processing { return try Self.page(of: try Self.processing(db, vault), search, db, vault) }
             if let type = search.entityType, let id = search.entityID, search.shape == nil,
                 let found = try Self.all(of: EntityKey(type: type, id: id), db, vault)
             {
-                return try Self.page(of: found, search)
+                return try Self.page(of: found, search, db, vault)
             }
             return try SearchRun(db, vault, search, zones).page(patience: patience)
         }
@@ -53,8 +53,8 @@ extension SQLiteStore: SearchStore {
             groups.bind(1, limit)
             var found: [FailureGroup] = []
             while try groups.step() {
-                guard let first = try Self.row(groups.int(1), db, vault), let last = try Self.row(groups.int(2), db, vault),
-                    let error = first.lastError
+                guard let first = try Self.row(groups.int(1), Self.smallColumns, db, vault),
+                    let last = try Self.row(groups.int(2), Self.smallColumns, db, vault), let error = first.lastError
                 else { continue }
                 found.append(FailureGroup(shape: FailureShape(of: error), first: first, last: last, count: groups.int(0)))
             }
@@ -135,7 +135,7 @@ extension SQLiteStore: SearchStore {
         try await read { db in
             let plan = SearchPlan(search)
             let order = search.isNewestFirst ? " DESC" : ""
-            let sql = "SELECT \(OperationRow.columns) FROM \(plan.from)\(plan.rest) ORDER BY seq\(order) LIMIT 101"
+            let sql = "SELECT \(plan.columns) FROM \(plan.from)\(plan.rest) ORDER BY seq\(order) LIMIT 101"
             let explain = try RawStatement(db, "EXPLAIN QUERY PLAN " + sql)
             var lines: [String] = []
             while try explain.step() { lines.append(explain.text(3) ?? "") }
@@ -145,24 +145,31 @@ extension SQLiteStore: SearchStore {
 
     // MARK: What is found without a walk
 
-    private static func row(_ seq: Int64, _ db: Database, _ vault: Vault) throws -> GuardianCore.Operation? {
-        let find = try RawStatement(db, "SELECT \(OperationRow.columns) FROM guardian_operation WHERE seq = ?1")
+    private static func row(_ seq: Int64, _ columns: String, _ db: Database, _ vault: Vault) throws -> GuardianCore.Operation? {
+        let find = try RawStatement(db, "SELECT \(columns) FROM guardian_operation WHERE seq = ?1")
         find.bind(1, seq)
         defer { find.reset() }
         return try find.step() ? try OperationRow.read(find, vault) : nil
     }
 
-    /// No more than processors have workers.
+    /// All but what is large: payload, base, and the other side of a conflict.
+    private static let smallColumns = OperationRow.columns.replacing("payload, base,", with: "NULL, NULL,")
+        .replacing("server_state", with: "NULL")
+
+    /// No more than processors have workers; without what is large.
     private static func processing(_ db: Database, _ vault: Vault) throws -> [GuardianCore.Operation] {
         let find = try RawStatement(
-            db,
-            "SELECT \(OperationRow.columns) FROM guardian_operation INDEXED BY guardian_operation_head WHERE head = 1 AND status = 1")
+            db, "SELECT \(smallColumns) FROM guardian_operation INDEXED BY guardian_operation_head WHERE head = 1 AND status = 1")
+        return try rows(find, vault)
+    }
+
+    private static func rows(_ find: RawStatement, _ vault: Vault) throws -> [GuardianCore.Operation] {
         var found: [GuardianCore.Operation] = []
         while try find.step() { found.append(try OperationRow.read(find, vault)) }
         return found
     }
 
-    /// All operations of an entity under exactly this id; nil when they are too many to be walked.
+    /// All operations of an entity under exactly this id, without what is large; nil when they are too many to be walked.
     private static func all(of entity: EntityKey, _ db: Database, _ vault: Vault) throws -> [GuardianCore.Operation]? {
         let line = Line.of(entity)
         var found: [GuardianCore.Operation] = []
@@ -170,7 +177,10 @@ extension SQLiteStore: SearchStore {
             "guardian_operation INDEXED BY guardian_operation_entity WHERE entity_line IS NOT NULL AND entity_line = ?1",
             "guardian_operation INDEXED BY guardian_operation_failed_line WHERE status = 2 AND line = ?1", Self.standing(longestLine + 1),
         ] {
-            let some = try rows(db, vault, source, line, longestLine + 1)
+            let find = try RawStatement(db, "SELECT \(smallColumns) FROM \(source) LIMIT ?2")
+            find.bind(1, line)
+            find.bind(2, longestLine + 1)
+            let some = try rows(find, vault)
             guard some.count <= longestLine else { return nil }
             found += some
         }
@@ -178,10 +188,22 @@ extension SQLiteStore: SearchStore {
         return found.filter { $0.entity == entity && seen.insert($0.seq).inserted }
     }
 
-    private static func page(of found: [GuardianCore.Operation], _ search: OperationSearch) throws -> SearchPage {
+    /// The page of those found that fit, with all that the search asks for.
+    private static func page(
+        of found: [GuardianCore.Operation], _ search: OperationSearch, _ db: Database, _ vault: Vault
+    ) throws -> SearchPage {
         var fitting = found.filter { search.fits($0) }.sorted { search.isNewestFirst ? $0.seq > $1.seq : $0.seq < $1.seq }
         if let cursor = search.cursor { fitting = fitting.filter { search.isNewestFirst ? $0.seq < cursor : $0.seq > cursor } }
-        let page = Array(fitting.prefix(search.limit))
-        return SearchPage(operations: page, next: fitting.count > page.count ? page.last?.seq : nil)
+        let page = SearchPage(first: fitting, of: search)
+        guard search.includesPayload else { return page }
+        var whole: [GuardianCore.Operation] = []
+        var bytes = 0
+        for operation in page.operations {
+            guard bytes < SearchPage.mostBytes else { return SearchPage(operations: whole, next: whole.last?.seq) }
+            let all = try row(operation.seq, OperationRow.columns, db, vault) ?? operation
+            bytes += all.carriedBytes
+            whole.append(all)
+        }
+        return SearchPage(operations: whole, next: page.next)
     }
 }

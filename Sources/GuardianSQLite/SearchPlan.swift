@@ -40,6 +40,11 @@ struct SearchPlan {
         }
     }
 
+    /// What is read of each row.
+    var columns: String {
+        search.includesPayload ? OperationRow.columns : OperationRow.columns.replacing("payload, base,", with: "NULL, NULL,")
+    }
+
     /// What the source does not answer by itself: `AND …`, or empty.
     var rest: String { conditions(with: text.map { Self.condition(on: $0) }) }
 
@@ -61,6 +66,7 @@ struct SearchPlan {
         if search.traceID != nil { conditions.append("trace_id = ?6") }
         if search.since != nil { conditions.append("enqueued_at >= ?7") }
         if search.until != nil { conditions.append("enqueued_at < ?8") }
+        if search.asOf != nil { conditions.append("updated_at <= ?14") }
         if isShape, search.errorClass != nil { conditions.append("error_class = ?11") }
         if let test { conditions.append(test) }
         return conditions.map { " AND " + $0 }.joined()
@@ -86,7 +92,10 @@ struct SearchPlan {
 
     /// Any text around this one, for `LIKE`, which ignores the case of ASCII letters.
     private static func pattern(_ text: String) -> String {
-        "%" + text.replacing("\\", with: "\\\\").replacing("%", with: "\\%").replacing("_", with: "\\_") + "%"
+        let quoted = text.unicodeScalars.map { scalar -> String in
+            scalar == "\\" || scalar == "%" || scalar == "_" ? "\\\(scalar)" : "\(scalar)"
+        }
+        return "%" + quoted.joined() + "%"
     }
 
     func bind(to statement: RawStatement, withRest: Bool) {
@@ -102,6 +111,7 @@ struct SearchPlan {
         if let trace = search.traceID { statement.bind(6, trace) }
         if let since = search.since { statement.bind(7, since as Timestamp?) }
         if let until = search.until { statement.bind(8, until as Timestamp?) }
+        if let asOf = search.asOf { statement.bind(14, asOf as Timestamp?) }
         if let text {
             statement.bind(9, Self.pattern(text) as String?)
             if let digits = Self.digits(of: text) { statement.bind(13, "%\(digits)%" as String?) }

@@ -1,7 +1,8 @@
 internal import GRDB
 internal import GuardianCore
 
-/// One page of a search: walks windows of rows until the page is full, the rows have ended, or the time is up.
+/// One page of a search: walks windows of rows until the page is full, the rows have ended, or the time is up. Full is also one whose
+/// operations carry ``SearchPage/mostBytes``.
 ///
 /// In a sealed store no index and no `LIKE` finds a text in an error's message. A search for text opens the messages there, one by one, of
 /// the rows that fit otherwise; the time of a page bounds how many.
@@ -34,19 +35,23 @@ struct SearchRun {
         if let text = sealedText { return try sealedPage(text, patience) }
         let isDescending = search.isNewestFirst
         let fetch = try statement(
-            "SELECT \(OperationRow.columns) FROM \(plan.from)\(plan.rest) ORDER BY seq\(isDescending ? " DESC" : "") LIMIT ?12",
+            "SELECT \(plan.columns) FROM \(plan.from)\(plan.rest) ORDER BY seq\(isDescending ? " DESC" : "") LIMIT ?12",
             withRest: true)
         let deadline = patience.map { ContinuousClock.now + $0 }
         var found: [GuardianCore.Operation] = []
+        var bytes = 0
         var windows = try Windows(self)
         while let window = try windows.next() {
             fetch.bind(1, window.after)
             fetch.bind(2, window.through)
             fetch.bind(12, search.limit + 1 - found.count)
-            while try fetch.step() { found.append(try OperationRow.read(fetch, vault)) }
-            if found.count > search.limit {
-                found.removeLast()
-                return SearchPage(operations: found, next: found.last?.seq)
+            while try fetch.step() {
+                guard found.count < search.limit, bytes < SearchPage.mostBytes else {
+                    return SearchPage(operations: found, next: found.last?.seq)
+                }
+                let operation = try OperationRow.read(fetch, vault)
+                bytes += operation.carriedBytes
+                found.append(operation)
             }
             if let deadline, ContinuousClock.now >= deadline, windows.hasMore {
                 let at = isDescending ? window.after + 1 : window.through
@@ -78,11 +83,12 @@ struct SearchRun {
         let isDescending = search.isNewestFirst
         let fetch = try statement(
             """
-            SELECT \(OperationRow.columns), \(plan.isFoundInClear) FROM \(plan.from)\(plan.restWithSealed)
+            SELECT \(plan.columns), \(plan.isFoundInClear) FROM \(plan.from)\(plan.restWithSealed)
             ORDER BY seq\(isDescending ? " DESC" : "")
             """, withRest: true)
         let deadline = patience.map { ContinuousClock.now + $0 }
         var found: [GuardianCore.Operation] = []
+        var bytes = 0
         var windows = try Windows(self)
         while let window = try windows.next() {
             fetch.bind(1, window.after)
@@ -95,8 +101,12 @@ struct SearchRun {
                         continue
                     }
                 }
-                if found.count == search.limit { return SearchPage(operations: found, next: found.last?.seq) }
-                found.append(try OperationRow.read(fetch, vault))
+                guard found.count < search.limit, bytes < SearchPage.mostBytes else {
+                    return SearchPage(operations: found, next: found.last?.seq)
+                }
+                let operation = try OperationRow.read(fetch, vault)
+                bytes += operation.carriedBytes
+                found.append(operation)
             }
             if let deadline, ContinuousClock.now >= deadline, windows.hasMore {
                 return SearchPage(operations: found, next: isDescending ? window.after + 1 : window.through)

@@ -20,10 +20,9 @@ extension API {
         }
         let key = try RepeatGuard.key(Self.idempotencyKey.flatMap { request.headers[$0] })
         if let key { try repeats.check(key, body: text.utf8) }
-        func named(_ operation: NewOperation, _ place: Int) -> NewOperation {
-            guard let key, operation.id == nil else { return operation }
-            var operation = operation
-            operation.id = RepeatGuard.id(key, place)
+        func operation(_ json: JSONValue, _ place: Int) throws(SyncError) -> NewOperation {
+            var operation = try NewOperation(json: json)
+            if let key, operation.id == nil { operation.id = RepeatGuard.id(key, place, of: json.text.utf8) }
             return operation
         }
         do throws(SyncError) {
@@ -32,11 +31,11 @@ extension API {
                 throw .validation(field: "body", constraint: "\(error.constraint) (at byte \(error.offset))")
             }
             guard let elements = json.elements else {
-                return Self.json(.accepted, try await engine.enqueue(named(try NewOperation(json: json), 0)).json)
+                return Self.json(.accepted, try await engine.enqueue(try operation(json, 0)).json)
             }
             var operations: [NewOperation] = []
             for (index, element) in elements.enumerated() {
-                do throws(SyncError) { operations.append(named(try NewOperation(json: element), index)) } catch {
+                do throws(SyncError) { operations.append(try operation(element, index)) } catch {
                     guard case .validation(let field, let constraint) = error else { throw error }
                     throw .validation(field: "operations[\(index)].\(field)", constraint: constraint)
                 }

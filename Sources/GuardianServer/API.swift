@@ -116,10 +116,20 @@ struct API: Sendable {
 
     func pause(_ active: Bool) async throws -> Response {
         do throws(SyncError) {
-            if active { try await engine.pause() } else { try await engine.resume() }
+            return Self.json(.ok, ["paused": .bool(try await !setPaused(active).isEmpty)])
         } catch {
             throw Problem(error)
         }
-        return Self.json(.ok, ["paused": .bool(active)])
+    }
+
+    /// Pauses delivery, or ends every pause whatever its reason. Returns what is in force afterwards: a processor that delivers may have
+    /// found the same reason again.
+    func setPaused(_ isPaused: Bool) async throws(SyncError) -> Set<Pause> {
+        if isPaused {
+            try await engine.pause()
+        } else {
+            for pause in Pause.allCases { try await engine.resume(pause) }
+        }
+        do throws(StoreError) { return try await store.loadControl().pauses } catch { throw .store(error) }
     }
 }

@@ -10,7 +10,7 @@ struct LineIntake {
     static let chunk = 1000
 
     let engine: SyncEngine
-    /// The request's `Idempotency-Key`: lines without an id get one that is made from it and their number.
+    /// The request's `Idempotency-Key`: lines without an id get one that is made from it, their number and their bytes.
     let key: String?
     private(set) var receipts: [Receipt] = []
     private var waiting: [NewOperation] = []
@@ -54,7 +54,7 @@ struct LineIntake {
             }
             if text.allSatisfy(\.isWhitespace) { return }
             var operation = try NewOperation(jsonText: text)
-            if let key, operation.id == nil { operation.id = RepeatGuard.id(key, number) }
+            if let key, operation.id == nil { operation.id = RepeatGuard.id(key, number, of: partial) }
             _ = try engine.admit([operation])
             waiting.append(operation)
         } catch {

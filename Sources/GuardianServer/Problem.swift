@@ -41,23 +41,41 @@ struct Problem: Error, HTTPResponseError {
 
     static func tooMany(_ why: String) -> Problem { Problem(.tooManyRequests, "too many requests", why + "; wait a second") }
 
-    var json: JSONValue {
-        var members: [JSONValue.Member] = [
-            .init("type", "about:blank"), .init("title", .string(title)), .init("status", JSONValue(status.code)),
-            .init("detail", .string(Redactor.standard.redact(detail))),
-        ]
-        if !errors.isEmpty {
-            members.append(
-                .init(
-                    "errors",
-                    .array(
-                        errors.map { error in
-                            var parts: [JSONValue.Member] = [.init("field", .string(error.field))]
-                            if let line = error.line { parts.append(.init("line", JSONValue(line))) }
-                            return .object(parts + [.init("message", .string(Redactor.standard.redact(error.message)))])
-                        })))
+    /// The same with every text redacted: how it goes out, as JSON and as a page.
+    var redacted: Problem {
+        var shown = self
+        (shown.title, shown.detail) = (Self.redact(title), Self.redact(detail))
+        shown.errors = errors.map { (field: Self.redact($0.field), line: $0.line, message: Self.redact($0.message)) }
+        shown.extra = extra.map { .init($0.name, Self.redact($0.value)) }
+        return shown
+    }
+
+    private static func redact(_ text: String) -> String { Redactor.standard.redact(text) }
+
+    /// The names are our own, so they say nothing of what is secret.
+    private static func redact(_ value: JSONValue) -> JSONValue {
+        switch value {
+        case .string(let text): .string(redact(text))
+        case .array(let elements): .array(elements.map { redact($0) })
+        case .object(let members): .object(members.map { .init($0.name, redact($0.value)) })
+        default: value
         }
-        return .object(members + extra)
+    }
+
+    var json: JSONValue {
+        let shown = redacted
+        var members: [JSONValue.Member] = [
+            .init("type", "about:blank"), .init("title", .string(shown.title)), .init("status", JSONValue(status.code)),
+            .init("detail", .string(shown.detail)),
+        ]
+        if !errors.isEmpty { members.append(.init("errors", .array(shown.errors.map { Self.json($0) }))) }
+        return .object(members + shown.extra)
+    }
+
+    private static func json(_ error: (field: String, line: Int?, message: String)) -> JSONValue {
+        var parts: [JSONValue.Member] = [.init("field", .string(error.field))]
+        if let line = error.line { parts.append(.init("line", JSONValue(line))) }
+        return .object(parts + [.init("message", .string(error.message))])
     }
 
     func response(from request: Request, context: some RequestContext) throws -> Response {

@@ -37,9 +37,10 @@ final class RepeatGuard: Sendable {
         throw Problem(.unprocessableContent, "key used before", "this Idempotency-Key came with another body before; use a new one")
     }
 
-    /// The id of the operation at `place` of the body, when the caller gives none: a UUID (version 8) that stays the same.
-    static func id(_ key: String, _ place: Int) -> String {
-        let bytes = Array(SHA256.hash(data: Array("guardian operation \(place) of \(key)".utf8)))
+    /// The id of the operation at `place` of the body, when the caller gives none: a UUID (version 8) that stays the same as long as the
+    /// content does. What has changed under a key that was used before is another operation, and is not taken for the first one.
+    static func id(_ key: String, _ place: Int, of content: some Sequence<UInt8>) -> String {
+        let bytes = Array(SHA256.hash(data: Array("guardian operation \(place) of \(key)\n".utf8) + Array(content)))
         func word(_ range: Range<Int>) -> UInt64 { bytes[range].reduce(0) { $0 << 8 | UInt64($1) } }
         return UniqueID(
             high: word(0..<8) & ~0xF000 | 0x8000, low: word(8..<16) & ~(0b11 << 62) | (0b10 << 62)

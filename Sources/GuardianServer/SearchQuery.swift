@@ -5,19 +5,23 @@ import Hummingbird
 struct SearchQuery {
     static let names = [
         "status", "operation_type", "entity_type", "entity_id", "trace_id", "since", "until", "error_class", "cause", "q", "through",
-        "order",
-        "limit", "cursor",
+        "as_of", "order", "limit", "cursor",
     ]
+    /// Those that say which page, or where a set is frozen: the others say what is looked for.
+    static let places: Set = ["through", "as_of", "order", "limit", "cursor"]
 
     /// A text that is looked for has so many bytes at most.
     static let longestText = 256
 
     var search = OperationSearch()
 
-    /// Throws a ``Problem`` that names the first parameter that can't be understood. `ignoring`: names that somebody else reads.
+    /// Throws a ``Problem`` that names the first parameter that can't be understood, or that stands there again: what is shown and what is
+    /// done must be the same set. `ignoring`: names that somebody else reads.
     init(_ query: some Sequence<(key: Substring, value: Substring)>, ignoring others: Set<String> = [], ignoresEmpty: Bool = false) throws {
+        var seen: Set<String> = []
         for (key, value) in query {
             let (name, text) = (String(key), String(value))
+            guard seen.insert(name).inserted else { throw Self.bad(String(name.prefix(64)), "must stand there once") }
             if others.contains(name) || ignoresEmpty && text.isEmpty { continue }
             try take(name, text)
         }
@@ -42,6 +46,7 @@ struct SearchQuery {
             }
             search.text = text
         case "through": search.through = try Self.known(Self.number(text), name, "must be the number of an operation")
+        case "as_of": search.asOf = try Self.known(Timestamp(rfc3339: text), name, "must be an RFC 3339 time")
         case "order":
             guard text == "asc" || text == "desc" else { throw Self.bad(name, "must be asc or desc") }
             search.isNewestFirst = text == "desc"

@@ -21,7 +21,7 @@ struct EngineRig {
         store = WatchedStore(memory ?? MemoryStore(ordering: ordering))
         engine = SyncEngine(
             store: store, transport: transport, tokens: tokens, clock: clock, sinks: [sink] + sinks,
-            configuration: .init(processor: .init(workers: workers), limits: limits, ordering: ordering), random: Xoshiro256(seed: seed))
+            configuration: .init(processor: .init(workers: workers), limits: limits), random: Xoshiro256(seed: seed))
     }
 
     /// An update of `room/entity`.

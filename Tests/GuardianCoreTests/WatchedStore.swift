@@ -108,10 +108,14 @@ final class WatchedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, 
     func resolve(_ id: OperationID, _ revision: Settlement.Revision?, now: Timestamp) async throws(StoreError) -> Bool {
         try await memory.resolve(id, revision, now: now)
     }
-    func cancel(_ id: OperationID, now: Timestamp) async throws(StoreError) -> CancelAnswer { try await memory.cancel(id, now: now) }
-    func clearFailed(through: Int64) async throws(StoreError) -> Int { try await memory.clearFailed(through: through) }
+    func cancel(_ id: OperationID, ifStill status: Operation.Status?, now: Timestamp) async throws(StoreError) -> CancelAnswer {
+        try await memory.cancel(id, ifStill: status, now: now)
+    }
+    func clearFailed(through: Int64, asOf: Timestamp?) async throws(StoreError) -> Int {
+        try await memory.clearFailed(through: through, asOf: asOf)
+    }
     func check() async throws(StoreError) -> CheckReport { try await memory.check() }
-    func rebuildIndex(ordering: Ordering) async throws(StoreError) -> Int { try await memory.rebuildIndex(ordering: ordering) }
+    func rebuildIndex(ordering: Ordering?) async throws(StoreError) -> Int { try await memory.rebuildIndex(ordering: ordering) }
 }
 
 extension WatchedStore: OptimisticStore {

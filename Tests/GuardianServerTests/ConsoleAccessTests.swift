@@ -129,13 +129,42 @@ import Testing
     @Test("guessing is slowed: after five wrong tokens the right one waits a minute too")
     func rateLimit() async throws {
         try await Visitor.withConsole(isTimed: true) { sidecar in
-            for _ in 0..<5 { #expect(try await Visitor.post(sidecar, "/admin/login", [("token", "wrong")]).status == 401) }
+            for _ in 0..<5 {
+                let refused = try await Visitor.post(sidecar, "/admin/login", [("token", "wrong")])
+                #expect(refused.status == 401)
+            }
             let right = [("token", Visitor.tokens["admin"] ?? "")]
             let refused = try await Visitor.post(sidecar, "/admin/login", right)
             #expect(refused.status == 429)
             #expect(refused.headers["retry-after"].first.flatMap { Int($0) }.map { (1...61).contains($0) } == true)
             sidecar.clock.advance(byMilliseconds: 60_000)
             #expect([302, 303].contains(try await Visitor.post(sidecar, "/admin/login", right).status))
+        }
+    }
+
+    @Test("a login of more than 8 KiB is refused before it is looked at, and any form of more fields than a person fills in")
+    func largeForms() async throws {
+        try await Visitor.enter { visitor in
+            let right = ("token", Visitor.tokens["admin"] ?? "")
+            let large = [right, ("next", "/admin/" + String(repeating: "x", count: 8 << 10))]
+            try await Visitor.post(visitor.sidecar, "/admin/login", large).expectProblem(413, says: "8192 bytes")
+            let many = (0..<10_001).map { ("f\($0)", "") }
+            try await visitor.post("/admin/actions/pause", many).expectProblem(413, says: "10000 fields")
+            #expect(try await visitor.sidecar.store.loadControl().pauses.isEmpty)
+        }
+    }
+
+    @Test("while an address has to wait, not even the form of its login is read")
+    func unreadForms() async throws {
+        try await Visitor.withConsole(isTimed: true) { sidecar in
+            for _ in 0..<5 {
+                let refused = try await Visitor.post(sidecar, "/admin/login", [("token", "wrong")])
+                #expect(refused.status == 401)
+            }
+            let large = [("token", String(repeating: "x", count: 9 << 10))]
+            #expect(try await Visitor.post(sidecar, "/admin/login", large).status == 429)
+            sidecar.clock.advance(byMilliseconds: 60_000)
+            #expect(try await Visitor.post(sidecar, "/admin/login", large).status == 413)
         }
     }
 

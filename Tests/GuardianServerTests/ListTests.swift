@@ -65,6 +65,25 @@ import Testing
         }
     }
 
+    @Test("a page of large payloads ends early, and the pages together have them all")
+    func largePayloads() async throws {
+        try await Sidecar.run { sidecar in
+            let payload = "{\"x\":\"" + String(repeating: "x", count: 1_000_000) + "\"}"
+            _ = try await sidecar.engine.enqueue(
+                (0..<20).map { NewOperation("update", entityType: "room", entityID: "\($0)", payload: payload) })
+            var seen: [Int64] = []
+            var cursor = ""
+            while true {
+                let answer = try await sidecar.get("/v1/operations?limit=1000" + cursor)
+                #expect(answer.body.utf8.count < 10 << 20)
+                seen += try #require(answer.json["operations"]?.elements).compactMap { $0["seq"]?.integer }
+                guard let next = answer.json["next_cursor"]?.string else { break }
+                cursor = "&cursor=" + next
+            }
+            #expect(seen == Array(1...20))
+        }
+    }
+
     @Test("a page is 100 operations when nothing is said")
     func defaultLimit() async throws {
         try await Sidecar.run { sidecar in
@@ -86,6 +105,19 @@ import Testing
     func badQuery(name: String, value: String) async throws {
         try await Sidecar.run { sidecar in
             try await sidecar.get("/v1/operations?\(name)=\(value)").expectProblem(400, field: name, says: "must be")
+        }
+    }
+
+    @Test(
+        "a parameter that stands there twice is named: one of the two would be ignored",
+        arguments: [
+            ("status", "failed"), ("entity_id", "a"), ("since", "2026-01-01T00:00:00Z"), ("as_of", "2026-01-01T00:00:00Z"), ("limit", "5"),
+            ("order", "asc"),
+        ])
+    func repeated(name: String, value: String) async throws {
+        try await Sidecar.run { sidecar in
+            #expect(try await sidecar.get("/v1/operations?\(name)=\(value)").status == 200)
+            try await sidecar.get("/v1/operations?\(name)=\(value)&\(name)=\(value)").expectProblem(400, field: name, says: "once")
         }
     }
 

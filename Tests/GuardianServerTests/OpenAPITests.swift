@@ -49,6 +49,27 @@ import Testing
         }
     }
 
+    @Test("every operation names what a foreign Origin and a missing Host are answered, and the longest token that it names is taken")
+    func limits() async throws {
+        try await Sidecar.run { sidecar in
+            let document = try await sidecar.get("/openapi.json").json
+            for path in try #require(document["paths"]?.members) {
+                for method in path.value.members ?? [] where method.name != "parameters" {
+                    for status in ["400", "403"] {
+                        #expect(method.value["responses"]?[status] != nil, "\(method.name) \(path.name): \(status)")
+                    }
+                }
+            }
+            try await sidecar.send(.GET, "/v1/status", fields: [("Origin", "https://evil.example")]).expectProblem(403)
+            let token = document["components"]?["schemas"]?["NewOperation"]?["properties"]?["txn_token"]
+            let longest = Int(try #require(token?["maxLength"]?.integer))
+            for (length, status) in [(longest, 202), (longest + 1, 400)] {
+                let text = String(repeating: "🙂", count: length)
+                #expect(try await sidecar.post(operation("a", #","payload":{},"txn_token":"\#(text)""#)).status == status)
+            }
+        }
+    }
+
     @Test("the document is not sent twice to one who has it")
     func tag() async throws {
         try await Sidecar.run { sidecar in
@@ -93,6 +114,37 @@ import Testing
                 400, field: "Idempotency-Key", says: "must be")
             #expect(try await sidecar.store.books().accepted == 1)
         }
+    }
+
+    @Test("lines that have changed under a key that was used are operations of their own, and those that have not add nothing")
+    func changedLines() async throws {
+        try await Sidecar.run { sidecar in
+            func outcomes(_ rooms: [String]) async throws -> [String?] {
+                let lines = rooms.map { operation($0) }.joined(separator: "\n")
+                let answer = try await sidecar.post(lines, type: "application/x-ndjson", fields: [("Idempotency-Key", "k")])
+                return answer.json["receipts"]?.elements?.map { $0["outcome"]?.string } ?? []
+            }
+            let first = try await outcomes(["a", "b"])
+            #expect(first == ["accepted", "accepted"])
+            #expect(try await outcomes(["a", "c", "d"]) == ["duplicate", "accepted", "accepted"])
+            #expect(try await sidecar.stored.map(\.entity.id) == ["a", "b", "c", "d"])
+        }
+    }
+
+    @Test("after a restart the same body under its key still adds nothing, and another one is never taken for it")
+    func restarted() async throws {
+        let store = MemoryStore()
+        for (room, outcome) in [("a", "accepted"), ("a", "duplicate"), ("b", "accepted")] {
+            for brackets in [("", ""), ("[", "]")] {
+                try await Sidecar.run(store: store) { sidecar in
+                    let key = [("Idempotency-Key", brackets.0.isEmpty ? "one" : "many")]
+                    let answer = try await sidecar.post(brackets.0 + operation(room) + brackets.1, fields: key)
+                    let receipt = answer.json["receipts"]?.elements?.first ?? answer.json
+                    #expect(receipt["outcome"]?.string == outcome, "\(answer.body)")
+                }
+            }
+        }
+        #expect(try await store.books().accepted == 4)
     }
 
     @Test("an operation's ETag spares its body as long as it is the same, and guards a retry and a cancel")

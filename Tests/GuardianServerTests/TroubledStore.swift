@@ -6,6 +6,7 @@ import Synchronization
 final class TroubledStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, ExplainStore, RepairStore {
     private struct State {
         var trouble: StoreError?
+        var readsLeft: Int?
         var isHeld = false
         var waiting: [CheckedContinuation<Void, Never>] = []
     }
@@ -17,6 +18,12 @@ final class TroubledStore: EnqueueStore, DeliveryStore, LockStore, InspectStore,
     var trouble: StoreError? {
         get { state.withLock { $0.trouble } }
         set { state.withLock { $0.trouble = newValue } }
+    }
+
+    /// After so many more pages of operations the store fails; nil for never.
+    var readsLeft: Int? {
+        get { state.withLock { $0.readsLeft } }
+        set { state.withLock { $0.readsLeft = newValue } }
     }
 
     func holdWrites() { state.withLock { $0.isHeld = true } }
@@ -58,7 +65,13 @@ final class TroubledStore: EnqueueStore, DeliveryStore, LockStore, InspectStore,
     func lockState() async throws(StoreError) -> LockState? { try await sound().lockState() }
     func books() async throws(StoreError) -> Books { try await sound().books() }
     func operation(_ id: OperationID) async throws(StoreError) -> Operation? { try await sound().operation(id) }
-    func list(_ filter: OperationFilter) async throws(StoreError) -> [Operation] { try await sound().list(filter) }
+    func list(_ filter: OperationFilter) async throws(StoreError) -> [Operation] {
+        if let readsLeft {
+            guard readsLeft > 0 else { throw .unavailable("no more reads, says the test") }
+            self.readsLeft = readsLeft - 1
+        }
+        return try await sound().list(filter)
+    }
     func oldestPending() async throws(StoreError) -> Timestamp? { try await sound().oldestPending() }
     func accountingGap() async throws(StoreError) -> Int64 { try await sound().accountingGap() }
     func standing(of id: OperationID) async throws(StoreError) -> Standing? { try await sound().standing(of: id) }
@@ -75,14 +88,18 @@ final class TroubledStore: EnqueueStore, DeliveryStore, LockStore, InspectStore,
     func resolve(_ id: OperationID, _ revision: Settlement.Revision?, now: Timestamp) async throws(StoreError) -> Bool {
         try await sound().resolve(id, revision, now: now)
     }
-    func cancel(_ id: OperationID, now: Timestamp) async throws(StoreError) -> CancelAnswer { try await sound().cancel(id, now: now) }
-    func clearFailed(through: Int64) async throws(StoreError) -> Int { try await sound().clearFailed(through: through) }
+    func cancel(_ id: OperationID, ifStill status: Operation.Status?, now: Timestamp) async throws(StoreError) -> CancelAnswer {
+        try await sound().cancel(id, ifStill: status, now: now)
+    }
+    func clearFailed(through: Int64, asOf: Timestamp?) async throws(StoreError) -> Int {
+        try await sound().clearFailed(through: through, asOf: asOf)
+    }
     func sweepLedger(before: Timestamp, limit: Int) async throws(StoreError) -> Int {
         try await sound().sweepLedger(before: before, limit: limit)
     }
     func clampRetries(now: Timestamp) async throws(StoreError) -> Int { try await sound().clampRetries(now: now) }
     func check() async throws(StoreError) -> CheckReport { try await sound().check() }
-    func rebuildIndex(ordering: Ordering) async throws(StoreError) -> Int { try await sound().rebuildIndex(ordering: ordering) }
+    func rebuildIndex(ordering: Ordering?) async throws(StoreError) -> Int { try await sound().rebuildIndex(ordering: ordering) }
 }
 
 extension TroubledStore: OptimisticStore {

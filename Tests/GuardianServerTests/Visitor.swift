@@ -104,6 +104,12 @@ struct Visitor: Sendable {
     }
 }
 
+/// Expects that an action leads back to this page, as a browser follows it.
+func expectBack(_ answer: Sidecar.Answer, to path: String, at place: SourceLocation = #_sourceLocation) {
+    #expect([302, 303].contains(answer.status), "\(answer.body)", sourceLocation: place)
+    #expect(answer.headers["location"] == [path], sourceLocation: place)
+}
+
 /// Polls until `holds`, ten seconds at most.
 func eventually(_ what: String, at place: SourceLocation = #_sourceLocation, _ holds: () async throws -> Bool) async throws {
     let end = ContinuousClock.now + .seconds(10)

@@ -20,10 +20,12 @@ extension SabotagedStore {
     }
     func oldestPending() async throws(StoreError) -> Timestamp? { try await store.oldestPending() }
     func retry(_ ids: [OperationID]?, now: Timestamp) async throws(StoreError) -> Int { try await store.retry(ids, now: now) }
-    func clearFailed(through: Int64) async throws(StoreError) -> Int { try await store.clearFailed(through: through) }
+    func clearFailed(through: Int64, asOf: Timestamp?) async throws(StoreError) -> Int {
+        try await store.clearFailed(through: through, asOf: asOf)
+    }
     func sweepLedger(before: Timestamp, limit: Int) async throws(StoreError) -> Int {
         try await store.sweepLedger(before: before, limit: limit)
     }
     func clampRetries(now: Timestamp) async throws(StoreError) -> Int { try await store.clampRetries(now: now) }
-    func rebuildIndex(ordering: Ordering) async throws(StoreError) -> Int { try await store.rebuildIndex(ordering: ordering) }
+    func rebuildIndex(ordering: Ordering?) async throws(StoreError) -> Int { try await store.rebuildIndex(ordering: ordering) }
 }

@@ -171,8 +171,8 @@ final class SabotagedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore
     func resolve(_ id: OperationID, _ revision: Settlement.Revision?, now: Timestamp) async throws(StoreError) -> Bool {
         try await store.resolve(id, revision, now: now)
     }
-    func cancel(_ id: OperationID, now: Timestamp) async throws(StoreError) -> CancelAnswer {
-        let answer = try await store.cancel(id, now: now)
+    func cancel(_ id: OperationID, ifStill status: Operation.Status?, now: Timestamp) async throws(StoreError) -> CancelAnswer {
+        let answer = try await store.cancel(id, ifStill: status, now: now)
         let isLie = sabotage == .deniesAttempts && answer == .mayHaveApplied || sabotage == .cancelsInFlight && answer == .inFlight
         return isLie ? .neverSent : answer
     }

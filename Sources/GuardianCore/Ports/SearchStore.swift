@@ -9,7 +9,8 @@ public protocol SearchStore: InspectStore {
     /// The greatest number of a stored operation; 0 when there is none. What is enqueued later has a greater one: `seq <= n` is a set that
     /// nothing joins.
     func newestSeq() async throws(StoreError) -> Int64
-    /// Failed operations, one group for each cause, the largest first, at most `limit` groups.
+    /// Failed operations, one group for each cause, the largest first, at most `limit` groups; those that stand for a group come without
+    /// payload and base.
     func failureGroups(limit: Int) async throws(StoreError) -> [FailureGroup]
     /// Heads that wait, for a time, a principal or a create, with what stands behind them: the greatest priority first, then what is due
     /// first. At most `limit`, after `place`.
@@ -36,10 +37,8 @@ extension SearchStore {
             }
             return true
         }
-        let hasMore = found.count > limit
         if search.isNewestFirst { found.reverse() }
-        found = Array(found.prefix(limit))
-        return SearchPage(operations: found, next: hasMore ? found.last?.seq : nil)
+        return SearchPage(first: found, of: search)
     }
 
     public func count(_ search: OperationSearch) async throws(StoreError) -> Int64 {
@@ -62,16 +61,19 @@ extension SearchStore {
 
     public func failureGroups(limit: Int) async throws(StoreError) -> [FailureGroup] {
         var groups: [Int64: FailureGroup] = [:]
-        var failed = OperationSearch()
-        failed.status = .failed
-        try await walk(failed, after: 0) { operation in
-            guard let error = operation.lastError else { return true }
-            let shape = FailureShape(of: error)
-            if groups[shape.id]?.add(operation) == nil {
-                groups[shape.id] = FailureGroup(shape: shape, first: operation, last: operation, count: 1)
+        var failed = OperationSearch(status: .failed, limit: 1000)
+        failed.includesPayload = false
+        repeat {
+            let page = try await search(failed)
+            for operation in page.operations {
+                guard let error = operation.lastError else { continue }
+                let shape = FailureShape(of: error)
+                if groups[shape.id]?.add(operation) == nil {
+                    groups[shape.id] = FailureGroup(shape: shape, first: operation, last: operation, count: 1)
+                }
             }
-            return true
-        }
+            failed.cursor = page.next
+        } while failed.cursor != nil
         return Array(groups.values.sorted { ($0.count, $1.first.seq) > ($1.count, $0.first.seq) }.prefix(limit))
     }
 

@@ -16,8 +16,12 @@ public struct OperationSearch: Sendable, Equatable {
     /// Stands in the id, trace, type, entity, ordering key, transaction token, error code or error message; capitals of ASCII do not
     /// matter. Payloads are not searched: they may be sealed.
     public var text: String?
-    /// Only operations with this number or a smaller one: a set that nothing joins.
+    /// Only operations with this number or a smaller one: a set that nothing enqueued later joins.
     public var through: Int64?
+    /// Only operations that have not changed since then (``Operation/updatedAt``): what fails later does not join a set of failed ones.
+    public var asOf: Timestamp?
+    /// Whether payload and base are read at all; true by default.
+    public var includesPayload = true
     public var isNewestFirst = false
     /// ``SearchPage/next`` of the page before.
     public var cursor: Int64?
@@ -28,6 +32,9 @@ public struct OperationSearch: Sendable, Equatable {
         self.status = status
         self.limit = min(max(limit, 1), 1000)
     }
+
+    /// Whether what happens to an operation can bring it in: a set that is to be frozen then needs ``asOf`` beside ``through``.
+    public var dependsOnState: Bool { status != nil || errorClass != nil || shape != nil || text?.isEmpty == false }
 
     /// Whether an operation is among what is looked for, whatever the page.
     public func fits(_ operation: Operation) -> Bool {
@@ -40,11 +47,20 @@ public struct OperationSearch: Sendable, Equatable {
         if let until, operation.enqueuedAt >= until { return false }
         if let errorClass, operation.lastError?.class != errorClass { return false }
         if let through, operation.seq > through { return false }
+        if let asOf, operation.updatedAt > asOf { return false }
         if let shape {
             guard operation.status == .failed, let error = operation.lastError, FailureShape(of: error).id == shape else { return false }
         }
         if let text, !text.isEmpty, !Self.has(text, operation) { return false }
         return true
+    }
+
+    /// What its page has of an operation.
+    fileprivate func shown(_ operation: Operation) -> Operation {
+        guard !includesPayload else { return operation }
+        var operation = operation
+        (operation.payload, operation.base) = (nil, nil)
+        return operation
     }
 
     /// Whether a text can be a part of a UUID; hyphens then do not matter in ids and traces.
@@ -79,13 +95,37 @@ public struct OperationSearch: Sendable, Equatable {
 
 /// A page of what was found.
 public struct SearchPage: Sendable {
+    /// Bytes of what its operations carry after which a page ends: 8 MiB.
+    public static let mostBytes = 8 << 20
+
     public var operations: [Operation]
-    /// Where to go on; nil at the end. A page that is not full and has it was ended for its time: more may follow.
+    /// Where to go on; nil at the end. A page that is not full and has it was ended for its time or its bytes: more may follow.
     public var next: Int64?
 
     public init(operations: [Operation], next: Int64?) {
         self.operations = operations
         self.next = next
+    }
+
+    /// The first page of `fitting`, which stand in the order of the search: as many as its limit and ``mostBytes`` let in.
+    package init(first fitting: [Operation], of search: OperationSearch) {
+        self.init(operations: [], next: nil)
+        var bytes = 0
+        for operation in fitting {
+            guard operations.count < search.limit, bytes < Self.mostBytes else {
+                next = operations.last?.seq
+                return
+            }
+            operations.append(search.shown(operation))
+            bytes += operations.last?.carriedBytes ?? 0
+        }
+    }
+}
+
+extension Operation {
+    /// Bytes of what it carries: payload, base, the message of its last error and the other side of a conflict.
+    package var carriedBytes: Int {
+        [payload, base, lastError?.message, server?.state].reduce(0) { $0 + ($1?.utf8.count ?? 0) }
     }
 }
 

@@ -74,18 +74,20 @@ public protocol RepairStore: Sendable {
     /// Ends a conflict by a person's choice: with a revision the operation goes back to its old place, to be sent under a new key; without
     /// one the server's state stands, and it leaves the queue, counted as processed. False when it is no failed conflict.
     func resolve(_ id: OperationID, _ revision: Settlement.Revision?, now: Timestamp) async throws(StoreError) -> Bool
-    /// Takes an operation out of the queue unless it is on the wire.
-    func cancel(_ id: OperationID, now: Timestamp) async throws(StoreError) -> CancelAnswer
-    /// Removes failed operations with a number up to `through` for good, oldest first; they are counted as cleared. Returns how many.
-    func clearFailed(through: Int64) async throws(StoreError) -> Int
+    /// Takes an operation out of the queue unless it is on the wire. One that has another status than `status` stays, as if it were not
+    /// found; nil takes any.
+    func cancel(_ id: OperationID, ifStill status: Operation.Status?, now: Timestamp) async throws(StoreError) -> CancelAnswer
+    /// Removes failed operations with a number up to `through` for good, oldest first, and of those only what has not changed since `asOf`;
+    /// they are counted as cleared. Returns how many.
+    func clearFailed(through: Int64, asOf: Timestamp?) async throws(StoreError) -> Int
     /// Drops ledger entries older than `before`, at most `limit`. Returns how many.
     func sweepLedger(before: Timestamp, limit: Int) async throws(StoreError) -> Int
     /// After the wall clock went back: no retry waits longer than its own backoff from `now`.
     func clampRetries(now: Timestamp) async throws(StoreError) -> Int
     /// Counts everything anew and looks for broken invariants. Reads all; changes nothing.
     func check() async throws(StoreError) -> CheckReport
-    /// Computes lines and heads anew from the operations. Returns how many rows were wrong.
-    func rebuildIndex(ordering: Ordering) async throws(StoreError) -> Int
+    /// Computes lines and heads anew from the operations, under another ordering where one is given. Returns how many rows were wrong.
+    func rebuildIndex(ordering: Ordering?) async throws(StoreError) -> Int
 }
 
 extension InspectStore {
@@ -97,8 +99,13 @@ extension InspectStore {
 }
 
 extension RepairStore {
-    /// Removes all failed operations for good. Returns how many.
-    public func clearFailed() async throws(StoreError) -> Int { try await clearFailed(through: .max) }
+    /// Takes an operation out of the queue unless it is on the wire.
+    public func cancel(_ id: OperationID, now: Timestamp) async throws(StoreError) -> CancelAnswer {
+        try await cancel(id, ifStill: nil, now: now)
+    }
+
+    /// Removes failed operations with a number up to `through` for good, all without one. Returns how many.
+    public func clearFailed(through: Int64 = .max) async throws(StoreError) -> Int { try await clearFailed(through: through, asOf: nil) }
 }
 
 extension ExplainStore {

@@ -140,15 +140,15 @@ public struct Plot: Sendable {
         return JSONValue.decimal((value * 100).rounded() / 100).text
     }
 
-    /// Text as it may stand in HTML.
+    /// Text as it may stand in HTML. Browsers read code points: an accent does not make another sign of a bracket.
     static func escape(_ text: String) -> String {
-        text.reduce(into: "") { out, character in
-            switch character {
+        text.unicodeScalars.reduce(into: "") { out, scalar in
+            switch scalar {
             case "<": out += "&lt;"
             case ">": out += "&gt;"
             case "&": out += "&amp;"
             case "\"": out += "&quot;"
-            default: out.append(character)
+            default: out.unicodeScalars.append(scalar)
             }
         }
     }

@@ -10,6 +10,8 @@ enum OperationRow {
         """
     /// To be read from ``source``: the last column says since when it is claimed.
     static let columns = names + ", l.claimed_at"
+    /// The same, but payload and base, which are not read.
+    static let columnsWithoutPayload = columns.replacing("o.payload, o.base,", with: "NULL::text, NULL::text,")
     /// To be read from ``claims``: what is known of the entity comes last.
     static let claimColumns = names + ", NULL::bigint, e.state, e.etag, e.gone, e.marks"
     /// The same, of what `guardian_claim` gives as `c`.

@@ -123,12 +123,13 @@ extension PostgresStore {
         }
     }
 
-    public func rebuildIndex(ordering: Ordering) async throws(StoreError) -> Int {
-        let changed = try await pool.with(isRepeatable: true, patienceMs: 3_600_000) { connection in
+    public func rebuildIndex(ordering wanted: Ordering?) async throws(StoreError) -> Int {
+        let (changed, ordering) = try await pool.with(isRepeatable: true, patienceMs: 3_600_000) { connection in
             try Write.run(on: connection) { write in
+                let ordering = try wanted ?? write.setting("ordering").flatMap(Ordering.init(rawValue:)) ?? .entity
                 let changed = try Self.rebuild(write, ordering: ordering)
                 try Self.save(ordering: ordering, write)
-                return changed
+                return (changed, ordering)
             }
         }
         adopt(ordering)

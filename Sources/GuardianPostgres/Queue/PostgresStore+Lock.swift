@@ -75,6 +75,12 @@ extension PostgresStore {
         return silence >= staleAfterMs || silence <= -staleAfterMs
     }
 
+    /// Whether somebody who is not gone has a seat; nobody takes one before the transaction ends.
+    func isInUse(_ write: Write, _ now: Timestamp) throws -> Bool {
+        try write.rows(Self.openSeats)
+        return try write.rows(Self.seats).map { Seat($0) }.contains { !isDead($0) && !isStale($0, $0.staleAfterMs, now) }
+    }
+
     public func acquireLock(owner: String, now: Timestamp, staleAfterMs: Int64) async throws(StoreError) -> LockAnswer {
         let answer: LockAnswer = try await write(.urgent) { [self] write in
             try write.rows(Self.openSeats)

@@ -21,11 +21,12 @@ extension PostgresStore {
         """)
     private static let tokensOfFailed = SQL(
         """
-        SELECT DISTINCT txn_token FROM (SELECT txn_token FROM guardian_operation WHERE status = 2 AND seq <= $2 ORDER BY seq LIMIT $1) f
+        SELECT DISTINCT txn_token FROM (
+            SELECT txn_token FROM guardian_operation WHERE status = 2 AND seq <= $2 AND updated_at <= $3 ORDER BY seq LIMIT $1) f
         WHERE txn_token IS NOT NULL
         """)
     private static let oldestFailed = SQL(
-        "SELECT seq FROM guardian_operation WHERE status = 2 AND seq <= $2 ORDER BY seq LIMIT $1 FOR UPDATE")
+        "SELECT seq FROM guardian_operation WHERE status = 2 AND seq <= $2 AND updated_at <= $3 ORDER BY seq LIMIT $1 FOR UPDATE")
     private static let deleteAll = SQL("DELETE FROM guardian_operation WHERE seq = ANY($1)")
     private static let findToCancel = SQL(
         """
@@ -69,12 +70,13 @@ extension PostgresStore {
         return rows.count
     }
 
-    public func cancel(_ id: OperationID, now: Timestamp) async throws(StoreError) -> CancelAnswer {
+    public func cancel(_ id: OperationID, ifStill status: Operation.Status?, now: Timestamp) async throws(StoreError) -> CancelAnswer {
         try await write { write in
             // Whoever claims, settles or adds to the line waits, or has done it already.
             write.later(Self.lockLine, .id(id))
             guard let row = try write.first(Self.findToCancel, .id(id)) else { return .notFound }
             if row.bool(6) { return .inFlight }
+            if let status, Int(row.int(2)) != status.rawValue { return .notFound }
             let (seq, line, isFailed) = (row.int(0), row.int(1), row.int(2) == 2)
             let wasSent = !row.isNull(3)
             try write.remove(seq)
@@ -89,20 +91,24 @@ extension PostgresStore {
         }
     }
 
-    public func clearFailed(through: Int64) async throws(StoreError) -> Int {
+    public func clearFailed(through: Int64, asOf: Timestamp?) async throws(StoreError) -> Int {
+        // What fails because of it fails after the set was frozen.
+        let end = asOf?.adding(milliseconds: 1)
         var total = 0
         while true {
             let count = try await write { write in
-                let (limit, end) = (Parameter.int(Int64(Self.piece)), Parameter.int(through))
-                let tokens = try write.uses(.optimistic) ? try write.rows(Self.tokensOfFailed, limit, end).map { $0.text(0) ?? "" } : []
-                let gone = try write.rows(Self.oldestFailed, limit, end).map { $0.int(0) }
+                let (limit, last) = (Parameter.int(Int64(Self.piece)), Parameter.int(through))
+                let since = Parameter.int(asOf?.milliseconds ?? Int64.max)
+                let tokens =
+                    try write.uses(.optimistic) ? try write.rows(Self.tokensOfFailed, limit, last, since).map { $0.text(0) ?? "" } : []
+                let gone = try write.rows(Self.oldestFailed, limit, last, since).map { $0.int(0) }
                 write.later(Self.deleteAll, .ints(gone))
                 if try write.uses(.localIDs) { for seq in gone { try write.forgetReferences(seq) } }
                 write.count {
                     $0.cleared += Int64(gone.count)
                     $0.failed -= Int64(gone.count)
                 }
-                for token in tokens { try write.endOptimistic(token, .cleared, nil) }
+                for token in tokens { try write.endOptimistic(token, .cleared, end) }
                 return gone.count
             }
             total += count

@@ -11,17 +11,24 @@ extension PostgresStore: SearchStore {
         try await pool.with(isRepeatable: true, patienceMs: 120_000) { connection in
             let size = search.shape == nil ? search.limit + 1 : 1000
             var found: [Operation] = []
+            var bytes = 0
             var cursor = search.cursor
             for _ in 0..<Self.mostPages {
                 let rows = try connection.run([SearchQuery(search, cursor: cursor).page(limit: size)])[0]
                 for row in rows {
                     let operation = try OperationRow.read(row)
                     guard search.fits(operation) else { continue }
-                    if found.count == search.limit { return SearchPage(operations: found, next: found.last?.seq) }
+                    guard found.count < search.limit, bytes < SearchPage.mostBytes else {
+                        return SearchPage(operations: found, next: found.last?.seq)
+                    }
+                    bytes += operation.carriedBytes
                     found.append(operation)
                 }
-                guard rows.count == size, let last = rows.last else { return SearchPage(operations: found, next: nil) }
+                guard let last = rows.last, rows.count == size || last.int(OperationRow.count) >= SearchPage.mostBytes else {
+                    return SearchPage(operations: found, next: nil)
+                }
                 cursor = last.int(0)
+                if bytes >= SearchPage.mostBytes { break }
             }
             // More may follow: the next call goes on from here.
             return SearchPage(operations: found, next: cursor)
@@ -30,7 +37,7 @@ extension PostgresStore: SearchStore {
 
     public func count(_ search: OperationSearch) async throws(StoreError) -> Int64 {
         var all = search
-        (all.cursor, all.isNewestFirst, all.limit) = (nil, false, 1000)
+        (all.cursor, all.isNewestFirst, all.limit, all.includesPayload) = (nil, false, 1000, false)
         guard all.shape == nil else {
             var total: Int64 = 0
             while true {

@@ -5,9 +5,11 @@ struct SearchQuery {
     private var values: [Parameter] = []
     private var conditions: [String] = []
     private let isNewestFirst: Bool
+    private let includesPayload: Bool
 
     init(_ search: OperationSearch, cursor: Int64?) {
         isNewestFirst = search.isNewestFirst
+        includesPayload = search.includesPayload
         if let cursor { add(search.isNewestFirst ? "o.seq <" : "o.seq >", .int(cursor)) }
         if let through = search.through { add("o.seq <=", .int(through)) }
         switch search.status {
@@ -23,6 +25,8 @@ struct SearchQuery {
         if let trace = search.traceID { add("o.trace_id =", .uuid(trace)) }
         if let since = search.since { add("o.enqueued_at >=", .time(since)) }
         if let until = search.until { add("o.enqueued_at <", .time(until)) }
+        // A claim is written to the line alone.
+        if let asOf = search.asOf { add("coalesce(l.claimed_at, o.updated_at) <=", .time(asOf)) }
         if let error = search.errorClass { add("o.error_class =", .text(error.rawValue)) }
         if let text = search.text, !text.isEmpty { addText(text) }
     }
@@ -52,10 +56,21 @@ struct SearchQuery {
 
     private var whole: String { conditions.isEmpty ? "true" : conditions.joined(separator: " AND ") }
 
+    /// The first rows that fit, `limit` at most, and of those no more than carry ``SearchPage/mostBytes`` together with the last. Behind the
+    /// columns of an operation stands what it and those before it carry.
     func page(limit: Int) -> Call {
+        let order = isNewestFirst ? "DESC" : "ASC"
+        let (columns, large) =
+            includesPayload
+            ? (OperationRow.columns, ["payload", "base", "error_message", "server_state"])
+            : (OperationRow.columnsWithoutPayload, ["error_message", "server_state"])
+        let size = large.map { "coalesce(octet_length(o.\($0)), 0)::bigint" }.joined(separator: " + ")
         let text = """
-            SELECT \(OperationRow.columns) FROM \(OperationRow.source) WHERE \(whole)
-            ORDER BY o.seq \(isNewestFirst ? "DESC" : "ASC") LIMIT \(limit)
+            SELECT \(columns), p.carried FROM \(OperationRow.source) JOIN (
+                SELECT o.seq, \(size) AS own, (sum(\(size)) OVER (ORDER BY o.seq \(order) ROWS UNBOUNDED PRECEDING))::bigint AS carried
+                FROM \(OperationRow.source) WHERE \(whole) ORDER BY o.seq \(order) LIMIT \(limit)
+            ) p ON p.seq = o.seq AND p.carried - p.own < \(SearchPage.mostBytes)
+            ORDER BY o.seq \(order)
             """
         return Call(SQL(text), values, isPrepared: false)
     }

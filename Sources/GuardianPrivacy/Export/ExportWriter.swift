@@ -2,7 +2,7 @@ public import GuardianCore
 
 /// Turns operations into the bytes of an export (spec section 10), redacted always.
 ///
-/// Call ``begin(total:)``, ``append(_:)`` for each operation, ``finish()``, and take the bytes with ``drain(into:)`` as often as is
+/// Call ``begin(total:)``, ``append(_:)`` for each operation, ``finish(total:)``, and take the bytes with ``drain(into:)`` as often as is
 /// convenient: the writer itself keeps nothing but what has not been taken.
 public struct ExportWriter: Sendable {
     /// The columns of CSV, in their order; `payload` comes behind them when it is asked for.
@@ -28,14 +28,16 @@ public struct ExportWriter: Sendable {
     /// Bytes that wait to be taken.
     public var waiting: Int { bytes.count }
 
-    public mutating func begin(total: Int) {
+    /// `total` may be left to ``finish(total:)`` where it is not known yet.
+    public mutating func begin(total: Int? = nil) {
         switch format {
         case .csv:
             for column in Self.columns + (includesPayload ? ["payload"] : []) { row.plain(column) }
             row.end()
             row.drain(into: &bytes)
         case .json:
-            bytes.append(contentsOf: "{\"exported_at\":\"\(exportedAt.rfc3339)\",\"total_count\":\(total),\"operations\":[".utf8)
+            let count = total.map { "\"total_count\":\($0)," } ?? ""
+            bytes.append(contentsOf: "{\"exported_at\":\"\(exportedAt.rfc3339)\",\(count)\"operations\":[".utf8)
         case .ndjson: break
         }
     }
@@ -56,8 +58,11 @@ public struct ExportWriter: Sendable {
         }
     }
 
-    public mutating func finish() {
-        if format == .json { bytes.append(contentsOf: "\n]}\n".utf8) }
+    /// `total` is what was not said at the beginning.
+    public mutating func finish(total: Int? = nil) {
+        guard format == .json else { return }
+        let count = total.map { ",\"total_count\":\($0)" } ?? ""
+        bytes.append(contentsOf: "\n]\(count)}\n".utf8)
     }
 
     /// Appends what waits to `out`, and forgets it.

@@ -88,13 +88,26 @@ final class AuditLog: Sendable {
     /// The youngest first.
     func latest(_ count: Int) -> [Entry] { entries.withLock { $0.suffix(count).reversed() } }
 
+    /// A line stands there as a whole, or not at all.
     private static func append(_ line: String, to path: String) throws {
         turnOver(path)
-        let file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o600)
+        let file = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw Unwritable(path: path) }
         defer { close(file) }
-        let bytes = Array(line.utf8)
-        guard write(file, bytes, bytes.count) == bytes.count, fsync(file) == 0 else { throw Unwritable(path: path) }
+        var info = stat()
+        guard fstat(file, &info) == 0 else { throw Unwritable(path: path) }
+        let bytes = Array((endsTorn(file, info.st_size) ? "\n" + line : line).utf8)
+        guard write(file, bytes, bytes.count) == bytes.count, fsync(file) == 0 else {
+            // What can't be cut off either is parted from the next line.
+            _ = ftruncate(file, info.st_size)
+            throw Unwritable(path: path)
+        }
+    }
+
+    /// Whether a process was ended in the middle of its last line.
+    private static func endsTorn(_ file: Int32, _ size: off_t) -> Bool {
+        var last: UInt8 = 0
+        return size > 0 && pread(file, &last, 1, size - 1) == 1 && last != UInt8(ascii: "\n")
     }
 
     private static func turnOver(_ path: String) {

@@ -25,7 +25,7 @@ struct BulkJob: Sendable, Equatable {
 
     var number: Int
     var kind: Kind
-    /// The set: with `through`, so that nothing joins it.
+    /// The set: with `through`, and `asOf` where it depends on what becomes of operations, so that nothing joins it.
     var search: OperationSearch
     /// How many there were when it was confirmed.
     var total: Int64
@@ -47,6 +47,6 @@ struct BulkJob: Sendable, Equatable {
     /// 0…100.
     var percent: Int { total == 0 ? 100 : min(100, Int(seen * 100 / total)) }
 
-    /// How many to take in one step: a tenth of a second's worth.
-    var step: Int { min(1000, max(1, Int(rate / 10))) }
+    /// How many to take in one step: a tenth of a second's worth, and never more than there were.
+    func step(after seen: Int64) -> Int { min(1000, max(1, Int(rate / 10)), Int(clamping: total - seen)) }
 }

@@ -63,28 +63,30 @@ final class BulkJobs: Sendable {
         }
     }
 
-    /// Pages through the set in its order, so that what fails again meanwhile is not taken twice.
+    /// Pages through the set in its order, so that what fails again meanwhile is not taken twice, and ends with as many as were confirmed.
     private func work(_ job: BulkJob, _ engine: SyncEngine, _ store: any Store) async throws -> BulkJob.State {
         change(job.number) { $0.state = .running }
         var search = job.search
         search.isNewestFirst = false
-        search.limit = job.step
+        search.includesPayload = false
         search.cursor = nil
         let start = clock.now.steady
         var seen: Int64 = 0
-        while true {
+        while seen < job.total {
+            search.limit = job.step(after: seen)
             if change(job.number, { _ in })?.isStopAsked == true { return .stopped }
             do throws(StoreError) {
                 let page = try await store.search(search)
                 try await perform(job, page.operations, engine, store)
                 seen += Int64(page.operations.count)
-                guard let next = page.next else { return .done }
+                guard let next = page.next, seen < job.total else { return .done }
                 search.cursor = next
             } catch {
                 return .failed(error.description)
             }
             try await clock.wait(untilSteady: start + Int64(Double(seen) / job.rate * 1000))
         }
+        return .done
     }
 
     private func perform(
@@ -102,7 +104,9 @@ final class BulkJobs: Sendable {
             if done > 0 { engine.wake() }
         case .cancel:
             for operation in operations {
-                let answer = try await store.cancel(operation.id, now: now)
+                // One that somebody has put back since this page was read is no longer in a set of failed ones.
+                let status = job.search.dependsOnState ? operation.status : nil
+                let answer = try await store.cancel(operation.id, ifStill: status, now: now)
                 change(job.number) {
                     $0.seen += 1
                     switch answer {

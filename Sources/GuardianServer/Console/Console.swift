@@ -1,4 +1,5 @@
 public import GuardianCore
+import GuardianPrivacy
 import Synchronization
 
 /// The admin console: what its pages share, whoever looks (spec section 10).
@@ -68,6 +69,12 @@ public final class Console: EventSink {
         case welcome(cookie: String, AdminTokens.Holder)
         case refused
         case tooMany(waitMs: Int64)
+    }
+
+    /// Milliseconds before an attempt from this address is looked at; 0 for none.
+    func loginWait(_ address: String) -> Int64 {
+        let now = clock.now.steady
+        return doors.withLock { $0.limiter.wait(address, at: now) }
     }
 
     func logIn(token: String, address: String) -> Login {
@@ -156,7 +163,7 @@ public final class Console: EventSink {
             pulse.trouble = nil
             memory.withLock { $0.history.note(pulse.books, at: pulse.at) }
         } catch {
-            pulse.trouble = error.description
+            pulse.trouble = configuration.redactor.redact(error.description)
         }
         let readers = watch.withLock { watch in
             watch.pulse = pulse

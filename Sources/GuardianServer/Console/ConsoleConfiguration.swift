@@ -28,8 +28,6 @@ public struct ConsoleConfiguration: Sendable {
     public var alerts: @Sendable () -> [Alert] = { [] }
     /// Where the log can be searched; nil for what the process has told lately.
     public var logs: (any ConsoleLogs)?
-    /// How `rebuild index` lines operations up.
-    public var ordering = Ordering.entity
     /// Where the audit log is kept; nil for memory only.
     public var auditFile: String?
     /// What the header says is delivered to.

@@ -14,7 +14,7 @@ struct Pulse: Sendable {
     /// When the two above were counted: they cost a walk of the index.
     var countedAt: Timestamp?
     var alerts: [Alert] = []
-    /// Why the store did not answer; the rest is then what was known before.
+    /// Why the store did not answer, redacted; the rest is then what was known before.
     var trouble: String?
 
     var firing: [Alert] { alerts.filter { $0.state == .firing } }
@@ -43,6 +43,9 @@ extension Pulse {
             warnings.append("The upstream asks for a newer version of the app. Nothing fails until then.")
         }
         if control.pauses.contains(.tls) { warnings.append("TLS to the upstream failed. Nothing is sent; look at certificates and pins.") }
+        if control.pauses.contains(.rollout) {
+            warnings.append("Too many errors after a change: the guard of the rollout has paused delivery. Mend it, then resume.")
+        }
         if let status = control.health?.plagueStatus {
             warnings.append(
                 "The upstream answers \(status) to everything. Delivery is held and nothing fails; one probe at a time asks again.")

@@ -33,6 +33,7 @@ enum ConsoleAction: String, CaseIterable, Sendable {
 extension ConsolePages {
     func confirm(_ action: ConsoleAction, _ visit: Visit) async throws -> Page {
         var data: [String: Any]
+        var set = OperationSearch()
         switch action {
         case .forceReleaseLock: data = try await confirmRelease()
         case .rebuildIndex:
@@ -52,14 +53,16 @@ extension ConsolePages {
                 "risk": "Redacted always. It may still say much about people: keep it safe, and delete it when you are done.",
             ]
         case .clearFailed:
-            data = try await affected(try await frozenFailed(), noun: "failed operations are removed for good")
+            set = try await frozen(OperationSearch(status: .failed))
+            data = try await affected(set, noun: "failed operations are removed for good")
             data["title"] = "Clear failed"
             data["color"] = "red"
             data["button"] = "Clear failed"
             data["risk"] =
                 "Their changes will never reach the upstream, and optimistic changes are rolled back. This can't be undone: export first."
         case .retryAllFailed:
-            data = try await affected(try await frozenFailed(), noun: "failed operations are put back")
+            set = try await frozen(OperationSearch(status: .failed))
+            data = try await affected(set, noun: "failed operations are put back")
             data["title"] = "Retry all failed"
             data["color"] = "purple"
             data["button"] = "Retry all failed"
@@ -71,28 +74,19 @@ extension ConsolePages {
         data["back"] = "/admin"
         if let count = data["rawCount"] as? String {
             if let word = action.word { data["phrase"] = "\(word) \(count)" }
-            var hidden = [["name": "total", "value": count]]
-            if let through = data["through"] as? String { hidden.append(["name": "through", "value": through]) }
-            data["hidden"] = hidden
+            data["hidden"] = [["name": "total", "value": count]] + Self.ends(of: set)
         }
         return Page(title: data["title"] as? String ?? "", section: "Overview", template: "confirm", data: data)
     }
 
-    /// What has failed, as a set that nothing enqueued later joins.
-    private func frozenFailed() async throws -> OperationSearch {
-        var search = OperationSearch(status: .failed)
-        search.through = try await ask { () async throws(StoreError) in try await store.newestSeq() }
-        return search
-    }
-
-    /// The same set again, from the form of its dialog, and how many are in it now.
+    /// The set of what has failed, from the form of its dialog, and how many are in it now.
     private func confirmedFailed(_ visit: Visit) async throws -> (set: OperationSearch, total: Int64) {
         var search = OperationSearch(status: .failed)
-        guard let through = visit.form["through"].flatMap(SearchQuery.number) else {
-            throw Problem(SyncError.validation(field: "through", constraint: "must say where the set ends"))
-        }
-        search.through = through
-        return (search, try await ask { () async throws(StoreError) in try await store.count(search) })
+        search.through = visit.form["through"].flatMap(SearchQuery.number)
+        search.asOf = visit.form["as_of"].flatMap { Timestamp(rfc3339: $0) }
+        try Self.checkEnds(of: search)
+        let set = search
+        return (set, try await ask { () async throws(StoreError) in try await store.count(set) })
     }
 
     private func confirmRelease() async throws -> [String: Any] {
@@ -116,10 +110,10 @@ extension ConsolePages {
         case .forceReleaseLock: return try await releaseLock(visit)
         case .rebuildIndex:
             try ask(visit, action.auditName)
-            let ordering = console.configuration.ordering
             let changed = try await doing(visit, action.auditName) { () async throws(StoreError) in
-                Int64(try await store.rebuildIndex(ordering: ordering))
+                Int64(try await store.rebuildIndex(ordering: nil))
             }
+            try ended(visit, action.auditName, count: changed)
             return done(
                 visit, changed == 0 ? "The index was right already." : "\(Show.number(changed)) rows were wrong and are mended.",
                 to: "/admin")
@@ -131,22 +125,12 @@ extension ConsolePages {
         }
     }
 
-    /// Runs what was asked for and writes down how it ended.
-    private func doing(_ visit: Visit, _ name: String, _ work: () async throws(StoreError) -> Int64) async throws -> Int64 {
-        let count: Int64
-        do throws(StoreError) { count = try await work() } catch {
-            try ended(visit, name, redact(error.description), outcome: "failed")
-            throw Problem(SyncError.store(error))
-        }
-        try ended(visit, name, count: count)
-        return count
-    }
-
     private func releaseLock(_ visit: Visit) async throws -> Response {
         let name = ConsoleAction.forceReleaseLock.auditName
         let before = try await ask { () async throws(StoreError) in try await store.lockState() }
         try ask(visit, name, before.map { "owner \($0.fence.owner), epoch \($0.fence.epoch)" } ?? "free")
-        _ = try await doing(visit, name) { () async throws(StoreError) in try await store.forceReleaseLock() == nil ? 0 : 1 }
+        let state = try await doing(visit, name) { () async throws(StoreError) in try await store.forceReleaseLock() }
+        try ended(visit, name, count: state == nil ? 0 : 1)
         engine.wake()
         return done(visit, before == nil ? "The lock was free." : "The lock is released; its former holder is fenced off.", to: "/admin")
     }
@@ -158,8 +142,9 @@ extension ConsolePages {
         guard "\(failed)" == visit.form["total"] else { throw Self.notTheSame(failed) }
         try ask(visit, name, count: failed, Self.words(of: search))
         let count = try await doing(visit, name) { () async throws(StoreError) in
-            Int64(try await store.clearFailed(through: search.through ?? 0))
+            Int64(try await store.clearFailed(through: search.through ?? 0, asOf: search.asOf))
         }
+        try ended(visit, name, count: count)
         console.groups.forget()
         engine.wake()
         return done(visit, "\(Show.number(count)) failed operations are removed.", to: "/admin")
@@ -168,17 +153,13 @@ extension ConsolePages {
     func pause(_ isPaused: Bool, _ visit: Visit) async throws -> Response {
         let name = isPaused ? "pause" : "resume"
         try ask(visit, name)
-        do throws(SyncError) {
-            if isPaused {
-                try await engine.pause()
-            } else {
-                for pause in Pause.allCases { try await engine.resume(pause) }
-            }
-        } catch {
+        let pauses: Set<Pause>
+        do throws(SyncError) { pauses = try await api.setPaused(isPaused) } catch {
             try ended(visit, name, redact(error.description), outcome: "failed")
             throw Problem(error)
         }
-        try ended(visit, name)
-        return done(visit, isPaused ? "Delivery is paused." : "Delivery goes on.", to: "/admin")
+        let words = pauses.map(\.rawValue).sorted().joined(separator: ", ")
+        try ended(visit, name, words)
+        return done(visit, pauses.isEmpty ? "Delivery goes on." : "Delivery is paused: \(words).", to: "/admin")
     }
 }

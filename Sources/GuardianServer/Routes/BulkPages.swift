@@ -2,7 +2,7 @@ import GuardianCore
 import Hummingbird
 
 extension ConsolePages {
-    /// The set of a bulk action: its filter, frozen at `through`.
+    /// The set of a bulk action: its filter, frozen where the dialog was shown.
     private func bulkSearch(_ pairs: [(key: Substring, value: Substring)], _ kind: BulkJob.Kind) throws -> OperationSearch {
         var search = try SearchQuery(pairs, ignoring: ["kind", "csrf", "rate", "total", "phrase"], ignoresEmpty: true).search
         // Only what has failed can be retried.
@@ -15,8 +15,8 @@ extension ConsolePages {
         guard let kind = visit.query("kind").flatMap(BulkJob.Kind.init(rawValue:)) else {
             throw Problem(SyncError.validation(field: "kind", constraint: "must be retry or cancel"))
         }
-        var search = try bulkSearch(visit.fields.pairs.map { (key: Substring($0.name), value: Substring($0.value)) }, kind)
-        search.through = try await ask { () async throws(StoreError) in try await store.newestSeq() }
+        let pairs = visit.fields.pairs.map { (key: Substring($0.name), value: Substring($0.value)) }
+        let search = try await frozen(try bulkSearch(pairs, kind))
         let isRetry = kind == .retry
         var data = try await affected(search, noun: isRetry ? "failed operations are put back" : "operations are taken out of the queue")
         data.merge([
@@ -28,14 +28,37 @@ extension ConsolePages {
             "rate": "\(Int(console.configuration.bulkRate))",
             "back": isRetry && search.shape != nil ? "/admin/failures" : "/admin/operations" + Self.query(visit),
         ]) { $1 }
-        let filters = SearchQuery.names.filter { !["cursor", "limit", "order", "through"].contains($0) }
+        let filters = SearchQuery.names.filter { !SearchQuery.places.contains($0) }
         var hidden = filters.compactMap { name in visit.query(name).map { ["name": name, "value": $0] } }
         hidden.append(["name": "kind", "value": kind.rawValue])
         hidden.append(["name": "total", "value": data["rawCount"] as? String ?? "0"])
-        hidden.append(["name": "through", "value": "\(search.through ?? 0)"])
-        data["hidden"] = hidden
+        data["hidden"] = hidden + Self.ends(of: search)
         if !isRetry, let count = data["rawCount"] as? String { data["phrase"] = "cancel \(count)" }
         return Page(title: isRetry ? "Retry" : "Cancel", section: "Operations", template: "confirm", data: data)
+    }
+
+    /// A set as it is now, which nothing joins: neither what is enqueued later, nor what comes to fit later.
+    func frozen(_ search: OperationSearch) async throws -> OperationSearch {
+        var set = search
+        set.asOf = search.dependsOnState ? now : nil
+        set.through = try await ask { () async throws(StoreError) in try await store.newestSeq() }
+        return set
+    }
+
+    /// Where a frozen set ends, as hidden fields of the form that confirms it.
+    static func ends(of search: OperationSearch) -> [[String: String]] {
+        let ends = [("through", search.through.map { "\($0)" }), ("as_of", search.asOf?.rfc3339)]
+        return ends.compactMap { name, end in end.map { ["name": name, "value": $0] } }
+    }
+
+    /// Throws a ``Problem`` for a confirmed set that something could join.
+    static func checkEnds(of search: OperationSearch) throws {
+        guard search.through != nil else {
+            throw Problem(SyncError.validation(field: "through", constraint: "must say where the set ends"))
+        }
+        guard search.asOf != nil || !search.dependsOnState else {
+            throw Problem(SyncError.validation(field: "as_of", constraint: "must say when the set was shown"))
+        }
     }
 
     /// How many a set has, and the first of them.
@@ -43,6 +66,7 @@ extension ConsolePages {
         var first = search
         first.limit = 5
         first.cursor = nil
+        first.includesPayload = false
         let count = try await ask { () async throws(StoreError) in try await store.count(search) }
         var sample: [Operation] = []
         while sample.count < 5 {
@@ -56,8 +80,8 @@ extension ConsolePages {
             "hasCount": true, "count": Show.number(count), "rawCount": "\(count)", "noun": noun, "isPossible": count > 0,
             "hasSample": !sample.isEmpty, "sample": sample.map { row($0) },
         ]
-        if let through = search.through {
-            data["through"] = "\(through)"
+        if search.through != nil {
+            data["through"] = true
             data["which"] = Self.words(of: search)
         }
         if count > Int64(sample.count) { data["rest"] = Show.number(count - Int64(sample.count)) }
@@ -69,9 +93,7 @@ extension ConsolePages {
             throw Problem(SyncError.validation(field: "kind", constraint: "must be retry or cancel"))
         }
         let search = try bulkSearch(visit.form.pairs.map { (key: Substring($0.name), value: Substring($0.value)) }, kind)
-        guard search.through != nil else {
-            throw Problem(SyncError.validation(field: "through", constraint: "must say where the set ends"))
-        }
+        try Self.checkEnds(of: search)
         let total = try await ask { () async throws(StoreError) in try await store.count(search) }
         if kind == .cancel { try checkPhrase(visit, "cancel") }
         return try start(kind, search, total, visit, action: "bulk_\(kind.rawValue)")

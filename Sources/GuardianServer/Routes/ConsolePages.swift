@@ -105,6 +105,16 @@ struct ConsolePages: Sendable {
         try audit(visit, action, count: count, detail, outcome: outcome)
     }
 
+    /// Runs what was asked for; when it fails, that is written down. How it ended otherwise is for the caller to write.
+    func doing<Value>(
+        _ visit: Visit, _ action: String, _ detail: String = "", _ work: () async throws(StoreError) -> Value
+    ) async throws -> Value {
+        do throws(StoreError) { return try await work() } catch {
+            try ended(visit, action, (detail.isEmpty ? "" : detail + ": ") + error.description, outcome: "failed")
+            throw Problem(SyncError.store(error))
+        }
+    }
+
     private func audit(_ visit: Visit, _ action: String, count: Int64?, _ detail: String, outcome: String) throws {
         let entry = AuditLog.Entry(
             at: now, who: visit.session.name, role: visit.session.role.rawValue, address: visit.address, action: action, count: count,

@@ -4,8 +4,10 @@ import NIOCore
 
 /// The fields of a posted form (`application/x-www-form-urlencoded`), in order.
 struct FormFields: Sendable {
-    /// Bytes of a form at most: room for a payload that a person has edited.
+    /// Bytes of a form at most: room for every filter and every field of a conflict.
     static let limit = 4 << 20
+    /// Fields of a form at most.
+    static let most = 10_000
 
     private(set) var pairs: [(name: String, value: String)]
 
@@ -16,8 +18,8 @@ struct FormFields: Sendable {
         }
     }
 
-    /// Reads the body of a request. Throws a ``Problem`` for another type, or a body that is too large.
-    static func read(_ request: Request) async throws -> FormFields {
+    /// Reads the body of a request. Throws a ``Problem`` for another type, or a body that is too large or has too many fields.
+    static func read(_ request: Request, limit: Int = FormFields.limit) async throws -> FormFields {
         let type = (request.headers[.contentType] ?? "").prefix { $0 != ";" }.lowercased()
         guard type == "application/x-www-form-urlencoded" else {
             throw Problem(.unsupportedMediaType, "unsupported media type", "send a form")
@@ -25,7 +27,10 @@ struct FormFields: Sendable {
         var request = request
         let body: ByteBuffer
         do { body = try await request.collectBody(upTo: limit) } catch is NIOTooManyBytesError {
-            throw Problem(.contentTooLarge, "form too large", "a form has \(limit) bytes at most")
+            throw Problem(.contentTooLarge, "form too large", "this form has \(limit) bytes at most")
+        }
+        guard body.readableBytesView.count(where: { $0 == UInt8(ascii: "&") }) < most else {
+            throw Problem(.contentTooLarge, "form too large", "a form has \(most) fields at most")
         }
         return FormFields(String(buffer: body))
     }

@@ -106,6 +106,7 @@ extension ConsolePages {
         if let shape = search.shape { words.append("cause \(SearchQuery.text(ofCause: shape))") }
         if let text = search.text { words.append("text “\(text)”") }
         if let through = search.through { words.append("numbers up to \(through)") }
+        if let asOf = search.asOf { words.append("unchanged since \(asOf.rfc3339)") }
         return words.isEmpty ? "all operations" : words.joined(separator: ", ")
     }
 }

@@ -4,6 +4,9 @@ import Hummingbird
 
 /// Logging in and out.
 struct LoginRoutes: Sendable {
+    /// Bytes of the form at most: anybody may post it.
+    static let formLimit = 8 << 10
+
     let console: Console
 
     func form(_ request: Request, message: String? = nil, status: HTTPResponse.Status = .ok) -> Response {
@@ -16,7 +19,9 @@ struct LoginRoutes: Sendable {
     }
 
     func logIn(_ request: Request, _ context: ServerContext) async throws -> Response {
-        let fields = try await FormFields.read(request)
+        let wait = console.loginWait(context.address)
+        guard wait <= 0 else { return tooMany(request, wait) }
+        let fields = try await FormFields.read(request, limit: Self.formLimit)
         func note(_ who: String, _ role: String, _ outcome: String) {
             let entry = AuditLog.Entry(
                 at: console.clock.now.wall, who: who, role: role, address: context.address, action: "login", outcome: outcome)
@@ -24,10 +29,7 @@ struct LoginRoutes: Sendable {
             do { try console.audit.record(entry) } catch {}
         }
         switch console.logIn(token: fields["token"] ?? "", address: context.address) {
-        case .tooMany(let waitMs):
-            var response = form(request, message: "Too many attempts. Wait \(waitMs / 1000 + 1) seconds.", status: .tooManyRequests)
-            response.headers[.retryAfter] = "\(waitMs / 1000 + 1)"
-            return response
+        case .tooMany(let waitMs): return tooMany(request, waitMs)
         case .refused:
             note("unknown", "", "refused")
             return form(request, message: "This token is not known.", status: .unauthorized)
@@ -38,6 +40,12 @@ struct LoginRoutes: Sendable {
                 cookie, seconds: AdminSessions.longestMs / 1000, isSecure: console.configuration.isSecure)
             return response
         }
+    }
+
+    private func tooMany(_ request: Request, _ waitMs: Int64) -> Response {
+        var response = form(request, message: "Too many attempts. Wait \(waitMs / 1000 + 1) seconds.", status: .tooManyRequests)
+        response.headers[.retryAfter] = "\(waitMs / 1000 + 1)"
+        return response
     }
 
     func leave(_ visit: Visit) -> Response {

@@ -4,7 +4,9 @@ import Hummingbird
 extension ConsolePages {
     func retry(_ id: OperationID, _ visit: Visit) async throws -> Response {
         try ask(visit, "retry", count: 1, id.description)
-        let count = try await ask { () async throws(StoreError) in try await store.retry([id], now: now) }
+        let count = try await doing(visit, "retry", id.description) { () async throws(StoreError) in
+            try await store.retry([id], now: now)
+        }
         try ended(visit, "retry", count: Int64(count), id.description, outcome: count == 1 ? "done" : "refused")
         engine.wake()
         console.groups.forget()
@@ -29,7 +31,9 @@ extension ConsolePages {
     func cancel(_ id: OperationID, _ visit: Visit) async throws -> Response {
         let before = try await ask { () async throws(StoreError) in try await store.operation(id) }
         try ask(visit, "cancel", count: 1, id.description)
-        let answer = try await ask { () async throws(StoreError) in try await store.cancel(id, now: now) }
+        let answer = try await doing(visit, "cancel", id.description) { () async throws(StoreError) in
+            try await store.cancel(id, now: now)
+        }
         let isDone = answer == .neverSent || answer == .mayHaveApplied
         try ended(visit, "cancel", count: isDone ? 1 : 0, "\(id): \(answer.rawValue)", outcome: isDone ? "done" : "refused")
         engine.wake()
@@ -67,7 +71,9 @@ extension ConsolePages {
         try ask(visit, "resolve", count: 1, "\(id): \(take)")
         var random = SystemRandomNumberGenerator()
         let revision = operation.revision(for: choice, newKey: UniqueID.v4(using: &random))
-        let isDone = try await ask { () async throws(StoreError) in try await store.resolve(id, revision, now: now) }
+        let isDone = try await doing(visit, "resolve", "\(id): \(take)") { () async throws(StoreError) in
+            try await store.resolve(id, revision, now: now)
+        }
         try ended(visit, "resolve", count: isDone ? 1 : 0, "\(id): \(take)", outcome: isDone ? "done" : "refused")
         engine.wake()
         console.groups.forget()

@@ -25,7 +25,7 @@ extension ConsolePages {
         if operation.status == .pending { data["asRequest"] = await asRequest(standing) }
         if operation.status == .failed, operation.lastError?.class == .conflict { data.merge(conflict(operation)) { $1 } }
         return Page(
-            title: "\(operation.type) \(redact(operation.entity.orderingKey))", section: "Operations", template: "operation", data: data,
+            title: redact("\(operation.type) \(operation.entity.orderingKey)"), section: "Operations", template: "operation", data: data,
             fragments: [("facts", "facts"), ("timeline", "timeline")])
     }
 
@@ -36,7 +36,7 @@ extension ConsolePages {
         let text =
             ending.map { "It has left the queue: \($0.explanation)." } ?? "It has left the queue, and the ledger does not name it any more."
         let data: [String: Any] = [
-            "id": id.description, "text": text, "steps": trail.map { step($0) }, "note": "What this process has seen.",
+            "id": id.description, "text": redact(text), "steps": trail.map { step($0) }, "note": "What this process has seen.",
         ]
         return Page(
             title: "No longer stored", section: "Operations", template: "gone", data: data, fragments: [("timeline", "timeline")],

@@ -5,9 +5,11 @@ extension ConsolePages {
     /// The filters of a visit's URL, newest first unless it says otherwise, with where the search box really leads.
     func search(_ visit: Visit) throws -> OperationSearch {
         let pairs = visit.fields.pairs.map { (key: Substring($0.name), value: Substring($0.value)) }
-        var query = try SearchQuery([(key: Substring("order"), value: Substring("desc"))] + pairs, ignoresEmpty: true)
-        if visit.query("limit") == nil { query.search.limit = 50 }
-        return query.search
+        var search = try SearchQuery(pairs, ignoresEmpty: true).search
+        if visit.query("order") == nil { search.isNewestFirst = true }
+        if visit.query("limit") == nil { search.limit = 50 }
+        search.includesPayload = false
+        return search
     }
 
     /// The search box knows an id, a trace and an entity at sight: where it leads then.
@@ -18,6 +20,7 @@ extension ConsolePages {
         }
         if UniqueID(text) != nil {
             var search = OperationSearch(limit: 1)
+            search.includesPayload = false
             search.traceID = UniqueID(text)
             if try await !ask({ () async throws(StoreError) in try await store.search(search) }).operations.isEmpty {
                 return "/admin/operations?trace_id=" + text
@@ -61,7 +64,7 @@ extension ConsolePages {
 
     /// The filters of a URL, without the page.
     static func query(_ visit: Visit, and more: [(String, String?)] = []) -> String {
-        let kept = SearchQuery.names.filter { !["cursor", "limit", "through"].contains($0) }.map { ($0, visit.query($0)) }
+        let kept = SearchQuery.names.filter { $0 == "order" || !SearchQuery.places.contains($0) }.map { ($0, visit.query($0)) }
         return URLText.query(kept + more)
     }
 

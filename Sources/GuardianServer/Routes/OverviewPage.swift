@@ -7,6 +7,7 @@ extension ConsolePages {
         let span = visit.query("span").flatMap(ConsoleHistory.Span.init(rawValue:)) ?? .quarter
         var latest = OperationSearch(limit: 10)
         latest.isNewestFirst = true
+        latest.includesPayload = false
         let operations = try await ask { () async throws(StoreError) in try await store.search(latest) }.operations
         let history = console.history
         let recent = history.recent(until: now)
@@ -79,7 +80,7 @@ extension ConsolePages {
     private func delivery(_ pulse: Pulse) -> [String: Any] {
         let health = pulse.control.health
         let tones: [Pulse.Breaker: String] = [.closed: "good", .open: "bad", .halfOpen: "warning"]
-        let isPaused = pulse.control.pauses.contains(.operator)
+        let isPaused = !pulse.control.pauses.isEmpty
         var data: [String: Any] = [
             "breaker": pulse.breaker.rawValue, "breakerTone": tones[pulse.breaker] ?? "", "trips": Show.number(health?.trips ?? 0),
             "pauses": pulse.control.pauses.map(\.rawValue).sorted(), "pauseAction": isPaused ? "resume" : "pause",

@@ -4,7 +4,7 @@ import Hummingbird
 import Mustache
 import NIOCore
 
-/// The console's templates, read once. Every value goes through Mustache's HTML escaping.
+/// The console's templates, read once. Every value goes through ``HTMLText``.
 struct ConsoleViews: Sendable {
     private let library: MustacheLibrary
     /// Templates that could not be read; empty, as a test sees to.
@@ -13,8 +13,11 @@ struct ConsoleViews: Sendable {
     init() {
         var library = MustacheLibrary()
         var broken: [String] = []
+        MustacheContentTypes.register(HTMLText(), named: HTMLText.name)
         for (name, text) in Templates.all {
-            do { try library.register(text, named: name) } catch { broken.append("\(name): \(error)") }
+            do { try library.register("{{% CONTENT_TYPE: \(HTMLText.name)}}\n" + text, named: name) } catch {
+                broken.append("\(name): \(error)")
+            }
         }
         self.library = library
         self.broken = broken
@@ -24,11 +27,12 @@ struct ConsoleViews: Sendable {
 
     /// An error as a page of its own.
     func problem(_ problem: Problem) -> Response {
+        let shown = problem.redacted
         let data: [String: Any] = [
-            "title": problem.title, "detail": problem.detail, "code": problem.status.code, "assets": Self.assetVersion,
-            "errors": problem.errors.map { ["field": $0.field, "message": $0.message] },
+            "title": shown.title, "detail": shown.detail, "code": shown.status.code, "assets": Self.assetVersion,
+            "errors": shown.errors.map { ["field": $0.field, "message": $0.message] },
         ]
-        return ConsolePages.html(render("problem", data), status: problem.status)
+        return ConsolePages.html(render("problem", data), status: shown.status)
     }
 
     /// What the console loads beside its pages, by name.

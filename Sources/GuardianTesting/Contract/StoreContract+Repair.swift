@@ -118,6 +118,44 @@ extension StoreContract {
             let books = try await contract.store.books()
             try contract.expect([books.cleared, books.failed, books.processing], [2, 1, 1], "cleared, failed, processing")
         },
+        Check(name: "a set of failed ones that is frozen in time is joined by nothing that fails later") { contract in
+            try await contract.enqueue(["a", "b", "c"])
+            let fence = try await contract.acquire()
+            let claims = try await contract.claim(fence)
+            try await contract.settle([claims[0]], .failed(failure), fence)
+            try await contract.settle([claims[1]], .failed(failure), fence, after: 6)
+            let through = try await contract.store.newestSeq()
+            let asOf = start.adding(milliseconds: 5)
+            let changes: [(inout OperationSearch) -> Void] = [
+                { $0.status = .failed }, { $0.shape = FailureShape(of: failure).id }, { $0.errorClass = .permanent }, { $0.text = "never" },
+            ]
+            for change in changes {
+                var set = OperationSearch()
+                change(&set)
+                try contract.expect(set.dependsOnState, true, "depends on the state")
+                (set.through, set.asOf) = (through, asOf)
+                try contract.expect(try await contract.store.count(set), 1, "count of \(set)")
+                try contract.expect(try await contract.pages(set), [claims[0].seq], "found by \(set)")
+            }
+            try contract.expect(try await contract.store.clearFailed(through: through, asOf: asOf), 1, "cleared")
+            try contract.expect(try await contract.store.clearFailed(through: through, asOf: asOf), 0, "cleared again")
+            let failed = try await contract.store.list(OperationFilter(status: .failed))
+            try contract.expect(failed.map(\.entity.id), [claims[1].operation.entity.id], "left")
+        },
+        Check(name: "a cancel that names a status leaves what has another one by then") { contract in
+            try await contract.enqueue(["a", "b"])
+            let fence = try await contract.acquire()
+            for claim in try await contract.claim(fence) { try await contract.settle([claim], .failed(failure), fence) }
+            _ = try await contract.store.retry([.text("a-0")], now: start)
+            func cancel(_ id: String, _ status: Operation.Status) async throws -> CancelAnswer {
+                try await contract.store.cancel(.text(id), ifStill: status, now: start)
+            }
+            try contract.expect(try await cancel("a-0", .failed), .notFound, "retried meanwhile")
+            try contract.expect(try await cancel("b-1", .pending), .notFound, "failed meanwhile")
+            try contract.expect(try await cancel("b-1", .failed), .mayHaveApplied, "as it was")
+            try contract.expect(contract.names(try await contract.claim(fence)), ["a-0"], "left")
+            try contract.expect(try await cancel("a-0", .pending), .inFlight, "on the wire")
+        },
         Check(name: "lists page by number and filter by every field") { contract in
             try await contract.enqueue((0..<25).map { "e\($0 % 5)" })
             try await contract.enqueue(["z"], from: 25) { $0.type = "delete" }

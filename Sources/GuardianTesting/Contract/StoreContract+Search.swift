@@ -78,6 +78,28 @@ extension StoreContract {
             try contract.expect(later.map(\.head.entity.id), ["f", "b"], "later")
             try contract.expect(try await contract.store.indexEntries(), 6, "lines")
         },
+        Check(name: "a page ends when what its operations carry fills it, however they are looked for; without payloads it does not") {
+            contract in
+            let payload = "{\"x\":\"" + String(repeating: "x", count: 1 << 20) + "\"}"
+            try await contract.enqueue(Array(repeating: "e", count: 12)) { $0.payload = payload }
+            var ofEntity = OperationSearch(limit: 100)
+            (ofEntity.entityType, ofEntity.entityID) = ("room", "e")
+            for search in [OperationSearch(limit: 100), OperationSearch(status: .pending, limit: 100), ofEntity] {
+                for isNewestFirst in [false, true] {
+                    var search = search
+                    search.isNewestFirst = isNewestFirst
+                    let page = try await contract.store.search(search)
+                    try contract.expect(page.operations.count, SearchPage.mostBytes >> 20, "operations of \(search)")
+                    try contract.expect(page.operations.allSatisfy { $0.payload == payload }, true, "payloads of \(search)")
+                    try contract.expect(page.next, page.operations.last?.seq, "where \(search) goes on")
+                    try contract.expect(try await contract.pages(search).count, 12, "all of \(search)")
+                    search.includesPayload = false
+                    let small = try await contract.store.search(search).operations
+                    try contract.expect(small.count, 12, "operations of \(search)")
+                    try contract.expect(small.allSatisfy { $0.payload == nil }, true, "payloads of \(search)")
+                }
+            }
+        },
         Check(name: "what a store prepares for searches changes no answer") { contract in
             try await contract.fillForSearch()
             let all = try await contract.store.list(OperationFilter(limit: 1000))
@@ -130,6 +152,7 @@ extension StoreContract {
         searches += all.prefix(3).map { operation in search { $0.traceID = operation.traceID } }
         searches += [search { $0.traceID = UniqueID(high: 1, low: 2) }, search { $0.since = start.adding(milliseconds: 1) }]
         searches += [search { $0.until = start.adding(milliseconds: 1) }, search { $0.through = 7 }]
+        searches.append(search { $0.asOf = start.adding(milliseconds: 1) })
         searches += [ErrorClass.permanent, .conflict, .transient, .tls].map { error in search { $0.errorClass = error } }
         searches += all.compactMap(\.lastError).prefix(4).map { error in search { $0.shape = FailureShape(of: error).id } }
         let texts = ["E1", "is GONE", "100%", "_sure", "%", "ward", "token-9", "Ünder", "update", "HTTP_42", "nothing like it", "e1-1"]

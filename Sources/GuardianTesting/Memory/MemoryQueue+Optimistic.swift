@@ -46,7 +46,7 @@ extension MemoryQueue {
         guard let base, base.standing.isRolledBack else { return }
         _ = optimism.tell(change, .rolledBack(.dependsOn(base.change.txnToken)))
         set(change.txnToken, .refused)
-        _ = stepOut(change.txnToken, .dependsOn(base.change.txnToken))
+        _ = stepOut(change.txnToken, .dependsOn(base.change.txnToken), at: now)
     }
 
     mutating func withdraw(_ token: String, at now: Timestamp) -> Bool {
@@ -119,7 +119,7 @@ extension MemoryQueue {
             for dependent in optimism.dependents(of: token) {
                 let reason = LastError.dependsOn(dependent.dependsOn ?? token)
                 set(dependent.txnToken, .refused)
-                for id in stepOut(dependent.txnToken, reason) { result.steppedOut.append((id, reason)) }
+                for id in stepOut(dependent.txnToken, reason, at: now) { result.steppedOut.append((id, reason)) }
                 result.ended.append(optimism.tell(dependent, .rolledBack(reason)))
             }
         }
@@ -137,7 +137,7 @@ extension MemoryQueue {
         guard let place = operation.txnToken.flatMap({ optimism.place(of: $0) }) else { return }
         let entry = optimism.entries[place]
         guard entry.standing == .refused else { return }
-        _ = stepOut(entry.change.txnToken, .dependsOn(entry.change.dependsOn ?? entry.change.txnToken))
+        _ = stepOut(entry.change.txnToken, .dependsOn(entry.change.dependsOn ?? entry.change.txnToken), at: operation.enqueuedAt)
     }
 
     /// Forgets changes that have ended and of which nothing is stored.
@@ -147,12 +147,13 @@ extension MemoryQueue {
     }
 
     /// Fails the operations of a change that were never attempted. Returns which.
-    private mutating func stepOut(_ token: String, _ reason: LastError) -> [OperationID] {
+    private mutating func stepOut(_ token: String, _ reason: LastError, at now: Timestamp?) -> [OperationID] {
         let waiting = all { $0.txnToken == token && $0.status == .pending && $0.lastAttemptAt == nil }
         for operation in waiting {
             guard var row = rows[operation.seq] else { continue }
             row.due = 0
             row.operation.status = .failed
+            if let now { row.operation.updatedAt = now }
             row.operation.nextRetryAt = nil
             row.operation.lastError = reason
             rows[operation.seq] = row

@@ -55,9 +55,10 @@ extension MemoryQueue {
         return retry(id, now: now)
     }
 
-    mutating func cancel(_ id: OperationID, now: Timestamp) -> CancelAnswer {
+    mutating func cancel(_ id: OperationID, ifStill status: Operation.Status?, now: Timestamp) -> CancelAnswer {
         guard let seq = ids[id], let row = rows[seq] else { return .notFound }
         if row.operation.status == .processing { return .inFlight }
+        if let status, row.operation.status != status { return .notFound }
         if row.operation.status == .failed { books.failed -= 1 }
         books.cancelled += 1
         remove(seq)
@@ -66,12 +67,16 @@ extension MemoryQueue {
         return row.operation.lastAttemptAt == nil ? .neverSent : .mayHaveApplied
     }
 
-    mutating func clearFailed(through: Int64) -> Int {
-        let failed = all { $0.status == .failed && $0.seq <= through }
+    mutating func clearFailed(through: Int64, asOf: Timestamp?) -> Int {
+        let failed = all { operation in
+            operation.status == .failed && operation.seq <= through && (asOf.map { operation.updatedAt <= $0 } ?? true)
+        }
         for operation in failed { remove(operation.seq) }
         books.failed -= Int64(failed.count)
         books.cleared += Int64(failed.count)
-        for token in failed.compactMap(\.txnToken) { endOptimistic(token, .cleared, at: nil) }
+        // What fails because of it fails after the set was frozen.
+        let end = asOf?.adding(milliseconds: 1)
+        for token in failed.compactMap(\.txnToken) { endOptimistic(token, .cleared, at: end) }
         return failed.count
     }
 
@@ -129,8 +134,8 @@ extension MemoryQueue {
     }
 
     /// Lines up anew. Returns how many operations stood in another line.
-    mutating func rebuild(ordering: Ordering) -> Int {
-        self.ordering = ordering
+    mutating func rebuild(ordering wanted: Ordering?) -> Int {
+        ordering = wanted ?? ordering
         var wrong = 0
         lines = [:]
         claimed = [:]

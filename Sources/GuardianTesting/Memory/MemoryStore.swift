@@ -145,11 +145,13 @@ public final class MemoryStore: EnqueueStore, DeliveryStore, LockStore, InspectS
         state.withLock { $0.resolve(id, revision, now: now) }
     }
 
-    public func cancel(_ id: OperationID, now: Timestamp) async throws(StoreError) -> CancelAnswer {
-        state.withLock { $0.cancel(id, now: now) }
+    public func cancel(_ id: OperationID, ifStill status: Operation.Status?, now: Timestamp) async throws(StoreError) -> CancelAnswer {
+        state.withLock { $0.cancel(id, ifStill: status, now: now) }
     }
 
-    public func clearFailed(through: Int64) async throws(StoreError) -> Int { state.withLock { $0.clearFailed(through: through) } }
+    public func clearFailed(through: Int64, asOf: Timestamp?) async throws(StoreError) -> Int {
+        state.withLock { $0.clearFailed(through: through, asOf: asOf) }
+    }
 
     public func sweepLedger(before: Timestamp, limit: Int) async throws(StoreError) -> Int {
         state.withLock { $0.sweepLedger(before: before, limit: limit) }
@@ -159,5 +161,5 @@ public final class MemoryStore: EnqueueStore, DeliveryStore, LockStore, InspectS
 
     public func check() async throws(StoreError) -> CheckReport { state.withLock { $0.check() } }
 
-    public func rebuildIndex(ordering: Ordering) async throws(StoreError) -> Int { state.withLock { $0.rebuild(ordering: ordering) } }
+    public func rebuildIndex(ordering: Ordering?) async throws(StoreError) -> Int { state.withLock { $0.rebuild(ordering: ordering) } }
 }
