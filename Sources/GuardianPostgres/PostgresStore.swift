@@ -20,8 +20,9 @@ public final class PostgresStore: Sendable {
 
     public struct Configuration: Sendable {
         public var address: DatabaseAddress
-        /// How operations line up. A store that was written with another ordering is lined up anew at opening.
-        public var ordering: Ordering
+        /// How operations line up; nil as they do already, by entity in a new store. A store that was written with another ordering is
+        /// lined up anew at opening, and refused while somebody delivers from it.
+        public var ordering: Ordering?
         /// Looks only; the schema must be there.
         public var readOnly: Bool
         /// Connections of this process, 2…64; 4 by default, and one more that listens.
@@ -35,7 +36,7 @@ public final class PostgresStore: Sendable {
         public var applicationName: String
 
         public init(
-            address: DatabaseAddress, ordering: Ordering = .entity, readOnly: Bool = false, connections: Int? = nil, processors: Int? = nil,
+            address: DatabaseAddress, ordering: Ordering? = nil, readOnly: Bool = false, connections: Int? = nil, processors: Int? = nil,
             leaseClock: LeaseClock = .database, patienceMs: Int64 = 10_000, applicationName: String = "guardian"
         ) {
             self.address = address
@@ -76,12 +77,15 @@ public final class PostgresStore: Sendable {
     private let ordering: Mutex<Ordering>
     private let listener = Mutex<Listener?>(nil)
 
+    /// How operations line up in this store, as of when it was opened.
+    public func ordering() async throws(StoreError) -> Ordering { currentOrdering }
+
     var currentOrdering: Ordering { ordering.withLock { $0 } }
 
     private init(_ configuration: Configuration, _ pool: SessionPool) {
         self.configuration = configuration
         self.pool = pool
-        ordering = Mutex(configuration.ordering)
+        ordering = Mutex(configuration.ordering ?? .entity)
     }
 
     /// Connects, and makes the tables or brings them up to date, under a lock that others respect. Throws a ``StoreError`` that says what
@@ -152,18 +156,31 @@ public final class PostgresStore: Sendable {
         guard row.text(1) != "off" else { throw StoreError.notDurable("the server's `synchronous_commit` is off") }
     }
 
-    /// Lines the rows up anew when the ordering has changed since they were written.
+    /// Lines the rows up anew when another ordering is wanted than they were written with.
     private func lineUp() async throws(StoreError) {
-        guard !configuration.readOnly else { return }
         let wanted = configuration.ordering
-        try await pool.with(isRepeatable: true, patienceMs: 3_600_000) { connection in
+        let isReadOnly = configuration.readOnly
+        let now = SystemClock().now.wall
+        let found = try await pool.with(isRepeatable: true, patienceMs: 3_600_000) { [self] connection in
             try Write.run(on: connection) { write in
-                let stored = try write.setting("ordering")
-                guard stored != wanted.rawValue else { return }
-                if stored != nil { _ = try Self.rebuild(write, ordering: wanted) }
+                let stored = try write.setting("ordering").flatMap(Ordering.init(rawValue:))
+                guard let wanted = wanted ?? (stored == nil ? .entity : nil), stored != wanted, !isReadOnly else { return stored }
+                if let stored {
+                    try refuseIfInUse(stored, wanted, now, write)
+                    _ = try Self.rebuild(write, ordering: wanted)
+                }
                 try Self.save(ordering: wanted, write)
+                return wanted
             }
         }
+        adopt(found ?? .entity)
+    }
+
+    /// Whoever delivers goes by the lines that are there: they must not change under it.
+    private func refuseIfInUse(_ stored: Ordering, _ wanted: Ordering, _ now: Timestamp, _ write: Write) throws {
+        guard try isInUse(write, now) else { return }
+        throw StoreError.unavailable(
+            "it is lined up by `ordering: \(stored.rawValue)` and in use; stop what delivers from it before it is used with \(wanted.rawValue)")
     }
 
     private static let saveOrdering = SQL(

@@ -32,7 +32,6 @@ extension Assembly {
         if let metrics { configuration.alerts = { metrics.alerts } }
         configuration.preview = { operation, store in await self.consolePreview(of: operation, from: store) }
         configuration.isSecure = api.certificate != nil
-        configuration.ordering = Ordering(rawValue: settings.text("ordering")) ?? .entity
         configuration.auditFile = settings.text("data_dir") + "/admin-audit.jsonl"
         configuration.upstream = settings.lines.first { $0.key == "upstream.url" }?.value ?? ""
         configuration.version = BuildInfo.version

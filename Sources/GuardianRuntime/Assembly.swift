@@ -9,18 +9,26 @@ import GuardianServer
 /// Puts the parts together as the settings say; nothing else wires.
 public struct Assembly: Sendable {
     public let settings: Settings
+    /// Whether this is for the process that delivers, and so says how operations line up.
+    private let delivers: Bool
 
-    public init(_ settings: Settings) {
+    public init(_ settings: Settings, delivers: Bool = false) {
         self.settings = settings
+        self.delivers = delivers
         settings.applyRedaction()
     }
 
     public var storePath: String { settings.text("data_dir") + "/guardian.sqlite" }
 
+    /// The ordering that somebody has asked for; nil when the store's own is to stay. Only who delivers may line a queue up anew.
+    private var ordering: Ordering? {
+        guard delivers, settings.values["ordering"]?.source != .defaults else { return nil }
+        return Ordering(rawValue: settings.text("ordering"))
+    }
+
     /// How every command opens the store, and what is made of a damaged or restored one.
     public func storeConfiguration() throws(StoreError) -> SQLiteStore.Configuration {
-        var configuration = SQLiteStore.Configuration(
-            path: storePath, ordering: Ordering(rawValue: settings.text("ordering")) ?? .entity)
+        var configuration = SQLiteStore.Configuration(path: storePath, ordering: ordering)
         configuration.sealing = try sealing()
         configuration.disk = disk
         return configuration
@@ -35,7 +43,6 @@ public struct Assembly: Sendable {
     /// Opens the store that the key `store` names, and makes it where there is none.
     public func openStore() async throws(StoreError) -> any OpenedStore {
         guard isStoredInFile else {
-            let ordering = Ordering(rawValue: settings.text("ordering")) ?? .entity
             return try await PostgresStore.open(.init(address: try DatabaseAddress(settings.text("store")), ordering: ordering))
         }
         return try SQLiteStore.open(try storeConfiguration())
@@ -54,6 +61,8 @@ public struct Assembly: Sendable {
     public func validate() throws {
         try checkSealing()
         _ = try processorConfiguration()
+        _ = try coalescing()
+        _ = try references()
         let transport = try transportConfiguration(deviceID: "")
         do throws(HTTPConfigurationError) { try HTTPTransport.check(transport) } catch { throw SettingsError(error.key, error.message) }
         _ = try tokens()
@@ -71,8 +80,7 @@ public struct Assembly: Sendable {
         telemetry?.attach(to: &wire)
         let transport = try HTTPTransport(configuration: wire)
         let principalHash = PrincipalHash(salt: deviceID)
-        let ordering = Ordering(rawValue: settings.text("ordering")) ?? .entity
-        var configuration = SyncEngine.Configuration(processor: processor, ordering: ordering, principalHash: { principalHash($0) })
+        var configuration = SyncEngine.Configuration(processor: processor, principalHash: { principalHash($0) })
         configuration.coalesces = try coalescing()
         configuration.references = try references()
         let engine = SyncEngine(
@@ -108,7 +116,7 @@ public struct Assembly: Sendable {
             .map { $0.isEmpty ? nil : FileManager.default.contents(atPath: $0) }
     }
 
-    func processorConfiguration() throws -> ProcessorConfiguration {
+    package func processorConfiguration() throws -> ProcessorConfiguration {
         var processor = ProcessorConfiguration(workers: settings.integer("workers"))
         processor.findsCapacity = settings.text("concurrency") == "adaptive"
         processor.retry = RetryPolicy(
@@ -130,7 +138,7 @@ public struct Assembly: Sendable {
         return processor
     }
 
-    func transportConfiguration(deviceID: String) throws -> HTTPTransportConfiguration {
+    package func transportConfiguration(deviceID: String) throws -> HTTPTransportConfiguration {
         var configuration = HTTPTransportConfiguration(
             url: settings.text("upstream.url"), envelope: settings.text("upstream.envelope") == "none" ? .none : .standard,
             connectTimeoutMs: settings.milliseconds("upstream.connect_timeout"),
@@ -175,7 +183,7 @@ public struct Assembly: Sendable {
     }
 
     /// Whether an operation may be folded into one that waits: the key `coalesce` of its route.
-    func coalescing() throws -> (@Sendable (GuardianCore.Operation) -> Bool)? {
+    package func coalescing() throws -> (@Sendable (GuardianCore.Operation) -> Bool)? {
         var folds: [String: Bool] = [:]
         for entry in try routeEntries() { if let flag = try entry.flag("coalesce") { folds[entry.operation + " " + entry.entity] = flag } }
         guard folds.values.contains(true) else { return nil }

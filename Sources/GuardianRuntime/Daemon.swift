@@ -34,7 +34,7 @@ public struct Daemon: Sendable {
 
     /// Throws a ``SettingsError`` for what can be found wrong before anything is opened.
     public init(_ settings: Settings, sinks: [any EventSink] = []) throws {
-        assembly = Assembly(settings)
+        assembly = Assembly(settings, delivers: true)
         var api = try assembly.api()
         api.freeBytes = assembly.freeBytes
         let metrics = assembly.metrics()

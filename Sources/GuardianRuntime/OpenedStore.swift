@@ -10,6 +10,8 @@ public protocol OpenedStore: Store, SearchStore, TransferStore {
     func shut() throws(StoreError)
     /// How commits reach the disk, for people, and whether an answer comes after its fsync.
     func durabilityForPeople() async throws(StoreError) -> (text: String, holds: Bool)
+    /// How operations line up in it.
+    func ordering() async throws(StoreError) -> Ordering
     /// Calls `wake` when another process has written, where the store can tell.
     func wakes(_ wake: @escaping @Sendable () -> Void)
 }

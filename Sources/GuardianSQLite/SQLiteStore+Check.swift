@@ -60,17 +60,14 @@ extension SQLiteStore {
         return complete
     }
 
-    public func rebuildIndex(ordering: Ordering) async throws(StoreError) -> Int {
-        let changed = try await queue.write { transaction in
+    public func rebuildIndex(ordering: Ordering?) async throws(StoreError) -> Int {
+        try await queue.write { transaction in
             try transaction.statement("REINDEX").run()
-            let changed = try Self.rebuild(transaction, ordering: ordering)
-            let save = try transaction.statement("INSERT OR REPLACE INTO guardian_setting VALUES ('ordering', ?1)")
-            save.bind(1, ordering.rawValue as String?)
-            try save.run()
+            let wanted = try ordering ?? transaction.ordering()
+            let changed = try Self.rebuild(transaction, ordering: wanted)
+            try transaction.save(wanted)
             return changed
         }
-        adopt(ordering)
-        return changed
     }
 
     /// Computes `line` and `head` of every row anew, a thousand rows at a time. Returns how many were wrong.

@@ -28,43 +28,4 @@ extension SQLiteStore {
         let after = files.bytes
         return CompactReport(before: bytes.database + bytes.log, after: after.database + after.log)
     }
-
-    /// Takes failed operations that were last touched before `before` out of the store, at most `limit`, after `keep` has them safe.
-    ///
-    /// They are counted as cleared. Should the process die in between they are in both places: an archive that is put back adds nothing
-    /// that is still stored. Returns how many; 0 when none is left.
-    public func archiveFailed(
-        before: Timestamp, limit: Int = 500, keep: ([GuardianCore.Operation]) throws -> Void
-    ) async throws -> Int {
-        let old = try await read { [vault] db in
-            let find = try RawStatement(
-                db,
-                "SELECT \(OperationRow.columns) FROM guardian_operation WHERE status = 2 AND updated_at < ?1 ORDER BY seq LIMIT \(limit)")
-            find.bind(1, before as Timestamp?)
-            var found: [GuardianCore.Operation] = []
-            while try find.step() { found.append(try OperationRow.read(find, vault)) }
-            return found
-        }
-        guard !old.isEmpty else { return 0 }
-        try keep(old)
-        return try await queue.write { transaction in
-            // One that was put back into its line meanwhile stays.
-            let delete = try transaction.statement("DELETE FROM guardian_operation WHERE seq = ?1 AND status = 2 AND updated_at < ?2")
-            var count = 0
-            for operation in old {
-                delete.bind(1, operation.seq)
-                delete.bind(2, before as Timestamp?)
-                guard try delete.run() == 1 else { continue }
-                count += 1
-                if try transaction.knowsOpenCreates() { try transaction.forgetReferences(operation.seq) }
-                if let token = operation.txnToken { try Self.endOptimistic(token, .cleared, nil, transaction) }
-            }
-            let cleared = Int64(count)
-            transaction.count {
-                $0.cleared += cleared
-                $0.failed -= cleared
-            }
-            return count
-        }
-    }
 }

@@ -7,10 +7,12 @@ extension SQLiteStore {
             try Self.checkFence(exchange.fence, transaction)
             try transaction.checkSealing()
             var result = ExchangeResult()
+            var departures = Departures(transaction, exchange.now)
             for settlement in exchange.settlements {
-                let isSettled = try Self.settle(settlement, exchange, transaction, &result)
+                let isSettled = try Self.settle(settlement, exchange, transaction, &departures, &result)
                 result.settled.append(isSettled)
             }
+            try departures.write()
             if let health = exchange.health { try Self.save(health, transaction) }
             for (pause, active) in exchange.pauses { try Self.save(pause, active, transaction) }
             if let signedIn = exchange.signedIn { try transaction.signIn(signedIn) }
@@ -34,13 +36,15 @@ extension SQLiteStore {
 
     /// Writes one result, if the claim it belongs to is still in force.
     private static func settle(
-        _ settlement: Settlement, _ exchange: Exchange, _ transaction: WriteTransaction, _ result: inout ExchangeResult
+        _ settlement: Settlement, _ exchange: Exchange, _ transaction: WriteTransaction, _ departures: inout Departures,
+        _ result: inout ExchangeResult
     ) throws -> Bool {
         let seq = settlement.seq
+        guard !departures.has(seq) else { return false }
         let epoch = exchange.fence.epoch
         let now = exchange.now
         switch settlement.result {
-        case .processed, .overruled: return try settleProcessed(settlement, epoch, now, transaction, &result)
+        case .processed, .overruled: return try settleProcessed(settlement, epoch, now, transaction, &departures, &result)
         case .revised(let revision): return try settleRevised(settlement, revision, epoch, now, transaction)
         case .retry(let due, let backoffMs, let error, let charged, let mark, let unknownAt):
             let update = try transaction.statement(
@@ -88,7 +92,10 @@ extension SQLiteStore {
                 try transaction.setHead(next, true)
                 try transaction.setNext(of: seq, to: nil)
             }
-            if let token { try endOptimistic(token, .failed(error), state: settlement.server?.state, now, transaction, &result) }
+            if let token {
+                try departures.write()
+                try endOptimistic(token, .failed(error), state: settlement.server?.state, now, transaction, &result)
+            }
             return true
         case .unsent, .returned:
             let update = try transaction.statement(
@@ -169,7 +176,8 @@ extension SQLiteStore {
     private static let delete = SQL("DELETE FROM guardian_operation WHERE seq = ?1")
 
     private static func settleProcessed(
-        _ settlement: Settlement, _ epoch: Int64, _ now: Timestamp, _ transaction: WriteTransaction, _ result: inout ExchangeResult
+        _ settlement: Settlement, _ epoch: Int64, _ now: Timestamp, _ transaction: WriteTransaction, _ departures: inout Departures,
+        _ result: inout ExchangeResult
     ) throws -> Bool {
         let find = try transaction.statement(findClaim)
         find.bind(1, settlement.seq)
@@ -184,17 +192,17 @@ extension SQLiteStore {
         try transaction.tally(.processed, labels)
         if isRetry { try transaction.tally(.retry, labels) }
         if let server = settlement.serverID {
+            try departures.write()
             try transaction.adopt(settlement.seq, server, now)
             next = try transaction.member(settlement.seq)?.next
         }
         try EntityTable.hear(
             settlement.server, ofOperation: settlement.seq, isApplied: settlement.result == .processed, isFirst: settlement.serverID != nil,
             now, transaction)
-        try remove(settlement.seq, transaction)
-        try transaction.remember(settlement.id, seq: settlement.seq, key: key, .processed(answer: settlement.answer), now)
-        transaction.count { $0.processed += 1 }
+        try departures.add(settlement, key: key)
         if let next { try transaction.setHead(next, true) }
         if let token {
+            try departures.write()
             let departure: Departure = settlement.result == .overruled ? .overruled : .processed
             try endOptimistic(token, departure, state: settlement.server?.state, now, transaction, &result)
         }
@@ -244,11 +252,12 @@ extension SQLiteStore {
         SELECT \(OperationRow.columns) FROM guardian_operation INDEXED BY guardian_operation_head
         WHERE head = 1 AND status = 0 AND priority = ?1 AND due_at > ?2 AND due_at <= ?3 ORDER BY due_at, seq LIMIT ?4
         """)
-    private static let mark = SQL(
-        """
-        UPDATE guardian_operation SET status = 1, claim_epoch = ?2, attempted_before = last_attempt_at, last_attempt_at = ?3, updated_at = ?3
-        WHERE seq = ?1
-        """)
+    private static let marking =
+        "UPDATE guardian_operation SET status = 1, claim_epoch = ?1, attempted_before = last_attempt_at, last_attempt_at = ?2, updated_at = ?2"
+    private static let mark = SQL(marking + " WHERE seq = ?3")
+    /// Rows of one statement: every statement opens the table and the indexes that change.
+    private static let markedTogether = 16
+    private static let markMany = SQL(marking + " WHERE seq IN (\(SQL.places(3...markedTogether + 2)))")
 
     /// Claims heads, the highest priority first; within one priority those whose time has come, then those that wait for none.
     private static func claim(_ exchange: Exchange, _ transaction: WriteTransaction, _ result: inout ExchangeResult) throws {
@@ -299,6 +308,7 @@ extension SQLiteStore {
             while try heads.step() {
                 found.append((try OperationRow.read(heads, transaction.vault), heads.optionalInt(OperationRow.nextColumn)))
             }
+            var taken: [Int64] = []
             var expired = 0
             for (operation, next) in found {
                 if let end = operation.expiresAt, end <= exchange.now {
@@ -307,6 +317,7 @@ extension SQLiteStore {
                     expired += 1
                     if let token = operation.txnToken {
                         // What depends on it leaves its line: the heads are to be read anew.
+                        try mark(&taken, exchange, transaction)
                         try endOptimistic(token, .expired, exchange.now, transaction, &result)
                         break
                     }
@@ -315,6 +326,7 @@ extension SQLiteStore {
                     result.setAside.append(operation.id)
                     expired += 1
                     if let token = operation.txnToken {
+                        try mark(&taken, exchange, transaction)
                         try endOptimistic(token, .failed(.crashSuspect), exchange.now, transaction, &result)
                         break
                     }
@@ -322,23 +334,40 @@ extension SQLiteStore {
                     // Alone, so that the next crash tells which it was.
                     result.isAlone = true
                     if exchange.held == 0, result.claims.isEmpty {
-                        result.claims.append(try take(operation, exchange, transaction))
+                        taken.append(operation.seq)
+                        result.claims.append(try claim(of: operation, exchange, transaction))
                     }
-                    return
+                    break
                 } else {
-                    result.claims.append(try take(operation, exchange, transaction))
+                    taken.append(operation.seq)
+                    result.claims.append(try claim(of: operation, exchange, transaction))
                     wanted -= 1
                 }
             }
+            try mark(&taken, exchange, transaction)
             // Expired heads made room for the next of their lines.
-            if expired == 0 { return }
+            if expired == 0 || result.isAlone { return }
         }
     }
 
-    private static func take(_ operation: GuardianCore.Operation, _ exchange: Exchange, _ transaction: WriteTransaction) throws -> Claim {
-        let update = try transaction.statement(mark)
-        bind(update, operation.seq, exchange.fence.epoch, exchange.now)
-        try update.run()
+    /// Marks rows as claimed, many in one statement.
+    private static func mark(_ seqs: inout [Int64], _ exchange: Exchange, _ transaction: WriteTransaction) throws {
+        var rest = seqs[...]
+        while !rest.isEmpty {
+            let piece = rest.count >= markedTogether ? rest.prefix(markedTogether) : rest.prefix(1)
+            let update = try transaction.statement(piece.count == 1 ? mark : markMany)
+            update.bind(1, exchange.fence.epoch)
+            update.bind(2, exchange.now)
+            for (index, seq) in piece.enumerated() { update.bind(Int32(index + 3), seq) }
+            try update.run()
+            rest = rest.dropFirst(piece.count)
+        }
+        seqs.removeAll()
+    }
+
+    private static func claim(
+        of operation: GuardianCore.Operation, _ exchange: Exchange, _ transaction: WriteTransaction
+    ) throws -> Claim {
         var claimed = operation
         claimed.status = .processing
         claimed.lastAttemptAt = exchange.now

@@ -64,7 +64,7 @@ struct FoldingInsertion {
     }
 
     private func append(_ new: GuardianCore.Operation) throws -> Receipt {
-        try Insertion(transaction, [new], ordering).run()[0]
+        try Insertion(transaction, [new]).run()[0]
     }
 
     private func last(of line: Int64) throws -> GuardianCore.Operation? {

@@ -67,7 +67,7 @@ extension SQLiteStore {
         }
     }
 
-    private static func holder(_ transaction: WriteTransaction) throws -> LockState? {
+    static func holder(_ transaction: WriteTransaction) throws -> LockState? {
         let find = try transaction.statement("SELECT owner, epoch, heartbeat_at, acquired_at FROM guardian_lock WHERE owner IS NOT NULL")
         defer { find.reset() }
         guard try find.step() else { return nil }

@@ -95,7 +95,6 @@ extension SQLiteStore: TransferStore {
     // MARK: Taking over
 
     public func takeOver(_ page: TransferPage) async throws(StoreError) {
-        let ordering = currentOrdering
         try await queue.write { transaction in
             for (name, value) in page.settings { try Self.save(setting: name, value, transaction) }
             for entry in page.remembered { try transaction.remember(entry.id, seq: entry.seq, key: entry.key, entry.ending, entry.at) }
@@ -121,7 +120,7 @@ extension SQLiteStore: TransferStore {
                 try changes.run()
             }
             try Self.takeOver(page.endings, page.source, transaction)
-            for moved in page.operations { try Self.takeOver(moved, ordering, transaction) }
+            for moved in page.operations { try Self.takeOver(moved, transaction) }
             if let history = page.history { try Self.takeOver(history, page.source, transaction) }
         }
     }
@@ -190,10 +189,10 @@ extension SQLiteStore: TransferStore {
         }
     }
 
-    private static func takeOver(_ moved: TransferPage.Moved, _ ordering: Ordering, _ transaction: WriteTransaction) throws {
+    private static func takeOver(_ moved: TransferPage.Moved, _ transaction: WriteTransaction) throws {
         let operation = moved.operation
         guard try Insertion.seq(of: operation.id, transaction) == nil else { return }
-        let seq = try Insertion(transaction, [operation], ordering).run()[0].seq
+        let seq = try Insertion(transaction, [operation]).run()[0].seq
         let isFailed = operation.status == .failed
         if isFailed, let member = try transaction.member(seq) {
             try transaction.leave(member)

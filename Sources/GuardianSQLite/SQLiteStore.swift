@@ -12,8 +12,9 @@ public final class SQLiteStore: Sendable {
     public struct Configuration: Sendable {
         /// The file, such as `guardian-data/guardian.sqlite`. Made with mode 0600 in a directory of mode 0700.
         public var path: String
-        /// How operations line up. A store that was written with another ordering is lined up anew at opening.
-        public var ordering: Ordering
+        /// How operations line up; nil as they do already, by entity in a new store. A store that was written with another ordering is
+        /// lined up anew at opening, and refused while somebody delivers from it.
+        public var ordering: Ordering?
         /// Looks only; the file must exist.
         public var readOnly: Bool
         /// Milliseconds to wait for another process's write; 10 s by default.
@@ -30,7 +31,7 @@ public final class SQLiteStore: Sendable {
         /// For the test that a store which is not durable refuses to start.
         package var synchronous = "FULL"
 
-        public init(path: String, ordering: Ordering = .entity, readOnly: Bool = false, busyTimeoutMs: Int = 10_000, readers: Int = 2) {
+        public init(path: String, ordering: Ordering? = nil, readOnly: Bool = false, busyTimeoutMs: Int = 10_000, readers: Int = 2) {
             self.path = path
             self.ordering = ordering
             self.readOnly = readOnly
@@ -48,20 +49,16 @@ public final class SQLiteStore: Sendable {
     /// How far stale lines were swept.
     let sweptLines = Mutex(Int64.min)
     let sweptEntities = Mutex(Int64.min)
-    private let ordering: Mutex<Ordering>
     /// What is known of blocks of rows, for searches.
     let zones = Mutex(SearchZones())
     /// How long a page of a search looks for more.
     var searchPatience: Duration { configuration.searchPatience }
-
-    var currentOrdering: Ordering { ordering.withLock { $0 } }
 
     private init(_ configuration: Configuration, _ pool: DatabasePool, _ vault: Vault) {
         self.vault = vault
         space = DiskSpace(storePath: configuration.path, policy: configuration.disk)
         self.configuration = configuration
         self.pool = pool
-        ordering = Mutex(configuration.ordering)
         queue = CommitQueue(pool: pool, path: configuration.path, vault: vault, space: space)
         presence = ProcessorPresence(storePath: configuration.path, space: space)
     }
@@ -200,17 +197,20 @@ public final class SQLiteStore: Sendable {
         guard journal == "wal" else { throw StoreError.notDurable("`PRAGMA journal_mode` is \(journal), not wal") }
     }
 
-    /// Lines the rows up anew when the ordering has changed since they were written.
+    /// Lines the rows up anew when another ordering is wanted than they were written with.
     private func lineUp() throws {
-        let wanted = configuration.ordering
-        let stored = try pool.read { db in try String.fetchOne(db, sql: "SELECT value FROM guardian_setting WHERE name = 'ordering'") }
-        guard stored != wanted.rawValue, !configuration.readOnly else { return }
+        guard let wanted = configuration.ordering, !configuration.readOnly else { return }
+        guard try pool.read({ db in try Self.storedOrdering(db) }) ?? .entity != wanted else { return }
         _ = try pool.writeWithoutTransaction { db in
             let transaction = WriteTransaction(db, vault)
             try transaction.begin()
             do {
-                if stored != nil { _ = try Self.rebuild(transaction, ordering: wanted) }
-                try db.execute(sql: "INSERT OR REPLACE INTO guardian_setting VALUES ('ordering', ?)", arguments: [wanted.rawValue])
+                let stored = try transaction.ordering()
+                if stored != wanted {
+                    try refuseIfInUse(transaction, stored, wanted)
+                    _ = try Self.rebuild(transaction, ordering: wanted)
+                }
+                try transaction.save(wanted)
                 try transaction.commit(keepsKnowledge: false)
             } catch {
                 transaction.rollback()
@@ -219,7 +219,25 @@ public final class SQLiteStore: Sendable {
         }
     }
 
-    func adopt(_ ordering: Ordering) { self.ordering.withLock { $0 = ordering } }
+    /// nil where nobody has said.
+    static func storedOrdering(_ db: Database) throws -> Ordering? {
+        try String.fetchOne(db, sql: "SELECT value FROM guardian_setting WHERE name = 'ordering'").flatMap(Ordering.init(rawValue:))
+    }
+
+    /// How operations line up in this store.
+    public func ordering() async throws(StoreError) -> Ordering { try await read { db in try Self.storedOrdering(db) ?? .entity } }
+
+    /// Whoever delivers goes by the heads that are there: they must not change under it.
+    private func refuseIfInUse(_ transaction: WriteTransaction, _ stored: Ordering, _ wanted: Ordering) throws {
+        guard let holder = try Self.holder(transaction), !presence.isDead(holder.fence.owner) else { return }
+        let silence = abs(SystemClock().now.wall.milliseconds - holder.heartbeatAt.milliseconds)
+        guard silence < Self.quietMs else { return }
+        throw StoreError.unavailable(
+            "it is lined up by `ordering: \(stored.rawValue)` and in use; stop what delivers from it before it is used with \(wanted.rawValue)")
+    }
+
+    /// Milliseconds without a heartbeat after which a holder that is not known to be dead counts as gone; the default of `lock.stale_after`.
+    private static let quietMs: Int64 = 120_000
 
     /// Reads in a snapshot of its own; never waits for writers.
     func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws(StoreError) -> Value {

@@ -44,7 +44,7 @@ struct SalvageRun {
                         return run.report
                     }
                 }
-                _ = try SQLiteStore.rebuild(transaction, ordering: fresh.currentOrdering)
+                _ = try SQLiteStore.rebuild(transaction, ordering: transaction.ordering())
                 try transaction.commit(keepsKnowledge: false)
                 return result
             } catch {

@@ -76,7 +76,7 @@ extension SQLiteStore {
     fileprivate func insert(_ operations: [GuardianCore.Operation], inside db: Database) throws -> [Receipt] {
         try space.admit(operations)
         let transaction = WriteTransaction(db, vault)
-        let receipts = try Self.insert(operations, currentOrdering, transaction)
+        let receipts = try Self.insert(operations, transaction)
         try transaction.saveCounters()
         return receipts
     }

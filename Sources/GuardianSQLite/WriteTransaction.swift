@@ -28,6 +28,8 @@ final class WriteTransaction {
     /// Whether the tables `alias` and `guardian_open_create` have rows.
     var knownAliases: Bool?
     var knownOpenCreates: Bool?
+    /// How operations line up.
+    private var knownOrdering: Ordering?
     /// What is written under.
     var knownSealing: Sealing?
 
@@ -44,6 +46,7 @@ final class WriteTransaction {
         INSERT INTO guardian_ledger (id, seq, idempotency_key, at, ending, merged_into, answer) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
         ON CONFLICT (id) DO NOTHING
         """)
+    private static let readOrdering = SQL("SELECT value FROM guardian_setting WHERE name = 'ordering'")
     private static let newestID = SQL("SELECT max(id) FROM guardian_ledger")
 
     init(_ db: Database, _ vault: Vault) {
@@ -64,14 +67,14 @@ final class WriteTransaction {
 
     func statement(_ sql: String) throws -> RawStatement {
         if let made = statements[sql] { return made }
-        let made = try RawStatement(db, sql)
+        let made = try RawStatement(keptBy: db, sql)
         statements[sql] = made
         return made
     }
 
     func statement(_ sql: SQL) throws -> RawStatement {
         if let made = hot[ObjectIdentifier(sql)] { return made }
-        let made = try RawStatement(db, sql.text)
+        let made = try RawStatement(keptBy: db, sql.text)
         hot[ObjectIdentifier(sql)] = made
         return made
     }
@@ -93,6 +96,23 @@ final class WriteTransaction {
         nextSeq = taken + Int64(count)
         tookSeqs = true
         return taken
+    }
+
+    /// How operations line up, as the store has it: another process may have lined them up anew.
+    func ordering() throws -> Ordering {
+        if let knownOrdering { return knownOrdering }
+        let find = try statement(Self.readOrdering)
+        defer { find.reset() }
+        let ordering = try find.step() ? find.text(0).flatMap(Ordering.init(rawValue:)) ?? .entity : .entity
+        knownOrdering = ordering
+        return ordering
+    }
+
+    func save(_ ordering: Ordering) throws {
+        let save = try statement("INSERT OR REPLACE INTO guardian_setting VALUES ('ordering', ?1)")
+        save.bind(1, ordering.rawValue as String?)
+        try save.run()
+        knownOrdering = ordering
     }
 
     /// Counts an outcome under its labels.
@@ -125,6 +145,7 @@ final class WriteTransaction {
         knownOpenCreates = nil
         tallies.forget()
         knownSealing = nil
+        knownOrdering = nil
     }
 
     /// Changes with every commit to the file, whoever made it; as the open transaction sees it, or the last one saw it
@@ -169,6 +190,9 @@ final class WriteTransaction {
         try EndingColumns.bind(ending, of: seq, to: insert, from: 5, self)
         try insert.run()
     }
+
+    /// The ledger has got more than ``remember(_:seq:key:_:_:)`` was told of.
+    func forgetNewest() { newestRemembered = nil }
 
     private enum Remembered {
         case nothing

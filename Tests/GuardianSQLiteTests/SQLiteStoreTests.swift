@@ -170,6 +170,45 @@ private func settle(_ store: SQLiteStore, _ claims: [Claim], _ result: Settlemen
         }
     }
 
+    @Test("a store opened without an ordering keeps the one that it has, and writes by it")
+    func keepsOrdering() async throws {
+        try await withStore { store, path in
+            _ = try await store.enqueue(try operations(["a"]))
+            let strict = try SQLiteStore.open(.init(path: path, ordering: .strict))
+            let other = try SQLiteStore.open(.init(path: path))
+            _ = try await other.enqueue(try operations(["b", "c"]).map { Self.renamed($0) })
+            #expect(try await other.ordering() == .strict)
+            #expect(try await store.check().problems == [])
+            let fence = try await acquire(strict, "p")
+            #expect(try await claim(strict, fence, 10).map(\.operation.entity.id) == ["a"])
+            try strict.close()
+            try other.close()
+        }
+    }
+
+    private static func renamed(_ operation: GuardianCore.Operation) -> GuardianCore.Operation {
+        var operation = operation
+        operation.id = .text("other-\(operation.id)")
+        return operation
+    }
+
+    @Test("a store that somebody delivers from is not lined up anew under it, and is once that one is gone")
+    func refusesOrdering() async throws {
+        try await withStore { store, path in
+            _ = try await store.enqueue(try operations(["a", "b"]))
+            let answer = try await store.acquireLock(owner: "p", now: SystemClock().now.wall, staleAfterMs: 60_000)
+            guard case .acquired(let fence, _, _) = answer else {
+                Issue.record("the lock was held")
+                return
+            }
+            #expect(throws: StoreError.self) { try SQLiteStore.open(.init(path: path, ordering: .strict)) }
+            #expect(try await store.ordering() == .entity)
+            try await store.releaseLock(fence)
+            try SQLiteStore.open(.init(path: path, ordering: .strict)).close()
+            #expect(try await store.ordering() == .strict)
+        }
+    }
+
     @Test("cancel tells whether the operation may have been sent")
     func cancels() async throws {
         try await withStore { store, _ in

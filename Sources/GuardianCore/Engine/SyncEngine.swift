@@ -8,7 +8,6 @@ public final class SyncEngine: Sendable {
     public struct Configuration: Sendable {
         public var processor: ProcessorConfiguration
         public var limits: Limits
-        public var ordering: Ordering
         /// Hours that ids of processed operations are remembered; 24 by default.
         public var ledgerHours: Int64
         /// Which payload fields hold ids of other entities: local ones are rewritten once the upstream has given its own.
@@ -19,14 +18,13 @@ public final class SyncEngine: Sendable {
         public var coalesces: (@Sendable (Operation) -> Bool)?
 
         public init(
-            processor: ProcessorConfiguration = .init(), limits: Limits = .init(), ordering: Ordering = .entity, ledgerHours: Int64 = 24,
+            processor: ProcessorConfiguration = .init(), limits: Limits = .init(), ledgerHours: Int64 = 24,
             principalHash: (@Sendable (String) -> String)? = nil, coalesces: (@Sendable (Operation) -> Bool)? = nil
         ) {
             self.principalHash = principalHash
             self.coalesces = coalesces
             self.processor = processor
             self.limits = limits
-            self.ordering = ordering
             self.ledgerHours = ledgerHours
         }
     }

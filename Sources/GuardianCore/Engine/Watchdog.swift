@@ -46,7 +46,7 @@ struct Watchdog {
             engine.mailbox.wake()
         } else {
             engine.hub.tell(.stalled(due: Int(census.due), repair: "rebuild_index"), at: now.wall)
-            _ = try await engine.store.rebuildIndex(ordering: engine.configuration.ordering)
+            _ = try await engine.store.rebuildIndex(ordering: nil)
             engine.mailbox.wake()
             stalledSince = nil
         }

@@ -53,9 +53,9 @@ final class DiskSpace: Sendable {
     func admit(_ operations: [GuardianCore.Operation]) throws(StoreError) {
         var bytes: Int64 = 0
         var lowest = Int.max
-        for operation in operations {
-            bytes += Self.rowBytes + 2 * Int64((operation.payload?.utf8.count ?? 0) + (operation.base?.utf8.count ?? 0))
-            lowest = min(lowest, operation.priority)
+        for place in operations.indices {
+            bytes += Self.rowBytes + 2 * Int64((operations[place].payload?.utf8.count ?? 0) + (operations[place].base?.utf8.count ?? 0))
+            lowest = min(lowest, operations[place].priority)
         }
         let watermark = lowest <= policy.lowPriority ? limits.first : limits.second
         let now = Self.nanoseconds()
