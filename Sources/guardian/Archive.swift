@@ -10,7 +10,9 @@ struct Archive: AsyncParsableCommand {
         abstract: "Move failed operations that nobody has touched for long out of the store, into a file; or bring them back.",
         discussion: """
             One operation a line, as JSON with its payload and last error, in a file of mode 0600 that is on disk before
-            anything leaves the store; they count as cleared. --restore enqueues them again, under their ids and keys.
+            anything leaves the store; they count as cleared. --restore enqueues them again, under their ids and keys; one that was sent
+            may have been applied, and is looked up first when the upstream may have forgotten its key. A line that can't be read is named
+            and left out (exit code 1).
             Examples:
               guardian archive --older-than 720h --out failed-2026-01.ndjson --yes
               guardian archive --restore failed-2026-01.ndjson
@@ -48,28 +50,73 @@ struct Archive: AsyncParsableCommand {
         let store = try await options.existingFile()
         let (engine, transport) = try await assembly.engine(store: store)
         var reader = LineReader(input)
-        var (accepted, known) = (0, 0)
+        var (accepted, known, unreadable) = (0, 0, 0)
         while let (number, bytes) = try reader.next() {
-            let text = String(decoding: bytes, as: UTF8.self)
-            if text.allSatisfy(\.isWhitespace) { continue }
             do throws(SyncError) {
-                let receipt = try await store.enqueueArchived(text, engine)
+                guard let operation = try Self.operation(bytes, engine) else { continue }
+                let receipt = try await Self.enqueue(operation, store)
                 if receipt.outcome == .duplicate { known += 1 } else { accepted += 1 }
             } catch {
-                throw Failure(.failed, "line \(number): \(error) — the \(accepted) operations before it are kept")
+                guard case .validation = error else {
+                    throw Failure(.failed, "line \(number): \(error) — the \(accepted) operations before it are kept")
+                }
+                unreadable += 1
+                Terminal.complain("line \(number) can't be read: \(error)")
             }
         }
         engine.wake()
         await transport.shutdown()
         try store.close()
-        Terminal.say(
-            options.json ? "{\"restored\":\(accepted),\"known\":\(known)}" : "\(accepted) brought back, \(known) were there already")
+        let answer: JSONValue = ["restored": JSONValue(accepted), "known": JSONValue(known), "unreadable": JSONValue(unreadable)]
+        Terminal.report(options.json ? answer.text : "\(accepted) brought back, \(known) were there already")
+        guard unreadable == 0 else {
+            throw Failure(.failed, "\(unreadable) line(s) of \(path) can't be read; mend them and run it again, which adds nothing twice")
+        }
+    }
+
+    private static func enqueue(_ operation: GuardianCore.Operation, _ store: SQLiteStore) async throws(SyncError) -> Receipt {
+        do throws(StoreError) { return try await store.enqueueArchived(operation) } catch { throw .store(error) }
+    }
+
+    private static let kept = [
+        "id", "idempotency_key", "trace_id", "operation_type", "entity_type", "entity_id", "ordering_key", "payload", "base", "txn_token",
+        "priority", "schema_version",
+    ]
+
+    /// The operation of one line: under its id, key and trace, its principal as it was stored. nil for a blank line.
+    private static func operation(_ bytes: [UInt8], _ engine: SyncEngine) throws(SyncError) -> GuardianCore.Operation? {
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw .validation(field: "line", constraint: "is not valid UTF-8")
+        }
+        if text.allSatisfy(\.isWhitespace) { return nil }
+        let json: JSONValue
+        do throws(JSONScanner.Defect) { json = try JSONValue(parsing: text) } catch {
+            throw .validation(field: "operation", constraint: "\(error.constraint) (at byte \(error.offset))")
+        }
+        let entity = EntityKey(type: json["entity_type"]?.string ?? "", id: json["entity_id"]?.string ?? "")
+        let inward = JSONValue.object(
+            (json.members ?? []).filter { kept.contains($0.name) && ($0.name != "ordering_key" || $0.value.string != entity.orderingKey) })
+        var operation = try engine.admit([try NewOperation(json: inward)])[0]
+        operation.principal = json["principal"]?.string
+        operation.lastAttemptAt = try lastAttempt(json)
+        return operation
+    }
+
+    private static func lastAttempt(_ json: JSONValue) throws(SyncError) -> Timestamp? {
+        guard let value = json["last_attempt_at"] else { return nil }
+        guard let time = value.string.flatMap({ Timestamp(rfc3339: $0) }) else {
+            throw .validation(field: "last_attempt_at", constraint: "must be an RFC 3339 time such as 2026-01-31T09:05:00Z")
+        }
+        return time
     }
 }
 
-/// Lines that are on disk when `append` returns.
+/// Whole lines in a file that nobody else may read, on disk when `append` returns.
 private final class ArchiveFile {
+    private let path: String
     private let handle: FileHandle
+    /// Where the next line begins.
+    private var end: UInt64 = 0
 
     init(path: String) throws {
         if !FileManager.default.fileExists(atPath: path) {
@@ -77,34 +124,45 @@ private final class ArchiveFile {
                 throw Failure(.failed, "\(path) can't be written")
             }
         }
-        guard let handle = FileHandle(forWritingAtPath: path) else { throw Failure(.failed, "\(path) can't be written") }
+        guard let handle = FileHandle(forUpdatingAtPath: path) else { throw Failure(.failed, "\(path) can't be written") }
+        self.path = path
         self.handle = handle
-        try handle.seekToEnd()
+        try keepPrivate()
+        end = try handle.seekToEnd()
+        try endLastLine()
+    }
+
+    private func keepPrivate() throws {
+        var info = stat()
+        guard fstat(handle.fileDescriptor, &info) == 0, info.st_mode & S_IFMT == S_IFREG else {
+            throw Failure(.usage, "--out: \(path) is no regular file; name one")
+        }
+        guard info.st_mode & 0o077 == 0 || fchmod(handle.fileDescriptor, 0o600) == 0 else {
+            throw Failure(.failed, "others may read \(path), and its mode can't be changed: \(String(cString: strerror(errno)))")
+        }
+    }
+
+    /// What a process has left torn becomes a line of its own, which --restore names.
+    private func endLastLine() throws {
+        guard end > 0 else { return }
+        try handle.seek(toOffset: end - 1)
+        guard try handle.read(upToCount: 1) != Data("\n".utf8) else { return }
+        try write(Data("\n".utf8))
     }
 
     func append(_ operations: [GuardianCore.Operation]) throws {
-        let text = operations.map { $0.json().text + "\n" }.joined()
-        try handle.write(contentsOf: Data(text.utf8))
-        try handle.synchronize()
+        try write(Data(operations.map { $0.json().text + "\n" }.joined().utf8))
     }
-}
 
-extension SQLiteStore {
-    /// Enqueues one line of an archive: under its id, key and trace, its principal as it was stored.
-    fileprivate func enqueueArchived(_ text: String, _ engine: SyncEngine) async throws(SyncError) -> Receipt {
-        let json: JSONValue
-        do throws(JSONScanner.Defect) { json = try JSONValue(parsing: text) } catch {
-            throw .validation(field: "operation", constraint: "\(error.constraint) (at byte \(error.offset))")
+    private func write(_ data: Data) throws {
+        do {
+            try handle.write(contentsOf: data)
+            try handle.synchronize()
+        } catch {
+            // Half a line would spoil the one that comes behind it. Should this fail too, the next run ends it.
+            do { try handle.truncate(atOffset: end) } catch {}
+            throw Failure(.failed, "\(path) can't be written, and what was to go there stays in the store: \(error.localizedDescription)")
         }
-        let kept = [
-            "id", "idempotency_key", "trace_id", "operation_type", "entity_type", "entity_id", "ordering_key", "payload", "base",
-            "txn_token", "priority", "schema_version",
-        ]
-        let entity = EntityKey(type: json["entity_type"]?.string ?? "", id: json["entity_id"]?.string ?? "")
-        let inward = JSONValue.object(
-            (json.members ?? []).filter { kept.contains($0.name) && ($0.name != "ordering_key" || $0.value.string != entity.orderingKey) })
-        var admitted = try engine.admit([try NewOperation(json: inward)])
-        admitted[0].principal = json["principal"]?.string
-        do { return try await enqueue(admitted)[0] } catch { throw .store(error) }
+        end += UInt64(data.count)
     }
 }

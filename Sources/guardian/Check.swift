@@ -31,11 +31,10 @@ struct Check: AsyncParsableCommand {
     }
 
     private func mend(_ store: any OpenedStore) async throws {
-        let ordering = Ordering(rawValue: try options.settings().text("ordering")) ?? .entity
         let found = try await store.check()
         guard !found.problems.isEmpty else { return try await say(found, mended: nil) }
         try Terminal.confirm("\(found.problems.joined(separator: "; ")). Compute lines, heads and counters anew?", yes: yes)
-        let count = try await store.rebuildIndex(ordering: ordering)
+        let count = try await store.rebuildIndex(ordering: nil)
         try await say(try await store.check(), mended: ["rows_mended": JSONValue(count)])
     }
 
@@ -65,10 +64,10 @@ struct Check: AsyncParsableCommand {
                 .init("books", report.books.json), .init("problems", .array(report.problems.map { .string($0) })),
             ]
             if let mended { answer.append(.init("repair", mended)) }
-            Terminal.say(JSONValue.object(answer).text)
+            Terminal.report(JSONValue.object(answer).text)
         } else {
-            Terminal.say("pending \(report.pending)  processing \(report.processing)  failed \(report.failed)  gap \(report.gap)")
-            for problem in report.problems { Terminal.say("problem: \(problem)") }
+            Terminal.report("pending \(report.pending)  processing \(report.processing)  failed \(report.failed)  gap \(report.gap)")
+            for problem in report.problems { Terminal.report("problem: \(problem)") }
         }
         if !report.problems.isEmpty { throw Failure(.failed, "\(report.problems.count) problem(s) found") }
     }

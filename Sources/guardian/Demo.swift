@@ -23,10 +23,9 @@ struct Demo: AsyncParsableCommand {
     @Option(help: "host:port of the API; port 0 takes a free one.") var listen = "127.0.0.1:0"
 
     func run() async throws {
+        let end = try Self.end()
         let directory = NSTemporaryDirectory() + "/guardian-demo-" + UUID().uuidString
         defer { do { try FileManager.default.removeItem(atPath: directory) } catch {} }
-        let seconds = ProcessInfo.processInfo.environment["DEMO_SECONDS"].flatMap { Double($0) }
-        let end = seconds.map { ContinuousClock.now + .seconds($0) }
         // A port that was free a moment ago; the upstream comes up on it later.
         let upstream = try ReferenceUpstream(.init(port: try await FreePort.find()))
         let told = ["GUARDIAN_LOG_", "GUARDIAN_SENTRY_", "GUARDIAN_TRACE_"]
@@ -44,6 +43,15 @@ struct Demo: AsyncParsableCommand {
         let daemon = try Daemon(settings, sinks: [story.latencies])
         daemon.takeOverLoggers()
         try await run(daemon, story)
+    }
+
+    /// When it ends by itself; nil for a signal.
+    private static func end() throws -> ContinuousClock.Instant? {
+        guard let text = ProcessInfo.processInfo.environment["DEMO_SECONDS"], !text.isEmpty else { return nil }
+        guard let seconds = Double(text), (0...86_400).contains(seconds) else {
+            throw Failure(.usage, "DEMO_SECONDS: must be a number of seconds from 0 to 86400 (it is \"\(text)\")")
+        }
+        return ContinuousClock.now + .seconds(seconds)
     }
 
     private enum Finished {
@@ -77,8 +85,8 @@ struct Demo: AsyncParsableCommand {
     private static func tell(_ state: Daemon.State, _ daemon: Daemon) {
         switch state {
         case .ready(let url):
-            Terminal.say("API        \(url)/v1/status")
-            if let token = daemon.consoleToken { Terminal.say("console    \(url)/admin  token \(token)") }
+            Terminal.report("API        \(url)/v1/status")
+            if let token = daemon.consoleToken { Terminal.report("console    \(url)/admin  token \(token)") }
         case .notReady(_, let reason): Terminal.complain(reason.description)
         case .salvaged: break
         }

@@ -18,26 +18,42 @@ struct DemoStory: Sendable {
 
     /// Whether everything was delivered, exactly once in effect and in order.
     func play(_ engine: SyncEngine, _ store: any OpenedStore) async throws -> Bool {
-        Terminal.say(
+        Terminal.report(
             "offline    enqueuing \(operations) operations over \(entities) entities; nobody answers at \(settings.text("upstream.url"))")
         let start = ContinuousClock.now
         for operation in Workload(seed: seed, operations: operations, entities: entities, readings: false) {
             try await engine.enqueue(operation)
         }
-        Terminal.say("on disk    \(try await store.books().pending) pending after \(Self.text(ContinuousClock.now - start))")
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { do { try await upstream.run() } catch is CancellationError {} }
-            Terminal.say("online     the upstream is back")
-            Terminal.say("log        guardian logs --follow --data-dir \(settings.text("data_dir"))")
-            while try await store.books().processed < operations, end.map({ ContinuousClock.now < $0 }) ?? true {
-                try await Task.sleep(for: .milliseconds(50))
+        Terminal.report("on disk    \(try await store.books().pending) pending after \(Self.text(ContinuousClock.now - start))")
+        return try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                try await runUpstream()
+                return false
             }
-            let holds = try await summarize(store)
-            if end == nil { Terminal.say("Up until Ctrl-C.") }
-            await waitForEnd()
-            group.cancelAll()
-            return holds
+            group.addTask { try await watch(store) }
+            defer { group.cancelAll() }
+            return try await group.next() ?? false
         }
+    }
+
+    /// Returns when it is cancelled.
+    private func runUpstream() async throws {
+        do { try await upstream.run() } catch is CancellationError {} catch {
+            throw Failure(.failed, "the demo's upstream can't run on port \(upstream.configuration.port): \(error)")
+        }
+    }
+
+    /// Waits until all is delivered, says how it went, and stays until the end. Returns whether all of it held.
+    private func watch(_ store: any OpenedStore) async throws -> Bool {
+        Terminal.report("online     the upstream is back")
+        Terminal.report("log        guardian logs --follow --data-dir \(settings.text("data_dir"))")
+        while try await store.books().processed < operations, end.map({ ContinuousClock.now < $0 }) ?? true {
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        let holds = try await summarize(store)
+        if end == nil { Terminal.report("Up until Ctrl-C.") }
+        await waitForEnd()
+        return holds
     }
 
     private func summarize(_ store: any OpenedStore) async throws -> Bool {
@@ -45,13 +61,13 @@ struct DemoStory: Sendable {
         let effects = upstream.effects
         let violations = OrderCheck.violations(effects.map { ($0.entity, $0.payloadSeq ?? 0) })
         let (p50, p95, p99) = latencies.percentiles
-        Terminal.say("enqueued          \(books.accepted) over \(Set(effects.map(\.entity)).count) entities")
-        Terminal.say("delivered         \(books.processed)")
-        Terminal.say("effects           \(effects.count)")
-        Terminal.say("duplicate effects \(upstream.duplicateEffects)")
-        Terminal.say("order violations  \(violations)")
-        Terminal.say("failed            \(books.failed)")
-        Terminal.say("latency           p50 \(p50) ms, p95 \(p95) ms, p99 \(p99) ms")
+        Terminal.report("enqueued          \(books.accepted) over \(Set(effects.map(\.entity)).count) entities")
+        Terminal.report("delivered         \(books.processed)")
+        Terminal.report("effects           \(effects.count)")
+        Terminal.report("duplicate effects \(upstream.duplicateEffects)")
+        Terminal.report("order violations  \(violations)")
+        Terminal.report("failed            \(books.failed)")
+        Terminal.report("latency           p50 \(p50) ms, p95 \(p95) ms, p99 \(p99) ms")
         return books.processed == operations && effects.count == operations && upstream.duplicateEffects == 0 && violations == 0
     }
 

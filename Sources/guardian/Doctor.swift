@@ -27,11 +27,11 @@ struct Doctor: AsyncParsableCommand {
             let list = findings.map { finding -> JSONValue in
                 ["check": .string(finding.check), "verdict": .string(finding.verdict.rawValue), "detail": .string(finding.detail)]
             }
-            Terminal.say(JSONValue.object([.init("ok", .bool(failed == 0)), .init("checks", .array(list))]).text)
+            Terminal.report(JSONValue.object([.init("ok", .bool(failed == 0)), .init("checks", .array(list))]).text)
         } else {
             for finding in findings {
                 let verdict = finding.verdict.rawValue.padding(7)
-                Terminal.say("\(verdict) \(finding.check.padding(11)) \(finding.detail)")
+                Terminal.report("\(verdict) \(finding.check.padding(11)) \(finding.detail)")
             }
         }
         if failed > 0 { throw Failure(.failed, "\(failed) of \(findings.count) checks failed") }

@@ -19,6 +19,7 @@ struct Enqueue: AsyncParsableCommand {
     @Option(help: "create, update, delete or a word of your own.") var operation: String?
     @Option var entityType: String?
     @Option var entityID: String?
+    @Option(help: "Operations that share it are delivered one at a time, in order; the entity's own without it.") var orderingKey: String?
     @Option(help: "A JSON object.") var payload: String?
     @Option(help: "An id of your own: enqueuing it again adds nothing.") var id: String?
     @Option(help: "Above 0 goes first.") var priority = 0
@@ -29,15 +30,17 @@ struct Enqueue: AsyncParsableCommand {
     func run() async throws {
         let assembly = Assembly(try options.settings())
         let store = try await assembly.openStore()
-        let (engine, transport) = try await assembly.engine(store: store)
         defer { do { try store.shut() } catch {} }
+        let (engine, transport) = try await assembly.engine(store: store)
         if let fromFile {
             try await enqueueLines(fromFile, engine)
         } else {
             guard let operation, let entityType, let entityID else {
                 throw Failure(.usage, "give --operation, --entity-type and --entity-id, or --from-file")
             }
-            let new = NewOperation(operation, entityType: entityType, entityID: entityID, payload: payload, id: id, priority: priority)
+            let new = NewOperation(
+                operation, entityType: entityType, entityID: entityID, payload: payload, id: id, orderingKey: orderingKey,
+                priority: priority)
             let receipt = try await engine.enqueue(new)
             Terminal.say(options.json ? receipt.json.text : "\(receipt.outcome.rawValue) \(receipt.id) (seq \(receipt.seq))")
         }

@@ -27,6 +27,7 @@ final class ExportFile {
         while start < bytes.count {
             let written = bytes.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress! + start, $0.count - start) }
             if written < 0, errno == EINTR { continue }
+            if written < 0, errno == EPIPE, path == nil { Terminal.endUnread() }
             guard written > 0 else {
                 throw Self.failure(path == nil ? "standard output can't be written" : "\(temporary) can't be written")
             }

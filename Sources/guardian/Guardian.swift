@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import GuardianCore
+import GuardianHTTP
 import GuardianPrivacy
 import GuardianRuntime
 import GuardianSQLite
@@ -27,6 +28,8 @@ struct Guardian: AsyncParsableCommand {
         ])
 
     static func main() async {
+        // A reader that goes away is an error of the write then, and ``Terminal`` knows what it means.
+        _ = signal(SIGPIPE, SIG_IGN)
         do {
             var command = try parseAsRoot(Array(CommandLine.arguments.dropFirst()))
             if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
@@ -66,6 +69,9 @@ struct Failure: Error {
         self.message = message
     }
 
+    /// For a command that works on a file, and a store that is none.
+    static let needsFile = Failure(.usage, "this is for a store in a file; PostgreSQL has its own tools for it (pg_dump, VACUUM)")
+
     init(_ error: any Error) {
         switch error {
         case let error as Failure: self = error
@@ -74,22 +80,41 @@ struct Failure: Error {
         case SyncError.notFound(let id): self.init(.notFound, SyncError.notFound(id: id).description)
         case SyncError.refused(let reason): self.init(.refused, reason)
         case let error as SettingsError: self.init(.usage, error.description)
+        case let error as HTTPConfigurationError: self.init(.usage, error.description)
         default: self.init(.failed, String(describing: error))
         }
     }
 }
 
 enum Terminal {
+    /// Says what was asked for; ends the process when nobody reads it any more.
     static func say(_ text: String) { write(text + "\n", to: .standardOutput) }
+    /// Says how work goes that has an end and an exit code of its own: it goes on when nobody reads that.
+    static func report(_ text: String) { _ = put(text + "\n", to: .standardOutput) }
     /// Says on standard error what is wrong. Redacted: an error repeats what it was given.
     static func complain(_ text: String) { complainRaw("guardian: \(text)") }
     static func complainRaw(_ text: String) { write(Redactor.standard.redact(text) + "\n", to: .standardError) }
     static var errorIsTerminal: Bool { isatty(2) == 1 }
     static var outputIsTerminal: Bool { isatty(1) == 1 }
 
+    /// Writes all of it. What nobody reads on standard error is lost; a reader of standard output that went away ends the process.
     static func write(_ text: String, to file: FileHandle) {
-        // A reader that went away (a closed pipe) is not an error of ours.
-        do { try file.write(contentsOf: Data(text.utf8)) } catch {}
+        if put(text, to: file) == EPIPE, file.fileDescriptor == STDOUT_FILENO { endUnread() }
+    }
+
+    /// Ends the process, as a success: whoever read its standard output wants no more of it (`guardian events | head -1`).
+    static func endUnread() -> Never { Foundation.exit(0) }
+
+    /// Returns what `errno` says of the write that failed; 0 when all is written.
+    private static func put(_ text: String, to file: FileHandle) -> Int32 {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Foundation.write(file.fileDescriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return errno }
+            rest = rest.dropFirst(count)
+        }
+        return 0
     }
 
     /// Asks before something that can't be undone; without a terminal only `--yes` will do.
@@ -119,7 +144,7 @@ struct StoreOptions: ParsableArguments {
     /// The store that is there already, where it is a file: for what PostgreSQL has tools of its own for.
     func existingFile(_ more: [String: String] = [:]) async throws -> SQLiteStore {
         guard let file = try await existingStore(more) as? SQLiteStore else {
-            throw Failure(.usage, "this is for a store in a file; PostgreSQL has its own tools for it (pg_dump, VACUUM)")
+            throw Failure.needsFile
         }
         return file
     }

@@ -63,7 +63,7 @@ struct LoadTestCommand: AsyncParsableCommand {
             }
         }
         for path in report { try Self.write(result, to: path) }
-        Terminal.say(json ? result.json.text : result.text)
+        Terminal.report(json ? result.json.text : result.text)
         if !result.passed { throw Failure(.failed, "not all suites passed") }
     }
 

@@ -39,6 +39,9 @@ struct Backup: AsyncParsableCommand {
     @Option(name: [.long, .customShort("o")], help: "The file to write.") var out: String
 
     func run() async throws {
+        guard !FileManager.default.fileExists(atPath: out) else {
+            throw Failure(.refused, "\(out) exists already, and is never written over; choose another name")
+        }
         let store = try await options.existingFile()
         let now = SystemClock().now.wall
         let size = StoreFiles(path: Assembly(try options.settings()).storePath).bytes
@@ -75,6 +78,7 @@ struct Restore: AsyncParsableCommand {
         discussion: """
             Refused while any process has the store open. What waits in the backup may have been delivered since: it is sent
             under its old key, and looked up first when the upstream may have forgotten that.
+            Exit codes: 0 restored, 3 no such backup, 4 it can't be used, 5 a process has the store open.
             Example: guardian restore backups/guardian-2026-01-31.sqlite --yes
             """)
     @OptionGroup var options: StoreOptions
@@ -82,7 +86,10 @@ struct Restore: AsyncParsableCommand {
     @Flag(help: "Do not ask.") var yes = false
 
     func run() async throws {
-        let configuration = try Assembly(try options.settings()).storeConfiguration()
+        let assembly = Assembly(try options.settings())
+        guard assembly.isStoredInFile else { throw Failure.needsFile }
+        guard FileManager.default.fileExists(atPath: backup) else { throw Failure(.notFound, "there is no backup at \(backup)") }
+        let configuration = try assembly.storeConfiguration()
         let plan = try SQLiteStore.planRestore(of: backup, into: configuration)
         let missing =
             switch plan.missing {
@@ -95,7 +102,9 @@ struct Restore: AsyncParsableCommand {
         do throws(StoreError) {
             aside = try SQLiteStore.restore(backup, into: configuration, now: SystemClock().now.wall)
         } catch {
-            if case .unavailable(let what) = error, what.contains("open") { throw Failure(.refused, what) }
+            // How ``StoreFiles`` says that another process has the store.
+            let ending = " has \(configuration.path) open; stop it first"
+            if case .unavailable(let what) = error, what.hasSuffix(ending) { throw Failure(.refused, what) }
             throw error
         }
         if options.json {

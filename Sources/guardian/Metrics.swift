@@ -80,7 +80,10 @@ struct Metrics: AsyncParsableCommand {
     /// What the store alone says.
     private func storeText(_ settings: Settings) async throws -> String {
         let assembly = Assembly(settings)
-        let summary = try await assembly.summary(of: try options.existingStore())
+        let store = try await options.existingStore()
+        // With --watch this comes again and again.
+        defer { do { try store.shut() } catch {} }
+        let summary = try await assembly.summary(of: store)
         let alerts = assembly.savedAlerts()
         if options.json {
             let answer: JSONValue = [

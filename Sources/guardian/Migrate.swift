@@ -34,7 +34,7 @@ struct Migrate: AsyncParsableCommand {
             if Terminal.errorIsTerminal { Terminal.write("\r\(forecast.total.all) operations looked at", to: .standardError) }
         }
         if Terminal.errorIsTerminal { Terminal.write("\n", to: .standardError) }
-        if options.json { Terminal.say(forecast.json.text) } else { forecast.lines.forEach(Terminal.say) }
+        if options.json { Terminal.report(forecast.json.text) } else { forecast.lines.forEach(Terminal.report) }
         let impossible = forecast.total.impossible
         if impossible > 0 { throw Failure(.failed, "\(impossible) operation(s) can't be cast; mend the casters, or upgrade") }
     }

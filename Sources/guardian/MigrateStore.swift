@@ -11,23 +11,28 @@ struct MigrateStore: AsyncParsableCommand {
             Stop `guardian serve` on the old store first; nothing is delivered from it meanwhile. Operations keep their ids, keys, attempts,
             errors and order; what was processed in the last 24 h, local ids, ETags, feeds and how far they were followed, and open changes
             go along. Each page is on the new store's disk before the old one lets go of it. Exit 5 when somebody delivers from the old store.
-            env:NAME takes a URL from the environment, where other users can't see its password.
+            env:NAME takes a URL from the environment, where other users can't see its password. From the environment and --config come
+            seal.*, disk.* and redaction.*: a file is sealed under the key that they name, PostgreSQL seals nothing.
             Example: guardian migrate-store --from ./guardian-data --to env:GUARDIAN_STORE
             """)
 
     @Option(help: "The old store: a data directory, postgresql://…, or env:NAME.") var from: String
     @Option(help: "The new store: a data directory, postgresql://…, or env:NAME.") var to: String
-    @Option(help: "entity or strict; as the new store is to be used.") var ordering: String?
+    @Option(help: "entity or strict: how the new store lines up; without it as it does already, or as the old one where it is empty.")
+    var ordering: String?
+    @Option(help: "The YAML configuration file, for seal.*, disk.* and redaction.*.") var config: String?
     @Flag(help: "Print JSON.") var json = false
 
     /// Things in one transaction.
     static let page = 500
     private static let beatEveryMs: Int64 = 5000
     private static let staleAfterMs: Int64 = 60_000
+    private static let same = "--from and --to are the same store"
 
     func run() async throws {
-        guard from != to else { throw Failure(.usage, "--from and --to are the same store") }
-        let (old, new) = (try await open(from, mustExist: true), try await open(to, mustExist: false))
+        guard from != to else { throw Failure(.usage, Self.same) }
+        let configured = try Settings(file: config, environment: ProcessInfo.processInfo.environment)
+        let (old, new) = (try await open(from, isOld: true, configured), try await open(to, isOld: false, configured))
         defer {
             do { try old.shut() } catch {}
             do { try new.shut() } catch {}
@@ -37,20 +42,13 @@ struct MigrateStore: AsyncParsableCommand {
         guard
             case .acquired(let fence, _, _) = try await old.acquireLock(owner: owner, now: clock.now.wall, staleAfterMs: Self.staleAfterMs)
         else { throw Failure(.refused, "somebody delivers from the old store; stop `guardian serve` there first") }
-        var beatAt = clock.now.steady + Self.beatEveryMs
-        var moved = Moved()
-        while true {
-            if clock.now.steady >= beatAt {
-                try await old.renewLock(fence, now: clock.now.wall)
-                beatAt = clock.now.steady + Self.beatEveryMs
-            }
-            let page = try await old.transferPage(fence, limit: Self.page)
-            if page.isEmpty { break }
-            try await new.takeOver(page)
-            try await old.letGo(page, fence)
-            moved.add(page)
-            if Terminal.errorIsTerminal { Terminal.write("\r\(moved.operations) operations moved", to: .standardError) }
+        // Two spellings of one store: it would let go of what it has just taken over.
+        if try await new.lockState()?.fence.owner == owner {
+            try await old.releaseLock(fence)
+            throw Failure(.refused, Self.same)
         }
+        if ordering == nil, try await new.books().accepted == 0 { _ = try await new.rebuildIndex(ordering: try await old.ordering()) }
+        let moved = try await move(old, new, fence, clock)
         for pause in try await old.loadControl().pauses { try await new.setPause(pause, to: true) }
         try await old.releaseLock(fence)
         if Terminal.errorIsTerminal { Terminal.write("\n", to: .standardError) }
@@ -59,26 +57,58 @@ struct MigrateStore: AsyncParsableCommand {
         Terminal.say(json ? moved.json.text : moved.text)
     }
 
-    private func open(_ given: String, mustExist: Bool) async throws -> any OpenedStore {
-        var name = given
-        if given.hasPrefix("env:") {
-            let variable = String(given.dropFirst(4))
-            guard let value = ProcessInfo.processInfo.environment[variable] else { throw Failure(.usage, "\(variable) is not set") }
-            name = value
+    /// Page by page, until nothing is left.
+    private func move(_ old: any OpenedStore, _ new: any OpenedStore, _ fence: Fence, _ clock: SystemClock) async throws -> Moved {
+        var beatAt = clock.now.steady + Self.beatEveryMs
+        var moved = Moved()
+        while true {
+            if clock.now.steady >= beatAt {
+                try await old.renewLock(fence, now: clock.now.wall)
+                beatAt = clock.now.steady + Self.beatEveryMs
+            }
+            let page = try await old.transferPage(fence, limit: Self.page)
+            if page.isEmpty { return moved }
+            try await new.takeOver(page)
+            try await old.letGo(page, fence)
+            moved.add(page)
+            if Terminal.errorIsTerminal { Terminal.write("\r\(moved.operations) operations moved", to: .standardError) }
         }
+    }
+
+    private func open(_ given: String, isOld: Bool, _ configured: Settings) async throws -> any OpenedStore {
+        let name = try Self.resolved(given)
+        let isFile = !name.contains("://")
         var flags: [String: String] = [:]
-        if name.contains("://") {
-            // As the only processor: nobody else may deliver from it.
-            flags["store"] = name + (mustExist ? (name.contains("?") ? "&" : "?") + "processors=1" : "")
-        } else {
+        if isFile {
             flags["data_dir"] = name
+        } else {
+            // As the only processor: nobody else may deliver from it.
+            flags["store"] = name + (isOld ? (name.contains("?") ? "&" : "?") + "processors=1" : "")
         }
         if let ordering { flags["ordering"] = ordering }
-        let assembly = Assembly(try Settings(flags: flags))
-        if mustExist, assembly.isStoredInFile, !FileManager.default.fileExists(atPath: assembly.storePath) {
+        let settings = try Settings(environment: Self.environment(configured, seals: isFile), flags: flags)
+        let assembly = Assembly(settings, delivers: ordering != nil && !isOld)
+        if isOld, assembly.isStoredInFile, !FileManager.default.fileExists(atPath: assembly.storePath) {
             throw Failure(.storeUnavailable, "there is no store at \(assembly.storePath)")
         }
         return try await assembly.openStore()
+    }
+
+    private static func resolved(_ given: String) throws -> String {
+        guard given.hasPrefix("env:") else { return given }
+        let variable = String(given.dropFirst(4))
+        guard let value = ProcessInfo.processInfo.environment[variable] else { throw Failure(.usage, "\(variable) is not set") }
+        return value
+    }
+
+    /// What is configured for a store, in the form in which keys may be given, too.
+    private static func environment(_ configured: Settings, seals: Bool) -> [String: String] {
+        var environment: [String: String] = [:]
+        for (key, value) in configured.values where value.source != .defaults {
+            guard key.hasPrefix("disk.") || key.hasPrefix("redaction.") || (seals && key.hasPrefix("seal.")) else { continue }
+            environment["GUARDIAN_" + key.uppercased().replacing(".", with: "_")] = value.text
+        }
+        return environment
     }
 
     private struct Moved {

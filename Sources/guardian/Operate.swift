@@ -17,8 +17,8 @@ struct Retry: AsyncParsableCommand {
         guard (id != nil) != allFailed else { throw Failure(.usage, "give an ID, or --all-failed") }
         if let rate {
             let number = rate.hasSuffix("/s") ? String(rate.dropLast(2)) : rate
-            guard allFailed, let perSecond = Double(number), perSecond > 0, perSecond <= 1e6 else {
-                throw Failure(.usage, "--rate: must be a number of operations a second, with --all-failed")
+            guard allFailed, let perSecond = Double(number), (0.001...1e6).contains(perSecond) else {
+                throw Failure(.usage, "--rate: must be from 0.001 to 1000000 operations a second, with --all-failed")
             }
             return try await retryPaced(perSecond)
         }
@@ -92,27 +92,31 @@ struct ClearFailed: AsyncParsableCommand {
         guard yes || now == set.count else {
             throw Failure(.refused, "\(now) operations of this set have failed now, not \(set.count): look again; nothing was removed")
         }
-        let count = try await store.clearFailed(through: set.through)
+        // Whoever was not asked means all that has failed, whatever the clocks said when it did.
+        let count = try await store.clearFailed(through: set.through, asOf: yes ? nil : set.asOf)
         Terminal.say(options.json ? "{\"cleared\":\(count)}" : "\(count) removed")
     }
 }
 
-/// What has failed when a person is asked about it: nothing that is enqueued later joins it.
+/// What has failed when a person is asked about it: nothing that is enqueued, or fails, later joins it.
 struct FrozenFailed {
     /// The greatest number that is in it.
     let through: Int64
+    let asOf: Timestamp
     let count: Int64
 
     init(_ store: any OpenedStore) async throws {
         through = try await store.newestSeq()
-        count = try await store.count(Self.search(through))
+        asOf = SystemClock().now.wall
+        count = try await store.count(Self.search(through, asOf))
     }
 
-    func countNow(_ store: any OpenedStore) async throws -> Int64 { try await store.count(Self.search(through)) }
+    func countNow(_ store: any OpenedStore) async throws -> Int64 { try await store.count(Self.search(through, asOf)) }
 
-    private static func search(_ through: Int64) -> OperationSearch {
+    private static func search(_ through: Int64, _ asOf: Timestamp) -> OperationSearch {
         var search = OperationSearch(status: .failed)
         search.through = through
+        search.asOf = asOf
         return search
     }
 }
@@ -189,8 +193,7 @@ struct RebuildIndex: AsyncParsableCommand {
     @OptionGroup var options: StoreOptions
 
     func run() async throws {
-        let ordering = Ordering(rawValue: try options.settings().text("ordering")) ?? .entity
-        let count = try await options.existingStore().rebuildIndex(ordering: ordering)
+        let count = try await options.existingStore().rebuildIndex(ordering: nil)
         Terminal.say(options.json ? "{\"changed\":\(count)}" : "\(count) rows were wrong and are mended")
     }
 }
@@ -204,7 +207,12 @@ struct Config: AsyncParsableCommand {
         @OptionGroup var options: StoreOptions
 
         func run() async throws {
-            for line in try options.settings().lines { Terminal.say("\(line.key) = \(line.value)  (\(line.source))") }
+            let lines = try options.settings().lines
+            guard options.json else { return lines.forEach { Terminal.say("\($0.key) = \($0.value)  (\($0.source))") } }
+            let settings = lines.map { line -> JSONValue in
+                ["key": .string(line.key), "value": .string(line.value), "source": .string(line.source)]
+            }
+            Terminal.say(JSONValue.object([.init("settings", .array(settings))]).text)
         }
     }
 
@@ -216,7 +224,7 @@ struct Config: AsyncParsableCommand {
 
         func run() async throws {
             _ = try Daemon(try options.settings())
-            Terminal.say("the configuration can be used")
+            Terminal.say(options.json ? "{\"ok\":true}" : "the configuration can be used")
         }
     }
 }
