@@ -180,7 +180,8 @@ public final class PostgresStore: Sendable {
     private func refuseIfInUse(_ stored: Ordering, _ wanted: Ordering, _ now: Timestamp, _ write: Write) throws {
         guard try isInUse(write, now) else { return }
         throw StoreError.unavailable(
-            "it is lined up by `ordering: \(stored.rawValue)` and in use; stop what delivers from it before it is used with \(wanted.rawValue)")
+            "it is lined up by `ordering: \(stored.rawValue)` and in use; stop what delivers from it before using it with \(wanted.rawValue)"
+        )
     }
 
     private static let saveOrdering = SQL(

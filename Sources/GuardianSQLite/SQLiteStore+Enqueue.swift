@@ -59,8 +59,9 @@ struct Insertion {
     private static func insertPlain(_ rows: Int) -> String {
         let values = (0..<rows).map { row in
             func place(_ number: Int) -> String { "?\(row * plainColumns + number)" }
-            return "(\(place(1)), \(place(2)), \(place(3)), 0, \(place(4)), \(place(5)), 0, \((6...12).map(place).joined(separator: ", ")), "
-                + "\(place(12)), 0, 0, 0, \(place(13)), \(place(14)), \(place(15)))"
+            let middle = (6...12).map(place).joined(separator: ", ")
+            return "(\(place(1)), \(place(2)), \(place(3)), 0, \(place(4)), \(place(5)), 0, \(middle), \(place(12)), 0, 0, 0, "
+                + "\(place(13)), \(place(14)), \(place(15)))"
         }
         return """
             INSERT INTO guardian_operation (seq, id, line, status, head, priority, due_at, idempotency_key, trace_id, operation_type,
@@ -141,7 +142,9 @@ struct Insertion {
             }
             return Receipt(id: id, seq: known, outcome: .duplicate)
         }
-        if !operations[place].references.isEmpty, operations[place].opensLocalID { try transaction.openLocalID(operations[place].entity, seq) }
+        if !operations[place].references.isEmpty, operations[place].opensLocalID {
+            try transaction.openLocalID(operations[place].entity, seq)
+        }
         try transaction.keep(awaited, ofOperation: seq)
         return try follow(place, behind: end)
     }
@@ -150,7 +153,8 @@ struct Insertion {
 
     /// Inserts rows that are all plain and new; nil, and nothing is changed, when they are not.
     private mutating func insertTogether(_ places: Range<Int>) throws -> [Receipt]? {
-        guard places.count == Self.together, !isStrict, try places.allSatisfy({ try isPlain($0) && !transaction.mayRemember(operations[$0].id) })
+        guard places.count == Self.together, !isStrict,
+            try places.allSatisfy({ try isPlain($0) && !transaction.mayRemember(operations[$0].id) })
         else { return nil }
         let bytes = places.reduce(0) { $0 + storedBytes($1) }
         guard bytes <= Self.mostBytesTogether else { return nil }
@@ -159,7 +163,8 @@ struct Insertion {
         var previous: [Int64?] = []
         for place in places {
             previous.append(try last(before: place, in: places))
-            try bind(place, previous: previous[previous.count - 1], to: rows, after: Int32((place - places.lowerBound) * Self.plainColumns))
+            let column = (place - places.lowerBound) * Self.plainColumns
+            try bind(place, previous: previous[previous.count - 1], to: rows, after: Int32(column))
         }
         guard try rows.run() == Self.together else {
             try takeBack(places)

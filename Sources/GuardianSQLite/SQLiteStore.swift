@@ -233,7 +233,8 @@ public final class SQLiteStore: Sendable {
         let silence = abs(SystemClock().now.wall.milliseconds - holder.heartbeatAt.milliseconds)
         guard silence < Self.quietMs else { return }
         throw StoreError.unavailable(
-            "it is lined up by `ordering: \(stored.rawValue)` and in use; stop what delivers from it before it is used with \(wanted.rawValue)")
+            "it is lined up by `ordering: \(stored.rawValue)` and in use; stop what delivers from it before using it with \(wanted.rawValue)"
+        )
     }
 
     /// Milliseconds without a heartbeat after which a holder that is not known to be dead counts as gone; the default of `lock.stale_after`.
