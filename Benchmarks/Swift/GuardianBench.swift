@@ -5,8 +5,27 @@ import GuardianSQLite
 /// `make bench`: each figure of ours beside its baseline, measured alternately in the same run on the same disk at the same durability.
 @main
 struct GuardianBench {
-    static func main() async throws {
+    private static let names = ["single", "group", "batch", "settle", "flat", "sealing", "delivery", "start"]
+    private static let usage = """
+        usage: guardian-bench [NAME] [--quick]     NAME is one of \(names.joined(separator: ", ")); all without it
+               guardian-bench pg …                 what scripts/postgres-bench.sh runs
+        Run it in the package's directory, on a quiet machine; exit code 1 when a bound is missed.
+        """
+
+    static func main() async {
         let arguments = Array(CommandLine.arguments.dropFirst())
+        let words = arguments.filter { $0 != "--quick" }
+        guard words.first == "pg" || words.isEmpty || words.count == 1 && names.contains(words[0]) else {
+            print(usage)
+            exit(arguments.contains("--help") ? 0 : 2)
+        }
+        do { try await run(arguments) } catch {
+            print("guardian-bench: \(error)")
+            exit(1)
+        }
+    }
+
+    private static func run(_ arguments: [String]) async throws {
         if arguments.first == "pg" { return try await PostgresBenches(words: Array(arguments.dropFirst())).run() }
         let isQuick = arguments.contains("--quick")
         let only = arguments.first { !$0.hasPrefix("--") }

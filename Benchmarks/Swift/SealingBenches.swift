@@ -15,7 +15,7 @@ struct SealingBenches {
         } baseline: {
             try await Self.singleRate(count, isSealed: false)
         }
-        try await table.measure("batch of 10 000, sealed beside in clear", required: 0.5) {
+        try await table.measure("batch of 10 000, sealed beside in clear", required: 0.4) {
             try await Self.batchRate(isSealed: true)
         } baseline: {
             try await Self.batchRate(isSealed: false)

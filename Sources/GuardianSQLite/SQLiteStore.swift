@@ -187,7 +187,7 @@ public final class SQLiteStore: Sendable {
         try db.execute(
             sql: """
                 PRAGMA synchronous = \(configuration.synchronous);
-                PRAGMA cache_size = -8000;
+                PRAGMA cache_size = -4000;
                 PRAGMA wal_autocheckpoint = \(checkpointPages);
                 PRAGMA journal_size_limit = \(CommitQueue.logLimit);
                 """)
