@@ -27,7 +27,7 @@ struct ByteClass {
         set("abcdefABCDEF".utf8, hex)
         set("_".utf8, underscore)
         set(0x80...0xFF, high)
-        set("@:=+(%\\<&".utf8, trigger)
+        set("@:=+(%\\<>&".utf8, trigger)
         set("-._~+/".utf8, tokenMark)
         set(" \t\r\n\u{0B}\u{0C}".utf8, space)
         return UnsafePointer(table)

@@ -9,8 +9,10 @@ struct JSONRedaction {
     /// Up to where the input is settled.
     private var copied = 0
     private var out: [UInt8] = []
-    /// One for each open container: the lowest bit says that it is an object, the others what its name says of numbers.
+    /// One for each open container: the lowest bit says that it is an object, the highest that a member of it is a ``Label`` for the one
+    /// called `value`, the others what its name says of numbers.
     private var open: [UInt8] = []
+    private static let labelled: UInt8 = 0x80
     private var hint = NumberContext.none
 
     private init(_ bytes: UnsafeBufferPointer<UInt8>, _ base: UnsafePointer<UInt8>, _ redactor: Redactor) {
@@ -72,7 +74,7 @@ struct JSONRedaction {
         }
         guard current == UInt8(ascii: ",") else { return .broken }
         at += 1
-        hint = NumberContext(rawValue: kind >> 1) ?? .none
+        hint = NumberContext(rawValue: (kind & ~Self.labelled) >> 1) ?? .none
         return isObject ? member() : .value
     }
 
@@ -80,18 +82,36 @@ struct JSONRedaction {
     private mutating func member() -> Step {
         skipSpace()
         guard let range = string() else { return .broken }
-        let (verdict, own, shown) = named(range)
+        let (found, own, shown) = named(range)
         if own != .none { hint = own }
         if let shown { replaceString(range, with: shown) }
         skipSpace()
         guard current == UInt8(ascii: ":") else { return .broken }
         at += 1
         skipSpace()
+        let verdict = found == .harmless ? beside(range) : found
         guard verdict != .harmless, at < count, isTaken(verdict) else { return .value }
         let start = at
         guard skip() else { return .broken }
         put(start, at, Array("\"[REDACTED]\"".utf8))
         return .end
+    }
+
+    /// What a member before it says of the value that begins here, and whose name at `range` is harmless. Remembers what that value says
+    /// of another.
+    private mutating func beside(_ range: Range<Int>) -> SensitiveNames.Verdict {
+        let name = UnsafeBufferPointer(start: base + range.lowerBound, count: range.count)
+        if Label.isValue(name) { return open[open.count - 1] & Self.labelled != 0 ? .secret : .harmless }
+        if Label.announces(name), isSensitiveName() { open[open.count - 1] |= Self.labelled }
+        return .harmless
+    }
+
+    /// Whether the text that begins here is a sensitive name.
+    private mutating func isSensitiveName() -> Bool {
+        let start = at
+        defer { at = start }
+        guard let range = string() else { return false }
+        return Label.verdict(UnsafeBufferPointer(start: base + range.lowerBound, count: range.count), redactor.rules.names) != .harmless
     }
 
     /// Whether what begins here goes with its name: counts and answers may stay under some.

@@ -18,7 +18,8 @@ enum NameStems {
             lösenord losenord hasło haslo пароль パスワード 密码 密碼 secret secrets token credential credentials creds apikey apikeys \
             apitoken authtoken accesstoken jwt bearer cvv cvc cvn cid otp totp pin pins pincode pinnumber privatekey secretkey accesskey \
             clientsecret sessid phpsessid jsessionid sessionkey accountkey sharedaccesskey \
-            accesskeys privatekeys iban passkey xsrf csrf psk sas
+            accesskeys privatekeys iban passkey xsrf csrf psk sas pswd passwrd securitycode verificationcode mytoken idtoken \
+            dbpass userpass adminpass rootpass smtppass mailpass ftppass mysqlpass redispass wifipass storepass keypass dbpwd userpwd
             """, .secret)
         add("ssn creditcard cardnumber ccnumber ccnum cardnum cardno socialsecurity socialsecuritynumber pan", .number)
         add("tokens", .counted)
@@ -41,7 +42,7 @@ enum NameStems {
         add("pass", "phrase phrases", .phrase)
         add("seed recovery backup", "phrase phrases", .phrase)
         add("api access secret private signing encryption decryption master account shared storage auth ssh service", "key keys", .secret)
-        add("license subscription webhook hmac session cipher deploy client consumer app application", "key keys", .secret)
+        add("license subscription webhook hmac session cipher deploy client consumer app application aes symmetric", "key keys", .secret)
         add("security verification confirmation auth mfa otp sms recovery backup reset login cvv cvc", "code codes", .secret)
         add("credit debit payment bank", "card cards", .number)
         add("card cc creditcard", "number numbers num no nr pan", .number)
@@ -55,6 +56,10 @@ enum NameStems {
         add("set", "cookie cookies", .header)
         add("auth", "header", .header)
         add("connect", "sid", .secret)
+        add("code", "verifier", .secret)
+        // Vault's login is a text; a row that is referred to is a number.
+        add("secret", "id", .counted)
+        add("per first", "token", .counted)
         for pair in [("mot", "de"), ("account", "number"), ("routing", "number"), ("bank", "account"), ("passport", "number")] {
             stems[Pair(NameWords.pack(pair.0), NameWords.pack(pair.1))] = nil
         }
@@ -125,27 +130,34 @@ enum NameStems {
         timestamp ts url uri href endpoint path file filename dir directory name names strength valid validity required requirement \
         requirements enabled disabled changed updated created modified issued revoked rotated verified status state version limit limits \
         budget usage used remaining index position min max format algorithm alg label scheme issuer provider id ids in on seconds ms \
-        minutes days hours attempts tries retries failures errors error rate bucket buckets map dialog screen page view form field label \
-        input prompt button link manager service store storage provider validator generator factory helper class module config settings \
-        options rules rule reset forgot changes change rotation refresh request requests response endpoint brand network holder owner \
-        country present missing set exists ok invalid mismatch source scope scopes audience realm
+        minutes days hours attempts tries retries failures errors error rate bucket buckets map dialog screen page view cost costs price \
+        prices latency duration logprobs bits color colour icon button link manager service store storage provider validator generator \
+        factory helper class module config settings options rules rule reset forgot changes change rotation refresh request requests \
+        response endpoint brand network holder owner country present missing set exists ok invalid mismatch source scope scopes audience \
+        realm
         """)
 
     /// First words that ask about it, or count it.
     static let asking: Set<UInt128> = packed(
-        "has is max min num total show hide use uses allow allows require requires required enable enabled disable needs need no with without "
-            + "prompt completion input output cached reasoning remaining forgot")
+        "has is max min num total show hide use uses allow allows require requires required enable enabled disable needs need no with "
+            + "without")
+
+    /// First words of the names of what a language model has read and written: `prompt_tokens`, `input_token_details`.
+    static let counting: Set<UInt128> = packed("prompt completion input output cached reasoning remaining")
+    static let token = NameWords.pack("token")
+    static let tokens = NameWords.pack("tokens")
+    static let details = NameWords.pack("details")
 
     static let passOwners: Set<UInt128> = packed(
         "db database user username smtp mail email imap ftp sftp redis mysql postgres pg mongo admin root my proxy http https basic login auth "
-            + "ssh wifi app new old confirm key keystore truststore ldap rabbitmq amqp sql account")
+            + "ssh wifi app new old confirm key store keystore truststore ldap rabbitmq amqp sql account")
 
     static let grams: [[UInt8]] = [
         "pas", "pwd", "ken", "con", "sen", "wac", "lös", "los", "has", "пар", "パ", "密", "sec", "tok", "cre", "api", "aut", "acc", "jwt",
         "cvv",
         "cvc", "cvn", "otp", "tot", "pin", "pri", "cli", "ses", "php", "jse", "ssn", "car", "ccn", "soc", "coo", "mne", "see", "rec", "bac",
         "sig", "enc", "dec", "mas", "sha", "sto", "ssh", "ser", "lic", "sub", "web", "hma", "cip", "dep", "app", "ver", "mfa", "sms", "res",
-        "log", "deb", "pay", "iba", "ppw", "mot", "set", "pwo", "cck", "sid",
+        "log", "deb", "pay", "iba", "ppw", "mot", "set", "pwo", "cck", "ccp", "sid", "psk", "psw", "aes", "sym",
     ].map { Array(Array($0.utf8).prefix(3)) }
 
     private static func packed(_ words: String) -> Set<UInt128> { Set(words.split(separator: " ").map(NameWords.pack)) }

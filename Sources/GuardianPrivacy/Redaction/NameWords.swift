@@ -1,6 +1,5 @@
 /// A name taken apart: `X-ApiKey2` is `x`, `api`, `key`. Words are in lower case and packed, the last 16 bytes of each.
 struct NameWords {
-    static let mostWords = 16
     /// Names are looked at from their end, so far.
     static let mostBytes = 96
 
@@ -37,7 +36,7 @@ struct NameWords {
     }
 
     private mutating func close(_ word: inout UInt128) {
-        if word != 0, words.count < Self.mostWords { words.append(word) }
+        if word != 0 { words.append(word) }
         word = 0
     }
 

@@ -34,9 +34,7 @@ public struct RedactionPattern: Sendable, Equatable {
         items = try Self.parse(Array(text.utf8))
         mark = Array((label.map { "[REDACTED_\($0)]" } ?? "[REDACTED]").utf8)
         let longest = items.reduce(0) { $0 + $1.most }
-        guard longest <= Self.longestMatch else {
-            throw Defect(description: "pattern: may match \(longest) bytes, \(Self.longestMatch) at most are allowed")
-        }
+        guard longest <= Self.longestMatch else { throw Self.tooLong(longest) }
         guard items.reduce(0, { $0 + $1.least }) >= 3 else { throw Defect(description: "pattern: must match 3 bytes at least") }
     }
 
@@ -96,7 +94,12 @@ public struct RedactionPattern: Sendable, Equatable {
         else {
             throw Defect(description: "pattern: must be {3} or {3,5} between braces")
         }
+        guard most <= longestMatch else { throw tooLong(most) }
         return (least, most)
+    }
+
+    private static func tooLong(_ bytes: Int) -> Defect {
+        Defect(description: "pattern: may match \(bytes) bytes, \(longestMatch) at most are allowed")
     }
 
     /// Where a match that begins at `start` ends. Each item takes all it can; what it has taken it keeps.

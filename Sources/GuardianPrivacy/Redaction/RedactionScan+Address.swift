@@ -25,7 +25,7 @@ extension RedactionScan {
         }
     }
 
-    private func isAuthority(_ byte: UInt8) -> Bool {
+    func isAuthority(_ byte: UInt8) -> Bool {
         byte > 0x20 && byte != UInt8(ascii: "/") && byte != UInt8(ascii: "?") && byte != UInt8(ascii: "#") && byte != UInt8(ascii: "\"")
             && byte != UInt8(ascii: "'") && byte != UInt8(ascii: "<") && byte != UInt8(ascii: ">") && byte != UInt8(ascii: "\\")
             && byte != UInt8(ascii: "`") && byte != UInt8(ascii: "|")

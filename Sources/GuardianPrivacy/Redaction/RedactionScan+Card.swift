@@ -217,5 +217,5 @@ extension RedactionScan {
     }
 
     /// `"GET / HTTP/1.1" 200 12 3456`: what follows a request line is its status and its size.
-    func followsQuote(_ start: Int) -> Bool { byte(start - 1) == UInt8(ascii: " ") && byte(start - 2) == UInt8(ascii: "\"") }
+    func followsQuote(_ start: Int) -> Bool { byteBehind(start - 1) == UInt8(ascii: " ") && byteBehind(start - 2) == UInt8(ascii: "\"") }
 }

@@ -193,7 +193,7 @@ extension RedactionScan {
         return index - start
     }
 
-    /// `%40` is an `@`, `%2B` a `+`; other escapes only part words.
+    /// `%40` is an `@`, `%2B` a `+`, `%3D` an `=`, `%253D` too; other escapes only part words.
     mutating func percent() {
         guard kind(at + 1) & ByteClass.hex != 0, kind(at + 2) & ByteClass.hex != 0 else { return at += 1 }
         if begins("40", at: at + 1) { return email(width: 3) }
@@ -202,12 +202,16 @@ extension RedactionScan {
             if international(from: start, digitsAt: start + 3) { return }
         }
         if beginsLowered("3d", at: at + 1) { return named(separator: at, width: 3) }
+        if beginsLowered("253d", at: at + 1) { return named(separator: at, width: 5) }
+        // A colon means little, unless it stands behind a quotation mark.
+        if beginsLowered("3a", at: at + 1), at - 3 >= copied, begins("%22", at: at - 3) { return named(separator: at, width: 3) }
         at += 3
     }
 
-    /// What stands behind a backslash parts words; `\u0040` is an `@`.
+    /// What stands behind a backslash parts words; `\u0040` is an `@`, `\u003d` an `=`.
     mutating func backslash() {
         if begins("u0040", at: at + 1) { return email(width: 6) }
+        if beginsLowered("u003d", at: at + 1) { return named(separator: at, width: 6) }
         switch byte(at + 1) {
         case UInt8(ascii: "u"):
             let isEscape = (2...5).allSatisfy { kind(at + $0) & ByteClass.hex != 0 }

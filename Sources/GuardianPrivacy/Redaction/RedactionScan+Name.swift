@@ -1,4 +1,4 @@
-/// Values behind names: `password=…`, `"apiKey": "…"`, `Authorization: …`, `--token …`, `<pin>…</pin>`.
+/// Names and what parts them from their values: `password=…`, `"apiKey": "…"`, `Authorization: …`, `--token …`.
 extension RedactionScan {
     /// A name as it stands before its value.
     struct Name {
@@ -8,6 +8,8 @@ extension RedactionScan {
         var quote: Int?
         /// Written by a program: in quotes, or with an equals sign.
         var isFormal = true
+        /// Hangs on an escape: `%3Ftoken`.
+        var isEscaped = false
     }
 
     mutating func equals() {
@@ -35,12 +37,15 @@ extension RedactionScan {
         at = separator + width
         guard var name = name(before: separator) else { return }
         name.isFormal = name.quote != nil || base[separator] != UInt8(ascii: ":")
-        var verdict = rules.names.verdict(UnsafeBufferPointer(start: base + name.start, count: name.end - name.start))
-        if verdict == .harmless {
-            guard isQueryName(name), isQuerySecret(name) else { return }
-            verdict = .weak
+        // An encoded separator stands in no JSON, so that its value needs no quotation marks.
+        if width > 2 { name.quote = nil }
+        var found = judged(&name)
+        if found == .harmless, announced.separator == separator { found = announced.verdict }
+        if found == .harmless {
+            guard isQueryName(name), isQuerySecret(name) else { return announce(name) }
+            found = .weak
         }
-        value(from: separator + width, name, verdict)
+        value(from: separator + width, name, found)
     }
 
     // MARK: The name
@@ -49,20 +54,10 @@ extension RedactionScan {
         var end = separator
         if end > copied, base[end - 1] == UInt8(ascii: ":") { end -= 1 }
         while end > copied, base[end - 1] == UInt8(ascii: " ") || base[end - 1] == UInt8(ascii: "\t"), separator - end < 3 { end -= 1 }
+        end -= escapedQuote(before: end)
         guard end > copied else { return nil }
-        var quote: Int?
-        if base[end - 1] == UInt8(ascii: "\"") || base[end - 1] == UInt8(ascii: "'") || base[end - 1] == UInt8(ascii: "`") {
-            end -= 1
-            let slashes = min(backslashes(before: end), end - copied)
-            quote = slashes
-            end -= slashes
-        }
-        // `user[password]`, also with its brackets percent-encoded
-        if end > copied, base[end - 1] == UInt8(ascii: "]") {
-            end -= 1
-        } else if end - 3 > copied, beginsLowered("%5d", at: end - 3) {
-            end -= 3
-        }
+        let quote = dropQuote(&end)
+        dropBrackets(&end, isNumbered: base[separator] != UInt8(ascii: ":"))
         var start = end
         while start > copied, end - start < NameWords.mostBytes, isNamePart(base[start - 1], quote != nil) { start -= 1 }
         guard end - start >= 3 else { return nil }
@@ -70,7 +65,57 @@ extension RedactionScan {
         return Name(start: start, end: end, quote: quote)
     }
 
-    private func isNamePart(_ byte: UInt8, _ isQuoted: Bool) -> Bool {
+    /// Goes before the quotation mark that ends at `end`, and says how many backslashes stand before it; nil when there is none.
+    private func dropQuote(_ end: inout Int) -> Int? {
+        guard isQuote(byteBehind(end - 1)) else { return nil }
+        end -= 1
+        let slashes = min(backslashes(before: end), end - copied)
+        end -= slashes
+        return slashes
+    }
+
+    /// Bytes of a quotation mark that is written as an escape and ends at `end`: `%22`, `&quot;`.
+    private func escapedQuote(before end: Int) -> Int {
+        let last = byteBehind(end - 1)
+        guard last == UInt8(ascii: "2") || last == UInt8(ascii: ";") else { return 0 }
+        let marks: [StaticString] = ["%22", "&quot;", "&#34;", "\\u0022"]
+        let mark = marks.first { end - $0.utf8CodeUnitCount >= copied && beginsLowered($0, at: end - $0.utf8CodeUnitCount) }
+        return mark?.utf8CodeUnitCount ?? 0
+    }
+
+    /// Goes into what closes round a name, and before what counts it: `user[password]`, also with its brackets percent-encoded,
+    /// `x["password"]`, `AnyHashable("password")`, `token[]`, `token[0]`. `isNumbered`: a number is an index, and not a process as in
+    /// `passwd[42]:`.
+    private func dropBrackets(_ end: inout Int, isNumbered: Bool) {
+        let last = byteBehind(end - 1)
+        guard last == UInt8(ascii: "]") || last | 0x20 == UInt8(ascii: "d") || last == UInt8(ascii: ")") else { return }
+        while end > copied {
+            if base[end - 1] == UInt8(ascii: "]") {
+                var open = end - 1
+                while isNumbered, open > copied, isDigit(open - 1) { open -= 1 }
+                guard byteBehind(open - 1) == UInt8(ascii: "[") else { break }
+                end = open - 1
+            } else if end - 6 > copied, beginsLowered("%5b%5d", at: end - 6) {
+                end -= 6
+            } else {
+                break
+            }
+        }
+        if byteBehind(end - 1) == UInt8(ascii: "]") {
+            end -= 1
+        } else if end - 3 > copied, beginsLowered("%5d", at: end - 3) {
+            end -= 3
+        } else if byteBehind(end - 1) == UInt8(ascii: ")"), isQuote(byteBehind(end - 2)) {
+            end -= 1
+        } else {
+            return
+        }
+        _ = dropQuote(&end)
+    }
+
+    func isQuote(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") || byte == UInt8(ascii: "`") }
+
+    func isNamePart(_ byte: UInt8, _ isQuoted: Bool) -> Bool {
         if table[Int(byte)] & ByteClass.word != 0 { return true }
         switch byte {
         case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "$"), UInt8(ascii: "@"): return true
@@ -94,10 +139,47 @@ extension RedactionScan {
         return first
     }
 
+    // MARK: What it says
+
+    func verdict(_ name: Name) -> SensitiveNames.Verdict {
+        rules.names.verdict(UnsafeBufferPointer(start: base + name.start, count: name.end - name.start))
+    }
+
+    /// What a name says of its value. The rest of an escape that hangs on it (`\ntoken`, `%3Ftoken`) is taken off when it says nothing
+    /// otherwise.
+    func judged(_ name: inout Name) -> SensitiveNames.Verdict {
+        var found = verdict(name)
+        for _ in 0..<3 where found == .harmless {
+            guard let start = behindEscape(name) else { break }
+            name.start = start
+            name.isEscaped = true
+            found = verdict(name)
+        }
+        return found
+    }
+
+    /// Where `name` begins without the rest of an escape; nil when it hangs on none.
+    private func behindEscape(_ name: Name) -> Int? {
+        let start = name.start
+        var width = 0
+        switch byteBehind(start - 1) {
+        case UInt8(ascii: "\\"):
+            if base[start] == UInt8(ascii: "u"), isHex(start + 1, 4) { width = 5 } else if "nrtbf".utf8.contains(base[start]) { width = 1 }
+        case UInt8(ascii: "%"): if isHex(start, 2) { width = 2 }
+        // `%253F` was encoded twice.
+        case UInt8(ascii: "5"): if byteBehind(start - 2) == UInt8(ascii: "2"), isHex(start, 2) { width = 2 }
+        default: break
+        }
+        return width > 0 && start + width < name.end ? start + width : nil
+    }
+
+    private func isHex(_ start: Int, _ digits: Int) -> Bool { (start..<start + digits).allSatisfy { kind($0) & ByteClass.hex != 0 } }
+
     /// A parameter of a URL's query or fragment.
     private func isQueryName(_ name: Name) -> Bool {
-        let before = byteBehind(name.start - 1)
-        return before == UInt8(ascii: "?") || before == UInt8(ascii: "&") || before == UInt8(ascii: "#") || before == UInt8(ascii: ";")
+        guard name.isEscaped else { return "?&#;".utf8.contains(byteBehind(name.start - 1)) }
+        let escapes: [StaticString] = ["3f", "26", "23"]
+        return escapes.contains { beginsLowered($0, at: name.start - 2) }
     }
 
     private func isQuerySecret(_ name: Name) -> Bool {
@@ -110,212 +192,52 @@ extension RedactionScan {
         return known.contains { $0.utf8CodeUnitCount == name.end - name.start && beginsLowered($0, at: name.start) }
     }
 
-    // MARK: The value
-
-    private mutating func value(from start: Int, _ name: Name, _ verdict: SensitiveNames.Verdict) {
-        var start = start
-        while start < count, base[start] == UInt8(ascii: " ") || base[start] == UInt8(ascii: "\t") { start += 1 }
-        guard start < count, base[start] != UInt8(ascii: "\n"), base[start] != UInt8(ascii: "\r") else { return }
-        if let mark = endOfMark(start) { return keep(through: mark) }
-        let slashes = base[start] == UInt8(ascii: "\\") ? run(of: UInt8(ascii: "\\"), at: start) : 0
-        let opening = byte(start + slashes)
-        if opening == UInt8(ascii: "\"") || opening == UInt8(ascii: "'") || opening == UInt8(ascii: "`") {
-            return quoted(from: start + slashes + 1, opening, slashes, verdict)
-        }
-        if verdict == .number, number(asValueAt: start) { return }
-        if opening == UInt8(ascii: "{") || opening == UInt8(ascii: "[") {
-            return replace(start, endOfStructure(start, slashes), RedactionMark.secret, quoted: name.quote)
-        }
-        let end = endOfBare(start, name, verdict)
-        guard end > start, !isMasked(start, end), isSecretValue(start, end, name, verdict) else { return at = max(at, start) }
-        replace(start, end, RedactionMark.secret, quoted: name.quote)
-    }
-
-    private mutating func quoted(from start: Int, _ opening: UInt8, _ slashes: Int, _ verdict: SensitiveNames.Verdict) {
-        if let mark = endOfMark(start) { return keep(through: mark) }
-        var end = start
-        while end < count, base[end] != UInt8(ascii: "\n"), base[end] != UInt8(ascii: "\r") {
-            if base[end] == opening {
-                let before = min(backslashes(before: end), end - start)
-                if slashes == 0 ? before % 2 == 0 : before == slashes {
-                    end -= slashes
-                    break
-                }
-            }
-            end += 1
-        }
-        guard end > start, !isMasked(start, end) else { return at = end }
-        if verdict == .weak, end - start < 4 { return at = start }
-        if verdict == .number, number(asValueAt: start) { return }
-        replace(start, end, RedactionMark.secret)
-    }
-
-    /// Where `{…}` or `[…]` ends: at its own closing bracket, or with its line.
-    private func endOfStructure(_ start: Int, _ slashes: Int) -> Int {
-        var (index, depth, isInText) = (start, 0, false)
-        while index < count, base[index] != UInt8(ascii: "\n"), base[index] != UInt8(ascii: "\r") {
-            switch base[index] {
-            case UInt8(ascii: "\""): if slashes > 0 || backslashes(before: index) % 2 == 0 { isInText.toggle() }
-            case UInt8(ascii: "{"), UInt8(ascii: "["): if !isInText { depth += 1 }
-            case UInt8(ascii: "}"), UInt8(ascii: "]"):
-                if !isInText { depth -= 1 }
-                if depth == 0 { return index + 1 }
-            default: break
-            }
-            index += 1
-        }
-        return index
-    }
-
-    private func run(of byte: UInt8, at start: Int) -> Int {
-        var end = start
-        while end < count, base[end] == byte { end += 1 }
-        return end - start
-    }
-
-    /// Where a value without quotes ends.
-    private func endOfBare(_ start: Int, _ name: Name, _ verdict: SensitiveNames.Verdict) -> Int {
-        let first = endOfRun(start)
-        switch verdict {
-        case .header where !name.isFormal || first < count && base[first] == UInt8(ascii: " "): return endOfHeader(start, first)
-        case .phrase where !name.isFormal: return endOfLine(start, stops: ",;|\"'{}")
-        default: return first
-        }
-    }
-
-    private func endOfHeader(_ start: Int, _ first: Int) -> Int {
-        let schemes: [StaticString] = ["bearer", "basic", "token", "apikey", "negotiate", "hmac", "ntlm", "key", "splunk"]
-        if schemes.contains(where: { beginsLowered($0, at: start) && first - start == $0.utf8CodeUnitCount }) {
-            var next = first
-            while byte(next) == UInt8(ascii: " ") { next += 1 }
-            return endOfRun(next)
-        }
-        return endOfLine(start, stops: "\"'{}|")
-    }
-
-    private func endOfLine(_ start: Int, stops: StaticString) -> Int {
-        var end = start
-        while end < count, base[end] >= 0x20, !stops.bytes.contains(base[end]) {
-            if base[end] == UInt8(ascii: "\\"), byte(end + 1) == UInt8(ascii: "n") || byte(end + 1) == UInt8(ascii: "r") { break }
-            end += 1
-        }
-        while end > start, base[end - 1] == UInt8(ascii: " ") { end -= 1 }
-        return end
-    }
-
-    /// To the next space or quotation mark; punctuation ends it only where something else goes on.
-    func endOfRun(_ start: Int) -> Int {
-        var end = start
-        while end < count {
-            let byte = base[end]
-            if byte <= 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "<") || byte == UInt8(ascii: "`") { break }
-            switch byte {
-            case UInt8(ascii: "["):
-                if let mark = endOfMark(end) {
-                    end = mark
-                    continue
-                }
-            case UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: "&"), UInt8(ascii: "|"):
-                if isBreak(end + 1) || beginsMember(end + 1) { return end }
-            case UInt8(ascii: ")"), UInt8(ascii: "]"), UInt8(ascii: "}"), UInt8(ascii: "'"), UInt8(ascii: ">"), UInt8(ascii: "."):
-                if isBreak(end + 1) { return end }
-            case UInt8(ascii: "\\"):
-                if "nrt\"'".utf8.contains(self.byte(end + 1)) { return end }
-            default: break
-            }
-            end += 1
-        }
-        return end
-    }
-
-    /// Nothing of a value stands at `index` any more.
-    private func isBreak(_ index: Int) -> Bool {
-        guard index < count else { return true }
-        let byte = base[index]
-        return byte <= 0x20 || ")]}>,;'\"|\\.".utf8.contains(byte)
-    }
-
-    /// `name=` or `name:` begins at `index`.
-    private func beginsMember(_ index: Int) -> Bool {
-        var end = index
-        while end < count, end - index < 40, table[Int(base[end])] & ByteClass.word != 0 || "-.[]".utf8.contains(base[end]) { end += 1 }
-        return end > index && (byte(end) == UInt8(ascii: "=") || byte(end) == UInt8(ascii: ":"))
-    }
-
-    /// `***`, `eyJh...R8U`: was masked before.
-    private func isMasked(_ start: Int, _ end: Int) -> Bool {
-        // `***`, `xxxx`, `••••`
-        if (start..<end).allSatisfy({ base[$0] == UInt8(ascii: "*") || base[$0] | 0x20 == UInt8(ascii: "x") }) { return true }
-        if (start..<end).allSatisfy({ base[$0] == 0xE2 || base[$0] == 0x80 || base[$0] == 0xA2 }) { return true }
-        return end - start <= 10 && (begins("...", at: start + 3) || begins("...", at: start + 4))
-    }
-
-    private func isSecretValue(_ start: Int, _ end: Int, _ name: Name, _ verdict: SensitiveNames.Verdict) -> Bool {
-        if name.quote != nil, verdict != .weak, verdict != .counted { return true }
-        let mark = firstMark(start, end)
-        if var head = mark {
-            while head > start, base[head - 1] == UInt8(ascii: " ") { head -= 1 }
-            if PlainWords.standard.contains(base + start, head - start, formal: name.isFormal) { return false }
-        }
-        switch verdict {
-        // What is left of a value that a pass has been at was none.
-        case .counted, .weak:
-            if mark != nil || isNumber(start, end) { return false }
-            if verdict == .weak, end - start < (name.isFormal ? 4 : 6) { return false }
-        // A comma alone.
-        case .header, .phrase: if !(start..<end).contains(where: { kind($0) & ByteClass.word != 0 }) { return false }
-        default: break
-        }
-        return !PlainWords.standard.contains(base + start, end - start, formal: name.isFormal)
-    }
-
-    /// Where the first mark of an earlier pass stands in a value.
-    func firstMark(_ start: Int, _ end: Int) -> Int? {
-        (start..<end).first { base[$0] == UInt8(ascii: "[") && endOfMark($0) != nil }
-    }
-
-    private func isNumber(_ start: Int, _ end: Int) -> Bool {
-        (start..<end).allSatisfy { isDigit($0) || base[$0] == UInt8(ascii: ".") || base[$0] == UInt8(ascii: "-") }
-    }
-
     // MARK: Other ways to write it
 
     /// `--password hunter2`
     mutating func flag(from start: Int) {
         var end = start
-        while end < count, end - start < NameWords.mostBytes,
-            table[Int(base[end])] & ByteClass.word != 0 || base[end] == UInt8(ascii: "-")
-        {
+        while end < count, end - start < NameWords.mostBytes, table[Int(base[end])] & ByteClass.word != 0 || "-.".utf8.contains(base[end]) {
             end += 1
         }
         guard byte(end) == UInt8(ascii: " "), byte(end + 1) > 0x20, byte(end + 1) != UInt8(ascii: "-") else { return }
-        let verdict = rules.names.verdict(UnsafeBufferPointer(start: base + start, count: end - start))
-        if verdict != .harmless { value(from: end + 1, Name(start: start, end: end), verdict == .header ? .secret : verdict) }
+        // The end of a sentence.
+        guard base[end - 1] != UInt8(ascii: ".") else { return }
+        let name = Name(start: start, end: end)
+        let found = verdict(name)
+        if found != .harmless { value(from: end + 1, name, found == .header ? .secret : found) }
     }
 
-    /// `<password>hunter2</password>`
-    mutating func tag() {
-        at += 1
-        let start = at
-        guard kind(start) & ByteClass.letter != 0 else { return }
+    /// `PASSWORD 'hunter2'` and `IDENTIFIED BY 'hunter2'`, as SQL has them. `start` and `end`: of the word before the quotation mark.
+    mutating func literal(behind start: Int, _ end: Int) {
+        let isPassword = end - start == 8 && beginsLowered("password", at: start)
+        guard isPassword || end - start == 2 && beginsLowered("by", at: start) && isIdentified(before: start) else { return }
+        let text = end + 2
+        if let mark = endOfMark(text) { return keep(through: mark) }
+        guard text >= openUntil else { return }
+        let close = endOfLiteral(from: text)
+        guard byte(close) == UInt8(ascii: "'") else { return openUntil = close }
+        guard close > text, !isMasked(text, close), !PlainWords.standard.contains(base + text, close - text, formal: false) else { return }
+        replace(text, close, RedactionMark.secret)
+    }
+
+    /// The quotation mark behind which nothing of the text goes on, or the end of the line. Two in a row are one of the text's own.
+    private func endOfLiteral(from start: Int) -> Int {
         var end = start
-        while end < count, end - start < NameWords.mostBytes, table[Int(base[end])] & ByteClass.word != 0 || "-.:".utf8.contains(base[end])
-        {
+        while end < count, base[end] >= 0x20 {
+            if base[end] == UInt8(ascii: "'") {
+                if byte(end + 1) != UInt8(ascii: "'") {
+                    if isBreak(end + 1) { return end }
+                } else {
+                    end += 1
+                }
+            }
             end += 1
         }
-        guard byte(end) == UInt8(ascii: ">") || byte(end) == UInt8(ascii: " ") else { return }
-        guard rules.names.verdict(UnsafeBufferPointer(start: base + start, count: end - start)) != .harmless else { return }
-        while end < count, base[end] != UInt8(ascii: ">"), base[end] != UInt8(ascii: "\n") { end += 1 }
-        let value = end + 1
-        guard byte(end) == UInt8(ascii: ">"), byte(end - 1) != UInt8(ascii: "/") else { return at = min(end, count) }
-        end = value
-        while end < count, base[end] != UInt8(ascii: "<"), base[end] != UInt8(ascii: "\n"), base[end] != UInt8(ascii: "\r") { end += 1 }
-        // Without an end of its own it is a placeholder: `--token <token> …`.
-        if let mark = endOfMark(value) { return keep(through: mark) }
-        if end > value, byte(end) == UInt8(ascii: "<"), byte(end + 1) == UInt8(ascii: "/") {
-            replace(value, end, RedactionMark.secret)
-        } else {
-            at = end
-        }
+        return min(end, count)
+    }
+
+    private func isIdentified(before start: Int) -> Bool {
+        (max(copied, start - 64)..<start).contains { beginsLowered("identified ", at: $0) }
     }
 }

@@ -50,11 +50,7 @@ extension RedactionScan {
 
     /// A word that begins with digits: `7f3e…`, `5th`, `1Z999…`.
     private mutating func identifier(from start: Int, _ digits: Int) {
-        var (end, seen) = (digits, UInt8(0))
-        while end < count, table[Int(base[end])] & ByteClass.word != 0 {
-            seen |= table[Int(base[end])]
-            end += 1
-        }
+        let (end, seen) = endOfIdentifier(from: start, digits)
         at = end
         let next = end < count ? base[end] : 0
         if end - start == 8, next == UInt8(ascii: "-") {
@@ -66,10 +62,21 @@ extension RedactionScan {
             if gluedNumber(from: start, wordEnd: end) || glued(in: start, end, seen | ByteClass.digit) { return }
         }
         // A phone's extension: `555-0100x12` has its chain's end in a word.
-        if base[digits] | 0x20 == UInt8(ascii: "x"), digits - start >= 3 {
+        if base[digits] | 0x20 == UInt8(ascii: "x"), (3...NumberChain.mostDigits).contains(digits - start) {
             let chain = chain(from: start)
             if chain.count == 1, chain.digits >= 7 { judge(chain) }
         }
+    }
+
+    private mutating func endOfIdentifier(from start: Int, _ digits: Int) -> (end: Int, seen: UInt8) {
+        if longIdentifier.holds(start) { return (longIdentifier.end, longIdentifier.kinds(from: start)) }
+        var (end, seen) = (digits, UInt8(0))
+        while end < count, table[Int(base[end])] & ByteClass.word != 0 {
+            seen |= table[Int(base[end])]
+            end += 1
+        }
+        if end - start >= LongWord.least { longIdentifier = remembered(from: start, to: end) }
+        return (end, seen)
     }
 
     /// Replaces a number that fills the value at `start`; says whether it did.

@@ -113,16 +113,20 @@ extension RedactionScan {
         while byte(value) == UInt8(ascii: " ") || byte(value) == UInt8(ascii: "\t") { value += 1 }
         if beginsLowered("%20", at: value) { value += 3 } else if value == wordEnd, byte(value) == UInt8(ascii: "+") { value += 1 }
         guard value > wordEnd, value >= pairlessUntil else { return false }
+        // `Bearer realm="…"` asks for credentials and has none.
+        if let sign = assignment(from: value) {
+            pairlessUntil = sign
+            return false
+        }
         var (end, hasDigit, hasMark) = (value, false, false)
-        while end < count, kind(end) & (ByteClass.alphanumeric | ByteClass.tokenMark) != 0 || byte(end) == UInt8(ascii: "=") {
+        while isCredential(end) {
             if kind(end) & ByteClass.digit != 0 { hasDigit = true }
             if kind(end) & ByteClass.letter == 0, kind(end) & ByteClass.digit == 0 { hasMark = true }
             end += 1
         }
         while end > value, base[end - 1] == UInt8(ascii: ".") { end -= 1 }
         let length = end - value
-        // `Bearer realm="…"` asks for credentials and has none.
-        guard length >= 4, !holdsAssignment(value, end) else { return false }
+        guard length >= 4 else { return false }
         guard !(length <= 10 && (begins("...", at: value + 3) || begins("...", at: value + 4))) else { return false }
         let isSecret = isBearer ? hasDigit || length >= 20 || (hasMark && length >= 12) : holdsPair(value, end)
         guard isSecret else {
@@ -133,10 +137,22 @@ extension RedactionScan {
         return true
     }
 
-    /// `realm="…"`, `user_id=5`: base64 has equals signs at its end only.
-    private func holdsAssignment(_ start: Int, _ end: Int) -> Bool {
-        guard let sign = (start..<end).first(where: { base[$0] == UInt8(ascii: "=") }) else { return false }
-        return (sign..<end).contains { base[$0] != UInt8(ascii: "=") } || byte(end) == UInt8(ascii: "\"") || isRedacted(end)
+    /// Where the equals sign of `realm="…"` or `user_id=5` stands in the run from `start`; nil when there is none. Base64 has such signs at
+    /// its end only. Of what stands behind the sign no more is looked at than shows that: others may begin there.
+    private func assignment(from start: Int) -> Int? {
+        var sign = start
+        while isCredential(sign), base[sign] != UInt8(ascii: "=") { sign += 1 }
+        guard byte(sign) == UInt8(ascii: "=") else { return nil }
+        let end = sign + run(of: UInt8(ascii: "="), at: sign)
+        if isCredential(end + run(of: UInt8(ascii: "."), at: end)) { return sign }
+        // A quotation mark that closes round base64 has nothing behind it.
+        let isOpening = byte(end) == UInt8(ascii: "\"") && (!isBreak(end + 1) || byte(end + 1) == UInt8(ascii: "\""))
+        return isOpening || isRedacted(end) ? sign : nil
+    }
+
+    /// A byte that bearer tokens and base64 have.
+    private func isCredential(_ index: Int) -> Bool {
+        kind(index) & (ByteClass.alphanumeric | ByteClass.tokenMark) != 0 || byte(index) == UInt8(ascii: "=")
     }
 
     /// Whether the base64 text is `user:password`.
@@ -193,7 +209,8 @@ extension RedactionScan {
             mark = false
             end = line
         }
-        at = min(end + 8, count)
+        // The end stays an end, whatever hangs on it.
+        keep(through: min(end + 8, count))
         return true
     }
 

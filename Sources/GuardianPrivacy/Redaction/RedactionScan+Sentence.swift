@@ -4,10 +4,10 @@ extension RedactionScan {
     mutating func statement(from start: Int) -> Bool {
         var value = start + 2
         if byte(value) == UInt8(ascii: ":") { value += 1 }
-        guard byte(value) == UInt8(ascii: " "), byteBehind(start - 1) == UInt8(ascii: " "), let name = name(before: start) else {
+        guard byte(value) == UInt8(ascii: " "), byteBehind(start - 1) == UInt8(ascii: " "), var name = name(before: start) else {
             return false
         }
-        let verdict = rules.names.verdict(UnsafeBufferPointer(start: base + name.start, count: name.end - name.start))
+        let verdict = judged(&name)
         guard verdict == .secret || verdict == .phrase else { return false }
         value += 1
         let quote = byte(value)

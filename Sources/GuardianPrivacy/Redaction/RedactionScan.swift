@@ -21,6 +21,18 @@ struct RedactionScan {
     var digitlessUntil = 0
     /// Up to where a run has been found to hold no user and password.
     var pairlessUntil = 0
+    /// Up to where no text in single quotation marks has been found to end.
+    var openUntil = 0
+    /// The long word that was read last.
+    var longWord = LongWord()
+    /// The last that begins with digits.
+    var longIdentifier = LongWord()
+    /// The bare value that was measured last.
+    var bare = BareValue()
+    /// The sensitive tag that was met last.
+    var lastTag = Tag()
+    /// The value that a member before it has named.
+    var announced = Announced()
     /// Whether anything was replaced.
     var isChanged = false
     /// Where in `out` marks begin that make what stands before them look different.
@@ -64,6 +76,7 @@ struct RedactionScan {
         case UInt8(ascii: "%"): percent()
         case UInt8(ascii: "\\"): backslash()
         case UInt8(ascii: "<"): tag()
+        case UInt8(ascii: ">"): endTag()
         case UInt8(ascii: "&"): entity()
         default: at += 1
         }
@@ -73,7 +86,34 @@ struct RedactionScan {
     private mutating func word(_ kind: UInt8) {
         let start = at
         if kind & ByteClass.digit != 0 { return number(from: start) }
-        var (end, seen) = (start, kind)
+        var seen = kind
+        let end = endOfWord(start, &seen)
+        let next = end < count ? base[end] : 0
+        if end - start == 8, next == UInt8(ascii: "-") {
+            skipUUID(from: start)
+            if at > start { return }
+        }
+        if end - start >= 2, shapes.mayBegin(base[start], base[start + 1]), begin(at: start, wordEnd: end) { return }
+        let mayHide =
+            seen & ByteClass.digit != 0
+            || seen & ByteClass.underscore != 0 && (end - start >= 12 || next == UInt8(ascii: "-") || next == UInt8(ascii: "."))
+        if mayHide, glued(in: start, end, seen) { return }
+        at = end
+        if end - start >= 17, composedKey(from: start, end) { return }
+        // `--password hunter2`
+        if start >= 2, base[start - 1] == UInt8(ascii: "-"), base[start - 2] == UInt8(ascii: "-") { return flag(from: start) }
+        // `PASSWORD 'hunter2'`
+        if next == UInt8(ascii: " "), byte(end + 1) == UInt8(ascii: "'") { literal(behind: start, end) }
+    }
+
+    /// Where the word ends that begins at `start`. Adds to `seen` what it is made of.
+    @inline(__always)
+    private mutating func endOfWord(_ start: Int, _ seen: inout UInt8) -> Int {
+        if longWord.holds(start) {
+            seen |= longWord.kinds(from: start)
+            return longWord.end
+        }
+        var end = start
         repeat {
             while end < count {
                 let next = table[Int(base[end])]
@@ -86,23 +126,14 @@ struct RedactionScan {
             end += 2
             // A digit does not go on with what is beyond ASCII.
         } while !isDigit(end)
-        var next = end < count ? base[end] : 0
-        if next >= 0x80 {
-            end = endOfMixedWord(start + 1, &seen)
-            next = byte(end)
-        } else if end - start == 8, next == UInt8(ascii: "-") {
-            skipUUID(from: start)
-            if at > start { return }
-        }
-        if end - start >= 2, shapes.mayBegin(base[start], base[start + 1]), begin(at: start, wordEnd: end) { return }
-        let mayHide =
-            seen & ByteClass.digit != 0
-            || seen & ByteClass.underscore != 0 && (end - start >= 12 || next == UInt8(ascii: "-") || next == UInt8(ascii: "."))
-        if mayHide, glued(in: start, end, seen) { return }
-        at = end
-        if end - start >= 17, composedKey(from: start, end) { return }
-        // `--password hunter2`
-        if start >= 2, base[start - 1] == UInt8(ascii: "-"), base[start - 2] == UInt8(ascii: "-") { flag(from: start) }
+        if end < count, base[end] >= 0x80 { end = endOfMixedWord(start + 1, &seen) }
+        if end - start >= LongWord.least { longWord = remembered(from: start, to: end) }
+        return end
+    }
+
+    func remembered(from start: Int, to end: Int) -> LongWord {
+        func last(_ kind: UInt8) -> Int { (start..<end).last { table[Int(base[$0])] & kind != 0 } ?? -1 }
+        return LongWord(start: start, end: end, lastDigit: last(ByteClass.digit), lastUnderscore: last(ByteClass.underscore))
     }
 
     /// A letter that has two bytes begins at `index`: Latin, Greek, Cyrillic and more; save × and ÷ there is nothing else there.
@@ -172,9 +203,10 @@ struct RedactionScan {
     /// Whether what stands before `start` was judged by what stood there, as a number is by the letter behind it.
     private func isDoubtful(_ start: Int, _ end: Int) -> Bool {
         if !rules.patterns.isEmpty, isAlphanumeric(end) { return true }
+        if lastTag.isTouched(start, end) { return true }
         let before = byte(start - 1)
-        // With the spaces of what stood there gone, it can be a part of a URL's password.
-        if (start..<end).contains(where: { base[$0] == UInt8(ascii: " ") }), isBeforeSign(end) { return true }
+        // With the spaces and marks of what stood there gone, it can be a part of a URL's password.
+        if isBeforeSign(end), (start..<end).contains(where: { !isAuthority(base[$0]) }) { return true }
         switch before {
         case UInt8(ascii: " "): return isDigit(start - 2) && isDigit(start)
         case UInt8(ascii: ":"), UInt8(ascii: ","), UInt8(ascii: "'"): return isDigit(start - 2)

@@ -11,22 +11,38 @@ extension Redactor {
         case .string(let text): return redacted(text, hint).map(JSONValue.string) ?? value
         case .array(let elements): return .array(elements.map { redact($0, hint: hint) })
         case .object(let members):
+            var isLabelled = false
             return .object(
                 members.map { member in
-                    var name = member.name
-                    let (verdict, own, shown) = name.withUTF8 { named($0) }
-                    let value: JSONValue
-                    switch (verdict, member.value) {
-                    case (.harmless, let kept): value = redact(kept, hint: own == .none ? hint : own)
-                    case (.counted, .number), (.weak, .number), (.weak, .bool), (.weak, .null): value = member.value
-                    case (.counted, .string(let text)) where RedactionMark.isWhole(text),
-                        (.weak, .string(let text)) where RedactionMark.isWhole(text):
-                        value = member.value
-                    default: value = .string("[REDACTED]")
-                    }
-                    return JSONValue.Member(shown.map { String(decoding: $0, as: UTF8.self) } ?? member.name, value)
+                    let redacted = redact(member, hint: hint, isLabelled)
+                    isLabelled = isLabelled || announces(member)
+                    return redacted
                 })
         }
+    }
+
+    /// `isLabelled`: a ``Label`` before it says that the value is secret, if it is the one called `value`.
+    private func redact(_ member: JSONValue.Member, hint: NumberContext, _ isLabelled: Bool) -> JSONValue.Member {
+        var name = member.name
+        let (found, own, shown) = name.withUTF8 { named($0) }
+        let isValue = name.withUTF8 { Label.isValue($0) }
+        let verdict = found == .harmless && isLabelled && isValue ? SensitiveNames.Verdict.secret : found
+        let value: JSONValue
+        switch (verdict, member.value) {
+        case (.harmless, let kept): value = redact(kept, hint: own == .none ? hint : own)
+        case (.counted, .number), (.weak, .number), (.weak, .bool), (.weak, .null): value = member.value
+        case (.counted, .string(let text)) where RedactionMark.isWhole(text), (.weak, .string(let text)) where RedactionMark.isWhole(text):
+            value = member.value
+        default: value = .string("[REDACTED]")
+        }
+        return JSONValue.Member(shown.map { String(decoding: $0, as: UTF8.self) } ?? member.name, value)
+    }
+
+    private func announces(_ member: JSONValue.Member) -> Bool {
+        guard case .string(var text) = member.value else { return false }
+        var name = member.name
+        guard name.withUTF8({ Label.announces($0) }) else { return false }
+        return text.withUTF8 { Label.verdict($0, rules.names) != .harmless }
     }
 
     /// What the name of a member says of its value, and how it may be shown; nil when as it is. Marks in it say nothing.

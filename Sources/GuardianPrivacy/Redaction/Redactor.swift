@@ -5,7 +5,8 @@ import Synchronization
 ///
 /// In text it knows e-mail addresses, phone numbers, payment cards, US social security numbers, IBANs, JSON web tokens, bearer and basic
 /// credentials, keys of known shape, credentials in URLs, and values that stand behind a sensitive name (`password=…`,
-/// `"apiKey":"…"`). In structures it also replaces whatever stands under a sensitive name, at any depth and in any spelling.
+/// `"apiKey":"…"`) or beside one (`"name":"pin","value":"…"`). In structures it also replaces whatever stands under a sensitive name, at
+/// any depth and in any spelling.
 ///
 /// It reads bytes from left to right, in time that grows with their number and nothing else; invalid UTF-8 passes through as it is. A line in
 /// which a mark changes how what stands before it reads is looked at again, ``mostRounds`` times at most. Redacting twice gives what redacting

@@ -8,7 +8,7 @@ struct SensitiveNames: Sendable {
         case harmless
         /// What stands under it goes, whatever it is.
         case secret
-        /// `tokens`: a text goes, a number is a count.
+        /// `tokens`, `secret_id`: a text goes, a number counts or refers.
         case counted
         /// `pass`: goes when it looks like a secret.
         case weak
@@ -64,11 +64,20 @@ struct SensitiveNames: Sendable {
         guard let found else { return .harmless }
         if found.end < words.count, let last = words.last, NameStems.describing.contains(last) { return .harmless }
         if words.count > 1, let first = words.first, NameStems.asking.contains(first) { return .harmless }
+        if isCount(words, found) { return .harmless }
         if found.verdict == .weak, words.count > 1 {
             // `db_pass` is a password, `boarding_pass` is none.
             guard found.end == words.count, NameStems.passOwners.contains(words[words.count - 2]) else { return .harmless }
             return .secret
         }
         return found.verdict
+    }
+
+    /// `prompt_tokens`, `input_token_details`; an `inputToken` is none.
+    private static func isCount(_ words: [UInt128], _ found: (verdict: Verdict, end: Int)) -> Bool {
+        guard let first = words.first, NameStems.counting.contains(first) else { return false }
+        let stem = words[found.end - 1]
+        guard stem == NameStems.tokens || stem == NameStems.token else { return false }
+        return found.verdict == .counted || words.last == NameStems.details
     }
 }

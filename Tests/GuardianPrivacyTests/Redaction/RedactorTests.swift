@@ -48,4 +48,11 @@ struct RedactorTests {
         let own = Redactor(names: ["patientID"], exempt: ["token"], patterns: [try RedactionPattern("MRN-#{6,10}", label: "MRN")])
         #expect(own.redact("patient_id=p1 token=a1b2 MRN-1234567 MRN-12") == "patient_id=[REDACTED] token=a1b2 [REDACTED_MRN] MRN-12")
     }
+
+    @Test(
+        "A pattern that may match too much is refused, however large its numbers are",
+        arguments: ["#{1,9223372036854775807}@", "#{9223372036854775807}@{9223372036854775807}", "#{257}", "#{200}@{57}"])
+    func longPatterns(text: String) {
+        #expect(throws: RedactionPattern.Defect.self) { try RedactionPattern(text) }
+    }
 }
