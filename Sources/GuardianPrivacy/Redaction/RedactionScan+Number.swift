@@ -68,6 +68,7 @@ extension RedactionScan {
         }
     }
 
+    /// Where the word ends whose first digits end at `digits`, and what else it is made of.
     private mutating func endOfIdentifier(from start: Int, _ digits: Int) -> (end: Int, seen: UInt8) {
         if longIdentifier.holds(start) { return (longIdentifier.end, longIdentifier.kinds(from: start)) }
         var (end, seen) = (digits, UInt8(0))

@@ -131,6 +131,7 @@ struct RedactionScan {
         return end
     }
 
+    /// What is worth remembering of the word from `start` to `end`.
     func remembered(from start: Int, to end: Int) -> LongWord {
         func last(_ kind: UInt8) -> Int { (start..<end).last { table[Int(base[$0])] & kind != 0 } ?? -1 }
         return LongWord(start: start, end: end, lastDigit: last(ByteClass.digit), lastUnderscore: last(ByteClass.underscore))

@@ -42,6 +42,12 @@ struct IdempotenceTests {
             ("1492 3942 1391 1104 3@o.br", "[REDACTED_CC] [REDACTED_EMAIL]"), ("123-45-6789/3@l.io", "[REDACTED_SSN]/[REDACTED_EMAIL]"),
             ("pass=-38-1718-2496,y:", "pass=-[REDACTED_PHONE],y:"), ("passphrase:Authorization:,", "passphrase:Authorization:,"),
             ("4111 1111 1111 1111[REDACTED_KEY]", "[REDACTED_CC][REDACTED_KEY]"),
+            ("https://=o'brien50@696.com_[REDACTED_TOKEN]”=:[@,", "https://[REDACTED]@,"),
+            ("cookie=}/cookie=Authorization: Digest a=\".", "cookie=[REDACTED] Digest a=\"."),
+            (
+                "-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END用户@b.io",
+                "-----BEGIN RSA PRIVATE KEY-----\n[REDACTED_KEY]\n-----END[REDACTED_EMAIL]"
+            ),
         ])
     func hanging(text: String, expected: String) {
         #expect(Redactor.standard.redact(text) == expected)
