@@ -50,7 +50,7 @@ extension ProcessTests {
                 try await Web.wait("the log line") { serve.errors.contains("alert_fired") && serve.errors.contains(name) }
                 let status = try await workplace.run("status", "--json")
                 let told = status.json["alerts"]?.elements?.compactMap { Alert($0) }.first { $0.name == name }
-                #expect(told?.state == .firing)
+                #expect(told?.state == .firing, "\(status.output) \(status.errors)")
                 #expect(told?.severity == severity)
                 #expect(try await workplace.run("status").output.contains("alert: \(severity.rawValue) \(name) firing since "))
             }

@@ -88,7 +88,7 @@ extension ProcessTests {
                 try await expectExemplars(prometheus)
                 let groups = try #require(try await prometheus.get("/api/v1/rules")["groups"]?.elements)
                 let rules = groups.flatMap { $0["rules"]?.elements ?? [] }
-                #expect(rules.count == 5)
+                #expect(rules.count == 6)
                 #expect(rules.allSatisfy { $0["health"] == "ok" }, "\(rules.map(\.text))")
             }
         }
@@ -152,8 +152,8 @@ extension ProcessTests {
             let alerts = try #require(try await Web.get(serve.url, "/metrics.json").json["alerts"]?.elements).compactMap { Alert($0) }
             let rules = try String(contentsOfFile: PrometheusServer.repository("deploy/prometheus/rules.yml"), encoding: .utf8)
             let parts = rules.components(separatedBy: "- alert: ").dropFirst()
-            #expect(parts.count == 5)
-            #expect(alerts.count == 5)
+            #expect(parts.count == 6)
+            #expect(alerts.count == 6)
             for (part, alert) in zip(parts, alerts) {
                 #expect(part.contains("severity: \(alert.severity.rawValue)\n"), "\(alert.name)")
                 #expect(part.contains("action: \(alert.action)\n"), "\(alert.name)")

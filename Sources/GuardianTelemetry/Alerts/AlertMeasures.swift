@@ -5,6 +5,8 @@ public struct AlertMeasures: Sendable, Equatable {
     public var trips: Double?
     public var p95Ms: Double?
     public var successPercent: Double?
+    /// Accepted operations that are not accounted for, or ones too many.
+    public var accountingGap: Double?
 
     public init(
         failedPerMinute: Double? = nil, pending: Double? = nil, trips: Double? = nil, p95Ms: Double? = nil, successPercent: Double? = nil
@@ -24,6 +26,7 @@ public struct AlertMeasures: Sendable, Equatable {
         case "circuit_trips": trips
         case "latency": p95Ms
         case "success_rate": successPercent
+        case "accounting_gap": accountingGap
         default: nil
         }
     }

@@ -1,6 +1,6 @@
 import GuardianCore
 
-/// The thresholds and durations of the five rules (spec section 8), as an operator may set them.
+/// The thresholds and durations of the five rules of spec section 8, as an operator may set them, and the one of section 3.10, which is fixed.
 public struct AlertPolicy: Sendable, Equatable {
     /// Failed operations a minute; 10 by default.
     public var failedPerMinute: Double = 10
@@ -51,6 +51,9 @@ public struct AlertPolicy: Sendable, Equatable {
                 name: "success_rate", severity: .high, threshold: successPercent,
                 clearing: successPercent + (100 - successPercent) * 0.2, side: .below, forMs: successForMs, clearAfterMs: clearAfterMs,
                 condition: "less than \(Self.text(successPercent)) % of operations succeed", action: "check error logs"),
+            AlertRule(
+                name: "accounting_gap", severity: .critical, threshold: 0, clearing: 0, forMs: 0, clearAfterMs: clearAfterMs,
+                condition: "accepted operations are not accounted for", action: "run guardian check and keep the store as it is"),
         ]
     }
 

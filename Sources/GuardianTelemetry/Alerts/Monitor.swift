@@ -119,12 +119,13 @@ public struct Monitor: Sendable {
         if let reading { pending = reading.books.pending }
         // Who can't read the store knows neither who delivers nor the totals that saved alerts go on from: it takes nothing up.
         let isResponsible = reading.map { $0.holdsLock || !$0.isDelivered } ?? wasResponsible
-        defer { wasResponsible = isResponsible }
         if isResponsible, !wasResponsible, configuration.evaluates { recall() }
+        wasResponsible = isResponsible
         guard isResponsible, configuration.evaluates else { return }
         let policy = configuration.policy
         let rise = trips.rise(to: metrics.circuitTrips, now: now.wall, windowMs: policy.tripsWindowMs)
-        let measures = AlertMeasures(metrics.recent, pending: pending, trips: rise, leastTraffic: policy.leastTraffic)
+        var measures = AlertMeasures(metrics.recent, pending: pending, trips: rise, leastTraffic: policy.leastTraffic)
+        measures.accountingGap = Double(abs(engine.lastAccountingGap))
         let changes = evaluator.evaluate(measures, now: now.wall)
         metrics.alerts = evaluator.alerts
         for change in changes {

@@ -126,6 +126,17 @@ import Testing
         #expect(evaluator.evaluate(bad, now: back.adding(milliseconds: 300_000)).count == 1)
     }
 
+    @Test("books that do not balance fire at once, either way, and clear when they do")
+    func gap() throws {
+        for gap in [1.0, 7] {
+            var evaluator = AlertEvaluator(rules: AlertPolicy().rules)
+            let fired = run(&evaluator, Self.fine { $0.accountingGap = gap }, from: 0, seconds: 300)
+            guard case .fired(let alert) = try #require(fired.first?.change) else { throw Missing() }
+            #expect(fired.count == 1 && alert.name == "accounting_gap" && alert.severity == .critical)
+            #expect(run(&evaluator, Self.fine { $0.accountingGap = 0 }, from: 310, seconds: 300).map(\.second) == [370])
+        }
+    }
+
     @Test("a memory that is damaged, or of another program, is taken for none")
     func damaged() throws {
         for text in ["{}", "[]", "null", #"{"at":"yesterday","alerts":[],"standings":{}}"#] {
@@ -135,7 +146,7 @@ import Testing
             #"{"at":"2026-01-01T00:00:00.000Z","alerts":[1,{"name":"x"}],"standings":{"latency":7,"gone":{"firing":true}},"trips":[{}]}"#
         var evaluator = AlertEvaluator(rules: AlertPolicy().rules)
         evaluator.resume(from: try #require(AlertMemory(try JSONValue(parsing: odd))))
-        #expect(evaluator.alerts.count == 5)
+        #expect(evaluator.alerts.count == 6)
         #expect(evaluator.alerts.allSatisfy { $0.state == .quiet })
     }
 
