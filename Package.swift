@@ -145,7 +145,7 @@ let package = Package(
             ] + hummingbird + nio),
         tests("GuardianServerTests", ["GuardianCore", "GuardianServer", "GuardianTesting", httpClient] + hummingbird + nio),
         tests("GuardianBackendTests", ["GuardianBackend", httpClient] + hummingbird + nio),
-        tests("GuardianRuntimeTests", ["GuardianCore", "GuardianHTTP", "GuardianRuntime"]),
+        tests("GuardianRuntimeTests", ["GuardianCore", "GuardianHTTP", "GuardianRuntime", "GuardianTesting"]),
         tests("GuardianLoadTests", ["GuardianCore", "GuardianLoad", "GuardianBackend", "GuardianSQLite", "GuardianHTTP"]),
         tests("GuardianTestingTests", ["GuardianCore", "GuardianTesting"]),
         tests(
