@@ -166,7 +166,7 @@ public final class PostgresStore: Sendable {
                 let stored = try write.setting("ordering").flatMap(Ordering.init(rawValue:))
                 guard let wanted = wanted ?? (stored == nil ? .entity : nil), stored != wanted, !isReadOnly else { return stored }
                 if let stored {
-                    try refuseIfInUse(stored, wanted, now, write)
+                    try clearSeats(stored, wanted, now, write)
                     _ = try Self.rebuild(write, ordering: wanted)
                 }
                 try Self.save(ordering: wanted, write)
@@ -176,9 +176,10 @@ public final class PostgresStore: Sendable {
         adopt(found ?? .entity)
     }
 
-    /// Whoever delivers goes by the lines that are there: they must not change under it.
-    private func refuseIfInUse(_ stored: Ordering, _ wanted: Ordering, _ now: Timestamp, _ write: Write) throws {
-        guard try isInUse(write, now) else { return }
+    /// Whoever delivers goes by the lines that are there: they must not change under it. What those who have gone hold is given back first,
+    /// while it still leads its line.
+    func clearSeats(_ stored: Ordering, _ wanted: Ordering, _ now: Timestamp, _ write: Write) throws {
+        guard try !vacateAll(write, now) else { return }
         throw StoreError.unavailable(
             "it is lined up by `ordering: \(stored.rawValue)` and in use; stop what delivers from it before using it with \(wanted.rawValue)"
         )

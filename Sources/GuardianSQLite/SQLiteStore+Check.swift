@@ -61,9 +61,11 @@ extension SQLiteStore {
     }
 
     public func rebuildIndex(ordering: Ordering?) async throws(StoreError) -> Int {
-        try await queue.write { transaction in
+        try await queue.write { [self] transaction in
             try transaction.statement("REINDEX").run()
-            let wanted = try ordering ?? transaction.ordering()
+            let stored = try transaction.ordering()
+            let wanted = ordering ?? stored
+            if wanted != stored { try clearLock(transaction, stored, wanted) }
             let changed = try Self.rebuild(transaction, ordering: wanted)
             try transaction.save(wanted)
             return changed

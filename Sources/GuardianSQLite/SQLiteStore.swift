@@ -207,7 +207,7 @@ public final class SQLiteStore: Sendable {
             do {
                 let stored = try transaction.ordering()
                 if stored != wanted {
-                    try refuseIfInUse(transaction, stored, wanted)
+                    try clearLock(transaction, stored, wanted)
                     _ = try Self.rebuild(transaction, ordering: wanted)
                 }
                 try transaction.save(wanted)
@@ -227,14 +227,19 @@ public final class SQLiteStore: Sendable {
     /// How operations line up in this store.
     public func ordering() async throws(StoreError) -> Ordering { try await read { db in try Self.storedOrdering(db) ?? .entity } }
 
-    /// Whoever delivers goes by the heads that are there: they must not change under it.
-    private func refuseIfInUse(_ transaction: WriteTransaction, _ stored: Ordering, _ wanted: Ordering) throws {
-        guard let holder = try Self.holder(transaction), !presence.isDead(holder.fence.owner) else { return }
-        let silence = abs(SystemClock().now.wall.milliseconds - holder.heartbeatAt.milliseconds)
-        guard silence < Self.quietMs else { return }
-        throw StoreError.unavailable(
-            "it is lined up by `ordering: \(stored.rawValue)` and in use; stop what delivers from it before using it with \(wanted.rawValue)"
-        )
+    /// Whoever delivers goes by the heads that are there: they must not change under it. What one that has gone held is given back first,
+    /// while it still leads its line, and whoever wakes up is fenced off.
+    func clearLock(_ transaction: WriteTransaction, _ stored: Ordering, _ wanted: Ordering) throws {
+        let now = SystemClock().now.wall
+        let holder = try Self.holder(transaction)
+        let isDead = holder.map { presence.isDead($0.fence.owner) } ?? false
+        if let holder, !isDead, abs(now.milliseconds - holder.heartbeatAt.milliseconds) < Self.quietMs {
+            throw StoreError.unavailable(
+                "it is lined up by `ordering: \(stored.rawValue)` and in use; stop what delivers from it before using it with \(wanted.rawValue)"
+            )
+        }
+        _ = try Self.returnClaims(transaction, now, isCrash: isDead)
+        try transaction.statement("UPDATE guardian_lock SET epoch = epoch + 1").run()
     }
 
     /// Milliseconds without a heartbeat after which a holder that is not known to be dead counts as gone; the default of `lock.stale_after`.

@@ -31,6 +31,9 @@ struct MigrateStore: AsyncParsableCommand {
 
     func run() async throws {
         guard from != to else { throw Failure(.usage, Self.same) }
+        guard ordering == nil || ordering.flatMap(Ordering.init(rawValue:)) != nil else {
+            throw Failure(.usage, "--ordering: must be entity or strict")
+        }
         let configured = try Settings(file: config, environment: ProcessInfo.processInfo.environment)
         let (old, new) = (try await open(from, isOld: true, configured), try await open(to, isOld: false, configured))
         defer {
@@ -47,7 +50,7 @@ struct MigrateStore: AsyncParsableCommand {
             try await old.releaseLock(fence)
             throw Failure(.refused, Self.same)
         }
-        if ordering == nil, try await new.books().accepted == 0 { _ = try await new.rebuildIndex(ordering: try await old.ordering()) }
+        if let wanted = try await newOrdering(old, new) { _ = try await new.rebuildIndex(ordering: wanted) }
         let moved = try await move(old, new, fence, clock)
         for pause in try await old.loadControl().pauses { try await new.setPause(pause, to: true) }
         try await old.releaseLock(fence)
@@ -55,6 +58,12 @@ struct MigrateStore: AsyncParsableCommand {
         let gap = try await new.accountingGap()
         guard gap == 0 else { throw Failure(.failed, "the new store's books do not balance (\(gap)); run `guardian check` on it") }
         Terminal.say(json ? moved.json.text : moved.text)
+    }
+
+    /// How the new store is to line up; nil as it does.
+    private func newOrdering(_ old: any OpenedStore, _ new: any OpenedStore) async throws -> Ordering? {
+        if let ordering { return Ordering(rawValue: ordering) }
+        return try await new.books().accepted == 0 ? try await old.ordering() : nil
     }
 
     /// Page by page, until nothing is left.
@@ -85,9 +94,8 @@ struct MigrateStore: AsyncParsableCommand {
             // As the only processor: nobody else may deliver from it.
             flags["store"] = name + (isOld ? (name.contains("?") ? "&" : "?") + "processors=1" : "")
         }
-        if let ordering { flags["ordering"] = ordering }
         let settings = try Settings(environment: Self.environment(configured, seals: isFile), flags: flags)
-        let assembly = Assembly(settings, delivers: ordering != nil && !isOld)
+        let assembly = Assembly(settings)
         if isOld, assembly.isStoredInFile, !FileManager.default.fileExists(atPath: assembly.storePath) {
             throw Failure(.storeUnavailable, "there is no store at \(assembly.storePath)")
         }

@@ -38,9 +38,10 @@ struct Retry: AsyncParsableCommand {
         var (taken, done, after) = (0, 0, Int64(0))
         while taken < total {
             let filter = OperationFilter(status: .failed, afterSeq: after, limit: step)
-            let page = try await store.list(filter).filter { $0.seq <= set.through }
-            guard let last = page.last else { break }
+            let found = try await store.list(filter)
+            guard let last = found.last, after < set.through else { break }
             after = last.seq
+            let page = found.filter { $0.seq <= set.through && $0.updatedAt <= set.asOf }
             done += try await store.retry(page.map(\.id), now: SystemClock().now.wall)
             taken += page.count
             if Terminal.errorIsTerminal { Terminal.write("\r\(taken) of \(total) put back", to: .standardError) }

@@ -31,6 +31,21 @@ struct SchemaTests {
         await #expect(throws: StoreError.newerVersion(found: "guardian-9999-tomorrow")) { _ = try await server.store(database) }
     }
 
+    @Test("a store that was open before the queue was lined up anew writes by the new lines")
+    func writesByTheNewLines() async throws {
+        let server = try Server.shared.get()
+        let database = try server.emptyDatabase()
+        let early = try await server.store(database)
+        defer { early.close() }
+        func room(_ id: String) -> GuardianCore.Operation { StoreContract.sample(entity: EntityKey(type: "room", id: id), id: "\(id)-1") }
+        _ = try await early.enqueue([room("a"), room("b")])
+        let strict = try await server.store(database) { $0.ordering = .strict }
+        defer { strict.close() }
+        #expect(try await early.enqueue([room("c"), room("d")]).map(\.outcome) == [.accepted, .accepted])
+        #expect(try await early.check().problems == [])
+        #expect(try server.texts("SELECT count(DISTINCT line)::text FROM guardian_operation", database: database) == ["1"])
+    }
+
     @Test("opened with another ordering, the queue is lined up anew, and back again")
     func reordered() async throws {
         let server = try Server.shared.get()

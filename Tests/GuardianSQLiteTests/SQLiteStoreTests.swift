@@ -209,6 +209,25 @@ private func settle(_ store: SQLiteStore, _ claims: [Claim], _ result: Settlemen
         }
     }
 
+    @Test("what a dead processor had in hand is given back before the queue is lined up anew, and all of it is delivered")
+    func linesUpAfterADeath() async throws {
+        try await withStore { store, path in
+            _ = try await store.enqueue(try operations(["a", "b", "c", "a"]))
+            #expect(try await claim(store, try await acquire(store, "p"), 10).count == 3)
+            store.processDied(owner: "p")
+            let strict = try SQLiteStore.open(.init(path: path, ordering: .strict))
+            #expect(try await strict.check().problems == [])
+            let fence = try await acquire(strict, "q")
+            var seen: [String] = []
+            while let next = try await claim(strict, fence, 10).first {
+                seen.append(next.operation.id.description)
+                #expect(try await settle(strict, [next], .processed, fence) == [true])
+            }
+            #expect(seen == ["a-0", "b-1", "c-2", "a-3"])
+            try strict.close()
+        }
+    }
+
     @Test("cancel tells whether the operation may have been sent")
     func cancels() async throws {
         try await withStore { store, _ in

@@ -124,9 +124,12 @@ extension PostgresStore {
     }
 
     public func rebuildIndex(ordering wanted: Ordering?) async throws(StoreError) -> Int {
-        let (changed, ordering) = try await pool.with(isRepeatable: true, patienceMs: 3_600_000) { connection in
+        let now = SystemClock().now.wall
+        let (changed, ordering) = try await pool.with(isRepeatable: true, patienceMs: 3_600_000) { [self] connection in
             try Write.run(on: connection) { write in
-                let ordering = try wanted ?? write.setting("ordering").flatMap(Ordering.init(rawValue:)) ?? .entity
+                let stored = try write.ordering()
+                let ordering = wanted ?? stored
+                if stored != ordering { try clearSeats(stored, ordering, now, write) }
                 let changed = try Self.rebuild(write, ordering: ordering)
                 try Self.save(ordering: ordering, write)
                 return (changed, ordering)

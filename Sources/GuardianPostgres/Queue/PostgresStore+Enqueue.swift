@@ -3,11 +3,10 @@ public import GuardianCore
 extension PostgresStore {
     public func enqueue(_ operations: [Operation]) async throws(StoreError) -> [Receipt] {
         guard !operations.isEmpty else { return [] }
-        let ordering = currentOrdering
         if operations.contains(where: { $0.folds || !$0.references.isEmpty || $0.opensLocalID }) {
             // Ids make it safe to say the same again; what is stored under one of ours is ours.
             return try await write(isRepeatable: true) { write in
-                try Self.insertEach(operations, ordering, write)
+                try Self.insertEach(operations, write)
             }
         }
         let result: Result<[Receipt], StoreError> = await withUnsafeContinuation { continuation in
@@ -77,21 +76,22 @@ extension PostgresStore {
 
     /// Writes a batch in one transaction: in one statement, unless some of it is stored already.
     private func insert(_ operations: [Operation], on connection: Connection, isDoubtful: Bool) throws -> [Receipt] {
-        let ordering = currentOrdering
         var isNew = Set<OperationID>()
         let isPlain = !isDoubtful && operations.allSatisfy { $0.principal == nil && isNew.insert($0.id).inserted }
         if isPlain {
             do {
-                let call = Insertion(operations, ordering: ordering).call(isPlain: true, stripe: connection.stripe)
+                let call = Insertion(operations, ordering: currentOrdering).call(isPlain: true, stripe: connection.stripe)
                 let seqs = try connection.run([call])[0].first?.ints(0) ?? []
                 guard seqs.count == operations.count else { throw StoreError.corrupt("guardian_put gave \(seqs.count) numbers") }
                 return zip(operations, seqs).map { Receipt(id: $0.id, seq: $1, outcome: .accepted) }
             } catch let failure as ServerFailure {
-                guard failure.isDuplicate || failure.state == ServerFailure.oneByOne else { throw failure }
+                let isOther = failure.state == ServerFailure.otherOrdering
+                guard failure.isDuplicate || isOther || failure.state == ServerFailure.oneByOne else { throw failure }
             }
         }
         return try Write.run(on: connection) { write in
-            try Self.insertBatch(operations, ordering, write, isDoubtful: isDoubtful)
+            adopt(try write.ordering())
+            return try Self.insertBatch(operations, write, isDoubtful: isDoubtful)
         }
     }
 
@@ -112,7 +112,7 @@ extension PostgresStore {
 
     /// Appends each operation that is new to the end of its line; none of them points to another or may be folded.
     static func insertBatch(
-        _ given: [Operation], _ ordering: Ordering, _ write: Write, isDoubtful: Bool = false
+        _ given: [Operation], _ write: Write, isDoubtful: Bool = false
     ) throws -> [Receipt] {
         let operations = try write.resolved(given)
         var known = try known(operations.map(\.id), write)
@@ -121,7 +121,7 @@ extension PostgresStore {
         for operation in operations where known[operation.id] == nil && ids.insert(operation.id).inserted { fresh.append(operation) }
         if !fresh.isEmpty {
             let dues = try fresh.map { try write.due(of: $0) }
-            let call = Insertion(fresh, ordering: ordering, dues: dues).call(isPlain: false, stripe: write.connection.stripe)
+            let call = Insertion(fresh, ordering: try write.ordering(), dues: dues).call(isPlain: false, stripe: write.connection.stripe)
             let seqs = try write.rows(call).first?.ints(0) ?? []
             guard seqs.count == fresh.count else { throw StoreError.corrupt("guardian_put gave \(seqs.count) numbers") }
             for (operation, seq) in zip(fresh, seqs) { known[operation.id] = (seq, operation.idempotencyKey) }
@@ -136,12 +136,12 @@ extension PostgresStore {
     }
 
     /// Any operations, one after the other where they may depend on each other.
-    static func insertEach(_ operations: [Operation], _ ordering: Ordering, _ write: Write) throws -> [Receipt] {
+    static func insertEach(_ operations: [Operation], _ write: Write) throws -> [Receipt] {
         guard operations.contains(where: { $0.folds || !$0.references.isEmpty || $0.opensLocalID }) else {
-            return try insertBatch(operations, ordering, write)
+            return try insertBatch(operations, write)
         }
         try write.lockCreates(operations.flatMap(\.references))
-        let insertion = FoldingInsertion(write: write, ordering: ordering, folding: Folding())
+        let insertion = FoldingInsertion(write: write, ordering: try write.ordering(), folding: Folding())
         return try operations.map { try insertion.enqueue($0) }
     }
 }

@@ -75,15 +75,20 @@ extension PostgresStore {
         return silence >= staleAfterMs || silence <= -staleAfterMs
     }
 
-    /// Whether somebody who is not gone has a seat; nobody takes one before the transaction ends.
-    func isInUse(_ write: Write, _ now: Timestamp) throws -> Bool {
+    /// Gives back what those hold who have gone; false, and nothing is changed, when somebody has not. Nobody takes a seat before the
+    /// transaction ends.
+    func vacateAll(_ write: Write, _ now: Timestamp) throws -> Bool {
         try write.rows(Self.openSeats)
-        return try write.rows(Self.seats).map { Seat($0) }.contains { !isDead($0) && !isStale($0, $0.staleAfterMs, now) }
+        let seats = try write.rows(Self.seats).map { Seat($0) }
+        guard seats.allSatisfy({ isDead($0) || isStale($0, $0.staleAfterMs, now) }) else { return false }
+        _ = try vacate(seats, now, write)
+        return true
     }
 
     public func acquireLock(owner: String, now: Timestamp, staleAfterMs: Int64) async throws(StoreError) -> LockAnswer {
         let answer: LockAnswer = try await write(.urgent) { [self] write in
             try write.rows(Self.openSeats)
+            adopt(try write.ordering())
             var live: [Seat] = []
             var gone: [Seat] = []
             for row in try write.rows(Self.seats) {

@@ -33,6 +33,7 @@ extension PostgresStore {
         SELECT o.seq, o.line, o.status, o.last_attempt_at, o.idempotency_key, o.txn_token, coalesce(l.state = 1 AND l.head = o.seq, false)
         FROM guardian_operation o LEFT JOIN guardian_line l ON l.line = o.line WHERE o.id = $1
         """)
+    private static let lockFailed = SQL("SELECT 1 FROM guardian_operation WHERE id = $1 AND status = 2 FOR UPDATE")
     private static let lockLine = SQL(
         "SELECT 1 FROM guardian_line WHERE line = (SELECT line FROM guardian_operation WHERE id = $1 AND status = 0) FOR UPDATE")
 
@@ -72,7 +73,8 @@ extension PostgresStore {
 
     public func cancel(_ id: OperationID, ifStill status: Operation.Status?, now: Timestamp) async throws(StoreError) -> CancelAnswer {
         try await write { write in
-            // Whoever claims, settles or adds to the line waits, or has done it already.
+            // Whoever puts it back, claims, settles or adds to the line waits, or has done it already.
+            write.later(Self.lockFailed, .id(id))
             write.later(Self.lockLine, .id(id))
             guard let row = try write.first(Self.findToCancel, .id(id)) else { return .notFound }
             if row.bool(6) { return .inFlight }

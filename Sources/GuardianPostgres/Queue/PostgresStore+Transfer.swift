@@ -99,7 +99,6 @@ extension PostgresStore: TransferStore {
         """)
 
     public func takeOver(_ page: TransferPage) async throws(StoreError) {
-        let ordering = currentOrdering
         try await write(isRepeatable: true) { write in
             for (name, value) in page.settings.sorted(by: { $0.key < $1.key }) {
                 write.later(Self.saveSetting, .text(name), .text(value))
@@ -132,7 +131,7 @@ extension PostgresStore: TransferStore {
                     .text(open.change.original), .text(open.change.dependsOn), .time(open.registeredAt), .int32(open.standing.rawValue))
             }
             try Self.takeOver(page.endings, page.source, write)
-            try Self.takeOver(page.operations, ordering, write)
+            try Self.takeOver(page.operations, try write.ordering(), write)
             if let history = page.history { try Self.takeOver(history, page.source, write) }
         }
     }

@@ -130,6 +130,8 @@ extension Write {
                     isMoved = true
                     // What depends on it leaves its line: the heads are to be read anew.
                     if let token = operation.txnToken {
+                        mark(taken, exchange)
+                        taken = []
                         try endOptimistic(token, .expired, exchange.now, &result)
                         break
                     }
@@ -138,6 +140,8 @@ extension Write {
                     result.setAside.append(operation.id)
                     isMoved = true
                     if let token = operation.txnToken {
+                        mark(taken, exchange)
+                        taken = []
                         try endOptimistic(token, .failed(.crashSuspect), exchange.now, &result)
                         break
                     }

@@ -138,6 +138,9 @@ final class Write {
         return settings?[name]
     }
 
+    /// How operations line up, as the store has it.
+    func ordering() throws -> Ordering { try setting("ordering").flatMap(Ordering.init(rawValue:)) ?? .entity }
+
     private func keepSettings(_ rows: Rows) {
         var found: [String: String] = [:]
         for row in rows { found[row.text(0) ?? ""] = row.text(1) }

@@ -31,6 +31,10 @@ extension Migrations {
                 RETURNING head
             )
             SELECT array_agg(head) INTO v_heads FROM up;
+            -- Looked at when nobody can line up anew any more.
+            IF (p_l_line = ARRAY[0]::bigint[]) <> EXISTS (SELECT 1 FROM guardian_setting WHERE name = 'ordering' AND value = 'strict') THEN
+                RAISE EXCEPTION 'guardian: the queue was lined up anew; try again' USING ERRCODE = 'GU005';
+            END IF;
             INSERT INTO guardian_operation (seq, line, due_at, enqueued_at, updated_at, idempotency_key, trace_id, priority, schema_version, follows,
                 id, operation_type, entity_type, entity_id, payload, ordering_key, txn_token, principal, not_before, expires_at, base, entity_line)
             SELECT s.seq, s.line, coalesce(s.due, 0), s.at, s.at, s.key, s.trace, s.priority, s.version,

@@ -11,7 +11,9 @@ struct ServerFailure: Error, Equatable {
     static func lost(_ message: String) -> ServerFailure { ServerFailure(state: "", message: message, isLost: true) }
 
     /// Rolled back by the server because of others; the same again may work.
-    var mayRepeat: Bool { state == "40001" || state == "40P01" || state == Self.busy || isDuplicate || isPooled }
+    var mayRepeat: Bool {
+        state == "40001" || state == "40P01" || state == Self.busy || state == Self.otherOrdering || isDuplicate || isPooled
+    }
 
     /// An id that is stored already; the second time it is seen to be.
     var isDuplicate: Bool { state == Self.duplicate || state == "23505" }
@@ -22,6 +24,8 @@ struct ServerFailure: Error, Equatable {
     static let stale = "GU001"
     static let oneByOne = "GU002"
     static let duplicate = "GU003"
+    /// The queue was lined up anew while this transaction waited to write by the old lines.
+    static let otherOrdering = "GU005"
     static let busy = "55P03"
 
     var storeError: StoreError {

@@ -180,6 +180,24 @@ extension StoreContract {
             try contract.expect(contract.names(result.claims), ["c-2"], "claims")
             try contract.expect(result.steppedOut.map(\.id), [.text("b-1")], "what stepped out")
         },
+        Check(name: "a head that is claimed stays claimed when what it depends on ends in the same round") { contract in
+            try await contract.register("t")
+            try await contract.register("u", dependsOn: "t")
+            try await contract.enqueue(["b"]) { $0.txnToken = "u" }
+            try await contract.enqueue(["b"], from: 1)
+            try await contract.enqueue(["a"], from: 2) {
+                $0.txnToken = "t"
+                $0.expiresAt = start
+            }
+            let fence = try await contract.acquire()
+            let result = try await contract.exchange(fence)
+            try contract.expect(contract.names(result.claims), ["b-0"], "claims")
+            try contract.expect(result.expired, [.text("a-2")], "what expired")
+            try contract.expect(result.steppedOut.map(\.id), [], "what stepped out")
+            try await contract.settle(result.claims, .processed, fence)
+            try contract.expect(contract.names(try await contract.claim(fence)), ["b-1"], "what stood behind it")
+            try contract.expect(try await contract.store.check().problems, [], "problems")
+        },
         Check(name: "what is registered on a change that was rolled back is rolled back at once") { contract in
             try await contract.register("t")
             try await contract.enqueue(["a"]) { $0.txnToken = "t" }

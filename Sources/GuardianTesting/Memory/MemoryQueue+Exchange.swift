@@ -123,7 +123,7 @@ extension MemoryQueue {
                     // What depends on it leaves its line: the heads are to be read anew.
                     if row.operation.txnToken != nil { break }
                 } else if row.operation.crashes >= Operation.mostCrashes {
-                    setAside(row)
+                    setAside(row, at: exchange.now)
                     result.setAside.append(row.operation.id)
                     expired = true
                     endOptimistic(row.operation.txnToken, .failed(.crashSuspect), at: exchange.now, &result)
@@ -143,9 +143,11 @@ extension MemoryQueue {
         }
     }
 
-    private mutating func setAside(_ row: Row) {
+    private mutating func setAside(_ row: Row, at now: Timestamp) {
         var row = row
         row.due = 0
+        row.operation.updatedAt = now
+        row.operation.nextRetryAt = nil
         row.operation.status = .failed
         row.operation.lastError = .crashSuspect
         rows[row.operation.seq] = row
