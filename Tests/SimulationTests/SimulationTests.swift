@@ -6,7 +6,7 @@ import Testing
 /// Seeds are printed when they fail; `GUARDIAN_SEED=n` replays one, `GUARDIAN_SEEDS=n` runs that many.
 @Suite struct SimulationTests {
     static let environment = ProcessInfo.processInfo.environment
-    static let seeds = UInt64(environment["GUARDIAN_SEEDS"] ?? "") ?? 10_000
+    static let seeds = UInt64(environment["GUARDIAN_SEEDS"] ?? "") ?? 2_000
     static let first = UInt64(environment["GUARDIAN_SEED"] ?? "") ?? 0
 
     @Test("every promise holds in every drawn world, after every step")
