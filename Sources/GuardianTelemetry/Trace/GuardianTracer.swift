@@ -45,6 +45,15 @@ public final class GuardianTracer: Tracer {
         return GuardianSpan(begun, context: context, deliver: deliver)
     }
 
+    /// What ``extract(_:into:using:)`` makes of its `traceparent`, without writing and reading that.
+    package func context(after parent: SpanIdentity) -> ServiceContext {
+        var context = ServiceContext.topLevel
+        var parent = parent
+        parent.isSampled = parent.isSampled && isSampled(parent.traceID)
+        context[CurrentSpan.self] = parent
+        return context
+    }
+
     /// Nothing: the exporter goes on by itself.
     public func forceFlush() {}
 

@@ -25,9 +25,14 @@ public final class OperationTracing: EventSink {
     private static let most = 4096
 
     package let tracer: any Tracer
+    /// The same, where it is ours.
+    private let own: GuardianTracer?
     private let ended = Mutex<[UniqueID: Ended]>([:])
 
-    public init(_ tracer: any Tracer) { self.tracer = tracer }
+    public init(_ tracer: any Tracer) {
+        self.tracer = tracer
+        own = tracer as? GuardianTracer
+    }
 
     /// `base`, with a span round each request, and the trace on the wire.
     public func transport(_ base: any Transport) -> any Transport { TracedTransport(base: base, tracing: self) }
@@ -60,26 +65,31 @@ public final class OperationTracing: EventSink {
         let span = tracer.startSpan("guardian.enqueue", context: context, ofKind: .producer, at: start)
         // Called in the task of whoever enqueues.
         if let caller = ServiceContext.current { span.addLink(SpanLink(context: caller, attributes: [:])) }
-        describe(span, subject.operationType, subject.entity.type)
-        span.attributes.set("guardian.outcome", value: .string(event.name))
+        describe(span, subject.operationType, subject.entity.type) { $0.set("guardian.outcome", value: .string(event.name)) }
         span.end(at: now)
     }
 
     private func settled(_ event: Event, _ subject: Event.Subject) {
         guard let attempt = ended.withLock({ $0.removeValue(forKey: subject.idempotencyKey) }) else { return }
         let span = tracer.startSpan("guardian.settle", context: attempt.context, ofKind: .internal, at: attempt.at)
-        describe(span, subject.operationType, subject.entity.type)
-        span.attributes.set("guardian.outcome", value: .string(event.name))
-        if let error = event.lastError {
-            span.attributes.set("guardian.error_class", value: .string(error.class.rawValue))
-            span.setStatus(.init(code: .error, message: error.code))
+        let error = event.lastError
+        describe(span, subject.operationType, subject.entity.type) { attributes in
+            attributes.set("guardian.outcome", value: .string(event.name))
+            if let error { attributes.set("guardian.error_class", value: .string(error.class.rawValue)) }
         }
+        if let error { span.setStatus(.init(code: .error, message: error.code)) }
         span.end()
     }
 
-    package func describe(_ span: any Span, _ operationType: String, _ entityType: String) {
-        span.attributes.set("guardian.operation_type", value: .string(operationType))
-        span.attributes.set("guardian.entity_type", value: .string(entityType))
+    /// Sets all attributes at once: each time they are set they are copied.
+    package func describe(
+        _ span: any Span, _ operationType: String, _ entityType: String, _ more: (inout SpanAttributes) -> Void
+    ) {
+        var attributes: SpanAttributes = [:]
+        attributes.set("guardian.operation_type", value: .string(operationType))
+        attributes.set("guardian.entity_type", value: .string(entityType))
+        more(&attributes)
+        span.attributes = attributes
     }
 
     /// An attempt has come back; what it led to will be told.
@@ -93,6 +103,7 @@ public final class OperationTracing: EventSink {
 
     /// The context of an operation's trace, whichever process began it.
     package func context(of traceID: UniqueID) -> ServiceContext {
+        if let own { return own.context(after: root(of: traceID)) }
         var context = ServiceContext.topLevel
         tracer.extract(["traceparent": root(of: traceID).traceparent], into: &context, using: TextMap())
         return context

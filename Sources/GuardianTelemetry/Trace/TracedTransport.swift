@@ -35,8 +35,9 @@ package struct TracedTransport: Transport {
     ) async -> Answer {
         let operation = claim.operation
         let span = tracing.tracer.startSpan(name, context: tracing.context(of: operation.traceID), ofKind: .client)
-        tracing.describe(span, operation.type, operation.entity.type)
-        span.attributes.set("guardian.attempt", value: .int64(Int64(operation.tries + 1)))
+        tracing.describe(span, operation.type, operation.entity.type) {
+            $0.set("guardian.attempt", value: .int64(Int64(operation.tries + 1)))
+        }
         let answer = await ServiceContext.withValue(span.context) { await request(span) }
         tracing.ended(operation.idempotencyKey, context: span.context)
         span.end()
