@@ -30,6 +30,7 @@ struct Guardian: AsyncParsableCommand {
     static func main() async {
         // A reader that goes away is an error of the write then, and ``Terminal`` knows what it means.
         _ = signal(SIGPIPE, SIG_IGN)
+        shareOneHeap()
         do {
             var command = try parseAsRoot(Array(CommandLine.arguments.dropFirst()))
             if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
@@ -48,6 +49,17 @@ struct Guardian: AsyncParsableCommand {
             Foundation.exit(failure.code.rawValue)
         }
     }
+}
+
+/// glibc gives each thread a heap of its own, and what is free in one serves no other. One for all keeps a process with few cores small.
+private func shareOneHeap() {
+    #if canImport(Glibc)
+        // `malloc.h` is no part of Swift's module of glibc.
+        guard let symbol = dlsym(nil, "mallopt") else { return }
+        let mallopt = unsafeBitCast(symbol, to: (@convention(c) (CInt, CInt) -> CInt).self)
+        let arenaMax: CInt = -8
+        _ = mallopt(arenaMax, 1)
+    #endif
 }
 
 /// The documented exit codes.
