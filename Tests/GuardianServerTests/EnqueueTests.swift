@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import GuardianCore
 import GuardianServer
+import GuardianTesting
 import NIOCore
 import NIOHTTP1
 import Testing

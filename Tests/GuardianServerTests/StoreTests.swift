@@ -1,5 +1,6 @@
 import GuardianCore
 import GuardianServer
+import GuardianTesting
 import NIOHTTP1
 import Testing
 

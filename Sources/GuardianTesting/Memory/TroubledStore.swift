@@ -1,0 +1,127 @@
+package import GuardianCore
+import Synchronization
+
+/// A memory store that fails when told to, or keeps its writers waiting.
+package final class TroubledStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, ExplainStore, RepairStore {
+    private struct State {
+        var trouble: StoreError?
+        var readsLeft: Int?
+        var isHeld = false
+        var waiting: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let store = MemoryStore()
+    private let state = Mutex(State())
+
+    package init() {}
+
+    /// What every call throws, while it is set.
+    package var trouble: StoreError? {
+        get { state.withLock { $0.trouble } }
+        set { state.withLock { $0.trouble = newValue } }
+    }
+
+    /// After so many more pages of operations the store fails; nil for never.
+    package var readsLeft: Int? {
+        get { state.withLock { $0.readsLeft } }
+        set { state.withLock { $0.readsLeft = newValue } }
+    }
+
+    package func holdWrites() { state.withLock { $0.isHeld = true } }
+
+    package func releaseWrites() {
+        let waiting = state.withLock { state in
+            defer { (state.isHeld, state.waiting) = (false, []) }
+            return state.waiting
+        }
+        for writer in waiting { writer.resume() }
+    }
+
+    private func sound() throws(StoreError) -> MemoryStore {
+        if let trouble { throw trouble }
+        return store
+    }
+
+    package func enqueue(_ operations: [Operation]) async throws(StoreError) -> [Receipt] {
+        let store = try sound()
+        await withCheckedContinuation { writer in
+            let isHeld = state.withLock { state in
+                if state.isHeld { state.waiting.append(writer) }
+                return state.isHeld
+            }
+            if !isHeld { writer.resume() }
+        }
+        return try await store.enqueue(operations)
+    }
+
+    package func exchange(_ exchange: Exchange) async throws(StoreError) -> ExchangeResult { try await sound().exchange(exchange) }
+    package func loadControl() async throws(StoreError) -> Control { try await sound().loadControl() }
+    package func setPause(_ pause: Pause, to active: Bool) async throws(StoreError) { try await sound().setPause(pause, to: active) }
+    package func acquireLock(owner: String, now: Timestamp, staleAfterMs: Int64) async throws(StoreError) -> LockAnswer {
+        try await sound().acquireLock(owner: owner, now: now, staleAfterMs: staleAfterMs)
+    }
+    package func renewLock(_ fence: Fence, now: Timestamp) async throws(StoreError) { try await sound().renewLock(fence, now: now) }
+    package func releaseLock(_ fence: Fence) async throws(StoreError) { try await sound().releaseLock(fence) }
+    package func forceReleaseLock() async throws(StoreError) -> LockState? { try await sound().forceReleaseLock() }
+    package func lockState() async throws(StoreError) -> LockState? { try await sound().lockState() }
+    package func books() async throws(StoreError) -> Books { try await sound().books() }
+    package func operation(_ id: OperationID) async throws(StoreError) -> Operation? { try await sound().operation(id) }
+    package func list(_ filter: OperationFilter) async throws(StoreError) -> [Operation] {
+        if let readsLeft {
+            guard readsLeft > 0 else { throw .unavailable("no more reads, says the test") }
+            self.readsLeft = readsLeft - 1
+        }
+        return try await sound().list(filter)
+    }
+    package func oldestPending() async throws(StoreError) -> Timestamp? { try await sound().oldestPending() }
+    package func accountingGap() async throws(StoreError) -> Int64 { try await sound().accountingGap() }
+    package func standing(of id: OperationID) async throws(StoreError) -> Standing? { try await sound().standing(of: id) }
+    package func census(at now: Timestamp) async throws(StoreError) -> Census { try await sound().census(at: now) }
+    package func ending(of id: OperationID) async throws(StoreError) -> Ending? { try await sound().ending(of: id) }
+    package func operations(of entity: EntityKey, limit: Int) async throws(StoreError) -> [Operation] {
+        try await sound().operations(of: entity, limit: limit)
+    }
+    package func unsent(for principal: String, afterSeq: Int64, limit: Int) async throws(StoreError) -> [Operation] {
+        try await sound().unsent(for: principal, afterSeq: afterSeq, limit: limit)
+    }
+    package func retry(_ ids: [OperationID]?, now: Timestamp) async throws(StoreError) -> Int { try await sound().retry(ids, now: now) }
+    package func resolve(_ entity: EntityKey) async throws(StoreError) -> EntityKey { try await sound().resolve(entity) }
+    package func resolve(_ id: OperationID, _ revision: Settlement.Revision?, now: Timestamp) async throws(StoreError) -> Bool {
+        try await sound().resolve(id, revision, now: now)
+    }
+    package func cancel(_ id: OperationID, ifStill status: Operation.Status?, now: Timestamp) async throws(StoreError) -> CancelAnswer {
+        try await sound().cancel(id, ifStill: status, now: now)
+    }
+    package func clearFailed(through: Int64, asOf: Timestamp?) async throws(StoreError) -> Int {
+        try await sound().clearFailed(through: through, asOf: asOf)
+    }
+    package func sweepLedger(before: Timestamp, limit: Int) async throws(StoreError) -> Int {
+        try await sound().sweepLedger(before: before, limit: limit)
+    }
+    package func clampRetries(now: Timestamp) async throws(StoreError) -> Int { try await sound().clampRetries(now: now) }
+    package func check() async throws(StoreError) -> CheckReport { try await sound().check() }
+    package func rebuildIndex(ordering: Ordering?) async throws(StoreError) -> Int { try await sound().rebuildIndex(ordering: ordering) }
+}
+
+extension TroubledStore: OptimisticStore {
+    package func register(_ change: OptimisticChange, now: Timestamp) async throws(StoreError) {
+        try await sound().register(change, now: now)
+    }
+    package func endings(after: Int64, limit: Int) async throws(StoreError) -> [OptimisticEnding] {
+        try await sound().endings(after: after, limit: limit)
+    }
+    package func forgetEnding(_ number: Int64) async throws(StoreError) { try await sound().forgetEnding(number) }
+    package func withdraw(txnToken: String, now: Timestamp) async throws(StoreError) -> Bool {
+        try await sound().withdraw(txnToken: txnToken, now: now)
+    }
+    package func view(of entity: EntityKey) async throws(StoreError) -> EntityView { try await sound().view(of: entity) }
+    package func saveRemote(_ states: [RemoteState], mark: FeedMark?, now: Timestamp) async throws(StoreError) -> [Bool] {
+        try await sound().saveRemote(states, mark: mark, now: now)
+    }
+    package func feedCursor(of feed: String) async throws(StoreError) -> String? { try await sound().feedCursor(of: feed) }
+    package func takePassed(now: Timestamp, limit: Int) async throws(StoreError) -> [EntityKey] {
+        try await sound().takePassed(now: now, limit: limit)
+    }
+}
+
+extension TroubledStore: SearchStore {}
