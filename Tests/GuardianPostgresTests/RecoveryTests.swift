@@ -38,6 +38,8 @@ struct RecoveryTests {
 
     private static func write(_ store: PostgresStore, _ writer: Int, _ scene: Scene) async throws {
         var number = 0
+        scene.beginWriting()
+        defer { scene.endWriting() }
         while !scene.isOver {
             let batch = (0..<20).map { index in
                 StoreContract.sample(
@@ -68,7 +70,7 @@ struct RecoveryTests {
             scene.settle(claims)
             claims = result.claims
             scene.hold(claims)
-            if claims.isEmpty, scene.isOver, try await store.books().pending == 0 { return }
+            if claims.isEmpty, scene.isQuiet, try await store.books().pending == 0 { return }
         }
     }
 

@@ -21,6 +21,7 @@ final class Scene: Sendable {
         var names: [String: [String]] = [:]
         var settled = 0
         var isOver = false
+        var writers = 0
         var wakes = 0
     }
 
@@ -34,6 +35,11 @@ final class Scene: Sendable {
     var isOver: Bool { state.withLock { $0.isOver } }
     var wakes: Int { state.withLock { $0.wakes } }
 
+    /// Whether nobody writes any more: a batch that was begun before the end comes after it.
+    var isQuiet: Bool { state.withLock { $0.isOver && $0.writers == 0 } }
+
+    func beginWriting() { state.withLock { $0.writers += 1 } }
+    func endWriting() { state.withLock { $0.writers -= 1 } }
     func end() { state.withLock { $0.isOver = true } }
     func wake() { state.withLock { $0.wakes += 1 } }
     func accept(_ receipts: [Receipt]) { state.withLock { $0.accepted.formUnion(receipts.map(\.id.description)) } }
