@@ -81,7 +81,7 @@ struct Metrics: AsyncParsableCommand {
     private func storeText(_ settings: Settings) async throws -> String {
         let assembly = Assembly(settings)
         let store = try await options.existingStore()
-        // With --watch this comes again and again.
+        // With --watch this comes again and again. A look has nothing to lose: what can't be copied back stays in the log.
         defer { do { try store.shut() } catch {} }
         let summary = try await assembly.summary(of: store)
         let alerts = assembly.savedAlerts()

@@ -17,7 +17,8 @@ struct EngineLoop {
     mutating func run() async {
         var processor = Processor(owner: owner, configuration: engine.configuration.processor)
         let sends = SendTasks()
-        // Two inner groups: sends and store calls come and go; the alarm and the sweeper live as long as the loop.
+        // All tasks of the engine are children of this group: sends and store calls come and go, the others live as long as the loop, and
+        // none outlives it.
         await withDiscardingTaskGroup { group in
             let alarm = Alarm()
             group.addTask { [engine] in await alarm.run(clock: engine.clock, mailbox: engine.mailbox) }
