@@ -8,7 +8,9 @@ extension SQLiteStore {
     public func enqueue(_ operations: [GuardianCore.Operation]) async throws(StoreError) -> [Receipt] {
         try space.admit(operations)
         do throws(StoreError) {
-            return try await queue.write(operations.count <= Self.mostInShortWrite ? .shortEnqueue : .enqueue) { transaction in
+            let isShort = operations.count <= Self.mostInShortWrite
+            if isShort, Appending.isPossible(operations) { return try await queue.append(operations) }
+            return try await queue.write(isShort ? .shortEnqueue : .enqueue) { transaction in
                 try Self.insert(operations, transaction)
             }
         } catch {
@@ -49,11 +51,10 @@ struct Insertion {
     private var ends: [Int64: (last: Int64?, next: Int64?)] = [:]
 
     /// Rows of one statement, where so many are plain: every statement opens the table and each of its indexes.
-    private static let together = 16
+    private static let together = [16, 8, 4, 2].map { (rows: $0, sql: SQL(insertPlain($0))) }
     /// Bytes of such rows at most.
     private static let mostBytesTogether = 64 << 10
     private static let plain = SQL(insertPlain(1))
-    private static let plainTogether = SQL(insertPlain(together))
     private static let takeBack = SQL("DELETE FROM guardian_operation WHERE seq BETWEEN ?1 AND ?2")
 
     private static func insertPlain(_ rows: Int) -> String {
@@ -110,9 +111,11 @@ struct Insertion {
         receipts.reserveCapacity(operations.count)
         var place = 0
         while place < operations.count {
-            let end = min(place + Self.together, operations.count)
-            if let together = try insertTogether(place..<end) {
-                receipts += together
+            let left = operations.count - place
+            let together = Self.together.first { $0.rows <= left }
+            let end = place + (together?.rows ?? 1)
+            if let together, let written = try insertTogether(place..<end, together.sql) {
+                receipts += written
             } else {
                 for place in place..<end { receipts.append(try insert(place)) }
             }
@@ -152,21 +155,19 @@ struct Insertion {
     // MARK: Many rows in one statement
 
     /// Inserts rows that are all plain and new; nil, and nothing is changed, when they are not.
-    private mutating func insertTogether(_ places: Range<Int>) throws -> [Receipt]? {
-        guard places.count == Self.together, !isStrict,
-            try places.allSatisfy({ try isPlain($0) && !transaction.mayRemember(operations[$0].id) })
-        else { return nil }
+    private mutating func insertTogether(_ places: Range<Int>, _ sql: SQL) throws -> [Receipt]? {
+        guard !isStrict, try places.allSatisfy({ try isPlain($0) && !transaction.mayRemember(operations[$0].id) }) else { return nil }
         let bytes = places.reduce(0) { $0 + storedBytes($1) }
         guard bytes <= Self.mostBytesTogether else { return nil }
         transaction.bytes.begin(bytes)
-        let rows = try transaction.statement(Self.plainTogether)
+        let rows = try transaction.statement(sql)
         var previous: [Int64?] = []
         for place in places {
             previous.append(try last(before: place, in: places))
             let column = (place - places.lowerBound) * Self.plainColumns
             try bind(place, previous: previous[previous.count - 1], to: rows, after: Int32(column))
         }
-        guard try rows.run() == Self.together else {
+        guard try rows.run() == places.count else {
             try takeBack(places)
             return nil
         }

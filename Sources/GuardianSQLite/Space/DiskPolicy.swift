@@ -32,8 +32,8 @@ public struct DiskPolicy: Sendable, Equatable {
         var second: Int64
         var reserve: Int64
 
-        /// Pages of the log after which it is copied back: what is not copied yet must fit into the reserve, beside what is written on it.
-        /// 4000 (16 MiB) where there is room: docs/decisions/0006.
-        var checkpointPages: Int64 { min(4000, max(64, reserve / 2 / 4096)) }
+        /// Bytes of the log after which it is copied back: what is not copied yet must fit into the reserve, beside what is written on it.
+        /// 16 MB where there is room: docs/decisions/0006.
+        var checkpointBytes: Int64 { min(16_384_000, max(256 << 10, reserve / 2)) }
     }
 }
