@@ -30,6 +30,7 @@ CREATE TABLE queue (seq bigserial PRIMARY KEY, due_at bigint NOT NULL, enqueued_
 CREATE INDEX ON queue (priority, due_at, seq) WHERE status = 0;
 CREATE TABLE ledger (id uuid PRIMARY KEY, seq bigint NOT NULL, at bigint NOT NULL, idempotency_key uuid NOT NULL);
 CREATE INDEX ON ledger (at);
+CREATE TABLE known (entity bigint PRIMARY KEY, at bigint NOT NULL, etag text);
 CREATE SEQUENCE batches;
 SQL
     cat >"$work/enqueue.sql" <<SQL
@@ -47,6 +48,9 @@ WITH d AS (DELETE FROM queue WHERE status = 1 AND claimed_by = :client_id AND se
 INSERT INTO ledger SELECT id, seq, 1800000000001, idempotency_key FROM d;
 SQL
     sed -i "s/ AND seq >= (SELECT min(seq) FROM queue WHERE status = 1)//" "$work/drain.sql"
+    # The same, and the ETag of each entity is kept.
+    sed "s/^INSERT INTO ledger \(.*\);$/, l AS (INSERT INTO ledger \1) INSERT INTO known SELECT hashtextextended(id::text, 0), 1800000000001, id::text FROM d ON CONFLICT (entity) DO UPDATE SET at = EXCLUDED.at, etag = EXCLUDED.etag;/" \
+        "$work/drain.sql" >"$work/drain-etag.sql"
     psql -d ceiling -c "CREATE INDEX ON queue (claimed_by) WHERE status = 1"
 }
 pgbench() { # file, clients, transactions of each; operations/s
@@ -58,21 +62,28 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"; eval "exec ${SERVER[1]}>&-"; wait' EXIT
 
 throughput() {
-    : >"$work/oe"; : >"$work/be"; : >"$work/od"; : >"$work/bd"
+    : >"$work/oe"; : >"$work/be"; : >"$work/od"; : >"$work/bd"; : >"$work/ot"; : >"$work/bt"
     for _ in $(seq "$rounds"); do
         ceiling
         pgbench "$work/enqueue.sql" 2 $((operations / batch / 2)) >>"$work/be"
         pgbench "$work/drain.sql" 1 $((operations / batch)) >>"$work/bd"
+        pgbench "$work/enqueue.sql" 2 $((operations / batch / 2)) >/dev/null
+        pgbench "$work/drain-etag.sql" 1 $((operations / batch)) >>"$work/bt"
         fresh ours
         "$bench" pg enqueue "$(url ours)" "$operations" $batch 2 >>"$work/oe"
         "$bench" pg drain "$(url ours)" "$operations" $batch >>"$work/od"
+        "$bench" pg enqueue "$(url ours)" "$operations" $batch 2 >/dev/null
+        "$bench" pg drain "$(url ours)" "$operations" $batch etag >>"$work/ot"
     done
-    local oe be od bd
+    local oe be od bd ot bt
     oe=$(median <"$work/oe"); be=$(median <"$work/be"); od=$(median <"$work/od"); bd=$(median <"$work/bd")
+    ot=$(median <"$work/ot"); bt=$(median <"$work/bt")
     echo "durable batch enqueue: $oe/s, pgbench $be/s, ratio $(ratio "$oe" "$be")"
     echo "claim and settle:      $od/s, pgbench $bd/s, ratio $(ratio "$od" "$bd")"
+    echo "the same with ETags:   $ot/s, pgbench $bt/s, ratio $(ratio "$ot" "$bt")"
     local words="enqueue $oe/s = $(ratio "$oe" "$be") of pgbench, claim+settle $od/s = $(ratio "$od" "$bd") of pgbench" holds=1
-    at_least "$(ratio "$oe" "$be")" 0.7 && at_least "$(ratio "$od" "$bd")" 0.7 || holds=0
+    words="$words, with ETags $ot/s = $(ratio "$ot" "$bt") of pgbench"
+    at_least "$(ratio "$oe" "$be")" 0.7 && at_least "$(ratio "$od" "$bd")" 0.7 && at_least "$(ratio "$ot" "$bt")" 0.7 || holds=0
     if [ -z "${NO_PEERS:-}" ] && peers; then
         for peer in procrastinate pgqueuer; do
             fresh peer
@@ -92,12 +103,15 @@ peers() { # the other queues, in a virtual environment of their own
 }
 
 scaling() { # processors as processes of their own, each with a batch of 20, so that round trips matter as they do in delivery
+    # A commit takes 10 ms, as on a slow disk or over a network: what is measured is whether they wait for each other, not how many cores
+    # there are.
     local figures=""
     for processors in 1 2 4; do
         : >"$work/rates"
         for _ in $(seq "$rounds"); do
             fresh ours
             "$bench" pg fill "$(url ours)" "$operations" "$operations" >/dev/null
+            psql -c "ALTER DATABASE ours SET commit_delay = 10000" -c "ALTER DATABASE ours SET commit_siblings = 0"
             local start end
             start=$(date +%s%N)
             for _ in $(seq "$processors"); do "$bench" pg drain "$(url ours)" "$operations" 20 >/dev/null & done
@@ -109,8 +123,8 @@ scaling() { # processors as processes of their own, each with a batch of 20, so 
         figures="$figures $(median <"$work/rates")"
     done
     read -r one two four <<<"$figures"
-    echo "measured: 1, 2, 4 processors: $one, $two, $four operations/s (x$(ratio "$two" "$one"), x$(ratio "$four" "$one")) on $(nproc) cores"
-    at_least "$two" "$one" && at_least "$four" "$(awk -v t="$two" 'BEGIN { print t * 0.9 }')"
+    echo "measured: 1, 2, 4 processors, 10 ms a commit: $one, $two, $four operations/s (x$(ratio "$two" "$one"), x$(ratio "$four" "$one")) on $(nproc) cores"
+    at_least "$(ratio "$two" "$one")" 1.5 && at_least "$(ratio "$four" "$two")" 1.3
 }
 
 flat() {
@@ -131,16 +145,28 @@ flat() {
     at_least 1.3 "$(ratio "$l" "$s")"
 }
 
+# Autovacuum does it, with the settings that the tables are made with; it only looks more often, as the waves are short.
+vacuumed() {
+    for _ in $(seq 240); do
+        [ "$(psql -d ours -c "SELECT count(*) FROM pg_stat_user_tables WHERE relname LIKE 'guardian%' AND n_dead_tup > 1000")" != 0 ] || return 0
+        sleep 0.5
+    done
+    echo "autovacuum has not caught up" >&2
+    return 1
+}
+
 bloat() { # OPERATIONS through in waves of a tenth of it, the ledger swept as it would be after its window
+    psql -c "ALTER SYSTEM SET autovacuum_naptime = '1s'" -c "SELECT pg_reload_conf()" >/dev/null
     fresh ours
-    local wave=$((operations / 10)) first="" last=""
+    local wave=$((operations / 10)) first="" last="" begun before=0
     for number in $(seq 10); do
+        begun=$(date +%s%3N)
         "$bench" pg enqueue "$(url ours)" $wave $batch 2 >/dev/null
         "$bench" pg drain "$(url ours)" $wave $batch >/dev/null
-        # What is older than the window goes, in the batches of `sweepLedger`; here the window is two waves.
-        while [ "$(psql -d ours -c "WITH d AS (DELETE FROM guardian_ledger WHERE id = ANY(ARRAY(SELECT id FROM guardian_ledger
-            WHERE seq <= (SELECT last_value FROM guardian_seq) - 2 * $wave ORDER BY at LIMIT 2000)) RETURNING 1) SELECT count(*) FROM d")" = 2000 ]; do :; done
-        psql -d ours -c "VACUUM guardian_operation, guardian_line, guardian_ledger, guardian_books"
+        # What is older than the window goes; here the window is two waves.
+        "$bench" pg sweep "$(url ours)" "$before" >/dev/null
+        before=$begun
+        vacuumed
         last=$(psql -d ours -c "SELECT sum(pg_total_relation_size(c.oid))/1024/1024 FROM pg_class c WHERE relname IN ('guardian_operation','guardian_line','guardian_ledger','guardian_books')")
         [ "$number" = 4 ] && first=$last
     done

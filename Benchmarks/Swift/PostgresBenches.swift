@@ -4,8 +4,9 @@ import GuardianPostgres
 
 /// Figures of the shared store, for `scripts/postgres-bench.sh`, which has the baselines and the server. Each command prints one number.
 ///
-/// `pg enqueue URL COUNT BATCH WRITERS` operations/s · `pg drain URL COUNT BATCH` operations/s claimed and settled by one processor ·
-/// `pg fill URL PENDING KEYS` · `pg cost URL COUNT BATCH` µs of one operation, claimed and settled
+/// `pg enqueue URL COUNT BATCH WRITERS` operations/s · `pg drain URL COUNT BATCH [etag]` operations/s claimed and settled by one
+/// processor, with an ETag in each answer · `pg fill URL PENDING KEYS` · `pg cost URL COUNT BATCH` µs of one operation, claimed and
+/// settled · `pg sweep URL BEFORE` how many it has forgotten that were processed before that time, in ms since 1970
 struct PostgresBenches {
     struct Usage: Error {}
 
@@ -23,12 +24,22 @@ struct PostgresBenches {
         switch words[0] {
         case "enqueue": try await enqueue(store, try number(2), batch: try number(3), writers: try number(4))
         case "drain":
-            let (count, took) = try await drain(store, try number(2), batch: try number(3))
+            let tellsETags = words.count > 4 && words[4] == "etag"
+            let (count, took) = try await drain(store, try number(2), batch: try number(3), tellsETags: tellsETags)
             print(Int(Double(count) / took))
         case "fill": try await fill(store, try number(2), keys: try number(3))
         case "cost":
             let (count, took) = try await drain(store, try number(2), batch: try number(3))
             print(String(format: "%.1f", took * 1e6 / Double(count)))
+        case "sweep":
+            let before = Timestamp(milliseconds: Int64(try number(2)))
+            var count = 0
+            while true {
+                let swept = try await store.sweepLedger(before: before, limit: 2000)
+                count += swept
+                if swept < 2000 { break }
+            }
+            print(count)
         default: throw Usage()
         }
     }
@@ -67,7 +78,9 @@ struct PostgresBenches {
     }
 
     /// Settles what the exchange before has claimed, and claims more: one durable transaction for a batch.
-    private func drain(_ store: PostgresStore, _ count: Int, batch: Int) async throws -> (count: Int, seconds: Double) {
+    private func drain(
+        _ store: PostgresStore, _ count: Int, batch: Int, tellsETags: Bool = false
+    ) async throws -> (count: Int, seconds: Double) {
         let owner = "bench-" + UUID().uuidString
         guard
             case .acquired(let fence, _, _) = try await store.acquireLock(owner: owner, now: SystemClock().now.wall, staleAfterMs: 120_000)
@@ -76,7 +89,11 @@ struct PostgresBenches {
         var claims: [Claim] = []
         let took = try await seconds {
             repeat {
-                let settlements = claims.map { Settlement(seq: $0.seq, id: $0.operation.id, result: .processed) }
+                let settlements = claims.map { claim in
+                    Settlement(
+                        seq: claim.seq, id: claim.operation.id, result: .processed,
+                        server: tellsETags ? ServerState(etag: "\"\(claim.seq)\"") : nil)
+                }
                 let wanted = done + claims.count < count ? batch : 0
                 let result = try await store.exchange(
                     Exchange(fence: fence, now: SystemClock().now.wall, settlements: settlements, normal: wanted))

@@ -58,14 +58,23 @@ public final class PostgresStore: Sendable {
         var handed: [Int64: Handed] = [:]
         /// Epochs whose last exchange may have been committed without our hearing of it.
         var doubtful: Set<Int64> = []
-        /// The tenant that was served last.
-        var cursor = ""
+        /// Numbers of settlements that somebody's open transaction kept from being written.
+        var postponed: Set<Int64> = []
+        /// The tenant that had its turn last, by priority.
+        var cursors: [Int: String] = [:]
         /// How far entities were swept.
         var sweptEntities = Int64.min
         /// Some feature is in use that is settled one by one.
         var settlesOneByOne = false
         /// The last version of the upstream's health that was seen, by epoch.
         var healthSeen: [Int64: Int64] = [:]
+
+        /// The claims of a seat are over.
+        mutating func forgetClaims(of epoch: Int64) {
+            handed = handed.filter { $0.value.epoch != epoch }
+            postponed.formIntersection(handed.keys)
+            doubtful.remove(epoch)
+        }
     }
 
     public let configuration: Configuration

@@ -35,7 +35,7 @@ import Testing
         Layer(reason: .paused, says: "tls_failure") { $1.control.pauses.insert(.tls) },
         Layer(reason: .authRequired, says: "log in again") { $1.control.pauses.insert(.auth) },
         Layer(reason: .upgradeRequired, says: "upgrade it") { $1.control.pauses.insert(.upgrade) },
-        Layer(reason: .disk, says: "make room") { $1.freeBytes = (1 << 20) - 1 },
+        Layer(reason: .disk, says: "make room") { $1.room = DiskRoom(freeBytes: 1 << 19, reservedBytes: (1 << 19) - 1) },
         Layer(reason: .principal, says: "not signed in") { standing, _ in standing.isParked = true },
         Layer(reason: .inDoubt, says: "a look there comes first") { standing, situation in
             standing.operation.unknownAt = situation.now.adding(milliseconds: -situation.idempotencyWindowMs)
@@ -55,7 +55,8 @@ import Testing
         var random = Xoshiro256(seed: 1)
         let new = NewOperation(type, entityType: "room", entityID: "r", payload: "{}", id: "x")
         let operation = try Admission().admit(new, at: now.adding(milliseconds: -100_000), random: &random)
-        return (Standing(operation: operation, isHead: true), .init(now: now, lock: lock, freeBytes: 1 << 20))
+        let room = DiskRoom(freeBytes: 0, reservedBytes: 1 << 20)
+        return (Standing(operation: operation, isHead: true), .init(now: now, lock: lock, room: room))
     }
 
     private func explain(
@@ -133,7 +134,7 @@ import Testing
                 standing.operation.notBefore = Self.now
                 standing.operation.unknownAt = Self.now.adding(milliseconds: 1 - situation.idempotencyWindowMs)
                 situation.health.holdUntil = Self.now
-                situation.freeBytes = nil
+                situation.room = nil
             }.claimable)
         #expect(try explain { standing, _ in standing.operation.nextRetryAt = Self.now }.claimable)
         #expect(try explain("delete") { standing, _ in standing.operation.unknownAt = Timestamp(milliseconds: 0) }.claimable)

@@ -40,7 +40,7 @@ import Testing
     /// Everything that can hold up all heads, alone and together.
     private static let situations: [@Sendable (inout Explanation.Situation) -> Void] = [
         { _ in }, { $0.control.pauses = [.operator] }, { $0.control.pauses = [.auth, .tls] }, { $0.control.pauses = [.upgrade] },
-        { $0.freeBytes = 0 }, { $0.health.plagueSince = $0.now }, { $0.health.openUntil = $0.now.adding(milliseconds: 1) },
+        { $0.room = DiskRoom(freeBytes: 0) }, { $0.health.plagueSince = $0.now }, { $0.health.openUntil = $0.now.adding(milliseconds: 1) },
         { $0.health.holdUntil = $0.now.adding(milliseconds: 1) },
         { situation in
             situation.health.plagueSince = situation.now
@@ -85,8 +85,8 @@ import Testing
         let rig = EngineRig()
         try await rig.enqueue(["a", "b"], entity: "e")
         #expect(try await rig.engine.explain(.text("a")).detail.contains("nobody delivers now"))
-        #expect(try await rig.engine.explain(.text("a"), freeBytes: 1).reason == .disk)
-        #expect(try await rig.engine.explainQueue(freeBytes: 1).reasons == [.disk: 1, .behind: 1])
+        #expect(try await rig.engine.explain(.text("a"), room: DiskRoom(freeBytes: 1)).reason == .disk)
+        #expect(try await rig.engine.explainQueue(room: DiskRoom(freeBytes: 1)).reasons == [.disk: 1, .behind: 1])
         rig.transport.hold()
         try await rig.run {
             await rig.attempt(of: "a")

@@ -1,4 +1,5 @@
 import GuardianCore
+import GuardianTesting
 import Testing
 
 @Suite("The guard of a rollout")
@@ -58,5 +59,40 @@ struct RolloutGuardTests {
         #expect(rollout.hasHalted)
         rollout.rearm()
         #expect(halted(errors: 100, from: 10_000, for: 20_000, watched: rollout) != nil)
+    }
+
+    @Test("an answer that only asks to come again is neither a good one nor an error", arguments: [408, 425, 429])
+    func leavesOut(status: Int) {
+        #expect(RolloutGuard.isError(.status(status)) == nil)
+        #expect(RolloutGuard.isError(.status(status, retryAfterMs: 1000)) == nil)
+    }
+
+    @Test("a success and a refusal count; what says nothing of the change does not")
+    func counts() {
+        for status in [200, 201, 204] { #expect(RolloutGuard.isError(.status(status)) == false, "\(status)") }
+        for status in [302, 400, 404, 422, 500, 501, 502, 503, 504] { #expect(RolloutGuard.isError(.status(status)) == true, "\(status)") }
+        for status in [401, 409, 412, 426] { #expect(RolloutGuard.isError(.status(status)) == nil, "\(status)") }
+        #expect(RolloutGuard.isError(.unanswered(.timeout, detail: "")) == nil)
+        #expect(RolloutGuard.isError(.interrupted) == nil)
+    }
+
+    @Test("rates between errors do not hide them: delivery halts as if they had not been there")
+    func ratesHideNothing() {
+        var bench = ProcessorBench(workers: 16)
+        var configuration = ProcessorConfiguration(workers: 16)
+        configuration.rollout = RolloutGuard(
+            policy: .init(errorShare: 0.6, windowMs: 1, windows: 1, fewest: 4), changedAt: bench.now.wall)
+        bench.processor = Processor(owner: "p", configuration: configuration)
+        _ = bench.begin()
+        let sends = bench.claims(1...8).sends
+        #expect(sends.count == 8)
+        _ = bench.give(.exchanged(.success(ExchangeResult())))
+        var events: [Event] = []
+        for (place, send) in sends.enumerated() {
+            bench.pass(ms: 10)
+            let outcome = Outcome.status(place.isMultiple(of: 2) ? 429 : 500)
+            events += bench.give(.attempted(seq: send.seq, attempt: send.attempt, outcome)).events
+        }
+        #expect(events.contains(.rolloutHalted(errors: 4, answers: 4)), "\(events)")
     }
 }

@@ -36,6 +36,27 @@ struct SharedHealthTests {
         #expect(breaker.record(failed: false, generation: breaker.generation, now: 600, unit: 0.5) == .closed)
     }
 
+    @Test("a hold that another has told of ends with that one's probe, and not by an answer that is older than the hold")
+    func released() {
+        var bench = ProcessorBench()
+        var health = OriginHealth()
+        health.plagueSince = bench.now.wall
+        health.plagueStatus = 403
+        let begun = bench.begin(control: Control(health: health))
+        #expect(begun.exchanges.last?.isProbe == true)
+        // Another one asks; what it has told before was of an earlier time.
+        var waits = ExchangeResult()
+        waits.awaitsProbe = true
+        waits.shared = OriginHealth(trips: 1)
+        #expect(!bench.give(.exchanged(.success(waits))).events.contains { $0.isNamed("plague_released") })
+        bench.pass(ms: 500)
+        #expect(bench.give(.tick).exchanges.map(\.isProbe) == [true], "it asks whether it is its turn")
+        waits.awaitsProbe = false
+        let free = bench.give(.exchanged(.success(waits)))
+        #expect(free.events.contains { $0.isNamed("plague_released") } && free.clampsRetries)
+        #expect(free.exchanges.map(\.isProbe) == [false])
+    }
+
     @Test("what has passed already opens nothing, and nothing is open longer than a cool-down")
     func bounds() {
         var breaker = breaker()

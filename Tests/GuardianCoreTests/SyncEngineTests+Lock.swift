@@ -64,6 +64,20 @@ extension SyncEngineTests {
         #expect(second.sink.events.contains(.lockTakenOver(from: owner, epoch: 2)))
     }
 
+    @Test("a rescue of what others hold that fails at every heartbeat is told, and costs nobody the lock")
+    func failedRescue() async throws {
+        let rig = EngineRig()
+        rig.store.refuse { call, _ in call == .rescue }
+        try await rig.run {
+            // For longer than a lease lasts.
+            #expect(await rig.advance(stepMs: 1000) { rig.store.count(.rescue) >= 14 })
+            try await rig.enqueue(["a"])
+            #expect(await rig.advance { rig.sent == ["a"] })
+        }
+        #expect(rig.sink.count { $0.isNamed("store_error") } >= 14)
+        #expect(!rig.sink.events.contains { $0.isNamed("lock_lost") })
+    }
+
     @Test("after a forced release the engine gives up what it held, takes the lock again and delivers, with no one's help")
     func recoversFromForce() async throws {
         let rig = EngineRig()

@@ -5,7 +5,7 @@ import Synchronization
 /// A memory store that counts what the engine asks of it, and refuses the calls that a test picks.
 final class WatchedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, ExplainStore, RepairStore {
     enum Call: CaseIterable {
-        case enqueue, exchange, loadControl, setPause, acquireLock, renewLock, releaseLock, clampRetries, sweepLedger
+        case enqueue, exchange, loadControl, setPause, acquireLock, renewLock, rescue, releaseLock, clampRetries, sweepLedger
     }
 
     private struct State {
@@ -75,6 +75,10 @@ final class WatchedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, 
         try await meet(.renewLock) { () async throws(StoreError) in try await memory.renewLock(fence, now: now) }
     }
 
+    func rescue(_ fence: Fence, now: Timestamp) async throws(StoreError) -> Int {
+        try await meet(.rescue) { () async throws(StoreError) in try await memory.rescue(fence, now: now) }
+    }
+
     func releaseLock(_ fence: Fence) async throws(StoreError) {
         try await meet(.releaseLock) { () async throws(StoreError) in try await memory.releaseLock(fence) }
     }
@@ -87,8 +91,11 @@ final class WatchedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, 
         try await meet(.sweepLedger) { () async throws(StoreError) in try await memory.sweepLedger(before: before, limit: limit) }
     }
 
-    func forceReleaseLock() async throws(StoreError) -> LockState? { try await memory.forceReleaseLock() }
-    func lockState() async throws(StoreError) -> LockState? { try await memory.lockState() }
+    func forceReleaseLock(through epoch: Int64?) async throws(StoreError) -> [LockState] {
+        try await memory.forceReleaseLock(through: epoch)
+    }
+
+    func processors() async throws(StoreError) -> [LockState] { try await memory.processors() }
     func books() async throws(StoreError) -> Books { try await memory.books() }
     func operation(_ id: OperationID) async throws(StoreError) -> Operation? { try await memory.operation(id) }
     func list(_ filter: OperationFilter) async throws(StoreError) -> [Operation] { try await memory.list(filter) }

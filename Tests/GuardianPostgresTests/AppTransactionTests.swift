@@ -1,3 +1,4 @@
+import Foundation
 import GuardianCore
 import GuardianPostgres
 import GuardianTesting
@@ -48,6 +49,8 @@ struct AppTransactionTests {
             ("'update', 'note', '', '{}'", "entity_id"), ("'update', 'note', 'n', '[]'", "payload"), ("'update', 'note', 'n'", "payload"),
             ("'update', 'note', 'n', '{}', id => 'a b'", "id"), ("'update', 'note', 'n', '{}', priority => 101", "priority"),
             ("'update', 'note', 'n', '{}', base => '3'", "base"), ("'update', 'note', 'n', '{}', ordering_key => ''", "ordering_key"),
+            ("'update', 'note', 'n', '{'", "payload"), ("'update', 'note', 'n', repeat('[', 100000)", "payload"),
+            ("'update', 'note', 'n', '{}', base => '{\"a\":'", "base"),
         ])
     func refused(arguments: String, field: String) async throws {
         let server = try Server.shared.get()
@@ -60,13 +63,41 @@ struct AppTransactionTests {
         #expect(try await store.books().accepted == 0)
     }
 
+    /// On a thread of its own, where it may wait for another transaction.
+    private static func onOwnThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            Thread.detachNewThread { continuation.resume(with: Result { try body() }) }
+        }
+    }
+
+    @Test("two transactions with one id at once: the second is a duplicate, and goes on", arguments: [false, true])
+    func sameID(sameKey: Bool) async throws {
+        let server = try Server.shared.get()
+        let database = try server.emptyDatabase()
+        let store = try await server.store(database)
+        defer { store.close() }
+        let first = try OpenTransaction(
+            server, database, "SELECT * FROM guardian_enqueue('update', 'note', 'n1', '{}', id => 'one')")
+        let call = "SELECT outcome FROM guardian_enqueue('update', 'note', 'n\(sameKey ? 1 : 2)', '{}', id => 'one')"
+        async let second = Self.onOwnThread { try server.texts(call, database: database) }
+        try await eventually("the second to wait") {
+            let waiting = "SELECT pid::text FROM pg_stat_activity WHERE datname = '\(database)' AND wait_event_type = 'Lock'"
+            return try !server.texts(waiting, database: database).isEmpty
+        }
+        try first.end()
+        let outcomes = try await second
+        #expect(outcomes == ["duplicate"])
+        let report = try await store.check()
+        #expect(report.problems == [] && report.gap == 0 && report.books.accepted == 1)
+    }
+
     @Test("what is enqueued for a change that was rolled back with what it depends on is set aside, also in a store of before")
     func refusedChange() async throws {
         let server = try Server.shared.get()
         let database = try server.emptyDatabase()
         try await server.store(database).close()
         try server.run(
-            "DELETE FROM guardian_migration WHERE name = 'guardian-0004-refusals'; DROP FUNCTION guardian_refuse", database: database)
+            "DELETE FROM guardian_migration WHERE name >= 'guardian-0004'; DROP FUNCTION guardian_refuse", database: database)
         let store = try await server.store(database)
         defer { store.close() }
         let (entity, now) = (EntityKey(type: "note", id: "n1"), StoreContract.start)

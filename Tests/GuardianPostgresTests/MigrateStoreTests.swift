@@ -210,6 +210,31 @@ struct MigrateStoreTests {
         try third.close()
     }
 
+    @Test("while somebody has a PostgreSQL queue alone, as a move does, nobody else gets a seat; what is in hand is not moved")
+    func alone() async throws {
+        let server = try Server.shared.get()
+        let database = try server.emptyDatabase()
+        let mover = try await server.store(database) { $0.processors = 1 }
+        let others = try await server.store(database)
+        defer {
+            mover.close()
+            others.close()
+        }
+        _ = try await others.enqueue([Self.operation("a", "a")])
+        let fence = try await Self.lock(mover)
+        let refused = try await others.acquireLock(owner: "serve", now: Self.start, staleAfterMs: 600_000)
+        guard case .heldBy(let holder) = refused else { throw Server.Trouble(description: "\(refused)") }
+        #expect(holder.fence == fence)
+        _ = try await mover.exchange(Exchange(fence: fence, now: Self.start, normal: 1))
+        await #expect(throws: StoreError.self) { _ = try await mover.transferPage(fence, limit: 10) }
+        try await mover.releaseLock(fence)
+        let next = try await Self.lock(others)
+        let beside = try await mover.acquireLock(owner: "mover", now: Self.start, staleAfterMs: 600_000)
+        guard case .heldBy(let seated) = beside else { throw Server.Trouble(description: "\(beside)") }
+        #expect(seated.fence == next)
+        _ = try await Self.lock(others)
+    }
+
     private static func expectSound(_ store: any RepairStore) async throws {
         let report = try await store.check()
         #expect(report.problems == [] && report.gap == 0)

@@ -170,6 +170,22 @@ struct SharingTests {
         #expect(try await store.processors().map(\.fence.owner) == ["b", "c"])
     }
 
+    @Test("a forced release takes every seat and names them all; one that was decided before somebody sat down takes none")
+    func forcedRelease() async throws {
+        let server = try Server.shared.get()
+        let store = try await server.store(try server.emptyDatabase()) { $0.processors = 3 }
+        defer { store.close() }
+        let first = try await Self.acquire(store, "a")
+        let second = try await Self.acquire(store, "b")
+        await #expect(throws: StoreError.stale) { _ = try await store.forceReleaseLock(through: first.epoch) }
+        let seated = try await store.processors()
+        #expect(seated.map(\.fence) == [first, second])
+        let taken = try await store.forceReleaseLock(through: second.epoch)
+        #expect(taken.map(\.fence) == [first, second])
+        let left = try await store.processors()
+        #expect(left.isEmpty)
+    }
+
     @Test("what a silent processor holds goes back when its lease has ended by the database's clock, and its late writes are refused")
     func rescue() async throws {
         let server = try Server.shared.get()
@@ -185,6 +201,7 @@ struct SharingTests {
         try await eventually("the rescue") {
             // A caller whose own clock is years away takes nothing over by that.
             try await store.renewLock(other, now: Timestamp(milliseconds: 5))
+            _ = try await store.rescue(other, now: Timestamp(milliseconds: 5))
             return try await store.processors().count == 1
         }
         let again = try await Self.claim(store, other, 2).claims

@@ -2,7 +2,7 @@
 /// come later, are refused, or do not come.
 ///
 /// By Little's law an upstream that works on `c` requests at once is used up with `c` in flight; what goes beyond only waits in its queue.
-/// So latency is compared with what it is without a queue: the least mean of the last windows, among which one in ``windowsToLook`` sends
+/// So latency is compared with what it is without a queue: the least mean of the last windows, among which one in `windowsToLook` sends
 /// only half as much, so that a queue of our own making is never taken for the upstream's nature. Between ``calm`` and ``crowded`` times
 /// that the limit stays. A 429 cuts it at once, once for all that were on the wire together; a few 503 among many good answers do not
 /// (AIMD, as in RFC 5681; the gradient is that of TCP Vegas, Brakmo 1995, over window means instead of single round trips).

@@ -179,6 +179,14 @@ public struct PlagueDetector: Sendable, Equatable {
         state = .held(since: now, status: status, probeAt: now, waitMs: Self.firstProbeMs, isProbing: false)
     }
 
+    /// Another processor's probe has succeeded. A hold that began only at `heldBefore` or later is not what it ended, and a probe of our own
+    /// that is out decides for itself. Returns whether that ended a hold.
+    public mutating func followReleased(heldBefore: Int64) -> Bool {
+        guard case .held(let since, _, _, _, false) = state, since < heldBefore else { return false }
+        state = .clear
+        return true
+    }
+
     /// Whether the probe may go now.
     public func mayProbe(now: Int64) -> Bool {
         guard case .held(_, _, let probeAt, _, let isProbing) = state else { return false }

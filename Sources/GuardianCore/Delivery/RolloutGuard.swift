@@ -4,8 +4,8 @@
 /// ``Policy/errorShare`` of them are errors; one with fewer answers goes on until it has enough. ``Policy/windows`` bad ones in a row halt
 /// delivery, once: a person who resumes it has seen the reason, and the count begins anew.
 ///
-/// What counts as an error is an answer of the upstream that refuses (4xx that is permanent, 5xx). Attempts without an answer say nothing
-/// of the change, nor do conflicts, logins (401) and rates (429).
+/// What counts is a success or an error, which is an answer that refuses (4xx that is permanent, 5xx). All else says nothing of the
+/// change: attempts without an answer, conflicts, logins (401), upgrades (426), and what only asks to come again (408, 425, 429).
 public struct RolloutGuard: Sendable, Equatable {
     public struct Policy: Sendable, Equatable {
         /// Share of errors, 0…1, above which a window is bad; 0.05 by default.
@@ -53,6 +53,16 @@ public struct RolloutGuard: Sendable, Equatable {
     public init(policy: Policy = Policy(), changedAt: Timestamp) {
         self.policy = policy
         self.changedAt = changedAt
+    }
+
+    /// Whether an outcome is an error; nil for one that says nothing of the change, and does not count.
+    public static func isError(_ outcome: Outcome) -> Bool? {
+        switch outcome {
+        case .accepted: false
+        case .refused(.permanent, _): true
+        case .refused(.transient, let answer) where answer.status >= 500: true
+        default: nil
+        }
     }
 
     /// Whether answers are watched still.

@@ -88,6 +88,9 @@ struct EngineLoop {
                 let now = engine.clock.now
                 let result = await attempt { () async throws(StoreError) in try await engine.store.renewLock(fence, now: now.wall) }
                 engine.mailbox.put(.renewed(result, begunAt: now.steady))
+                guard case .success = result else { return }
+                let rescue = await attempt { () async throws(StoreError) in try await engine.store.rescue(fence, now: now.wall) }
+                if case .failure(let error) = rescue { engine.hub.tell(.storeError(error), at: engine.clock.now.wall) }
             }
         case .releaseLock(let fence):
             group.addTask { [engine] in

@@ -40,6 +40,7 @@ extension Processor {
             if !exchangeUnderWay { next = min(next, max(askStoreAt, now.steady + 1)) }
             if !exchangeUnderWay, storeFailures == 0, let outboxSince { next = min(next, outboxSince + Self.gatherMs) }
             if let nextDue { next = min(next, now.steady + max(1, nextDue.milliseconds - now.wall.milliseconds)) }
+            next = min(next, postponedUntil)
         } else if !lockCallUnderWay {
             next = min(next, askForLockAt)
         }
@@ -84,6 +85,7 @@ extension Processor {
             mayHaveMore = true
             ramp.restart(begun: serial.begun)
         }
+        handInPostponed(now)
         judge(now, &actions)
         tendLock(now, &actions)
         tendToken(now, &actions)
@@ -96,7 +98,7 @@ extension Processor {
 
     /// Claims in our hands that the next exchange does not settle.
     private var held: Int {
-        flights.count + waitingForToken.count + accused.count + ready.urgentCount + ready.normalCount
+        flights.count + waitingForToken.count + accused.count + ready.urgentCount + ready.normalCount + postponed.count
             + max(0, outbox.count - configuration.settleBatch)
     }
 
@@ -125,7 +127,9 @@ extension Processor {
     }
 
     /// Whether another operation could be sent at once, if there were one.
-    func hasFreeWorkers(_ now: Moment) -> Bool { ready.isEmpty && !holdsSuspect && openPlaces(now) > 0 && !isPaced(now) }
+    func hasFreeWorkers(_ now: Moment) -> Bool {
+        ready.isEmpty && !holdsSuspect && !awaitsProbe && openPlaces(now) > 0 && !isPaced(now)
+    }
 
     /// Whether the next request has to wait for its turn by the rate. Urgent operations go at once; they only count.
     private func isPaced(_ now: Moment) -> Bool { configuration.adapts && pacer.opensAt(now: now.steady) != nil }
@@ -188,8 +192,9 @@ extension Processor {
         guard let lease, !exchangeUnderWay, storeFailures == 0 || now.steady >= askStoreAt else { return }
         var urgent = 0
         var normal = 0
+        let isProbe = breaker.isHalfOpen || plague.isHeld
         if mayClaim(now) {
-            if breaker.isHalfOpen || plague.isHeld {
+            if isProbe {
                 urgent = ready.isEmpty ? 1 : 0
                 normal = urgent
             } else {
@@ -215,15 +220,16 @@ extension Processor {
         pauseWritesSent = pauseWrites
         exchangeUnderWay = true
         exchangeFence = lease.fence
+        exchangeBegunAt = now.steady
         signedInSent = signedIn
         normalAsked = isAlone ? 0 : normal
         if !isAlone, urgent + normal > 0 { askedOnlyUrgent = normal == 0 }
         if urgent + normal > 0 { mayHaveMore = false }
-        actions.append(
-            .exchange(
-                Exchange(
-                    fence: lease.fence, now: now.wall, settlements: batch.map(\.settlement), health: healthChanged ? health(now) : nil,
-                    pauses: pauseWrites, signedIn: signedIn, held: held, urgent: isAlone ? 0 : urgent, normal: isAlone ? 0 : normal)))
+        var exchange = Exchange(
+            fence: lease.fence, now: now.wall, settlements: batch.map(\.settlement), health: healthChanged ? health(now) : nil,
+            pauses: pauseWrites, signedIn: signedIn, held: held, urgent: isAlone ? 0 : urgent, normal: isAlone ? 0 : normal)
+        exchange.isProbe = isProbe && exchange.urgent + exchange.normal > 0
+        actions.append(.exchange(exchange))
     }
 
     /// Whether the exchange may wait for more results, which then share its fsync: answers come fast, workers have enough to send
@@ -269,8 +275,10 @@ extension Processor {
             for (verdict, isSettled) in zip(outbox, result.settled) where isSettled {
                 for event in verdict.events { actions.append(.emit(event, about: verdict.subject)) }
             }
+            postpone(outbox.prefix(outboxSent).filter { result.postponed.contains($0.settlement.seq) }, now)
             outbox.removeFirst(outboxSent)
             outboxSince = outbox.isEmpty ? nil : now.steady
+            awaitsProbe = result.awaitsProbe
             if healthSent { healthChanged = false }
             if let signedInSent { storedSignedIn = signedInSent }
             if !result.claims.isEmpty { isDry = false } else if normalAsked > 0 { isDry = !result.isAlone }
@@ -318,7 +326,9 @@ extension Processor {
             interrupted = true
             actions.append(.interruptAll)
         }
-        let storeIsGone = storeFailures > 0 && now.steady >= drainDeadline
+        let isWritten = outbox.isEmpty && postponed.isEmpty
+        // What can't be written in time goes back with the lock.
+        let gaveUp = (storeFailures > 0 || outbox.isEmpty) && now.steady >= drainDeadline
         guard let lease else {
             if !lockCallUnderWay {
                 isFinished = true
@@ -326,7 +336,7 @@ extension Processor {
             }
             return
         }
-        guard flights.isEmpty, ready.isEmpty, !exchangeUnderWay, !lockCallUnderWay, outbox.isEmpty || storeIsGone else { return }
+        guard flights.isEmpty, ready.isEmpty, !exchangeUnderWay, !lockCallUnderWay, isWritten || gaveUp else { return }
         releasing = true
         actions.append(.releaseLock(lease.fence))
         self.lease = nil

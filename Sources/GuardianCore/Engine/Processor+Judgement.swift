@@ -64,15 +64,20 @@ extension Processor {
     ) -> Bool {
         guard flight.isPlagueProbe, plague.isHeld else { return false }
         if plague.probeEnded(success: success, now: now.steady, unit: random.unit()) {
-            let heldMs = plagueSince.map { now.wall.milliseconds - $0.milliseconds } ?? 0
-            plagueSince = nil
             healthChanged = true
-            mayHaveMore = true
-            ramp.restart(begun: serial.begun)
-            actions.append(.clampRetries)
-            actions.append(.emit(.plagueReleased(afterMs: max(0, heldMs))))
+            released(now, &actions)
         }
         return true
+    }
+
+    /// The hold has ended, by a probe of our own or of another processor.
+    mutating func released(_ now: Moment, _ actions: inout [Action]) {
+        let heldMs = plagueSince.map { now.wall.milliseconds - $0.milliseconds } ?? 0
+        plagueSince = nil
+        mayHaveMore = true
+        ramp.restart(begun: serial.begun)
+        actions.append(.clampRetries)
+        actions.append(.emit(.plagueReleased(afterMs: max(0, heldMs))))
     }
 
     // MARK: Doubt

@@ -70,9 +70,12 @@ extension Processor {
             if holdUntil <= now.steady { actions.append(.emit(.originHeld(milliseconds: ours - now.steady))) }
             holdUntil = max(holdUntil, ours)
         }
-        if let status = shared.plagueStatus, !plague.isHeld, accused.isEmpty {
+        if let status = shared.plagueStatus {
+            guard !plague.isHeld, accused.isEmpty else { return }
             plague.resume(status: status, now: now.steady)
             plagueSince = shared.plagueSince ?? now.wall
+        } else if plague.followReleased(heldBefore: exchangeBegunAt) {
+            released(now, &actions)
         }
     }
 
@@ -101,6 +104,8 @@ extension Processor {
         outbox = []
         outboxSent = 0
         outboxSince = nil
+        forgetPostponed()
+        awaitsProbe = false
         healthChanged = false
         pauseWrites = [:]
         askForLockAt = now.steady + configuration.pollMs

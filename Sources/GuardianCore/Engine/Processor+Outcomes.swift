@@ -119,14 +119,7 @@ extension Processor {
 extension Processor {
     /// Halts delivery when a change has brought too many errors.
     private mutating func watchRollout(_ outcome: Outcome, _ now: Moment, _ actions: inout [Action]) {
-        let isError: Bool
-        switch outcome {
-        case .accepted: isError = false
-        case .refused(.permanent, _): isError = true
-        case .refused(.transient, let answer): isError = answer.status >= 500
-        default: return
-        }
-        guard let finding = rollout?.heard(isError: isError, now: now) else { return }
+        guard let isError = RolloutGuard.isError(outcome), let finding = rollout?.heard(isError: isError, now: now) else { return }
         actions.append(.emit(.rolloutHalted(errors: finding.errors, answers: finding.answers)))
         pause(.rollout)
     }

@@ -124,9 +124,13 @@ public struct Processor: Sendable {
     var outboxSent = 0
     /// Since when something in it waits to be written.
     var outboxSince: Int64?
+    /// Results that somebody else's transaction keeps from being written, and when they are handed in again.
+    var postponed: [Verdict] = []
+    var postponedUntil: Int64 = .max
     var exchangeUnderWay = false
     /// Whose claims the exchange under way asks for; its answer is void once the lease is another.
     var exchangeFence: Fence?
+    var exchangeBegunAt: Int64 = .min
     var askStoreAt: Int64 = .min
     var storeFailures = 0
     var mayHaveMore = true
@@ -149,6 +153,8 @@ public struct Processor: Sendable {
     public internal(set) var plague = PlagueDetector()
     var accused: [Int64: Accused] = [:]
     var plagueSince: Timestamp?
+    /// Another processor of the store asks whether the upstream is back.
+    var awaitsProbe = false
     /// Whether the last exchange that asked for operations of any priority got none: there is nothing else to send.
     var isDry = false
     var normalAsked = 0

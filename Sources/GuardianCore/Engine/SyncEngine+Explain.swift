@@ -1,10 +1,10 @@
 extension SyncEngine {
-    /// Why an operation is not moving, or that it may go. `freeBytes` are those where the store lives, if they are known.
+    /// Why an operation is not moving, or that it may go. `room` is that where the store lives, if it is known.
     /// Throws ``SyncError/notFound(id:)`` when none of that id is stored.
-    public func explain(_ id: OperationID, freeBytes: Int64? = nil) async throws(SyncError) -> Explanation {
+    public func explain(_ id: OperationID, room: DiskRoom? = nil) async throws(SyncError) -> Explanation {
         let found: (standing: Standing?, situation: Explanation.Situation)
         do throws(StoreError) {
-            found = (try await store.standing(of: id), try await situation(freeBytes))
+            found = (try await store.standing(of: id), try await situation(room))
         } catch {
             throw .store(error)
         }
@@ -13,16 +13,16 @@ extension SyncEngine {
     }
 
     /// What holds up the queue as a whole, in numbers.
-    public func explainQueue(freeBytes: Int64? = nil) async throws(SyncError) -> QueueExplanation {
+    public func explainQueue(room: DiskRoom? = nil) async throws(SyncError) -> QueueExplanation {
         do throws(StoreError) {
-            let situation = try await situation(freeBytes)
+            let situation = try await situation(room)
             return .of(try await store.census(at: situation.now), situation)
         } catch {
             throw .store(error)
         }
     }
 
-    private func situation(_ freeBytes: Int64?) async throws(StoreError) -> Explanation.Situation {
-        try await .init(of: store, at: clock.now.wall, freeBytes: freeBytes, for: configuration.processor)
+    private func situation(_ room: DiskRoom?) async throws(StoreError) -> Explanation.Situation {
+        try await .init(of: store, at: clock.now.wall, room: room, for: configuration.processor)
     }
 }

@@ -116,7 +116,7 @@ public final class SyncEngine: Sendable {
         return stamped
     }
 
-    /// Checks and stamps without storing: what ``enqueue(_:)`` would store.
+    /// Checks and stamps without storing: what `enqueue` would store.
     public func admit(_ operations: [NewOperation]) throws(SyncError) -> [Operation] {
         let now = clock.now.wall
         var own = fork(operations.count, at: now)
@@ -170,7 +170,7 @@ public final class SyncEngine: Sendable {
         return receipts
     }
 
-    /// Says that these receipts stand on disk, written by somebody else than ``enqueue(_:)``, such as a transaction of the app's own.
+    /// Says that these receipts stand on disk, written by somebody else than `enqueue`, such as a transaction of the app's own.
     ///
     /// `operations` are those that the receipts are of, in the same order, where the caller has them.
     public func enqueued(_ receipts: [Receipt], of operations: [Operation] = [], tookMicroseconds: Int64? = nil) {
@@ -186,7 +186,7 @@ public final class SyncEngine: Sendable {
         mailbox.wake()
     }
 
-    /// Stops delivery, durably and for every processor of the store, until ``resume()``. What is on the wire is finished.
+    /// Stops delivery, durably and for every processor of the store, until ``resume(_:)``. What is on the wire is finished.
     public func pause() async throws(SyncError) {
         do { try await store.setPause(.operator, to: true) } catch { throw .store(error) }
         mailbox.wake()
@@ -212,7 +212,7 @@ public final class SyncEngine: Sendable {
     /// Tells every sink and reader of something that the engine itself can't know, such as an alert.
     public func tell(_ event: Event) { hub.tell(event, at: clock.now.wall) }
 
-    /// Says that the store has changed outside of ``enqueue(_:)``.
+    /// Says that the store has changed outside of `enqueue`.
     public func wake() { mailbox.wake() }
 
     /// Finishes what is on the wire, gives the rest back, releases the lock; ``run()`` then returns. False when nobody runs the engine.

@@ -46,9 +46,10 @@ struct Watchdog {
             engine.mailbox.wake()
         } else {
             engine.hub.tell(.stalled(due: Int(census.due), repair: "rebuild_index"), at: now.wall)
+            // Also when that fails: it holds up writers while it tries, and is not tried at every look.
+            stalledSince = nil
             _ = try await engine.store.rebuildIndex(ordering: nil)
             engine.mailbox.wake()
-            stalledSince = nil
         }
     }
 

@@ -177,7 +177,7 @@ public struct FailureShape: Sendable, Hashable {
 /// Failed operations of one cause.
 public struct FailureGroup: Sendable, Equatable {
     public var shape: FailureShape
-    /// The oldest and the youngest of them.
+    /// Those that were enqueued first and last: what failed first or last may be another one, and no index has them in that order.
     public var first: Operation
     public var last: Operation
     public var count: Int64

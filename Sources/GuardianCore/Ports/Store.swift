@@ -26,10 +26,26 @@ public protocol LockStore: Sendable {
     func acquireLock(owner: String, now: Timestamp, staleAfterMs: Int64) async throws(StoreError) -> LockAnswer
     /// Beats the heart; `stale` when the lock has gone to another.
     func renewLock(_ fence: Fence, now: Timestamp) async throws(StoreError)
+    /// Gives back what others hold who have gone quiet, in a store that several processors share; to be called after each heartbeat. Returns
+    /// how many claims. That it fails says nothing of the heartbeat.
+    func rescue(_ fence: Fence, now: Timestamp) async throws(StoreError) -> Int
     func releaseLock(_ fence: Fence) async throws(StoreError)
-    /// Takes the lock from whoever has it by raising the epoch. Returns the state before; nil when it was free.
-    func forceReleaseLock() async throws(StoreError) -> LockState?
-    func lockState() async throws(StoreError) -> LockState?
+    /// Takes the lock from all who have it, and fences them off by raising the epoch. Returns them as ``processors()`` does. Where somebody
+    /// has it under a later epoch than `epoch`, it is `stale`, and nobody loses it; nil takes it from anybody.
+    func forceReleaseLock(through epoch: Int64?) async throws(StoreError) -> [LockState]
+    /// Who has the lock, longest first: one at most, but for a store that several processors share.
+    func processors() async throws(StoreError) -> [LockState]
+}
+
+extension LockStore {
+    /// For a store with one lock: whoever takes it over gives back what was held.
+    public func rescue(_ fence: Fence, now: Timestamp) async throws(StoreError) -> Int { 0 }
+
+    /// Takes the lock from whoever has it.
+    public func forceReleaseLock() async throws(StoreError) -> [LockState] { try await forceReleaseLock(through: nil) }
+
+    /// Who has the lock, and of several who has had it longest; nil when it is free.
+    public func lockState() async throws(StoreError) -> LockState? { try await processors().first }
 }
 
 /// Looks, changes nothing.

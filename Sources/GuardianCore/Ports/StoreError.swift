@@ -14,6 +14,8 @@ public enum StoreError: Error, Sendable, Equatable {
     case wrongKey(String)
     /// The owner and epoch of the write are no longer those of the lock.
     case stale
+    /// Another process has the store open, and this needs it alone: which one, and what to do.
+    case inUse(String)
     /// Busy, gone, or another error of the system: what it said.
     case unavailable(String)
 
@@ -27,6 +29,7 @@ public enum StoreError: Error, Sendable, Equatable {
         case .notDurable: "not_durable"
         case .wrongKey: "wrong_key"
         case .stale: "stale"
+        case .inUse: "in_use"
         case .unavailable: "unavailable"
         }
     }
@@ -44,6 +47,7 @@ extension StoreError: CustomStringConvertible {
         case .notDurable(let what): "refusing to start: \(what); acknowledged writes would not survive a power cut"
         case .wrongKey(let what): what
         case .stale: "another processor holds the lock now; this write was refused"
+        case .inUse(let what): what
         case .unavailable(let what): "the store is not available (\(what)); try again"
         }
     }

@@ -46,6 +46,8 @@ public struct Exchange: Sendable {
     public var urgent: Int
     /// How many heads of any priority to claim at most, after the urgent ones.
     public var normal: Int
+    /// Whether they are claimed to ask with whether the upstream is back: of the processors that share a store one at a time does.
+    public var isProbe = false
 
     public init(
         fence: Fence, now: Timestamp, settlements: [Settlement] = [], health: OriginHealth? = nil, pauses: [Pause: Bool] = [:],
@@ -80,6 +82,9 @@ public struct ExchangeResult: Sendable {
     public var claims: [Claim]
     /// Whether each settlement found its claim still in force, in order.
     public var settled: [Bool]
+    /// Numbers of settlements that could not be written now, because somebody else's open transaction holds their line: the claims are
+    /// still in force, and the settlements are to be handed in again.
+    public var postponed: Set<Int64> = []
     /// Operations whose `expiresAt` had passed when their turn came; they have left the queue, counted.
     public var expired: [OperationID]
     /// Operations that were in hand when a process died three times; they are failed now, as crash suspects.
@@ -97,6 +102,8 @@ public struct ExchangeResult: Sendable {
     /// What another processor of the same store has learnt of the upstream since the last exchange; nil when that is nothing new, and in a
     /// store that one processor has to itself.
     public var shared: OriginHealth?
+    /// Nothing was claimed to probe with, because another processor's probe is under way.
+    public var awaitsProbe = false
 
     public init(claims: [Claim] = [], settled: [Bool] = [], expired: [OperationID] = [], nextDue: Timestamp? = nil, pauses: Set<Pause> = [])
     {

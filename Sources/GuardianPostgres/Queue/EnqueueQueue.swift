@@ -5,6 +5,10 @@ internal import Synchronization
 ///
 /// Two groups may be under way at once, each on a session of its own. When a group fails for a reason of its content, its calls are
 /// written again one by one, so that a bad one harms no other.
+///
+/// A call that adds to a line which somebody's open transaction holds (an app's own, with `guardian_enqueue`) is *held up*: it waits aside
+/// until its deadline, with all that add to the lines of such calls, and one session tries them one after the other. So a transaction
+/// that is left open keeps a group waiting once, and after that only those that have to do with its keys.
 final class EnqueueQueue: Sendable {
     /// Operations of one group at most; a call that has more is a group by itself.
     private static let groupLimit = 1000
@@ -12,7 +16,16 @@ final class EnqueueQueue: Sendable {
 
     struct Waiting {
         let operations: [Operation]
+        /// Whether each of them is written by itself: it may be folded, or points to others.
+        let isEach: Bool
+        let ordering: Ordering
+        /// Until when it may be held up, in steady milliseconds.
+        let deadline: Int64
+        /// The answer to an earlier try was lost: what is stored already may be its own.
+        var isDoubtful = false
         let finish: (Result<[Receipt], StoreError>) -> Void
+
+        var lines: Set<Int64> { Set(operations.map { ordering.line(for: $0) }) }
     }
 
     /// One group on its way; used by one thread at a time.
@@ -29,6 +42,9 @@ final class EnqueueQueue: Sendable {
         // The closures are called once, by whoever took them out.
         var waiting: [Waiting] = []
         var running = 0
+        var heldUp: [Waiting] = []
+        /// The lines of all that are held up, those that are being tried included.
+        var heldLines: Set<Int64> = []
     }
 
     private let state = Mutex(State())
@@ -37,6 +53,14 @@ final class EnqueueQueue: Sendable {
     func put(_ call: Waiting) -> Bool {
         let box = Unchecked(call)
         return state.withLock { state in
+            if !state.heldLines.isEmpty {
+                let lines = box.value.lines
+                if !lines.isDisjoint(with: state.heldLines) {
+                    state.heldUp.append(box.value)
+                    state.heldLines.formUnion(lines)
+                    return false
+                }
+            }
             state.waiting.append(box.value)
             guard state.running < Self.mostAtOnce else { return false }
             state.running += 1
@@ -64,6 +88,42 @@ final class EnqueueQueue: Sendable {
             state.waiting.removeFirst(taken)
             return Unchecked(group)
         }.value
+    }
+
+    // MARK: Held up
+
+    /// Whether some call that is held up adds to one of the lines of these operations.
+    func holdsUp(_ operations: [Operation], _ ordering: Ordering) -> Bool {
+        state.withLock { state in operations.contains { state.heldLines.contains(ordering.line(for: $0)) } }
+    }
+
+    /// Puts calls aside that met somebody's open transaction; returns whether they are to be tried from now on.
+    func holdUp(_ calls: [Waiting]) -> Bool {
+        let box = Unchecked(calls)
+        return state.withLock { state in
+            let isFirst = state.heldLines.isEmpty
+            state.heldUp += box.value
+            for call in box.value { state.heldLines.formUnion(call.lines) }
+            return isFirst
+        }
+    }
+
+    /// All that are held up, to be tried.
+    func takeHeldUp() -> [Waiting] {
+        state.withLock { state -> Unchecked<[Waiting]> in
+            defer { state.heldUp = [] }
+            return Unchecked(state.heldUp)
+        }.value
+    }
+
+    /// Takes those back that are held up still; returns whether there are any, these or newer ones.
+    func putBack(heldUp calls: [Waiting]) -> Bool {
+        let box = Unchecked(calls)
+        return state.withLock { state in
+            state.heldUp = box.value + state.heldUp
+            state.heldLines = state.heldUp.reduce(into: Set<Int64>()) { $0.formUnion($1.lines) }
+            return !state.heldUp.isEmpty
+        }
     }
 }
 

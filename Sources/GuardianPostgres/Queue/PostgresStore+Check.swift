@@ -125,14 +125,19 @@ extension PostgresStore {
 
     public func rebuildIndex(ordering wanted: Ordering?) async throws(StoreError) -> Int {
         let now = SystemClock().now.wall
-        let (changed, ordering) = try await pool.with(isRepeatable: true, patienceMs: 3_600_000) { [self] connection in
-            try Write.run(on: connection) { write in
-                let stored = try write.ordering()
-                let ordering = wanted ?? stored
-                if stored != ordering { try clearSeats(stored, ordering, now, write) }
-                let changed = try Self.rebuild(write, ordering: ordering)
-                try Self.save(ordering: ordering, write)
-                return (changed, ordering)
+        let (changed, ordering) = try await pool.with(isRepeatable: true, patienceMs: 3_600_000) { [self] connection -> (Int, Ordering) in
+            do {
+                return try Write.run(on: connection) { write in
+                    let stored = try write.ordering()
+                    let ordering = wanted ?? stored
+                    if stored != ordering { try clearSeats(stored, ordering, now, write) }
+                    let changed = try Self.rebuild(write, ordering: ordering)
+                    try Self.save(ordering: ordering, write)
+                    return (changed, ordering)
+                }
+            } catch let failure as ServerFailure where failure.state == ServerFailure.busy {
+                // Not tried again at once: whoever writes stands behind the one that waits.
+                throw StoreError.unavailable("a transaction that is open elsewhere holds part of the queue; end it, then line it up anew")
             }
         }
         adopt(ordering)

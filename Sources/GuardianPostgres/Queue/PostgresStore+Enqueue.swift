@@ -3,15 +3,24 @@ public import GuardianCore
 extension PostgresStore {
     public func enqueue(_ operations: [Operation]) async throws(StoreError) -> [Receipt] {
         guard !operations.isEmpty else { return [] }
-        if operations.contains(where: { $0.folds || !$0.references.isEmpty || $0.opensLocalID }) {
+        let ordering = currentOrdering
+        let isEach = operations.contains { $0.folds || !$0.references.isEmpty || $0.opensLocalID }
+        if isEach, !enqueues.holdsUp(operations, ordering) {
             // Ids make it safe to say the same again; what is stored under one of ours is ours.
-            return try await write(isRepeatable: true) { write in
-                try Self.insertEach(operations, write)
+            let receipts = try await pool.with(isRepeatable: true) { connection -> [Receipt]? in
+                do { return try Write.run(on: connection) { try Self.insertEach(operations, $0) } } catch let failure as ServerFailure {
+                    guard failure.state == ServerFailure.busy else { throw failure }
+                    return nil
+                }
             }
+            if let receipts { return receipts }
         }
+        let deadline = Connection.nowMs() + configuration.patienceMs
         let result: Result<[Receipt], StoreError> = await withUnsafeContinuation { continuation in
-            let call = EnqueueQueue.Waiting(operations: operations) { continuation.resume(returning: $0) }
-            if enqueues.put(call) { startGroup() }
+            let call = EnqueueQueue.Waiting(operations: operations, isEach: isEach, ordering: ordering, deadline: deadline) {
+                continuation.resume(returning: $0)
+            }
+            if isEach { holdUp([call]) } else if enqueues.put(call) { startGroup() }
         }
         return try result.get()
     }
@@ -43,16 +52,7 @@ extension PostgresStore {
         connection.patienceMs = 30_000
         do {
             if group.isAlone {
-                // One after the other, each with an end of its own.
-                while let call = group.calls.first {
-                    let result: Result<[Receipt], StoreError>
-                    do { result = .success(try insert(call.operations, on: connection, isDoubtful: group.isDoubtful)) } catch {
-                        guard let failure = error as? ServerFailure, !failure.isLost, !failure.mayRepeat else { throw error }
-                        result = .failure(pool.storeError(failure))
-                    }
-                    group.calls.removeFirst()
-                    call.finish(result)
-                }
+                try runAlone(group, on: connection)
                 startGroup()
                 return .done
             }
@@ -63,6 +63,11 @@ extension PostgresStore {
             let failure = error as? ServerFailure ?? ServerFailure(state: "", message: "\(error)", isLost: false)
             if failure.isPooled { pool.stopPreparing() }
             if failure.isLost && connection.mayHaveCommitted { group.isDoubtful = true }
+            if failure.state == ServerFailure.busy {
+                // Somebody's open transaction is in the way of some of them.
+                group.isAlone = true
+                return .again
+            }
             group.repetitions -= 1
             if failure.isLost || failure.mayRepeat, group.repetitions >= 0, Connection.nowMs() < deadline { return .again }
             if !failure.isLost, !failure.mayRepeat, group.calls.count > 1 {
@@ -74,14 +79,39 @@ extension PostgresStore {
         }
     }
 
+    /// One after the other, each with an end of its own; those that somebody's open transaction is in the way of are held up.
+    private func runAlone(_ group: EnqueueQueue.Group, on connection: Connection) throws {
+        var heldLines = Set<Int64>()
+        while var call = group.calls.first {
+            if group.isDoubtful { call.isDoubtful = true }
+            var result: Result<[Receipt], StoreError>?
+            do {
+                let isFree = heldLines.isEmpty || heldLines.isDisjoint(with: call.lines)
+                if isFree, let receipts = try insertAlone(call, on: connection) { result = .success(receipts) }
+            } catch {
+                guard let failure = error as? ServerFailure, !failure.isLost, !failure.mayRepeat else { throw error }
+                result = .failure(pool.storeError(failure))
+            }
+            group.calls.removeFirst()
+            if let result {
+                call.finish(result)
+            } else {
+                call.note(in: &heldLines)
+                holdUp([call])
+            }
+        }
+    }
+
     /// Writes a batch in one transaction: in one statement, unless some of it is stored already.
-    private func insert(_ operations: [Operation], on connection: Connection, isDoubtful: Bool) throws -> [Receipt] {
+    func insert(
+        _ operations: [Operation], on connection: Connection, isDoubtful: Bool, lockMs: Int = Write.lockMs
+    ) throws -> [Receipt] {
         var isNew = Set<OperationID>()
         let isPlain = !isDoubtful && operations.allSatisfy { $0.principal == nil && isNew.insert($0.id).inserted }
         if isPlain {
             do {
                 let call = Insertion(operations, ordering: currentOrdering).call(isPlain: true, stripe: connection.stripe)
-                let seqs = try connection.run([call])[0].first?.ints(0) ?? []
+                let seqs = try connection.run([Write.bounds(lockMs: lockMs), call])[1].first?.ints(0) ?? []
                 guard seqs.count == operations.count else { throw StoreError.corrupt("guardian_put gave \(seqs.count) numbers") }
                 return zip(operations, seqs).map { Receipt(id: $0.id, seq: $1, outcome: .accepted) }
             } catch let failure as ServerFailure {
@@ -89,7 +119,7 @@ extension PostgresStore {
                 guard failure.isDuplicate || isOther || failure.state == ServerFailure.oneByOne else { throw failure }
             }
         }
-        return try Write.run(on: connection) { write in
+        return try Write.run(on: connection, lockMs: lockMs) { write in
             adopt(try write.ordering())
             return try Self.insertBatch(operations, write, isDoubtful: isDoubtful)
         }

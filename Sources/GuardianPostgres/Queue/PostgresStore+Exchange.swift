@@ -2,7 +2,7 @@ public import GuardianCore
 internal import Synchronization
 
 extension PostgresStore {
-    private static let settleMany = SQL("SELECT guardian_settle($1, $2, $3, $4, $5, $6, $7)")
+    private static let settleMany = SQL("SELECT guardian_settle($1, $2, $3, $4, $5, $6, $7, $8)")
     static let claimMany = SQL(
         """
         SELECT \(OperationRow.claimedColumns) FROM guardian_claim($1, $2, $3, $4, $5, $6, $7) c
@@ -17,36 +17,104 @@ extension PostgresStore {
         """)
 
     public func exchange(_ exchange: Exchange) async throws(StoreError) -> ExchangeResult {
-        let epoch = exchange.fence.epoch
-        let plan = memory.withLock { ExchangePlan(exchange, $0) }
+        let late = memory.withLock { $0.postponed }
+        let isLate = exchange.settlements.map { late.contains($0.seq) }
         do throws(StoreError) {
-            var outcome: Exchanged?
-            if plan.isPlain { outcome = try await pool.with(.urgent) { try Self.exchangePlainly(exchange, plan, $0) } }
-            if plan.isPlain, outcome == nil { memory.withLock { $0.settlesOneByOne = true } }
-            var done: Exchanged
-            if let outcome { done = outcome } else { done = try await write(.urgent) { try $0.exchange(exchange, plan) } }
-            if done.isUnfinished { done.result = await finish(exchange, done.result) }
+            // What somebody was in the way of the last time goes by itself, and keeps the others waiting no more.
+            var done = try await settleApart(exchange, zip(exchange.settlements, isLate).filter { $1 }.map { $0.0 })
+            var others = exchange
+            others.settlements = zip(exchange.settlements, isLate).filter { !$1 }.map { $0.0 }
+            let last = try await exchangeTogether(others)
+            done.add(last)
+            done.answer(exchange)
+            if done.isUnfinished { done = await finish(exchange, done) }
             keep(done, of: exchange)
             return done.result
         } catch {
             // Maybe it was committed all the same: claims that nobody has heard of are looked for by the next one.
-            if error != .stale { memory.withLock { _ = $0.doubtful.insert(epoch) } }
+            if error != .stale { memory.withLock { _ = $0.doubtful.insert(exchange.fence.epoch) } }
             throw error
         }
     }
 
-    /// Settles and claims in one round trip. nil when the database knows of something that is settled one by one: nothing was done then.
-    private static func exchangePlainly(_ exchange: Exchange, _ plan: ExchangePlan, _ connection: Connection) throws -> Exchanged? {
+    /// All of it in one transaction; where somebody's open transaction is in the way of a settlement, those in one each.
+    private func exchangeTogether(_ exchange: Exchange) async throws(StoreError) -> Exchanged {
+        let plan = memory.withLock { ExchangePlan(exchange, $0) }
+        var outcome = Plain.oneByOne(forGood: false)
+        if plan.isPlain { outcome = try await pool.with(.urgent) { try Self.exchangePlainly(exchange, plan, $0) } }
+        switch outcome {
+        case .done(let done): return done
+        case .inTheWay: break
+        case .oneByOne(let isForGood):
+            if isForGood { memory.withLock { $0.settlesOneByOne = true } }
+            let done = try await pool.with(.urgent) { connection -> Exchanged? in
+                try Self.unlessInTheWay(of: exchange.settlements) { try Write.run(on: connection) { try $0.exchange(exchange, plan) } }
+            }
+            if let done { return done }
+        }
+        var done = try await settleApart(exchange, exchange.settlements)
+        var others = exchange
+        others.settlements = []
+        let rest = others
+        let last = try await write(.urgent) { try $0.exchange(rest, plan) }
+        done.add(last)
+        return done
+    }
+
+    /// Milliseconds that a settlement by itself waits for its line.
+    private static let apartMs = 50
+
+    /// Each in a transaction of its own, so that only those stay behind that somebody is in the way of.
+    private func settleApart(_ exchange: Exchange, _ settlements: [Settlement]) async throws(StoreError) -> Exchanged {
+        var all = Exchanged()
+        for settlement in settlements {
+            let one = Exchange(fence: exchange.fence, now: exchange.now, settlements: [settlement])
+            let plan = memory.withLock { ExchangePlan(one, $0) }
+            var done: Exchanged?
+            // It may have been the books' row that was held; the next time it is another one.
+            for _ in 0..<2 where done == nil {
+                done = try await pool.with(.urgent) { connection -> Exchanged? in
+                    try Self.unlessInTheWay(of: one.settlements) {
+                        try Write.run(on: connection, lockMs: Self.apartMs) { try $0.settle(one, plan) }
+                    }
+                }
+            }
+            if let done { all.add(done) } else { all.result.postponed.insert(settlement.seq) }
+        }
+        return all
+    }
+
+    /// nil when a lock was not to be had in time: nothing was done then, and there are settlements to be done without it.
+    private static func unlessInTheWay(of settlements: [Settlement], _ body: () throws -> Exchanged) throws -> Exchanged? {
+        do { return try body() } catch let failure as ServerFailure {
+            guard failure.state == ServerFailure.busy, !settlements.isEmpty else { throw failure }
+            return nil
+        }
+    }
+
+    /// What came of an exchange in one round trip.
+    private enum Plain: Sendable {
+        case done(Exchanged)
+        /// The database knows of something that is settled one by one: nothing was done. `forGood`: that stays so.
+        case oneByOne(forGood: Bool)
+        /// Somebody's open transaction is in the way of a settlement: nothing was done.
+        case inTheWay
+    }
+
+    /// Settles and claims in one round trip.
+    private static func exchangePlainly(_ exchange: Exchange, _ plan: ExchangePlan, _ connection: Connection) throws -> Plain {
         // By rising lines: that is the order of locks.
         let sorted = zip(plan.lines, exchange.settlements).sorted { $0.0 < $1.0 }
         let answers = sorted.contains { $0.1.answer != nil } ? sorted.map(\.1.answer) : nil
+        let etags = sorted.contains { $0.1.server != nil } ? sorted.map { $0.1.server?.etag } : nil
         let fence = exchange.fence
         let calls = [
+            Write.bounds(),
             Call(
                 settleMany,
                 [
                     .text(fence.owner), .int(fence.epoch), .int32(connection.stripe), .time(exchange.now), .ints(sorted.map(\.0)),
-                    .ints(sorted.map(\.1.seq)), .texts(answers),
+                    .ints(sorted.map(\.1.seq)), .texts(answers), .texts(etags),
                 ]),
             Call(
                 claimMany,
@@ -58,29 +126,32 @@ extension PostgresStore {
         ]
         let answered: [Rows]
         do { answered = try connection.run(calls) } catch let failure as ServerFailure {
-            guard failure.state == ServerFailure.oneByOne || failure.isDuplicate else { throw failure }
-            return nil
+            if failure.state == ServerFailure.busy, !exchange.settlements.isEmpty { return .inTheWay }
+            let isForGood = failure.state == ServerFailure.oneByOne
+            guard isForGood || failure.state == ServerFailure.theseOneByOne || failure.isDuplicate else { throw failure }
+            return .oneByOne(forGood: isForGood)
         }
         var done = Exchanged()
-        var settled = Set(answered[0].first?.ints(0) ?? [])
-        done.result.settled = exchange.settlements.map { settled.remove($0.seq) != nil }
-        try done.readClaims(answered[1], exchange)
-        done.readNews(answered[2], exchange, seen: plan.healthSeen)
-        return done
+        done.settled = Set(answered[1].first?.ints(0) ?? [])
+        try done.readClaims(answered[2], exchange)
+        done.readNews(answered[3], exchange, seen: plan.healthSeen)
+        return .done(done)
     }
 
     /// Among the heads are some that need a look of their own. What was done stands, so an error here is not the exchange's.
-    private func finish(_ exchange: Exchange, _ result: ExchangeResult) async -> ExchangeResult {
+    private func finish(_ exchange: Exchange, _ done: Exchanged) async -> Exchanged {
+        let known = memory.withLock { $0.cursors }
         do throws(StoreError) {
             return try await write(.urgent) { write in
-                var result = result
+                var done = done
                 try write.checkFence(exchange.fence)
-                try write.claimEach(exchange, &result)
-                return result
+                try write.claimEach(exchange, known, &done)
+                return done
             }
         } catch {
-            memory.withLock { _ = $0.doubtful.insert(exchange.fence.epoch) }
-            return result
+            var done = done
+            done.isDoubtful = true
+            return done
         }
     }
 
@@ -96,13 +167,17 @@ extension PostgresStore {
         let ordering = currentOrdering
         let result = done.result
         memory.withLock { memory in
-            memory.doubtful.remove(exchange.fence.epoch)
+            if done.isDoubtful { memory.doubtful.insert(exchange.fence.epoch) } else { memory.doubtful.remove(exchange.fence.epoch) }
             memory.healthSeen[exchange.fence.epoch] = done.healthVersion
-            for settlement in exchange.settlements { memory.handed[settlement.seq] = nil }
+            for settlement in exchange.settlements where !result.postponed.contains(settlement.seq) {
+                memory.handed[settlement.seq] = nil
+                memory.postponed.remove(settlement.seq)
+            }
+            memory.postponed.formUnion(result.postponed)
             for claim in result.claims {
                 memory.handed[claim.seq] = Handed(line: ordering.line(for: claim.operation), epoch: exchange.fence.epoch)
             }
-            if let last = result.claims.last { memory.cursor = last.operation.customOrderingKey.flatMap { Tenant.of($0) } ?? "" }
+            memory.cursors.merge(done.cursors) { $1 }
         }
     }
 
@@ -136,64 +211,5 @@ extension PostgresStore {
             if let hash = row.text(2) { control.signedIn = .principal(hash) }
             return control
         }
-    }
-}
-
-/// What is known of an exchange before it begins.
-struct ExchangePlan: Sendable {
-    /// Whether it needs nothing but the lines of its settlements.
-    let isPlain: Bool
-    /// The line of each settlement, where all are known.
-    let lines: [Int64]
-    /// What was handed out, when it is to be compared with what is claimed: the answer to an earlier exchange was lost.
-    let reclaims: Set<Int64>?
-    /// The tenant that was served last.
-    let cursor: String
-    /// The version of the upstream's health that this processor knows.
-    let healthSeen: Int64
-
-    init(_ exchange: Exchange, _ memory: PostgresStore.Memory) {
-        let epoch = exchange.fence.epoch
-        let found = exchange.settlements.compactMap { memory.handed[$0.seq] }.filter { $0.epoch == epoch }.map(\.line)
-        let isDoubtful = memory.doubtful.contains(epoch)
-        lines = found
-        isPlain =
-            !memory.settlesOneByOne && !isDoubtful && found.count == exchange.settlements.count && exchange.health == nil
-            && exchange.pauses.isEmpty && exchange.signedIn == nil
-            && exchange.settlements.allSatisfy { $0.result == .processed && $0.server == nil && $0.assignedID == nil }
-            && Set(exchange.settlements.map(\.seq)).count == found.count
-        reclaims = isDoubtful ? Set(memory.handed.filter { $0.value.epoch == epoch }.keys) : nil
-        cursor = memory.cursor
-        healthSeen = memory.healthSeen[epoch] ?? -1
-    }
-}
-
-/// What came of an exchange, and what the store remembers of it.
-struct Exchanged: Sendable {
-    var result = ExchangeResult()
-    /// Among the heads are some that need a look of their own.
-    var isUnfinished = false
-    var healthVersion: Int64 = -1
-
-    mutating func readClaims(_ rows: Rows, _ exchange: Exchange) throws {
-        for row in rows {
-            if row.int(0) < 0 {
-                isUnfinished = true
-            } else {
-                result.claims.append(try OperationRow.readClaim(row, exchange.fence, at: exchange.now))
-            }
-        }
-    }
-
-    mutating func readNews(_ rows: Rows, _ exchange: Exchange, seen: Int64) {
-        guard let row = rows.first else { return }
-        result.pauses = Set((row.text(0) ?? "").split(separator: ",").compactMap { Pause(rawValue: String($0)) })
-        if exchange.urgent + exchange.normal > 0, result.pauses.isEmpty { result.nextDue = row.time(1) }
-        healthVersion = row.int(2)
-        guard row.bool(4) else { return }
-        // Our own write was merged with what we had not heard of, or another one has written.
-        let isMerged = exchange.health != nil && seen >= 0 && healthVersion != seen + 1
-        let isOthers = row.int(3) != exchange.fence.epoch && healthVersion != seen
-        if isMerged || isOthers { result.shared = PostgresStore.health(row, from: 5) }
     }
 }

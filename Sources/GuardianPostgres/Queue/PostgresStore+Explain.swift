@@ -28,6 +28,14 @@ extension PostgresStore {
         """
         SELECT greatest(due_at, updated_at) FROM guardian_line WHERE state = 0 AND due_at <= $1 ORDER BY priority, tenant, due_at, head LIMIT 1
         """)
+    /// The same of what no other transaction holds.
+    private static let claimableSince = SQL(
+        """
+        SELECT greatest(due_at, updated_at) FROM guardian_line WHERE state = 0 AND due_at <= $1 ORDER BY priority, tenant, due_at, head
+        LIMIT 1 FOR UPDATE SKIP LOCKED
+        """)
+    /// Milliseconds that something due is taken for one that is about to be claimed.
+    private static let soonMs: Int64 = 1000
     private static let findEnding = SQL("SELECT \(EndingColumns.names) FROM guardian_ledger WHERE id = $1")
     private static let ofEntity = SQL(
         """
@@ -66,7 +74,7 @@ extension PostgresStore {
     }
 
     public func census(at now: Timestamp) async throws(StoreError) -> Census {
-        try await look(patienceMs: 600_000) { write in
+        var census: Census = try await look(patienceMs: 600_000) { write in
             let books = try Self.books(write)
             var census = Census()
             census.failed = books.failed
@@ -82,6 +90,13 @@ extension PostgresStore {
             if census.due > 0 { census.dueSince = try write.first(Self.dueSince, at)?.time(0) }
             return census
         }
+        // A line that an app's open transaction holds waits for that, and for no one here.
+        if let since = census.dueSince, now.milliseconds - since.milliseconds >= Self.soonMs, !configuration.readOnly {
+            census.dueSince = try await pool.with(isRepeatable: true, patienceMs: 600_000) { connection -> Timestamp? in
+                try connection.run([Call(Self.claimableSince, [.time(now)])])[0].first?.time(0)
+            }
+        }
+        return census
     }
 
     public func ending(of id: OperationID) async throws(StoreError) -> Ending? {

@@ -100,7 +100,7 @@ extension PostgresStore {
 
     public func probeWrite() async throws(StoreError) {
         try await pool.with(isRepeatable: true) { connection in
-            _ = try connection.run([Call(Self.touch, [.int32(connection.stripe)])])
+            _ = try connection.run([Write.bounds(), Call(Self.touch, [.int32(connection.stripe)])])
         }
     }
 

@@ -58,6 +58,10 @@ extension PostgresStore: TransferStore {
             page.endings = try write.rows(Self.endings, limit).map { OptimisticRow.ending($0) }
             guard page.isEmpty else { return page }
             page.operations = try Self.oldest(write, limit)
+            // What somebody has in hand would go out from both stores.
+            guard !page.operations.contains(where: { $0.operation.status == .processing }) else {
+                throw StoreError.unavailable("operations are in a processor's hands; stop it, then go on")
+            }
             guard page.isEmpty else { return page }
             page.history = try Self.books(write).past
             return page

@@ -12,7 +12,9 @@ extension Write {
             plague_since = CASE WHEN version = $2 OR epoch = $1 THEN $6 ELSE coalesce(plague_since, $6) END,
             plague_status = CASE WHEN version = $2 OR epoch = $1 THEN $7 ELSE coalesce(plague_status, $7) END
         """)
-    private static let claimed = SQL("SELECT line, head FROM guardian_line WHERE state = 1 AND epoch = $1 ORDER BY line FOR UPDATE")
+    private static let claimed = SQL(
+        "SELECT line, head FROM guardian_line WHERE state = 1 AND epoch = $1 ORDER BY line FOR UPDATE SKIP LOCKED")
+    private static let countClaimed = SQL("SELECT count(*) FROM guardian_line WHERE state = 1 AND epoch = $1")
     private static let endings = SQL("SELECT id FROM guardian_ledger WHERE id = ANY($1) AND ending = 0")
 
     /// Refuses what comes under a fence that is no longer in force; holds the seat until the commit.
@@ -20,24 +22,33 @@ extension Write {
         guard try first(Self.fence, .text(fence.owner), .int(fence.epoch)) != nil else { throw StoreError.stale }
     }
 
-    func exchange(_ exchange: Exchange, _ plan: ExchangePlan) throws -> Exchanged {
+    /// Settles, and nothing else.
+    func settle(_ exchange: Exchange, _ plan: ExchangePlan) throws -> Exchanged {
         var done = Exchanged()
         // Creates are locked before lines.
         for settlement in exchange.settlements where settlement.serverID != nil { try lockCreate(settlement.seq) }
         let fence = Call(Self.fence, [.text(exchange.fence.owner), .int(exchange.fence.epoch)])
         let answers = try all([fence, Self.holdCall(exchange)])
         guard answers[0].first != nil else { throw StoreError.stale }
-        if let known = plan.reclaims { try reclaim(exchange, known) }
         try settle(exchange, answers[1], &done.result)
-        if plan.reclaims != nil { try recognize(exchange, &done.result) }
+        if plan.isDoubtful { try recognize(exchange, &done.result) }
+        done.settled = Set(zip(exchange.settlements, done.result.settled).filter { $1 }.map { $0.0.seq })
+        return done
+    }
+
+    func exchange(_ exchange: Exchange, _ plan: ExchangePlan) throws -> Exchanged {
+        var done = try settle(exchange, plan)
+        if let known = plan.reclaims { done.isDoubtful = try !reclaim(exchange, known) }
         if let health = exchange.health {
             later(
                 Self.saveHealth, .int(exchange.fence.epoch), .int(plan.healthSeen), .time(health.openUntil), .time(health.holdUntil),
                 .int(health.trips), .time(health.plagueSince), .int32(health.plagueStatus))
+            endProbe(exchange)
         }
         for (pause, active) in exchange.pauses { PostgresStore.save(pause, active, self) }
         if let signedIn = exchange.signedIn { try signIn(signedIn) }
-        if exchange.urgent + exchange.normal > 0 {
+        if exchange.isProbe { done.result.awaitsProbe = try !beginProbe(exchange) }
+        if exchange.urgent + exchange.normal > 0, !done.result.awaitsProbe {
             let call = Call(
                 PostgresStore.claimMany,
                 [
@@ -48,18 +59,24 @@ extension Write {
         }
         if done.isUnfinished {
             done.isUnfinished = false
-            try claimEach(exchange, &done.result)
+            try claimEach(exchange, plan.cursors, &done)
         }
+        // With nothing to ask with it is another one's turn.
+        if exchange.isProbe, done.result.claims.isEmpty { endProbe(exchange) }
         done.readNews(try rows(PostgresStore.news, .int(max(exchange.now.milliseconds, 0))), exchange, seen: plan.healthSeen)
         return done
     }
 
-    /// Claims under our own epoch that nobody was told of: the answer was lost after the commit. They go back as if not claimed.
-    private func reclaim(_ exchange: Exchange, _ known: Set<Int64>) throws {
-        for row in try rows(Self.claimed, .int(exchange.fence.epoch)) where !known.contains(row.int(1)) {
+    /// Claims under our own epoch that nobody was told of: the answer was lost after the commit. They go back as if not claimed. False when
+    /// somebody's open transaction is in the way of some.
+    private func reclaim(_ exchange: Exchange, _ known: Set<Int64>) throws -> Bool {
+        let found = try rows(Self.claimed, .int(exchange.fence.epoch))
+        let all = try first(Self.countClaimed, .int(exchange.fence.epoch))?.int(0) ?? 0
+        for row in found where !known.contains(row.int(1)) {
             mend(row.int(0), exchange.now, releases: true)
             count { $0.processing -= 1 }
         }
+        return found.count >= Int(all)
     }
 
     /// Results that were written when an earlier answer was lost count as written now.
@@ -74,7 +91,7 @@ extension Write {
 
     private static let priorityBelow = SQL(
         "SELECT priority FROM guardian_line WHERE state = 0 AND priority < $1 ORDER BY priority DESC LIMIT 1")
-    private static let tenants = SQL("SELECT unnest(guardian_tenants($1, '', 1000))")
+    private static let tenants = SQL("SELECT unnest(tenants) FROM guardian_due_tenants($1, $2, $3, 1000)")
     private static let heads = SQL(
         """
         SELECT line, head FROM guardian_line WHERE state = 0 AND priority = $1 AND tenant = $2 AND due_at > $3 AND due_at <= $4
@@ -88,18 +105,26 @@ extension Write {
     private static let mark = SQL(
         "UPDATE guardian_line SET state = 1, epoch = $2, claimed_at = $3, updated_at = $3 WHERE line = ANY($1)")
 
-    /// Claims heads that may have expired or be suspects, the highest priority first; what `result` has already counts.
-    func claimEach(_ exchange: Exchange, _ result: inout ExchangeResult) throws {
+    /// Claims heads that may have expired or be suspects, the highest priority first; what `done` has already counts. Of each priority it
+    /// goes on behind the tenant that had its turn last: `known`, where `done` does not say.
+    func claimEach(_ exchange: Exchange, _ known: [Int: String], _ done: inout Exchanged) throws {
+        let cursors = known.merging(done.cursors) { $1 }
+        var result = done.result
+        defer { done.result = result }
         var urgent = exchange.urgent - result.claims.count { $0.operation.priority > 0 }
         var normal = exchange.normal - result.claims.count { $0.operation.priority <= 0 }
         var limit = Int(Int32.max)
         while let row = try first(Self.priorityBelow, .int32(limit)) {
             limit = Int(row.int(0))
             var wanted = limit > 0 ? urgent : normal
+            guard wanted > 0, !result.isAlone else { continue }
             let now = exchange.now.milliseconds
-            for tenant in try rows(Self.tenants, .int32(limit)).map({ $0.text(0) ?? "" }) {
-                if wanted > 0, !result.isAlone { try claimEach(limit, tenant, dueAfter: 0, dueUntil: now, &wanted, exchange, &result) }
+            let tenants = try rows(Self.tenants, .int32(limit), .text(cursors[limit] ?? ""), .int(now)).map { $0.text(0) ?? "" }
+            for tenant in tenants where wanted > 0 && !result.isAlone {
+                try claimEach(limit, tenant, dueAfter: 0, dueUntil: now, &wanted, exchange, &result)
                 if wanted > 0, !result.isAlone { try claimEach(limit, tenant, dueAfter: -1, dueUntil: 0, &wanted, exchange, &result) }
+                // One that has to be claimed alone stays the next.
+                if !result.isAlone { done.cursors[limit] = tenant }
             }
             if limit > 0 { urgent = wanted } else { normal = wanted }
         }

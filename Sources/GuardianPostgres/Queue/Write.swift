@@ -18,6 +18,10 @@ final class Write {
     private static let mostWaiting = 256
     private static let begin = SQL("BEGIN")
     private static let look = SQL("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    private static let bounds = SQL(
+        """
+        SELECT set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', '5000', true)
+        """)
     private static let commit = SQL("COMMIT")
     private static let undo = SQL("ROLLBACK")
     private static let readSettings = SQL("SELECT name, value FROM guardian_setting")
@@ -46,19 +50,26 @@ final class Write {
         var labels: Tally.Labels
     }
 
-    private init(_ connection: Connection, _ begin: SQL) {
+    private init(_ connection: Connection, _ begin: SQL, lockMs: Int) {
         self.connection = connection
-        waiting = [Call(begin)]
+        waiting = [Call(begin), Self.bounds(lockMs: lockMs)]
     }
 
+    /// Milliseconds that a statement waits for a lock that somebody's open transaction has. Short, for what waits behind it is not to.
+    static let lockMs = 1000
+
+    /// Begins each transaction: how long it waits for a lock, and the server for its next statement, after which one that was frozen in
+    /// the middle of it holds nothing any more. Both end with the transaction: a pooler may give the session to somebody else.
+    static func bounds(lockMs: Int = Write.lockMs) -> Call { Call(bounds, [.text("\(lockMs)")]) }
+
     /// Runs `body` in a transaction and commits it.
-    static func run<Value>(on connection: Connection, _ body: (Write) throws -> Value) throws -> Value {
-        try run(Write(connection, begin), body)
+    static func run<Value>(on connection: Connection, lockMs: Int = Write.lockMs, _ body: (Write) throws -> Value) throws -> Value {
+        try run(Write(connection, begin, lockMs: lockMs), body)
     }
 
     /// Looks in one snapshot.
     static func look<Value>(on connection: Connection, _ body: (Write) throws -> Value) throws -> Value {
-        try run(Write(connection, look), body)
+        try run(Write(connection, look, lockMs: lockMs), body)
     }
 
     private static func run<Value>(_ write: Write, _ body: (Write) throws -> Value) throws -> Value {

@@ -20,8 +20,11 @@ internal import GuardianCore
 /// 6. `due_at` is 0 for what waits for no time; see ``Parking``.
 /// 7. The rows of `guardian_books`, one for each of 64 stripes, change in the transaction of what they count; their sum is the truth.
 ///    accepted = operations + processed + coalesced + cancelled + expired + cleared.
-/// 8. Settings named `uses_…` say that something was used once: local ids, optimistic changes, states of entities. They are never taken
-///    back. Where none is set, settling and claiming are two statements for any number of lines.
+/// 8. Settings named `uses_…` say that something was used once: local ids, optimistic changes, feeds, what is known of entities. They are
+///    never taken back. Where none is set but the last, settling and claiming are two statements for any number of lines, ETags included;
+///    of an entity of which more is known than its ETag, settling is for that exchange one by one.
+/// 9. Nobody waits long for a lock (`lock_timeout`), for any app may leave a transaction open that holds a line and one row of the books:
+///    what it is in the way of is left for later, and the rest goes on.
 enum Migrations {
     /// Names and scripts, in order.
     static let all: [(name: String, script: String)] = [
@@ -29,6 +32,9 @@ enum Migrations {
         ("guardian-0002-app-transaction", appFunctions),
         ("guardian-0003-feeds", feedTables),
         ("guardian-0004-refusals", refusalFunctions),
+        ("guardian-0005-due-tenants", dueFunctions),
+        ("guardian-0006-etags", settleFunctions),
+        ("guardian-0007-enqueue-again", againFunctions),
     ]
 
     private static let feedTables = """

@@ -23,10 +23,15 @@ extension Migrations {
             ON CONFLICT (stripe, kind, operation_type, entity_type, error_class) DO UPDATE SET count = t.count + 1;
         END $$;
 
-        CREATE OR REPLACE FUNCTION \#(enqueueFunction)
+        CREATE OR REPLACE FUNCTION \#(refusingEnqueue)
+
+        """#
+
+    /// All of it but its first words.
+    static let refusingEnqueue = #"""
+        \#(enqueueFunction)
             IF guardian_enqueue.txn_token IS NOT NULL THEN PERFORM guardian_refuse(seq, v_line, guardian_enqueue.txn_token, v_now); END IF;
         END $$;
-
         """#
 
     /// Stands for the change that it depends on.

@@ -21,8 +21,8 @@ final class Connection {
     let prepares: Bool
     /// Milliseconds to wait for an answer.
     var patienceMs: Int32 = 30_000
-    /// Which of the books' rows this session counts in.
-    let stripe: Int
+    /// Which of the books' rows this session counts in: another one from now on when somebody's open transaction may hold it.
+    private(set) var stripe: Int
     private(set) var isBroken = false
     /// Whether the transaction that is open may have been committed when the connection was lost.
     private(set) var mayHaveCommitted = false
@@ -135,7 +135,10 @@ final class Connection {
         PQclear(sync)
         guard isSync else { throw broken("the pipeline has lost its place") }
         mayHaveCommitted = false
-        if let failure { return .failure(failure) }
+        if let failure {
+            if failure.state == ServerFailure.busy { stripe = Int.random(in: 0..<64) }
+            return .failure(failure)
+        }
         guard rows.count == count else { throw broken("the pipeline has lost its place") }
         return .success(rows)
     }
@@ -172,8 +175,8 @@ final class Connection {
         case PGRES_FATAL_ERROR, PGRES_BAD_RESPONSE, PGRES_NONFATAL_ERROR:
             let state = PQresultErrorField(result, 67).map { String(cString: $0) } ?? ""
             let message = PQresultErrorField(result, 77).map { String(cString: $0) } ?? lastError
-            // 57P01…57P03: the server is shutting down, has crashed, or is starting.
-            if state.hasPrefix("57P") || state.hasPrefix("08") && state != "08P01" || state.isEmpty {
+            // 57P01…57P03: the server is shutting down, has crashed, or is starting. 25P03: it has waited for us too long.
+            if state.hasPrefix("57P") || state == "25P03" || state.hasPrefix("08") && state != "08P01" || state.isEmpty {
                 return .lost(message)
             }
             return ServerFailure(state: state, message: message, isLost: false)

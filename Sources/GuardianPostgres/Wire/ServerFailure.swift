@@ -23,9 +23,12 @@ struct ServerFailure: Error, Equatable {
 
     static let stale = "GU001"
     static let oneByOne = "GU002"
+    /// As ``oneByOne``, for what was handed in now only.
+    static let theseOneByOne = "GU006"
     static let duplicate = "GU003"
     /// The queue was lined up anew while this transaction waited to write by the old lines.
     static let otherOrdering = "GU005"
+    /// A lock was not to be had in time: another transaction holds it.
     static let busy = "55P03"
 
     var storeError: StoreError {

@@ -1,0 +1,77 @@
+internal import GuardianCore
+
+/// Calls that add to a line which somebody's open transaction holds: tried by one session until they get through or their time is up, while
+/// the others go on (``EnqueueQueue``).
+extension PostgresStore {
+    /// Milliseconds that a call which is tried by itself waits for its line.
+    private static let waitMs = 100
+
+    func holdUp(_ calls: [EnqueueQueue.Waiting]) { if enqueues.holdUp(calls) { tryHeldUp() } }
+
+    private func tryHeldUp() {
+        let deadline = Connection.nowMs() + configuration.patienceMs
+        let job = SessionPool.Job(lane: .normal, deadline: deadline) { [self] connection in
+            connection.patienceMs = 30_000
+            let left = insertHeldUp(on: connection)
+            if enqueues.putBack(heldUp: left) { tryHeldUp() }
+            return .done
+        } fail: { [self] failure in
+            for call in enqueues.takeHeldUp() { call.finish(.failure(pool.storeError(failure))) }
+            if enqueues.putBack(heldUp: []) { tryHeldUp() }
+        }
+        pool.submit(job)
+    }
+
+    /// Tries each of them; returns those that are held up still.
+    private func insertHeldUp(on connection: Connection) -> [EnqueueQueue.Waiting] {
+        var left: [EnqueueQueue.Waiting] = []
+        var heldLines = Set<Int64>()
+        for var call in enqueues.takeHeldUp() {
+            guard Connection.nowMs() < call.deadline else {
+                call.finish(.failure(.unavailable("a transaction that is open elsewhere holds the ordering key; end it")))
+                continue
+            }
+            guard !connection.isBroken, heldLines.isEmpty || heldLines.isDisjoint(with: call.lines) else {
+                left.append(call)
+                continue
+            }
+            do {
+                if let receipts = try insertAlone(call, on: connection) {
+                    call.finish(.success(receipts))
+                    continue
+                }
+                call.note(in: &heldLines)
+            } catch let failure as ServerFailure where failure.isLost || failure.mayRepeat {
+                if failure.isPooled { pool.stopPreparing() }
+                if failure.isLost, connection.mayHaveCommitted { call.isDoubtful = true }
+            } catch {
+                let failure = (error as? ServerFailure).map { pool.storeError($0) }
+                call.finish(.failure(failure ?? (error as? StoreError) ?? .unavailable("\(type(of: error))")))
+                continue
+            }
+            left.append(call)
+        }
+        return left
+    }
+
+    /// Writes one call; nil when somebody's open transaction is in its way.
+    func insertAlone(_ call: EnqueueQueue.Waiting, on connection: Connection) throws -> [Receipt]? {
+        do {
+            guard call.isEach else {
+                return try insert(call.operations, on: connection, isDoubtful: call.isDoubtful, lockMs: Self.waitMs)
+            }
+            return try Write.run(on: connection, lockMs: Self.waitMs) { try Self.insertEach(call.operations, $0) }
+        } catch let failure as ServerFailure {
+            guard failure.state == ServerFailure.busy else { throw failure }
+            return nil
+        }
+    }
+}
+
+extension EnqueueQueue.Waiting {
+    /// It was found held up: others that add to its line alone need not be tried. Which line of several it was is not known.
+    func note(in heldLines: inout Set<Int64>) {
+        let own = lines
+        if own.count == 1 { heldLines.formUnion(own) }
+    }
+}
