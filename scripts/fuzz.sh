@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fuzzes redaction, the JSON walker and the export writers with libFuzzer and AddressSanitizer, for so many seconds (60). Needs a toolchain with
-# -sanitize=fuzzer (Linux). What it finds stays in .build/fuzz/corpus, and a crash in .build/fuzz/crash-…
+# Fuzzes redaction, the JSON walker, the export writers and an app's patterns with libFuzzer and AddressSanitizer, for so many seconds (60)
+# that they share. Needs a toolchain with -sanitize=fuzzer (Linux). What it finds stays in .build/fuzz/corpus, and a crash in .build/fuzz/crash-…
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-60}

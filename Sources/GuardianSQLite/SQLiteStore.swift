@@ -24,6 +24,9 @@ public final class SQLiteStore: Sendable {
         /// Where the keys come from that payloads, bases, error bodies and known states are sealed under; nil stores them in clear, and refuses
         /// a store that is sealed.
         public var sealing: (any SealKeySource)?
+        /// Whether a store that is there goes over to the first of the keys when it is opened. Without, it stays under its own, so that
+        /// nobody who has it open is refused; a store that this opening makes is sealed all the same.
+        public var adoptsKey = true
         /// What room is kept on the volume.
         public var disk = DiskPolicy()
         /// How long a page of a search looks for more before it ends as it is.
@@ -77,6 +80,7 @@ public final class SQLiteStore: Sendable {
 
     private static func openOnce(_ configuration: Configuration) throws(StoreError) -> SQLiteStore {
         do {
+            let isNew = !StoreFiles(path: configuration.path).exists
             if !configuration.readOnly { try Disk.prepare(path: configuration.path) }
             let vault = Vault(configuration.sealing)
             try vault.load()
@@ -84,10 +88,10 @@ public final class SQLiteStore: Sendable {
             let pool = try DatabasePool(path: configuration.path, configuration: connections(configuration))
             let store = SQLiteStore(configuration, pool, vault)
             if !configuration.readOnly { try Migrations.all.migrate(pool) }
-            let pages = store.space.limits.checkpointPages
-            try pool.writeWithoutTransaction { db in try makeDurable(db, configuration, checkpointPages: pages) }
+            let bytes = store.space.limits.checkpointBytes
+            try pool.writeWithoutTransaction { db in try makeDurable(db, configuration, checkpointBytes: bytes) }
             try store.lineUp()
-            try store.adoptKey()
+            try store.openSealed(isNew: isNew)
             return store
         } catch {
             throw StoreError(error, path: configuration.path)
@@ -121,14 +125,6 @@ public final class SQLiteStore: Sendable {
     /// Bytes that this user can still write on the volume of `path`; nil when it can't be asked.
     public static func freeBytes(at path: String) -> Int64? { Disk.freeBytes(at: path) }
 
-    /// Bytes that this store can still use: those that are free on its volume, and those of its reserve; nil when it can't be asked.
-    public var availableBytes: Int64? { space.available }
-
-    /// As above, for the store at `path`, which need not be there.
-    public static func availableBytes(storePath path: String) -> Int64? {
-        Disk.freeBytes(at: Disk.directory(of: path)).map { $0 + Reserve(storePath: path).held }
-    }
-
     /// Permission bits of a file or directory; nil when it can't be asked.
     public static func mode(of path: String) -> UInt32? { Disk.mode(of: path) }
 
@@ -141,6 +137,9 @@ public final class SQLiteStore: Sendable {
         }
     }
 
+    /// Bytes of a page in a new file; an older one keeps its own. A short commit writes five pages, whatever their size (docs/decisions/0044).
+    private static let pageSize: Int64 = 2048
+
     static func connections(_ configuration: Configuration) -> GRDB.Configuration {
         var connections = GRDB.Configuration()
         connections.readonly = configuration.readOnly
@@ -149,7 +148,7 @@ public final class SQLiteStore: Sendable {
         connections.label = "GuardianSync"
         connections.prepareDatabase { db in
             // What is sorted or kept for a while never reaches a temporary file.
-            try db.execute(sql: "PRAGMA cache_size = -2000; PRAGMA temp_store = MEMORY")
+            try db.execute(sql: "PRAGMA page_size = \(pageSize); PRAGMA cache_size = -2000; PRAGMA temp_store = MEMORY")
             #if canImport(Darwin)
                 try db.execute(sql: "PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1")
             #endif
@@ -180,15 +179,16 @@ public final class SQLiteStore: Sendable {
         }
     }
 
-    /// `checkpointPages`: pages in the WAL at which it is copied back into the file. Up to four times SQLite's default: pages that many commits
+    /// `checkpointBytes`: the WAL's size at which it is copied back into the file. Up to four times SQLite's default: pages that many commits
     /// write, such as those of the heads, are copied once for all of them. GRDB sets `synchronous = NORMAL` on a pool's writer, which would answer before the disk has it. Sets FULL, and asks whether it took.
-    private static func makeDurable(_ db: Database, _ configuration: Configuration, checkpointPages: Int64) throws {
+    private static func makeDurable(_ db: Database, _ configuration: Configuration, checkpointBytes: Int64) throws {
         if configuration.readOnly { return }
+        let page = try Int64.fetchOne(db, sql: "PRAGMA page_size") ?? pageSize
         try db.execute(
             sql: """
                 PRAGMA synchronous = \(configuration.synchronous);
                 PRAGMA cache_size = -4000;
-                PRAGMA wal_autocheckpoint = \(checkpointPages);
+                PRAGMA wal_autocheckpoint = \(checkpointBytes / page);
                 PRAGMA journal_size_limit = \(CommitQueue.logLimit);
                 """)
         let synchronous = try Int.fetchOne(db, sql: "PRAGMA synchronous") ?? -1

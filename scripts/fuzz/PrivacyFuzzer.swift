@@ -46,17 +46,21 @@ private func json(_ input: [UInt8]) {
 private func csv(_ input: [UInt8]) {
     let text = String(decoding: input, as: UTF8.self)
     let time = Timestamp(milliseconds: 0)
-    for format in ExportFormat.allCases {
+    // As it is, and where a canary hides in it.
+    let hiding = JSONValue.object([.init("a", .string(text)), .init("apiKey", .string("canary-" + text))]).text
+    for (format, payload) in ExportFormat.allCases.flatMap({ [($0, text), ($0, hiding)] }) {
         var writer = ExportWriter(format: format, includingPayload: true, exportedAt: time)
         writer.begin(total: 1)
         writer.append(
             Operation(
                 id: OperationID(text) ?? .uuid(UniqueID(high: 0, low: 0)), idempotencyKey: UniqueID(high: 1, low: 2), traceID: UniqueID(high: 3, low: 4),
-                type: text, entity: EntityKey(type: text, id: text), payload: text, enqueuedAt: time))
+                type: text, entity: EntityKey(type: text, id: text), payload: payload, enqueuedAt: time))
         writer.finish()
         var out: [UInt8] = []
         writer.drain(into: &out)
         precondition(!out.isEmpty)
+        let isShown = !text.contains("canary-") && String(decoding: out, as: UTF8.self).contains("canary-")
+        precondition(!isShown, "a canary came through")
     }
 }
 

@@ -35,7 +35,7 @@ extension RedactionScan {
         if kind & (ByteClass.alphanumeric | ByteClass.underscore) != 0 { return 1 }
         if kind & ByteClass.high != 0 {
             guard let letter = Letter(endingBefore: index, in: base, notBefore: copied), !letter.isFullStop,
-                !(plain && letter.isIdeographic)
+                !(plain && letter.isIdeographic) || goesOnAsName(index)
             else { return nil }
             return letter.width
         }
@@ -47,6 +47,20 @@ extension RedactionScan {
             return index - 2 >= copied && table[Int(base[index - 2])] & ByteClass.word != 0
                 && self.kind(index) & ByteClass.word != 0 ? 1 : nil
         default: return nil
+        }
+    }
+
+    /// Whether a name that an ideograph has begun goes on at `index`: `用户_us@…`, `用户42@…`. Letters and longer numbers are an address behind
+    /// a sentence.
+    private func goesOnAsName(_ index: Int) -> Bool {
+        switch byte(index) {
+        case UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: "+"), UInt8(ascii: "-"): return true
+        case UInt8(ascii: "0")...UInt8(ascii: "9"):
+            var end = index
+            while isDigit(end), end - index < 5 { end += 1 }
+            return end - index < 5
+        case 0x80...0xFF: return Letter(at: index, in: base, before: count)?.isIdeographic ?? false
+        default: return false
         }
     }
 
@@ -126,7 +140,8 @@ extension RedactionScan {
             }
             guard label > start else { return nil }
             if let last = topLevelEnd(label, end) { return last }
-            end = label - 1
+            // The full stop before it, which may have more than one byte.
+            end = label - (Letter(endingBefore: label, in: base, notBefore: start)?.width ?? 1)
         }
         return nil
     }

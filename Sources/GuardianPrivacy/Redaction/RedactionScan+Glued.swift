@@ -29,7 +29,7 @@ extension RedactionScan {
             } else if index + 1 < count, shapes.mayBegin(base[index], base[index + 1]), gluedSecret(from: index) {
                 return true
             }
-            if end - index >= 17, composedKey(from: index, end) { return true }
+            if end - index >= 14, composedKey(from: index, end) { return true }
         }
         return false
     }

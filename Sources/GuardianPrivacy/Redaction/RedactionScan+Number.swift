@@ -58,6 +58,8 @@ extension RedactionScan {
             if at > end { return }
         }
         if end - start == 32, dataCentreKey(from: start, end) { return }
+        if end - start == 14, composedKey(from: start, end) { return }
+        if next == UInt8(ascii: "~"), applicationSecret(from: start, end) { return }
         if seen & ByteClass.underscore != 0 {
             if gluedNumber(from: start, wordEnd: end) || glued(in: start, end, seen | ByteClass.digit) { return }
         }

@@ -232,11 +232,15 @@ extension RedactionScan {
         return true
     }
 
-    /// A key whose first part is the word from `start` to `end`: a Discord bot's, an Airtable token.
+    /// A key whose first part is the word from `start` to `end`: a Discord bot's, an Airtable token, Terraform's.
     mutating func composedKey(from start: Int, _ end: Int) -> Bool {
         let length = end - start
         if length == 32 { return dataCentreKey(from: start, end) }
         guard byte(end) == UInt8(ascii: ".") else { return false }
+        if length == 14, begins("atlasv1.", at: end + 1), let last = endOfRun(of: 60, from: end + 9) {
+            replace(start, last, RedactionMark.key)
+            return true
+        }
         if length == 17, begins("pat", at: start), let last = endOfRun(of: 64, from: end + 1) {
             replace(start, last, RedactionMark.key)
             return true
@@ -245,6 +249,22 @@ extension RedactionScan {
             endOfRun(of: 6, from: end + 1) == end + 7, let last = endOfRun(of: 27, from: end + 8)
         else { return false }
         replace(start, last, RedactionMark.key)
+        return true
+    }
+
+    /// `abc8Q~…`, the secret of an application at Microsoft: three letters, a digit and `Q` at the end of the word from `start` to `end`, a
+    /// tilde, and 31 to 34 letters, digits, `-`, `.`, `_` and `~`.
+    mutating func applicationSecret(from start: Int, _ end: Int) -> Bool {
+        let first = end - 5
+        guard first >= start, base[end - 1] == UInt8(ascii: "Q"), isDigit(end - 2), first == start || base[first - 1] == UInt8(ascii: "_")
+        else { return false }
+        var last = end + 1
+        while last - end <= 36, kind(last) & (ByteClass.alphanumeric | ByteClass.underscore) != 0 || "-.~".utf8.contains(byte(last)) {
+            last += 1
+        }
+        while base[last - 1] == UInt8(ascii: ".") { last -= 1 }
+        guard (31...34).contains(last - end - 1) else { return false }
+        replace(first, last, RedactionMark.key)
         return true
     }
 

@@ -99,7 +99,8 @@ struct RedactionScan {
             || seen & ByteClass.underscore != 0 && (end - start >= 12 || next == UInt8(ascii: "-") || next == UInt8(ascii: "."))
         if mayHide, glued(in: start, end, seen) { return }
         at = end
-        if end - start >= 17, composedKey(from: start, end) { return }
+        if end - start >= 14, composedKey(from: start, end) { return }
+        if next == UInt8(ascii: "~"), applicationSecret(from: start, end) { return }
         // `--password hunter2`
         if start >= 2, base[start - 1] == UInt8(ascii: "-"), base[start - 2] == UInt8(ascii: "-") { return flag(from: start) }
         // `PASSWORD 'hunter2'`

@@ -34,7 +34,7 @@ final class SecretShapes: Sendable {
         var groups: [[Shape]] = [[], []]
         let starts = UnsafeMutablePointer<UInt8>.allocate(capacity: 65536)
         starts.initialize(repeating: 0, count: 65536)
-        for shape in Self.list + Self.services {
+        for shape in Self.list + Self.services + Self.others {
             let pair = Int(shape.prefix.utf8Start[0]) << 8 | Int(shape.prefix.utf8Start[1])
             if starts[pair] == 0 {
                 starts[pair] = UInt8(groups.count)
@@ -79,7 +79,7 @@ final class SecretShapes: Sendable {
             shape("nfp_", .alphanumeric, 30),
             shape("sbp_", .hex, 30), shape("CCIPAT_", .url, 20), shape("bkua_", .hex, 30), shape("AKCp", .alphanumeric, 50),
             shape("ABSK", .token, 80),
-            shape("dp.pt.", .alphanumeric, 30), shape("dp.st.", .url, 30), shape("pscale_tkn_", .url, 20), shape("pscale_pw_", .url, 20),
+            shape("dp.pt.", .alphanumeric, 30), shape("dp.st.", .token, 30), shape("pscale_tkn_", .url, 20), shape("pscale_pw_", .url, 20),
             shape("pscale_oauth_", .url, 20), shape("sq0atp-", .url, 20), shape("sq0csp-", .url, 20), shape("tskey-", .url, 16),
             shape("squ_", .hex, 30), shape("sqp_", .hex, 30), shape("sqa_", .hex, 30), shape("EAACEdEose0cBA", .alphanumeric, 10),
             shape("EAAA", .url, 50, weak: true), shape("EAA", .alphanumeric, 60, digit: true, weak: true), shape("oy2", .alphanumeric, 40),
@@ -116,5 +116,19 @@ final class SecretShapes: Sendable {
         shape("fio-u-", .url, 30), shape("sl.", .token, 100, weak: true), shape("ops_", .token, 100, weak: true),
         shape("patR", .token, 60, weak: true),
         shape("re_", .url, 24, digit: true, weak: true),
+    ]
+
+    /// Of services of every kind.
+    private static let others: [Shape] = [
+        shape("gloas-", .url, 16), shape("glffct-", .url, 16), shape("GR1348941", .url, 20), shape("ATCTT3", .token, 20),
+        shape("ATTA", .hex, 60), shape("cio", .alphanumeric, 32, digit: true, weak: true), shape("dckr_oat_", .url, 20),
+        shape("dp.ct.", .token, 30), shape("dp.sa.", .token, 30), shape("dp.scim.", .token, 30), shape("dp.audit.", .token, 30),
+        shape("sb_secret_", .url, 20), shape("y0_", .url, 50, digit: true), shape("sha256~", .url, 40), shape("xsmtpsib-", .url, 30),
+        shape("mlsn.", .hex, 60), shape("lin_oauth_", .hex, 40), shape("pat-na1-", .url, 36), shape("pat-eu1-", .url, 36),
+        shape("pat.", .token, 60, digit: true, weak: true), shape("nvapi-", .url, 40), shape("csk-", .alphanumeric, 40, digit: true),
+        shape("pcsk_", .url, 40), shape("lsv2_", .url, 36, digit: true), shape("phx_", .alphanumeric, 40, digit: true),
+        shape("sgp_", .url, 36, digit: true), shape("fw_", .alphanumeric, 20, digit: true, weak: true),
+        shape("rnd_", .alphanumeric, 28, digit: true, weak: true), shape("fm2_", .token, 80), shape("jina_", .alphanumeric, 50),
+        shape("sk_", .hex, 48),
     ]
 }

@@ -117,31 +117,6 @@ extension SQLiteStore {
         }
     }
 
-    /// The id of the key that is written under; nil for a store in clear.
-    public func sealKey() async throws(StoreError) -> String? {
-        try await read { db in try SealTable.active(db)?.description }
-    }
-
-    /// Makes the key that was given the one that is written under, if it is not.
-    func adoptKey() throws {
-        let (ids, active, salt) = try pool.read { db in (try Vault.ids(db), try SealTable.active(db), try Vault.salt(db)) }
-        try vault.check(ids)
-        vault.use(salt: salt)
-        guard let current = vault.current?.id, active != current, !configuration.readOnly else { return }
-        try pool.writeWithoutTransaction { db in
-            let transaction = WriteTransaction(db, vault)
-            try transaction.begin()
-            do {
-                try SealTable.activate(current, transaction)
-                try transaction.commit(keepsKnowledge: false)
-            } catch {
-                transaction.rollback()
-                throw error
-            }
-            vault.use(salt: try Vault.salt(db))
-        }
-    }
-
     /// What is wrong with sealed values: those that can't be opened.
     static func sealingProblems(_ db: Database, _ vault: Vault) throws -> [String] {
         var problems: [String] = []

@@ -5,8 +5,8 @@ struct Corpus {
     enum Kind: String, CaseIterable {
         case email, phone, card, socialSecurity, webToken, credentials, key, url, iban, name
 
-        /// What stands in its place; nil where it depends on what was there.
-        var mark: String? {
+        /// What stands in its place.
+        var mark: String {
             switch self {
             case .email: "[REDACTED_EMAIL]"
             case .phone: "[REDACTED_PHONE]"
@@ -18,6 +18,9 @@ struct Corpus {
             case .credentials, .url, .name: "[REDACTED]"
             }
         }
+
+        /// Whether it has a mark of its own, so that nothing else can become of what stands round it.
+        var hasOwnMark: Bool { mark != "[REDACTED]" }
     }
 
     struct Sample {
@@ -25,6 +28,27 @@ struct Corpus {
         /// What must not be in the result.
         var secret: String
         var kind: Kind
+        /// The text with the mark in the place of the secret.
+        var expected: String
+
+        init(_ frame: String, _ secret: String, _ kind: Kind) {
+            (self.secret, self.kind) = (secret, kind)
+            text = frame.replacing("{}", with: secret)
+            expected = frame.replacing("{}", with: kind.mark)
+        }
+
+        /// Whether all of the secret went, and nothing else did. Where a value goes with what stands before it (`Bearer …`), no four
+        /// characters of it may be left.
+        func isRight(_ redacted: String) -> Bool {
+            if kind.hasOwnMark { return redacted == expected }
+            return redacted.contains(kind.mark) && !parts.contains { redacted.contains($0) }
+        }
+
+        /// Every four characters of the secret that stand side by side.
+        private var parts: [String] {
+            let characters = Array(secret)
+            return (0...max(0, characters.count - 4)).map { String(characters[$0..<min($0 + 4, characters.count)]) }
+        }
     }
 
     private var random: Xoshiro256
@@ -33,8 +57,11 @@ struct Corpus {
 
     mutating func positives(_ kind: Kind, count: Int) -> [Sample] {
         (0..<count).map { _ in
-            let secret = secret(kind)
-            return Sample(text: pick(Self.frames[kind] ?? ["{}"]).replacing("{}", with: secret), secret: secret, kind: kind)
+            guard kind == .key else { return Sample(pick(Self.frames[kind] ?? ["{}"]), secret(kind), kind) }
+            let isWeak = Int(random.next() % UInt64(Keys.strong.count + Keys.weak.count)) >= Keys.strong.count
+            // What hangs on a prefix is often something else.
+            let frames = isWeak ? Self.keyFrames : Self.keyFrames + ["id-{}", "user_{}"]
+            return Sample(pick(frames), key(pick(isWeak ? Keys.weak : Keys.strong)), kind)
         }
     }
 
@@ -48,7 +75,7 @@ struct Corpus {
 
     mutating func digits(_ count: Int) -> String { String((0..<count).map { _ in pick(Array("0123456789")) }) }
 
-    private mutating func text(_ count: Int, _ alphabet: String) -> String {
+    mutating func text(_ count: Int, _ alphabet: String) -> String {
         let letters = Array(alphabet)
         return String((0..<count).map { _ in pick(letters) })
     }
@@ -90,7 +117,7 @@ struct Corpus {
         case .socialSecurity: socialSecurity()
         case .webToken: webToken()
         case .credentials: "\(base64(24 + Int(random.next() % 40)))7"
-        case .key: fill(pick(Keys.patterns))
+        case .key: key(pick(Keys.strong))
         case .url: text(12, "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789") + "9"
         case .iban: iban()
         case .name: text(10, "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789!#%*") + "4"
@@ -158,17 +185,26 @@ struct Corpus {
     }
 
     private mutating func iban() -> String {
-        // Countries whose accounts are digits only, so that the check can be computed here.
-        let country = pick([
-            ("ES", 20), ("BE", 12), ("DK", 14), ("DE", 18), ("PL", 24), ("SE", 20), ("AT", 16), ("CZ", 20), ("FI", 14), ("PT", 21),
-        ])
-        let account = digits(country.1)
-        let check = 98 - Self.remainder(account + Self.numbers(country.0) + "00")
-        let whole = country.0 + (check < 10 ? "0" : "") + String(check) + account
+        let (country, pattern) = pick(Self.accounts)
+        let account = fill(pattern)
+        let check = 98 - Self.remainder(Self.numbers(account + country) + "00")
+        let whole = country + (check < 10 ? "0" : "") + String(check) + account
         return pick([whole, grouped(whole, Array(repeating: 4, count: 9), " "), whole.lowercased()])
     }
 
-    private static func numbers(_ letters: String) -> String { letters.utf8.map { String($0 - 55) }.joined() }
+    /// What stands behind country and check digits, as patterns for ``fill(_:)``: digits, letters of a bank, and both.
+    private static let accounts = [
+        ("AE", "###################"), ("AT", "################"), ("BE", "############"), ("BG", "AAAA######HHHHHHHH"),
+        ("CH", "#####HHHHHHHHHHHH"), ("CZ", "####################"), ("DE", "##################"), ("DK", "##############"),
+        ("ES", "####################"), ("FI", "##############"), ("FR", "##########HHHHHHHHHHH##"), ("GB", "AAAA##############"),
+        ("GR", "#######HHHHHHHHHHHHHHHH"), ("HU", "########################"), ("IE", "AAAA##############"),
+        ("IT", "A##########HHHHHHHHHHHH"), ("LU", "###HHHHHHHHHHHHH"), ("MT", "AAAA#####HHHHHHHHHHHHHHHHHH"), ("NL", "AAAA##########"),
+        ("NO", "###########"), ("PL", "########################"), ("PT", "#####################"), ("RO", "AAAAHHHHHHHHHHHHHHHH"),
+        ("SE", "####################"), ("TR", "######HHHHHHHHHHHHHHHH"),
+    ]
+
+    /// Letters are the numbers from 10 on.
+    private static func numbers(_ text: String) -> String { text.utf8.map { String($0 < 65 ? $0 - 48 : $0 - 55) }.joined() }
 
     private static func remainder(_ digits: String) -> Int { digits.utf8.reduce(0) { ($0 * 10 + Int($1 - 48)) % 97 } }
 }

@@ -49,6 +49,7 @@ enum LookAlikes {
         "opinion=value1", "keyboard: us", "has_password=true", "authority=root", "bearer of news", "token expired",
         "password: must be longer", "shipping=###",
         "partition_key=a##", "tokens_used=N###", "pinging host", "passenger: 12", "card_type=visa", "spinner=on", "tokenType: x",
+        "fw_rule_set_1#", "pat.example.com", "cio_office=1#", "rnd_seed=4#", "sk_layout_v#", "phx_region=us#", "sha256~unset",
     ].map(words)
 
     /// Letters stand for themselves, save those that are patterns on purpose (`#`, and hexadecimal where it is repeated).
@@ -76,7 +77,7 @@ extension Corpus {
             "Bearer {}", "Authorization: Bearer {}", "authorization=Bearer {}", "-H \"Authorization: Bearer {}\"",
             "{\"Authorization\":\"Bearer {}\"}", "X-Api-Key: {}", "Cookie: sid={}; theme=dark",
         ],
-        .key: ["{}", "key {} leaked", "using '{}'", "{\"v\":\"{}\"}", "KEY={}", "({})", "id-{}", "user_{}"],
+        .key: keyFrames,
         .url: [
             "https://user:{}@host.example.com/x", "postgres://app:{}@db:5432/x", "https://example.com/cb?access_token={}&x=1",
             "redis://:{}@cache:6379",
@@ -91,6 +92,8 @@ extension Corpus {
             ]
         },
     ]
+
+    static let keyFrames = ["{}", "key {} leaked", "using '{}'", "{\"v\":\"{}\"}", "KEY={}", "({})"]
 
     static let plainFrames = [
         "{}", "value {} seen", "INFO {} done", "{}.", "({})", "\"{}\"", "a {}, b", "2024-01-15T10:30:00Z INFO [w-1] {} - settled",

@@ -75,29 +75,3 @@ enum Phones {
         Locale(name: "ko_KR", patterns: ["010-N###-####", "02-N##-####", "+82 10-N###-####"]),
     ]
 }
-
-/// Keys whose shape says whose they are.
-enum Keys {
-    static let patterns = [
-        "AKIAHAAAAAAAAAAAAAAA", "ghp_bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb7", "github_pat_bbbbbbbbbbbbbbbbbbbbbb_bbbbbbbbbbbbbbbb7",
-        "glpat-bbbbbbbbbbbbbbbbbbb7",
-        "\\x\\oxb-############-bbbbbbbbbbbbbbbbbbbbbbb7", "sk_live_bbbbbbbbbbbbbbbbbbbbbbb7", "sk-proj-bbbbbbbbbbbbbbbbbbbbbbbbbbbbbb7",
-        "AI\\z\\abbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb7", "SG.bbbbbbbbbbbbbbbbbbbbbb.bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb7",
-        "SKhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh7",
-        "npm_bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb7", "dop_v1_hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh7",
-        "s\\hpat_hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh7",
-        "\\hf_bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb7", "sk-ant-api03-bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb7",
-        "GOCSP\\X-bbbbbbbbbbbbbbbbbbbbbbbbbbb7",
-    ].map(plain)
-
-    /// Letters of a prefix stand for themselves.
-    private static func plain(_ pattern: String) -> String {
-        let prefixes = [
-            "AKIA", "ghp_", "github_pat_", "glpat-", "\\x\\oxb-", "sk_live_", "sk-proj-", "AI\\z\\a", "SG", "SK", "npm_", "dop_v1_",
-            "s\\hpat_", "\\hf_",
-            "sk-ant-api03-", "GOCSP\\X-",
-        ]
-        guard let prefix = prefixes.filter({ pattern.hasPrefix($0) }).max(by: { $0.count < $1.count }) else { return pattern }
-        return prefix.replacing("\\", with: "").map { "\\\($0)" }.joined() + pattern.dropFirst(prefix.count)
-    }
-}

@@ -95,7 +95,7 @@ struct FuzzTests {
         }
     }
 
-    @Test("CSV rows keep their number of cells whatever stands in them")
+    @Test("CSV rows keep their number of cells whatever stands in them, and no canary comes through")
     func csv() {
         var random = Xoshiro256(seed: Self.seed)
         let time = Timestamp(milliseconds: 1_700_000_000_000)
@@ -103,13 +103,15 @@ struct FuzzTests {
             var writer = ExportWriter(format: .csv, includingPayload: true, exportedAt: time)
             let text = String(decoding: Self.input(&random), as: UTF8.self)
             let id = OperationID(text) ?? .uuid(UniqueID(high: random.next(), low: random.next()))
+            let payload = JSONValue.object([.init("a", .string(text)), .init("apiKey", .string("canary-5f2e" + text))]).text
             let operation = Operation(
                 id: id, idempotencyKey: UniqueID(high: 1, low: 2), traceID: UniqueID(high: 3, low: 4), type: text,
-                entity: EntityKey(type: text, id: text),
-                payload: text, enqueuedAt: time)
+                entity: EntityKey(type: text, id: text + " canary-5f2e@example.com"),
+                payload: random.next() % 2 == 0 ? payload : text, enqueuedAt: time)
             writer.append(operation)
             var out: [UInt8] = []
             writer.drain(into: &out)
+            #expect(!String(decoding: out, as: UTF8.self).contains("canary-5f2e"), "\(text.debugDescription)")
             let cells = CSVReader.rows(String(decoding: out, as: UTF8.self))
             #expect(cells.count == 1 && cells.first?.count == 10, "\(text.debugDescription)")
             for cell in cells.first ?? [] { #expect(!"=+-@\t\r".contains(cell.first ?? "x"), "\(cell.debugDescription)") }

@@ -69,6 +69,7 @@ struct GluedTests {
             "sha-e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 cache-key-d41d8cd98f00b204e9800998ecf8427e",
             "41-11-11-11-11-11 00-1A-2B-3C-4D-5E 1,234,567 1 234 567,89 € 40.712776, -74.005974",
             "desk-sk-learn-model-20240115-final lang-sk-SK-page core_re_export_module_name_v2 npm_config_cache is_sk_live_mode t1.micro-large",
+            "app_fw_rule_set_name_12 see-pat.example.com/page cio-office-2024 ts_rnd_seed_42 core_sk_layout_name_v2 abc8Q~short x_9Q~/1",
             "i-0123456789abcdef0 cus_NffrFeUfNV2Hib ch_3MmlLrLkdIwHu7ix0snN0B15 V1StGXR8_Z5jdHi6B-myT arn:aws:iam::123456789012:role/x",
             "/api/v1/users/12345678/orders/67890 s3://bucket/dt=2024-01-15/part-00000-1234567.parquet file_20240112_1234567.csv",
         ])

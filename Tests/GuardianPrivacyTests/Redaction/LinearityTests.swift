@@ -36,6 +36,8 @@ struct LinearityTests {
         ("用a", "用a", ""), ("_eyJ.", "_eyJ.", ""), ("-eyJ-", "-eyJ-", "."), ("_pat_Aa", "_github_pat_Aa", ""), ("-sk-Aa", "-sk-Aa", ""),
         ("_hf_Ab", "_hf_Abcdefghijklmnopqrstu", ""), ("a_1", "a_1", ""), ("a_12-3", "a_12-3", ""), ("a_4111 ", "a_4111 ", ""),
         ("_1111", "_11111111111111", ""),
+        ("pat.", "pat.", ""), ("nvapi-", "nvapi-", ""), ("abc8Q~", "abc8Q~", ""), (".atlasv1.", "abcdefghijklmn.atlasv1.", ""),
+        ("用_", "用_", "@用.司"), ("用1@", "用1@b.司．", ""), ("．．", "a@b．", ""),
         ("[RED", "[REDACTED_", ""), ("[RED]=", "[REDACTED_A]=", ""),
         ("4111ghp", "4111-1111-1111-1111ghp_16C7e42F292c6912E7710c838347Ae178B4a", ""), ("a@b.司", "1@b.司", ""),
         ("is '", "password is 'a ", ""),
@@ -57,9 +59,37 @@ struct LinearityTests {
     @Test("Ten times the bytes take twelve times as long at most", arguments: hostile.indices)
     func growsLinearly(index: Int) {
         let (name, unit, tail) = Self.hostile[index]
-        func text(_ size: Int) -> [UInt8] { Array((String(repeating: unit, count: size / unit.utf8.count) + tail).utf8) }
+        Self.expectLinear(name, unit: unit, tail: tail) { _ = redactor.redact($0) }
+    }
+
+    /// JSON that has made parsers hang, as a beginning, what comes again and again, and an end.
+    static let hostileJSON: [(name: String, head: String, unit: String, tail: String)] = [
+        ("[[[", "", "[", ""), ("[1,[1,", "", "[1,", ""), ("{a:{a:", "", #"{"a":"#, ""), ("{pin:[", "", #"{"pin":["#, ""),
+        ("members", "{", #""a":1,"#, #""b":2}"#), ("secrets", "{", #""password":"x","#, #""b":2}"#),
+        ("secret structures", "[", #"{"apiKey":{"a":[1,2]}},"#, "1]"), ("one secret structure", #"{"token":["#, "[1],", "1]}"),
+        ("labels", "{", #""name":"pin","value":"1","#, #""b":2}"#), ("labels apart", "[", #"{"name":"pin","value":"1"},"#, "1]"),
+        ("one label", #"{"name":""#, "pin-", #"","value":1}"#), ("addresses", "[", #""a@b.io","#, "1]"), ("one text", #"[""#, "a", #""]"#),
+        ("one text of @", #"[""#, "a@", #""]"#), ("escapes", #"[""#, #"\u0040"#, #""]"#), ("half an escape", #"[""#, #"\ud800"#, #""]"#),
+        ("backslashes", #"[""#, #"\\"#, #""]"#), ("quotation marks", #"[""#, #"\"token\":\""#, #""]"#),
+        ("cards", "[", "4111111111111111,", "1]"),
+        ("one number", "[", "1", "]"), ("one name", #"{""#, "token", #"":1}"#), ("one escaped name", #"{""#, #"\u0074oken"#, #"":1}"#),
+        ("spaces", "[", " ", "]"), ("no end", #"[""#, "a", ""), ("no end of names", "{", #""a""#, ""), ("two values", "{}", "{}", ""),
+        ("commas", "[", ",", "]"), ("colons", #"{"a""#, ":", "1}"), ("secrets without an end", "", #"{"pin":"#, ""),
+    ]
+
+    @Test("So does JSON, whole or broken", arguments: hostileJSON.indices)
+    func jsonGrowsLinearly(index: Int) {
+        let (name, head, unit, tail) = Self.hostileJSON[index]
+        Self.expectLinear(name, head: head, unit: unit, tail: tail) { bytes in
+            var out: [UInt8] = []
+            bytes.withUnsafeBufferPointer { redactor.redact(json: $0, into: &out) }
+        }
+    }
+
+    private static func expectLinear(_ name: String, head: String = "", unit: String, tail: String, _ work: @escaping ([UInt8]) -> Void) {
+        func text(_ size: Int) -> [UInt8] { Array((head + String(repeating: unit, count: size / unit.utf8.count) + tail).utf8) }
         let (small, large) = (text(1 << 20), text(10 << 20))
-        func best(_ bytes: [UInt8]) -> Double { (0..<3).map { _ in Self.seconds { _ = redactor.redact(bytes) } }.min() ?? 0 }
+        func best(_ bytes: [UInt8]) -> Double { (0..<3).map { _ in seconds { work(bytes) } }.min() ?? 0 }
         var (short, long) = (best(small), best(large))
         // What else the machine does only adds, so that one good pair says it; what grows faster than its input has none.
         for _ in 0..<4 where long > max(short, 0.004) * 12 { (short, long) = (best(small), best(large)) }

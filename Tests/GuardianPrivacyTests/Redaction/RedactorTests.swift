@@ -18,6 +18,11 @@ struct RedactorTests {
             ("{\"apiKey\":\"xyz\",\"pin\":1234}", "{\"apiKey\":\"[REDACTED]\",\"pin\":\"[REDACTED]\"}"),
             ("https://user:pass@host.com/?token=abc&x=1", "https://[REDACTED]@host.com/?token=[REDACTED]&x=1"),
             ("DE89 3704 0044 0532 0130 00", "[REDACTED_IBAN]"),
+            // Written without spaces: names that ideographs begin, and sentences that end before an address.
+            ("发给 用户_us@bücher.de", "发给 [REDACTED_EMAIL]"), ("用户42@example.com", "[REDACTED_EMAIL]"),
+            ("用户.åsa@例子.公司", "[REDACTED_EMAIL]"), ("请联系anna@example.com", "请联系[REDACTED_EMAIL]"),
+            ("邮箱12345678@qq.com", "邮箱[REDACTED_EMAIL]"), ("mail anna@example.com．", "mail [REDACTED_EMAIL]．"),
+            ("key abc8Q~x1x1x1x1x1x1x1x1x1x1x1x1x1x1x1x1x1.", "key [REDACTED_KEY]."),
         ])
     func takesOut(text: String, expected: String) {
         #expect(redactor.redact(text) == expected)

@@ -24,9 +24,10 @@ func withStoreDirectory(_ body: (String) async throws -> Void) async throws {
 }
 
 /// A store without a reserve, sealed when there are keys.
-func openStore(_ path: String, _ keys: (any SealKeySource)? = nil) throws -> SQLiteStore {
+func openStore(_ path: String, _ keys: (any SealKeySource)? = nil, adoptsKey: Bool = true) throws -> SQLiteStore {
     var configuration = SQLiteStore.Configuration(path: path)
     configuration.sealing = keys
+    configuration.adoptsKey = adoptsKey
     configuration.disk.reserve = 0
     return try SQLiteStore.open(configuration)
 }

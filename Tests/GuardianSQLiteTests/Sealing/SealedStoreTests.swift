@@ -148,6 +148,61 @@ import Testing
         }
     }
 
+    @Test("who adopts no key leaves a store as it is, in clear or under its own key, and is told what was given; a new store is sealed")
+    func adoptsNone() async throws {
+        try await withStoreDirectory { path in
+            let (old, new) = (SealKey.random(), SealKey.random())
+            let serving = try openStore(path, Keys(old), adoptsKey: false)
+            #expect(try await serving.sealKey() == old.id.description)
+            let looking = try openStore(path, Keys(new, others: [old]), adoptsKey: false)
+            #expect(try await looking.sealKey() == old.id.description)
+            #expect(looking.givenKey == new.id.description)
+            _ = try await looking.enqueue(try operations(2))
+            _ = try await serving.enqueue(try operations(2, from: 2))
+            #expect(try await serving.list(OperationFilter()).count == 4)
+            #expect(try clearValues(at: path) == [])
+            try looking.close()
+            try serving.close()
+        }
+        try await withStoreDirectory { path in
+            let keyless = try openStore(path)
+            let looking = try openStore(path, Keys(.random()), adoptsKey: false)
+            #expect(try await looking.sealKey() == nil)
+            _ = try await keyless.enqueue(try operations(2))
+            try looking.close()
+            try keyless.close()
+            try openStore(path).close()
+        }
+    }
+
+    @Test("until a store is rekeyed it says that what is old may stand in it in clear, or under an older key")
+    func saysWhatIsDue() async throws {
+        try await withStoreDirectory { path in
+            let (first, second) = (SealKey.random(), SealKey.random())
+            var store = try openStore(path)
+            try await fill(store)
+            #expect(try await store.needsRekey() == false)
+            for keys in [Keys(first), Keys(second, others: [first])] {
+                try store.close()
+                store = try openStore(path, keys)
+                #expect(try await store.needsRekey())
+                // In clear or under the old key even where no page is to be wiped.
+                try await DatabaseQueue(path: path).write { db in
+                    try db.execute(sql: "DELETE FROM guardian_setting WHERE name = 'seal_wipe'")
+                }
+                #expect(try await store.needsRekey())
+                _ = try await store.rekey(unseals: false) { _ in }
+                #expect(try await store.needsRekey() == false)
+            }
+            // Nothing is left in a row, and something may be on a page.
+            try await DatabaseQueue(path: path).write { db in
+                try db.execute(sql: "INSERT INTO guardian_setting VALUES ('seal_wipe', '1')")
+            }
+            #expect(try await store.needsRekey())
+            try store.close()
+        }
+    }
+
     @Test("a process without a key is refused once the store is sealed, and writes nothing in clear")
     func keylessWriter() async throws {
         try await withStoreDirectory { path in
