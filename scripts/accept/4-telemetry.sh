@@ -4,6 +4,8 @@ item prometheus "a real Prometheus scrapes serve for $(size 12 60) s: no scrape 
     "GUARDIAN_PROMETHEUS_SECONDS=$(size 12 60) tests 'PrometheusTests/dashboard'"
 item rules "the shipped rules: promtool's unit tests (fires, does not, clears), amtool, and the same thresholds as in the process" \
     "tests 'PrometheusTests/rules|PrometheusTests/sameRules'"
+item shared "processes of one store show its totals, each operation once; the dashboard shows what is the store's once" \
+    "tests 'TotalsTests|PrometheusTests/sharedStore'"
 item effects "counters equal the effects at the upstream, over kills and restarts" "tests 'MetricsTests/equalEffects'"
 item alerts "each of the five alerts fires in a live run and clears; a duration goes on over a restart" \
     "tests 'ProcessTests/AlertTests|AlertEvaluatorTests|MonitorTests'"

@@ -9,30 +9,30 @@ extension Explanation {
         /// nil when nobody holds the lock.
         public var lock: LockState?
         /// Where the store lives; nil when it is not known.
-        public var freeBytes: Int64?
+        public var room: DiskRoom?
         /// Milliseconds that the upstream remembers idempotency keys.
         public var idempotencyWindowMs: Int64
         /// Milliseconds without a heartbeat after which the lock may be taken over.
         public var staleAfterMs: Int64
 
         public init(
-            now: Timestamp, control: Control = Control(), lock: LockState? = nil, freeBytes: Int64? = nil,
+            now: Timestamp, control: Control = Control(), lock: LockState? = nil, room: DiskRoom? = nil,
             idempotencyWindowMs: Int64 = 86_400_000, staleAfterMs: Int64 = 120_000
         ) {
             self.now = now
             self.control = control
             self.lock = lock
-            self.freeBytes = freeBytes
+            self.room = room
             self.idempotencyWindowMs = idempotencyWindowMs
             self.staleAfterMs = staleAfterMs
         }
 
         /// As it stands in a store, for processors that are configured like this.
         public init(
-            of store: any DeliveryStore & LockStore, at now: Timestamp, freeBytes: Int64? = nil, for processor: ProcessorConfiguration
+            of store: any DeliveryStore & LockStore, at now: Timestamp, room: DiskRoom? = nil, for processor: ProcessorConfiguration
         ) async throws(StoreError) {
             self.init(
-                now: now, control: try await store.loadControl(), lock: try await store.lockState(), freeBytes: freeBytes,
+                now: now, control: try await store.loadControl(), lock: try await store.lockState(), room: room,
                 idempotencyWindowMs: processor.idempotencyWindowMs, staleAfterMs: processor.lease.staleAfterMs)
         }
     }
@@ -67,10 +67,10 @@ extension Explanation.Situation {
                 reason: .upgradeRequired,
                 detail: "the upstream asks for a newer version of this program; upgrade it, then run `guardian resume`")
         }
-        guard let freeBytes, freeBytes < Self.leastFreeBytes else { return nil }
+        guard let usable = room?.usableBytes, usable < Self.leastFreeBytes else { return nil }
         return .init(
             reason: .disk,
-            detail: "only \(freeBytes) bytes are free where the store lives, too few to write a claim (it takes \(Self.leastFreeBytes)); "
+            detail: "only \(usable) bytes are free where the store lives, too few to write a claim (it takes \(Self.leastFreeBytes)); "
                 + "make room")
     }
 

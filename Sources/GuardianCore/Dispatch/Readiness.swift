@@ -1,6 +1,6 @@
 /// Whether a processor may be sent operations, and what else is the matter: what `/readyz` says.
 ///
-/// Ready means that an enqueue would be kept: the store can be written and the disk has room. That delivery stands still (a breaker, a
+/// Ready means that an enqueue would be kept: the store can be written and the disk has the room that new work wants. That delivery stands still (a breaker, a
 /// login, a pause, another process that holds the lock) is told, and is no reason to send operations elsewhere: they are kept.
 public struct Readiness: Sendable, Equatable {
     public struct Check: Sendable, Equatable {
@@ -38,19 +38,14 @@ public struct Readiness: Sendable, Equatable {
             Check(
                 "store", storeError == nil, storeError?.name ?? "writable", storeError?.description ?? "writes reach the disk",
                 isRequired: true),
-            Self.disk(situation.freeBytes), Self.lock(situation, isDelivering), Self.breaker(situation), Self.auth(situation),
+            Self.disk(situation.room), Self.lock(situation, isDelivering), Self.breaker(situation), Self.auth(situation),
             Self.delivery(situation),
         ]
     }
 
-    private static func disk(_ free: Int64?) -> Check {
-        guard let free else { return Check("disk", true, "unknown", "free space is not known", isRequired: true) }
-        let least = Explanation.Situation.leastFreeBytes
-        return free < least
-            ? Check(
-                "disk", false, "full", "only \(free) bytes are free where the store lives, \(least) are needed; make room", isRequired: true
-            )
-            : Check("disk", true, "room", "\(free) bytes are free", isRequired: true)
+    private static func disk(_ room: DiskRoom?) -> Check {
+        guard let room else { return Check("disk", true, "unknown", "free space is not known", isRequired: true) }
+        return Check("disk", room.level == .room, room.level.rawValue, room.detail, isRequired: !room.takesWork)
     }
 
     private static func lock(_ situation: Explanation.Situation, _ isDelivering: Bool) -> Check {

@@ -1,17 +1,19 @@
 extension Event {
     /// The operation that an event is about, as far as sinks need it: labels, trace and age. No payload.
-    public struct Subject: Sendable, Equatable {
-        public var id: OperationID
-        public var idempotencyKey: UniqueID
-        public var traceID: UniqueID
+    ///
+    /// A class, because every sink is handed it: as a value each of them would count up every text in it.
+    public final class Subject: Sendable, Equatable {
+        public let id: OperationID
+        public let idempotencyKey: UniqueID
+        public let traceID: UniqueID
         /// `create`, `update`, `delete` or a custom word.
-        public var operationType: String
-        public var entity: EntityKey
-        public var enqueuedAt: Timestamp
+        public let operationType: String
+        public let entity: EntityKey
+        public let enqueuedAt: Timestamp
         /// The attempt that the event is about, from 1; 0 before the first.
-        public var attempt: Int
+        public let attempt: Int
         /// How long it took, in microseconds: of `enqueued` the call that wrote it to disk. nil when nobody measured.
-        public var tookMicroseconds: Int64?
+        public let tookMicroseconds: Int64?
 
         public init(_ operation: Operation, attempt: Int, tookMicroseconds: Int64? = nil) {
             id = operation.id
@@ -22,6 +24,12 @@ extension Event {
             enqueuedAt = operation.enqueuedAt
             self.attempt = attempt
             self.tookMicroseconds = tookMicroseconds
+        }
+
+        public static func == (one: Subject, other: Subject) -> Bool {
+            one.id == other.id && one.idempotencyKey == other.idempotencyKey && one.traceID == other.traceID
+                && one.operationType == other.operationType && one.entity == other.entity && one.enqueuedAt == other.enqueuedAt
+                && one.attempt == other.attempt && one.tookMicroseconds == other.tookMicroseconds
         }
     }
 }

@@ -10,7 +10,7 @@ public enum Event: Sendable, Equatable {
     case processed(id: OperationID, latencyMs: Int64, httpStatus: Int?)
     case failed(id: OperationID, error: LastError)
     case conflict(id: OperationID, error: LastError)
-    /// A conflict was settled by the route's policy: how (`already_done`, `server`, `sent_again`).
+    /// A conflict was settled by the route's policy, or by a person (`manual`): how (`already_done`, `server`, `sent_again`).
     case conflictResolved(id: OperationID, strategy: String, resolution: String)
     case expired(id: OperationID)
     /// An optimistic change was rolled back.

@@ -45,9 +45,6 @@ final class DiskSpace: Sendable {
         reserve = Reserve(storePath: storePath)
     }
 
-    /// Free bytes on the volume, with what the reserve would give.
-    var available: Int64? { Disk.freeBytes(at: path).map { $0 + reserve.held } }
-
     /// Throws ``StoreError/full(free:needed:)`` unless there is room for `operations`. Asks the volume at most ten times a second, or when
     /// much was let in since.
     func admit(_ operations: [GuardianCore.Operation]) throws(StoreError) {

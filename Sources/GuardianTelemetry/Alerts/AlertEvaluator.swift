@@ -24,6 +24,13 @@ public struct AlertEvaluator: Sendable, Equatable {
         var value: Double?
     }
 
+    /// How long what is not known counts as unchanged, from the first evaluation on.
+    private struct Grace: Sendable, Equatable {
+        var since: Timestamp?
+        var forMs: Int64 = 0
+    }
+
+    private var grace = Grace()
     public let rules: [AlertRule]
     var standings: [String: Standing]
 
@@ -33,8 +40,11 @@ public struct AlertEvaluator: Sendable, Equatable {
     }
 
     /// Goes on from where another evaluator has ended; what is kept of rules that are no more is left out.
-    public mutating func resume(from memory: AlertMemory) {
+    ///
+    /// Whoever goes on has measured nothing yet: for `unknownForMs` from its first evaluation on, what is not known counts as unchanged.
+    public mutating func resume(from memory: AlertMemory, unknownForMs: Int64 = 0) {
         standings = memory.standings.filter { name, _ in rules.contains { $0.name == name } }
+        grace = Grace(forMs: unknownForMs)
     }
 
     /// All alerts as they stand.
@@ -43,6 +53,9 @@ public struct AlertEvaluator: Sendable, Equatable {
     /// Takes what was measured at `now`.
     public mutating func evaluate(_ measures: AlertMeasures, now: Timestamp) -> [Change] {
         var changes: [Change] = []
+        let begun = min(grace.since ?? now, now)
+        grace.since = begun
+        let isUnsure = now.milliseconds - begun.milliseconds < grace.forMs
         for rule in rules {
             var standing = standings[rule.name] ?? Standing()
             let value = measures[rule.name]
@@ -50,7 +63,9 @@ public struct AlertEvaluator: Sendable, Equatable {
             // A wall clock that went back must not make a duration longer.
             standing.badSince = standing.badSince.map { min($0, now) }
             standing.goodSince = standing.goodSince.map { min($0, now) }
-            if standing.isFiring {
+            if value == nil, isUnsure {
+                // As it was.
+            } else if standing.isFiring {
                 if Self.clears(rule, value, now, &standing) { changes.append(.cleared(alert(rule, standing))) }
             } else if let value, rule.isBad(value) {
                 let since = standing.badSince ?? now

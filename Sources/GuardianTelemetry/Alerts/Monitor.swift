@@ -2,7 +2,8 @@ public import GuardianCore
 
 /// Looks at the store once a second, sets the gauges of ``ProductionMetrics``, and evaluates the alerts, which it tells through the engine.
 ///
-/// A scrape then needs no call of the store. Of several processes at one store the one that delivers evaluates; while none does, each.
+/// A scrape then needs no call of the store. What is of the store, its totals too, is the same in all processes that share it. Of several
+/// processes at one store the one that delivers evaluates; while none does, each.
 public struct Monitor: Sendable {
     public struct Configuration: Sendable {
         /// Milliseconds between looks; 1 s by default.
@@ -37,8 +38,6 @@ public struct Monitor: Sendable {
     private var wasResponsible = false
     private var savedAt: Int64?
     private var saved: (AlertEvaluator, TripHistory)?
-    /// What was last known of the totals here and in the store, to see whether anything moves.
-    private var lastTotals: (own: Int64, stored: Int64)?
     /// Whether this process delivered at the last look.
     private var wasActive = false
     /// The breaker as it was recorded at the last look.
@@ -55,6 +54,7 @@ public struct Monitor: Sendable {
         self.clock = clock
         evaluator = AlertEvaluator(rules: configuration.policy.rules)
         lastCircuit = metrics.lastCircuit
+        metrics.followStore()
     }
 
     /// Takes over what the store counts. Call it before the engine runs; after an error the first look that succeeds takes it over.
@@ -94,14 +94,8 @@ public struct Monitor: Sendable {
         return reading
     }
 
-    /// What others have done to the store is counted too: while this process stands by, or while nothing moves (a person's `resolve`).
     private mutating func catchUp(_ reading: StoreReading) async throws(StoreError) {
-        let tallies = try await store.tallies()
-        let own = metrics.counted
-        let totals = (own: own, stored: tallies.reduce(0) { $0 + $1.count })
-        // Events come after the commit: what is still on its way must not be counted twice.
-        if !engine.isActive || lastTotals.map({ $0 == totals }) ?? false { metrics.restore(tallies) }
-        lastTotals = (metrics.counted, totals.stored)
+        metrics.restore(try await store.tallies())
         followBreaker(reading)
     }
 
@@ -119,7 +113,9 @@ public struct Monitor: Sendable {
         if let reading { pending = reading.books.pending }
         // Who can't read the store knows neither who delivers nor the totals that saved alerts go on from: it takes nothing up.
         let isResponsible = reading.map { $0.holdsLock || !$0.isDelivered } ?? wasResponsible
-        if isResponsible, !wasResponsible, configuration.evaluates { recall() }
+        if isResponsible != wasResponsible, configuration.evaluates {
+            if isResponsible { recall() } else { retire() }
+        }
         wasResponsible = isResponsible
         guard isResponsible, configuration.evaluates else { return }
         let policy = configuration.policy
@@ -144,12 +140,20 @@ public struct Monitor: Sendable {
         let json: JSONValue
         do { json = try JSONValue(parsing: text) } catch { return }
         guard let memory = AlertMemory(json) else { return }
-        evaluator.resume(from: memory)
+        evaluator.resume(from: memory, unknownForMs: metrics.configuration.windowMs)
         trips = memory.trips
     }
 
+    /// Another process delivers, and evaluates: what stood here is not shown any more, nor saved over what that one saves.
+    private mutating func retire() {
+        evaluator = AlertEvaluator(rules: configuration.policy.rules)
+        trips = TripHistory()
+        (saved, savedAt) = (nil, nil)
+        metrics.alerts = evaluator.alerts
+    }
+
     private mutating func save(_ now: Moment) {
-        guard configuration.evaluates, wasResponsible || savedAt != nil else { return }
+        guard configuration.evaluates, wasResponsible else { return }
         let memory = AlertMemory(at: now.wall, evaluator: evaluator, trips: trips)
         do {
             try configuration.save(memory.json.text)

@@ -6,9 +6,12 @@ public import GuardianCore
 /// less than chance alone would make it (Poisson for rates, binomial for errors). An anomaly is ``oddSlices`` odd slices of the last
 /// ``lookBack``; it is over after ``calmSlices`` usual ones. What is odd does not become part of what is usual, unless it lasts for
 /// ``slicesToAccept``: then it is the new usual.
+///
+/// A rate is judged only while traffic is steady: whoever is quiet and then hands in all that came together offline, now and then and for a
+/// while, does what it is there for.
 public struct AnomalyDetector: Sendable {
     public enum Signal: String, Sendable, CaseIterable {
-        /// Operations taken in: far more, or far fewer, than usual.
+        /// Operations taken in: far more, or far fewer, than usual, where traffic is steady.
         case rate
         /// Answers come much later than usual.
         case latency
@@ -29,8 +32,10 @@ public struct AnomalyDetector: Sendable {
     static let slicesToAccept = 180
     /// Attempts that a slice needs for its latency and errors to say anything.
     static let leastAttempts = 10
-    /// The usual rate, operations a slice, from which on a change of it says something.
+    /// The usual rate, operations a slice, from which on a change of it says something; a slice with fewer is quiet.
     static let leastRate = 20.0
+    /// Slices without a quiet one, but for odd ones, after which traffic is steady: an hour.
+    static let slicesToBeSteady = 360
 
     private struct Track: Sendable {
         var baseline = RobustBaseline(most: AnomalyDetector.memory)
@@ -42,6 +47,8 @@ public struct AnomalyDetector: Sendable {
 
     private var tracks: [Signal: Track] = Dictionary(uniqueKeysWithValues: Signal.allCases.map { ($0, Track()) })
     private var firing: [Signal: Alert] = [:]
+    /// Slices since a quiet one; as if there had been none before the first.
+    private var sinceQuiet = AnomalyDetector.slicesToBeSteady
 
     public init() {}
 
@@ -51,7 +58,10 @@ public struct AnomalyDetector: Sendable {
     /// Takes in one slice; returns what fired or was cleared by it.
     public mutating func take(_ slice: TrafficSlice, at now: Timestamp) -> [Event] {
         var events: [Event] = []
-        judge(.rate, value: Double(slice.accepted), now, &events) { Self.rateScore(Double(slice.accepted), $0) }
+        let accepted = Double(slice.accepted)
+        let isSteady = sinceQuiet >= Self.slicesToBeSteady
+        let isOdd = judge(.rate, value: accepted, now, &events) { isSteady ? Self.rateScore(accepted, $0) : 0 }
+        sinceQuiet = accepted < Self.leastRate && !isOdd ? 0 : min(sinceQuiet + 1, Self.slicesToBeSteady)
         if slice.good >= Self.leastAttempts, let latency = slice.latencyMs, latency > 0 {
             judge(.latency, value: latency, now, &events) { Self.latencyScore(latency, $0) }
         }
@@ -64,7 +74,7 @@ public struct AnomalyDetector: Sendable {
 
     /// Deviations from the usual rate; negative below it.
     private static func rateScore(_ value: Double, _ baseline: RobustBaseline) -> Double {
-        guard let usual = baseline.median, max(usual, value) >= leastRate else { return 0 }
+        guard let usual = baseline.median, usual >= leastRate else { return 0 }
         let chance = max(usual, 1).squareRoot()
         return (value - usual) / max(baseline.deviation, chance, 0.08 * usual)
     }
@@ -84,12 +94,17 @@ public struct AnomalyDetector: Sendable {
         return (value - usual) / max(baseline.deviation, chance, 0.01)
     }
 
+    /// Returns whether the value is odd.
+    @discardableResult
     private mutating func judge(
         _ signal: Signal, value: Double, _ now: Timestamp, _ events: inout [Event], _ score: (RobustBaseline) -> Double
-    ) {
-        guard var track = tracks[signal] else { return }
+    ) -> Bool {
+        guard var track = tracks[signal] else { return false }
         defer { tracks[signal] = track }
-        guard track.baseline.count >= Self.leastHistory else { return track.baseline.add(value) }
+        guard track.baseline.count >= Self.leastHistory else {
+            track.baseline.add(value)
+            return false
+        }
         let deviations = score(track.baseline)
         let isOdd = signal == .rate ? abs(deviations) > Self.deviations : deviations > Self.deviations
         track.odd.append(isOdd)
@@ -114,6 +129,7 @@ public struct AnomalyDetector: Sendable {
                 events.append(.alertCleared(alert))
             }
         }
+        return isOdd
     }
 
     private static func alert(_ signal: Signal, value: Double, usual: Double, since now: Timestamp) -> Alert {

@@ -1,13 +1,16 @@
 import GuardianCore
+import GuardianPrivacy
 
 extension LogLine {
-    /// One line for people: time, level, message, then the facts that say something.
+    /// One line for people: time, level, message, then the facts that say something. No control characters but those of the colours.
     public func text(colored: Bool = false) -> String {
-        var words = [Self.clock(timestamp), mark(colored), message.padded(to: 34)]
-        if let operationType { words.append(operationType) }
-        for field in fields where field.value != .null && field.name != "event" { words += Self.words(field.name, field.value) }
-        if let errorClass, !fields.contains(where: { $0.name == "error" }) { words.append("class=\(errorClass)") }
-        if let traceID { words.append(colored ? "\u{1B}[2mtrace=\(traceID)\u{1B}[0m" : "trace=\(traceID)") }
+        var words = [Self.clock(timestamp), mark(colored), message.printableLine.padded(to: 34)]
+        if let operationType { words.append(operationType.printableLine) }
+        for field in fields where field.value != .null && field.name != "event" {
+            words += Self.words(field.name, field.value).map(\.printableLine)
+        }
+        if let errorClass, !fields.contains(where: { $0.name == "error" }) { words.append("class=\(errorClass)".printableLine) }
+        if let traceID = traceID?.printableLine { words.append(colored ? "\u{1B}[2mtrace=\(traceID)\u{1B}[0m" : "trace=\(traceID)") }
         return words.joined(separator: " ")
     }
 
@@ -37,10 +40,10 @@ extension LogLine {
         }
     }
 
-    /// Between quotes where it would not be read as one word; no control characters reach a terminal.
+    /// Between quotes where it would not be read as one word.
     private static func quoted(_ text: String) -> String {
-        let isPlain = !text.isEmpty && text.unicodeScalars.allSatisfy { $0.value > 32 && $0.value != 127 && $0 != "\"" && $0 != "=" }
-        return isPlain ? text : JSONValue.string(text).text
+        let isPlain = text.unicodeScalars.allSatisfy { $0.value > 32 && !(127..<160).contains($0.value) && $0 != "\"" && $0 != "=" }
+        return isPlain && !text.isEmpty ? text : JSONValue.string(text).text
     }
 }
 

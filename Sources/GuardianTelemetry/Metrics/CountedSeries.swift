@@ -17,6 +17,12 @@ final class CountedSeries: Sendable {
         if let exemplar { cell.increment(by: 1, exemplar) } else { cell.increment(by: 1) }
         backend?.increment()
     }
+
+    /// One more of what is counted elsewhere: the app's backend alone counts it here.
+    func note(_ exemplar: Exemplar?) {
+        if let exemplar { cell.note(exemplar) }
+        backend?.increment()
+    }
 }
 
 /// One histogram as it is recorded, as ``CountedSeries`` is.

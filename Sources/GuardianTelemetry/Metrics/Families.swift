@@ -3,12 +3,15 @@ enum Families {
     // The fixed names of the spec.
     static let pending = MetricFamily("pending_ops_gauge", .gauge, "Operations that wait to be delivered.")
     static let active = MetricFamily(
-        "active_processors_gauge", .gauge, "Processors that deliver from the store now, as the lock says: 0 or 1.")
-    static let processed = MetricFamily("processed_ops_total", .counter, "Operations that the upstream has taken, over restarts.")
-    static let failed = MetricFamily("failed_ops_total", .counter, "Operations that were given up on, over restarts, by error class.")
-    static let backoff = MetricFamily("backoff_events_total", .counter, "Operations put off until later, over restarts.")
-    static let circuitTripped = MetricFamily("circuit_tripped_total", .counter, "How often the circuit breaker has opened, over restarts.")
-    static let retries = MetricFamily("retries_total", .counter, "Outcomes of attempts after the first, over restarts.")
+        "active_processors_gauge", .gauge, "Processors that deliver from the store now; of those that share a file, one.")
+    static let processed = MetricFamily(
+        "processed_ops_total", .counter, "Operations of this store that the upstream has taken, over restarts, whoever sent them.")
+    static let failed = MetricFamily(
+        "failed_ops_total", .counter, "Operations of this store that were given up on, over restarts, by error class.")
+    static let backoff = MetricFamily("backoff_events_total", .counter, "Operations of this store put off until later, over restarts.")
+    static let circuitTripped = MetricFamily(
+        "circuit_tripped_total", .counter, "How often the circuit breaker of this store has opened, over restarts.")
+    static let retries = MetricFamily("retries_total", .counter, "Outcomes of attempts after the first, of this store, over restarts.")
     static let conflictsResolved = MetricFamily("conflicts_resolved_total", .counter, "Conflicts settled by a route's policy, by strategy.")
     static let authRefresh = MetricFamily("auth_refresh_total", .counter, "Credentials asked for anew, by result.")
     static let latency = MetricFamily(

@@ -11,7 +11,7 @@ final class HistogramCell: RecorderHandler, TimerHandler, @unchecked Sendable {
         /// Values up to each bound and up to +Inf, each with those before it.
         var cumulative: [Int64]
         var sum: Double
-        /// The last exemplar of each bucket.
+        /// The newest exemplar of each bucket.
         var exemplars: [Exemplar?]
         var count: Int64 { cumulative.last ?? 0 }
     }
@@ -19,13 +19,13 @@ final class HistogramCell: RecorderHandler, TimerHandler, @unchecked Sendable {
     let bounds: [Double]
     private let buckets: UnsafeMutablePointer<Atomic<Int64>>
     private let total = GaugeCell()
-    private let exemplars: Mutex<[Exemplar?]>
+    private let slots: [ExemplarSlot]
 
     init(bounds: [Double]) {
         self.bounds = bounds
         buckets = .allocate(capacity: bounds.count + 1)
         for index in 0...bounds.count { (buckets + index).initialize(to: Atomic(0)) }
-        exemplars = Mutex(Array(repeating: nil, count: bounds.count + 1))
+        slots = (0...bounds.count).map { _ in ExemplarSlot() }
     }
 
     deinit {
@@ -39,8 +39,10 @@ final class HistogramCell: RecorderHandler, TimerHandler, @unchecked Sendable {
         return index
     }
 
-    func record(_ value: Double) {
-        buckets[bucket(of: value)].wrappingAdd(1, ordering: .relaxed)
+    func record(_ value: Double) { record(value, in: bucket(of: value)) }
+
+    private func record(_ value: Double, in bucket: Int) {
+        buckets[bucket].wrappingAdd(1, ordering: .relaxed)
         total.increment(by: value)
     }
 
@@ -50,9 +52,9 @@ final class HistogramCell: RecorderHandler, TimerHandler, @unchecked Sendable {
     func recordNanoseconds(_ duration: Int64) { record(Double(duration) / 1e9) }
 
     func record(_ value: Double, _ exemplar: Exemplar) {
-        record(value)
-        let index = bucket(of: value)
-        exemplars.withLock { $0[index] = exemplar }
+        let bucket = bucket(of: value)
+        record(value, in: bucket)
+        slots[bucket].note(exemplar)
     }
 
     /// Each bucket is read once, so that the count is the sum of the buckets whatever is recorded meanwhile.
@@ -62,6 +64,6 @@ final class HistogramCell: RecorderHandler, TimerHandler, @unchecked Sendable {
             sum += buckets[index].load(ordering: .relaxed)
             return sum
         }
-        return Reading(cumulative: cumulative, sum: total.value, exemplars: exemplars.withLock { $0 })
+        return Reading(cumulative: cumulative, sum: total.value, exemplars: slots.map(\.exemplar))
     }
 }

@@ -20,6 +20,11 @@ package final class LabelTable<Key: Hashable & Sendable, Value: AnyObject & Send
             rowValues = row.map(\.value)
             self.isFull = isFull
         }
+
+        func value(of key: Key) -> Value? {
+            if let place = rowKeys.withUnsafeBufferPointer({ $0.firstIndex(of: key) }) { return rowValues[place] }
+            return values[key]
+        }
     }
 
     let limit: Int
@@ -41,11 +46,13 @@ package final class LabelTable<Key: Hashable & Sendable, Value: AnyObject & Send
     /// The value of `key`, or the one that stands for all that came too late.
     package subscript(key: Key) -> Value {
         let snapshot = snapshot
-        if let place = snapshot.rowKeys.withUnsafeBufferPointer({ $0.firstIndex(of: key) }) { return snapshot.rowValues[place] }
-        if let value = snapshot.values[key] { return value }
+        if let value = snapshot.value(of: key) { return value }
         if snapshot.isFull, let value = snapshot.values[other(key)] { return value }
         return add(key)
     }
+
+    /// The value that `key` has of its own; nil when it has none.
+    package func known(_ key: Key) -> Value? { snapshot.value(of: key) }
 
     /// All values there are.
     package var all: [(key: Key, value: Value)] { snapshot.values.map { ($0.key, $0.value) } }

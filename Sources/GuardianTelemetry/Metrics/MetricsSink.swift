@@ -27,14 +27,15 @@ public struct MetricsSink: EventSink {
             // Without a status nothing was sent now: its effect was found there.
             metrics.recordProcessed(
                 latencyMs: status == nil ? nil : Double(latencyMs), operationType: operation, entityType: entity,
-                traceID: subject?.traceID, ageMs: subject.map { time.milliseconds - $0.enqueuedAt.milliseconds })
+                traceID: subject?.traceID, ageMs: subject.map { time.milliseconds - $0.enqueuedAt.milliseconds }, at: time)
         case .retryScheduled(_, _, _, let error):
             retried(subject)
             metrics.recordBackoff(
-                errorType: error.class.rawValue, operationType: operation, entityType: entity, traceID: subject?.traceID)
+                errorType: error.class.rawValue, operationType: operation, entityType: entity, traceID: subject?.traceID, at: time)
         case .failed(_, let error), .conflict(_, let error):
             retried(subject)
-            metrics.recordFailed(errorType: error.class.rawValue, operationType: operation, entityType: entity, traceID: subject?.traceID)
+            metrics.recordFailed(
+                errorType: error.class.rawValue, operationType: operation, entityType: entity, traceID: subject?.traceID, at: time)
         case .conflictResolved(_, let strategy, _): metrics.recordConflictResolved(strategy: strategy)
         case .tokenRefreshed(let success): metrics.recordAuthRefresh(success: success)
         case .breakerOpened: metrics.recordCircuitTripped()

@@ -49,6 +49,12 @@ public struct MetricsSummary: Sendable, Equatable {
     public var text: String {
         func ms(_ value: Double?) -> String { value.map { Alert.short($0) + " ms" } ?? "–" }
         let latency = p50Ms == nil ? "nothing delivered of late" : "p50 \(ms(p50Ms)), p95 \(ms(p95Ms)), p99 \(ms(p99Ms))"
+        let delivery =
+            switch activeProcessors {
+            case 0: "nobody delivers"
+            case 1: "active"
+            default: "active, \(activeProcessors) processors"
+            }
         let stands = paused.isEmpty ? "" : ", paused: \(paused.joined(separator: ", "))"
         return """
             queue       \(pending) pending, \(processing) processing, \(failedNow) failed; oldest \(Alert.short(oldestPendingSeconds)) s
@@ -58,7 +64,7 @@ public struct MetricsSummary: Sendable, Equatable {
             breaker     \(circuit), opened \(circuitTrips) times
             conflicts   \(conflictsResolved) settled
             logins      \(authRefreshes) refreshed
-            delivery    \(activeProcessors == 1 ? "active" : "nobody delivers")\(stands)
+            delivery    \(delivery)\(stands)
             books       gap \(accountingGap)
             """
     }
@@ -91,7 +97,7 @@ extension MetricsSummary {
             at: reading.at, pending: reading.books.pending, processing: reading.books.processing, failedNow: reading.books.failed,
             oldestPendingSeconds: reading.oldestAgeSeconds, processed: sum(.processed), failed: sum(.failed), backoffs: sum(.backoff),
             retries: sum(.retry), circuitTrips: reading.health?.trips ?? 0, conflictsResolved: 0, authRefreshes: 0,
-            activeProcessors: reading.isDelivered ? 1 : 0, circuit: isOpen ? "open" : "closed", successPercent: .nan,
+            activeProcessors: Int64(reading.processors), circuit: isOpen ? "open" : "closed", successPercent: .nan,
             failuresPerMinute: .nan, networkHealth: .nan, accountingGap: Int64(reading.accountingGap),
             paused: reading.pauses.map(\.rawValue).sorted())
     }

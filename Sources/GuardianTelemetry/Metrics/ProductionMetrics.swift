@@ -40,6 +40,7 @@ public final class ProductionMetrics: Sendable {
     private let traffic: Mutex<TrafficWindow>
     private let watched = Mutex<[Alert]>([])
     private let circuit = Atomic<Int>(0)
+    private let isFollowing = Atomic<Bool>(false)
     /// As of the last refresh.
     private let refreshed = Mutex<TrafficWindow.Reading?>(nil)
 
@@ -85,8 +86,8 @@ public final class ProductionMetrics: Sendable {
         return .init(quantiles: Array(zip([0.5, 0.95, 0.99], values)), sum: all.sum / 1000, count: all.count)
     }
 
-    private func exemplar(_ traceID: UniqueID?, _ value: Double) -> Exemplar? {
-        traceID.map { Exemplar(traceID: $0, value: value, at: clock.now.wall) }
+    private func exemplar(_ traceID: UniqueID?, _ value: Double, _ at: Timestamp?) -> Exemplar? {
+        traceID.map { Exemplar(traceID: $0, value: value, at: at ?? clock.now.wall) }
     }
 
     // MARK: Recording
@@ -98,12 +99,14 @@ public final class ProductionMetrics: Sendable {
     }
 
     /// The upstream has taken an operation. `latencyMs` is the time from sending to the answer; nil when nothing was sent.
-    /// `ageMs` is the time since its enqueue.
+    /// `ageMs` is the time since its enqueue, and `at` when it was; now by default, which takes longer.
     public func recordProcessed(
-        latencyMs: Double?, operationType: String = "other", entityType: String = "other", traceID: UniqueID? = nil, ageMs: Int64? = nil
+        latencyMs: Double?, operationType: String = "other", entityType: String = "other", traceID: UniqueID? = nil, ageMs: Int64? = nil,
+        at: Timestamp? = nil
     ) {
-        series.processed[.init(operationType: operationType, entityType: entityType)].add(exemplar(traceID, 1))
-        if let latencyMs { series.latency.record(latencyMs, exemplar(traceID, latencyMs)) }
+        let at: Timestamp? = traceID == nil ? nil : at ?? clock.now.wall
+        count(series.processed, .init(operationType: operationType, entityType: entityType), traceID, at)
+        if let latencyMs { series.latency.record(latencyMs, exemplar(traceID, latencyMs, at)) }
         if let ageMs { series.deliveryDuration.record(Double(max(0, ageMs)) / 1000) }
         let now = steadyMs
         // A reading below a millisecond still took some time.
@@ -113,18 +116,19 @@ public final class ProductionMetrics: Sendable {
 
     /// An operation was given up on. `errorType` is a word of ``ErrorClass``, or another bounded one.
     public func recordFailed(
-        errorType: String, operationType: String = "other", entityType: String = "other", traceID: UniqueID? = nil
+        errorType: String, operationType: String = "other", entityType: String = "other", traceID: UniqueID? = nil, at: Timestamp? = nil
     ) {
-        series.failed[.init(operationType: operationType, entityType: entityType, errorClass: errorType)].add(exemplar(traceID, 1))
+        count(series.failed, .init(operationType: operationType, entityType: entityType, errorClass: errorType), traceID, at)
         let now = steadyMs
         traffic.withLock { $0.failed(now: now) }
     }
 
     /// An operation was put off. `errorType` says why; network and server trouble lower the health score.
     public func recordBackoff(
-        errorType: String? = nil, operationType: String = "other", entityType: String = "other", traceID: UniqueID? = nil
+        errorType: String? = nil, operationType: String = "other", entityType: String = "other", traceID: UniqueID? = nil,
+        at: Timestamp? = nil
     ) {
-        series.backoff[.init(operationType: operationType, entityType: entityType)].add(exemplar(traceID, 1))
+        count(series.backoff, .init(operationType: operationType, entityType: entityType), traceID, at)
         guard let errorType, ["network", "transient", "tls"].contains(errorType) else { return }
         let now = steadyMs
         traffic.withLock { $0.letDown(now: now) }
@@ -155,7 +159,7 @@ public final class ProductionMetrics: Sendable {
     public func recordRetry(
         attempt: Int, maxAttempts: Int, operationType: String = "other", entityType: String = "other"
     ) {
-        series.retries[.init(operationType: operationType, entityType: entityType)].add()
+        count(series.retries, .init(operationType: operationType, entityType: entityType))
         if attempt >= maxAttempts { series.lastChances.add() }
     }
 
@@ -165,30 +169,36 @@ public final class ProductionMetrics: Sendable {
     /// A credential was asked for anew.
     public func recordAuthRefresh(success: Bool) { (success ? series.refreshed : series.notRefreshed).add() }
 
+    /// Counts what the store counts too, unless its totals are shown.
+    private func count(
+        _ table: ProductionSeries.Counters, _ labels: Tally.Labels, _ traceID: UniqueID? = nil, _ at: Timestamp? = nil
+    ) {
+        guard isFollowing.load(ordering: .relaxed) else { return table[labels].add(exemplar(traceID, 1, at)) }
+        // Which labels are told apart is the store's choice; only a backend of the app's hears of each.
+        let counter: CountedSeries? = configuration.backend == nil ? table.known(labels) : table[labels]
+        counter?.note(exemplar(traceID, 1, at))
+    }
+
     // MARK: Over a restart
 
-    /// Lifts counters to what the store knows; never lowers one. Call it before delivery begins, or while nothing is delivered.
+    /// From now on the totals that the store keeps (processed, failed, put off, retried) rise by ``restore(_:circuitTrips:)`` alone. All
+    /// processes that share a store then show the same, whichever of them has settled what, and none shows an operation twice.
+    public func followStore() { isFollowing.store(true, ordering: .relaxed) }
+
+    /// Lifts counters to what the store knows; never lowers one. Unless they follow the store, call it before delivery begins.
     public func restore(_ tallies: [Tally], circuitTrips: Int64 = 0) {
+        // Those that came too late for labels of their own share one counter.
+        var totals: [ObjectIdentifier: (cell: CounterCell, count: Int64)] = [:]
         for tally in tallies {
-            switch tally.kind {
-            case .processed: series.processed[tally.labels].cell.raise(to: tally.count)
-            case .failed: series.failed[tally.labels].cell.raise(to: tally.count)
-            case .backoff: series.backoff[tally.labels].cell.raise(to: tally.count)
-            case .retry: series.retries[tally.labels].cell.raise(to: tally.count)
-            }
+            let cell = series.totals(of: tally.kind)[tally.labels].cell
+            totals[ObjectIdentifier(cell), default: (cell, 0)].count += tally.count
         }
+        for total in totals.values { total.cell.raise(to: total.count) }
         series.circuitTripped.cell.raise(to: circuitTrips)
     }
 
     /// How often the breaker has opened, over restarts.
     public var circuitTrips: Int64 { series.circuitTripped.count }
-
-    /// All that is counted over restarts, in one sum: whether it moves.
-    var counted: Int64 {
-        [series.processed, series.failed, series.backoff, series.retries].reduce(0) { sum, table in
-            table.all.reduce(sum) { $0 + $1.value.count }
-        }
-    }
 
     // MARK: Alerts
 

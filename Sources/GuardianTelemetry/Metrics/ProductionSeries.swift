@@ -104,11 +104,21 @@ final class ProductionSeries: Sendable {
         _ = storeErrors["unavailable"]
     }
 
+    /// The counters of what a store tallies.
+    func totals(of kind: Tally.Kind) -> Counters {
+        switch kind {
+        case .processed: processed
+        case .failed: failed
+        case .backoff: backoff
+        case .retry: retries
+        }
+    }
+
     func update(_ reading: StoreReading, at steady: Int64) {
         pending.set(Double(reading.books.pending))
         inFlight.set(Double(reading.books.processing))
         failedNow.set(Double(reading.books.failed))
-        active.set(reading.isDelivered ? 1 : 0)
+        active.set(Double(reading.processors))
         oldestPending.set(reading.oldestAgeSeconds)
         for (pause, gauge) in paused { gauge.set(reading.pauses.contains(pause) ? 1 : 0) }
         held.set(reading.isHeld ? 1 : 0)

@@ -10,15 +10,15 @@ public struct StoreReading: Sendable, Equatable {
     public var health: OriginHealth?
     /// Whether this process holds the lock.
     public var holdsLock: Bool
-    /// Whether any process delivers from the store.
-    public var isDelivered: Bool
+    /// How many deliver from the store.
+    public var processors: Int
     public var accountingGap: Int
     /// Where the store lives; nil when nobody knows.
     public var freeBytes: Int64?
 
     public init(
         at: Timestamp, books: Books, oldestPending: Timestamp? = nil, pauses: Set<Pause> = [], health: OriginHealth? = nil,
-        holdsLock: Bool = false, isDelivered: Bool = false, accountingGap: Int = 0, freeBytes: Int64? = nil
+        holdsLock: Bool = false, processors: Int = 0, accountingGap: Int = 0, freeBytes: Int64? = nil
     ) {
         self.at = at
         self.books = books
@@ -26,10 +26,13 @@ public struct StoreReading: Sendable, Equatable {
         self.pauses = pauses
         self.health = health
         self.holdsLock = holdsLock
-        self.isDelivered = isDelivered
+        self.processors = processors
         self.accountingGap = accountingGap
         self.freeBytes = freeBytes
     }
+
+    /// Whether any process delivers from the store.
+    public var isDelivered: Bool { processors > 0 }
 
     var oldestAgeSeconds: Double {
         guard let oldestPending, books.pending + books.processing > 0 else { return 0 }
@@ -53,11 +56,11 @@ extension StoreReading {
         freeBytes: Int64? = nil
     ) async throws(StoreError) {
         let control = try await store.loadControl()
-        let lock = try await store.lockState()
-        let isFresh = lock.map { abs(now.milliseconds - $0.heartbeatAt.milliseconds) < staleAfterMs } ?? false
+        let seats = try await store.processors()
+        let fresh = seats.count { abs(now.milliseconds - $0.heartbeatAt.milliseconds) < staleAfterMs }
         self.init(
             at: now, books: try await store.books(), oldestPending: try await store.oldestPending(), pauses: control.pauses,
-            health: control.health, holdsLock: holdsLock, isDelivered: holdsLock || isFresh, accountingGap: accountingGap,
+            health: control.health, holdsLock: holdsLock, processors: max(fresh, holdsLock ? 1 : 0), accountingGap: accountingGap,
             freeBytes: freeBytes)
     }
 }

@@ -1,11 +1,13 @@
 package import GuardianCore
 import Synchronization
 
-/// Sends what is in the spool, one request at a time, the oldest first.
+/// Sends what is in the spool, one request at a time, the oldest first. Events that find no room there are sent from memory, a few of them.
 package final class SentryDelivery: Sendable {
     /// What others may see of it.
     package final class Progress: Sendable {
         private let counts = Mutex((sent: 0, spooled: 0))
+
+        package init() {}
 
         package var sent: Int { counts.withLock { $0.sent } }
         package var spooled: Int { counts.withLock { $0.spooled } }
@@ -13,10 +15,44 @@ package final class SentryDelivery: Sendable {
         package func update(sent: Int = 0, spooled: Int) { counts.withLock { $0 = ($0.sent + sent, spooled) } }
     }
 
+    /// Events in memory at most.
+    package static let mostHeld = 50
+
+    /// An event that could not be written down.
+    private struct Held: Sendable {
+        var eventID: String
+        var payload: [UInt8]
+        var at: Timestamp
+    }
+
+    /// The event that goes next; `entry` is nil for one that is held in memory.
+    private struct Item: Sendable {
+        var eventID: String
+        var payload: [UInt8]
+        var entry: SentrySpool.Entry?
+    }
+
     private struct State {
         var spool: SentrySpool
+        /// The oldest first.
+        var held: [Held] = []
         var losses: [SentryEnvelope.Loss: Int] = [:]
         var isSpoolTold = false
+
+        var waiting: Int { spool.entries.count + held.count }
+
+        mutating func write(_ event: Held) throws {
+            let lost = try spool.add(eventID: event.eventID, payload: event.payload, at: event.at)
+            if lost > 0 { losses[.init(reason: .cacheOverflow), default: 0] += lost }
+        }
+
+        /// Writes down what could not be, as far as it can be now.
+        mutating func writeHeld() {
+            while let first = held.first {
+                do { try write(first) } catch { return }
+                held.removeFirst()
+            }
+        }
     }
 
     private let configuration: SentryConfiguration
@@ -42,23 +78,27 @@ package final class SentryDelivery: Sendable {
         bell.continuation.yield()
     }
 
-    /// Writes an event down, to be sent.
+    /// Writes an event down, to be sent; one that can't be is held in memory, as long as those are few.
     package func add(_ event: SentryEvent) {
         let payload = Array(event.payload(from: configuration.origin).text.utf8)
+        let made = Held(eventID: event.id, payload: payload, at: event.at)
         let trouble = state.withLock { state -> String? in
             do {
-                let lost = try state.spool.add(eventID: event.id, payload: payload, at: event.at)
-                if lost > 0 { state.losses[.init(reason: .cacheOverflow), default: 0] += lost }
+                try state.write(made)
                 state.isSpoolTold = false
                 return nil
             } catch {
-                state.losses[.init(reason: .cacheOverflow), default: 0] += 1
+                if state.held.count < Self.mostHeld {
+                    state.held.append(made)
+                } else {
+                    state.losses[.init(reason: .cacheOverflow), default: 0] += 1
+                }
                 defer { state.isSpoolTold = true }
                 return state.isSpoolTold ? nil : "\(error)"
             }
         }
-        if let trouble { tell(.warning, "sentry event not kept", trouble) }
-        progress.update(spooled: state.withLock { $0.spool.entries.count })
+        if let trouble { tell(.warning, "sentry event not written down", trouble) }
+        progress.update(spooled: state.withLock { $0.waiting })
         bell.continuation.yield()
     }
 
@@ -68,19 +108,22 @@ package final class SentryDelivery: Sendable {
         state.withLock { $0.losses[.init(reason: reason), default: 0] += count }
     }
 
-    package func shutdown() async { await client.shutdown() }
+    package func shutdown() async {
+        state.withLock { $0.writeHeld() }
+        await client.shutdown()
+    }
 
     package func run() async {
         var limits = SentryRateLimits(leastMs: configuration.backoffMs)
         var failures = 0
         for await _ in bell.stream {
-            while let (entry, payload, losses) = next(), !Task.isCancelled {
+            while let (item, losses) = next(), !Task.isCancelled {
                 if let wait = limits.wait(now: clock.now.steady) {
                     do { try await clock.wait(untilSteady: clock.now.steady + wait) } catch { return }
                     continue
                 }
                 let sentAt = clock.now.wall
-                let bytes = SentryEnvelope.bytes(eventID: entry.eventID, payload: payload, losses: losses, sentAt: sentAt)
+                let bytes = SentryEnvelope.bytes(eventID: item.eventID, payload: item.payload, losses: losses, sentAt: sentAt)
                 // Cut short by a shutdown, it is sent again by the next process, under the same id, by which Sentry knows it.
                 let answer = await client.post(bytes)
                 if Task.isCancelled, answer.status == nil { return }
@@ -91,11 +134,11 @@ package final class SentryDelivery: Sendable {
                 case .taken:
                     if failures > 0 { tell(.info, "sentry reached again", "\(failures) tries had failed") }
                     failures = 0
-                    settle(entry, losses, sent: 1)
+                    settle(item, losses, sent: 1)
                 case .unwanted:
                     tell(.warning, "sentry refused an event", answer.text)
                     lost(.sendError, 1)
-                    settle(entry, [:], sent: 0)
+                    settle(item, [:], sent: 0)
                 case .limited: break
                 case .later(let slowly):
                     failures += 1
@@ -109,28 +152,31 @@ package final class SentryDelivery: Sendable {
         }
     }
 
-    private func next() -> (SentrySpool.Entry, [UInt8], [SentryEnvelope.Loss: Int])? {
+    private func next() -> (Item, [SentryEnvelope.Loss: Int])? {
         let now = clock.now.wall
         return state.withLock { state in
+            state.writeHeld()
             let old = state.spool.expire(now: now)
             if old > 0 { state.losses[.init(reason: .cacheOverflow), default: 0] += old }
             while let entry = state.spool.entries.first {
-                if let payload = state.spool.payload(of: entry) { return (entry, payload, state.losses) }
+                if let payload = state.spool.payload(of: entry) {
+                    return (Item(eventID: entry.eventID, payload: payload, entry: entry), state.losses)
+                }
                 // Somebody has removed it.
                 state.spool.remove(entry)
             }
-            return nil
+            return state.held.first.map { (Item(eventID: $0.eventID, payload: $0.payload), state.losses) }
         }
     }
 
-    private func settle(_ entry: SentrySpool.Entry, _ reported: [SentryEnvelope.Loss: Int], sent: Int) {
+    private func settle(_ item: Item, _ reported: [SentryEnvelope.Loss: Int], sent: Int) {
         let left = state.withLock { state in
-            state.spool.remove(entry)
+            if let entry = item.entry { state.spool.remove(entry) } else { state.held.removeAll { $0.eventID == item.eventID } }
             for (loss, count) in reported {
                 let rest = state.losses[loss, default: 0] - count
                 state.losses[loss] = rest > 0 ? rest : nil
             }
-            return state.spool.entries.count
+            return state.waiting
         }
         progress.update(sent: sent, spooled: left)
     }

@@ -84,7 +84,8 @@ package struct SentryJudge: Sendable {
     private mutating func watchBreaker(_ event: Event, _ at: Timestamp) {
         switch event {
         case .breakerOpened: breakerOpenSince = breakerOpenSince ?? at
-        case .breakerClosed:
+        // From here on it is another processor's breaker.
+        case .breakerClosed, .lockLost:
             breakerOpenSince = nil
             isBreakerTold = false
         default: break

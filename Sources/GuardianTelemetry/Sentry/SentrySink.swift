@@ -4,7 +4,8 @@ import Synchronization
 /// Reports what is critical to Sentry (spec section 8), and never stands in the way of delivery.
 ///
 /// ``record(_:about:at:)`` remembers and returns. ``run()`` writes events to a spool on disk and sends them from there, one at a time, as
-/// fast as Sentry's rate limits let it; what can't be sent now is sent later, also by the next process.
+/// fast as Sentry's rate limits let it; what can't be sent now is sent later, also by the next process. Where there is no room to write,
+/// a few are held in memory and sent from there: a full disk is something to hear of.
 public final class SentrySink: EventSink {
     /// Events that wait to be written down at most.
     package static let backlog = 2000
@@ -79,7 +80,7 @@ public final class SentrySink: EventSink {
     /// How many events Sentry has taken from this process.
     public var sentCount: Int { delivery.sent }
 
-    /// How many wait to be sent, on disk.
+    /// How many wait to be sent: on disk, and in memory where they can't be written down.
     public var spooledCount: Int { delivery.spooled }
 
     /// Writes down and sends until its task is cancelled; what has not been sent then stays on disk.

@@ -1,7 +1,8 @@
-import AsyncHTTPClient
+package import AsyncHTTPClient
 public import GuardianCore
 import NIOCore
 import NIOHTTP1
+import NIOSSL
 import Synchronization
 
 /// Sends finished spans to an OpenTelemetry collector: OTLP over HTTP as JSON, in batches, never in the way of what is traced.
@@ -61,11 +62,19 @@ public final class SpanExporter: Sendable {
         if isFull { bell.continuation.yield() }
     }
 
+    /// How the collector is asked: over TLS 1.2 at least, and without spans about that.
+    package static var clientConfiguration: HTTPClient.Configuration {
+        var settings = HTTPClient.Configuration(redirectConfiguration: .disallow)
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.minimumTLSVersion = .tlsv12
+        settings.tlsConfiguration = tls
+        settings.tracing.tracer = nil
+        return settings
+    }
+
     /// Sends until its task is cancelled, then what is left, once.
     public func run() async {
-        var settings = HTTPClient.Configuration(redirectConfiguration: .disallow)
-        settings.tracing.tracer = nil
-        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
+        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: Self.clientConfiguration)
         await withTaskGroup(of: Void.self) { group in
             group.addTask { [clock, bell, configuration] in
                 while !Task.isCancelled {

@@ -115,6 +115,36 @@ import Testing
         #expect(after.alerts[0].state == .firing)
     }
 
+    @Test("after a restart, what is not measured yet counts as unchanged for one window: durations go on, and what fires stays")
+    func restartUnmeasured() throws {
+        let rules = AlertPolicy().rules
+        var before = AlertEvaluator(rules: rules)
+        _ = run(&before, Self.cases[4].bad, from: 0, seconds: 400)
+        let both = Self.fine {
+            $0.p95Ms = 9000
+            $0.successPercent = 50
+        }
+        _ = run(&before, both, from: 410, seconds: 190)
+        #expect((before.alerts[3].state, before.alerts[4].state) == (Alert.State.pending, Alert.State.firing))
+        let text = AlertMemory(at: start.adding(milliseconds: 600_000), evaluator: before, trips: TripHistory()).json.text
+        let memory = try #require(AlertMemory(try JSONValue(parsing: text)))
+        let silent = AlertMeasures(failedPerMinute: 0, pending: 0, trips: 0)
+
+        var after = AlertEvaluator(rules: rules)
+        after.resume(from: memory, unknownForMs: 300_000)
+        #expect(run(&after, silent, from: 700, seconds: 290).isEmpty)
+        let changes = run(&after, both, from: 1000, seconds: 100)
+        guard case .fired(let alert)? = changes.first?.change else { throw Missing() }
+        #expect(changes.map(\.second) == [1000])
+        #expect(alert.name == "latency" && alert.since == start.adding(milliseconds: 410_000))
+
+        // Nothing comes to be measured: after the window it means what it always means.
+        var quiet = AlertEvaluator(rules: rules)
+        quiet.resume(from: memory, unknownForMs: 300_000)
+        #expect(run(&quiet, silent, from: 700, seconds: 600).map(\.second) == [1060])
+        #expect(quiet.alerts.allSatisfy { $0.state == .quiet })
+    }
+
     @Test("a wall clock that goes back makes no duration longer", arguments: [1000, 86_400_000])
     func clockBack(by milliseconds: Int64) {
         var evaluator = AlertEvaluator(rules: AlertPolicy().rules)

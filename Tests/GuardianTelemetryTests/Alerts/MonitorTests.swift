@@ -174,6 +174,67 @@ import Testing
         try await run
     }
 
+    @Test("who delivers no longer shows no alerts, tells of no end of theirs, and saves nothing over what the other saves")
+    func retires() async throws {
+        let (rig, file) = (Rig(), SharedText())
+        var configuration = Monitor.Configuration()
+        configuration.policy.pending = 10
+        configuration.policy.pendingForMs = 0
+        configuration.load = { file.text }
+        configuration.save = { file.text = $0 }
+        var monitor = Monitor(rig.metrics, engine: rig.engine, store: rig.store, configuration: configuration, clock: rig.clock)
+        try await rig.engine.enqueue(Self.operations(11))
+        let now = rig.clock.now
+        await monitor.turn(at: now)
+        #expect(rig.metrics.alerts.filter { $0.state == .firing }.map(\.name) == ["queue_depth"])
+        let saved = file.text
+        _ = try await Self.otherHolds(rig.store, at: now.wall)
+        await monitor.turn(at: now)
+        #expect(rig.metrics.alerts.allSatisfy { $0.state == .quiet })
+        #expect(rig.metrics.exportPrometheus().contains("sync_alert_state{alert=\"queue_depth\",severity=\"high\"} 0\n"))
+        #expect(rig.recorder.count { if case .alertCleared = $0 { true } else { false } } == 0)
+        file.text = "of the other"
+        let end = Task { [monitor] in
+            var monitor = monitor
+            await monitor.run()
+        }
+        end.cancel()
+        await end.value
+        #expect(file.text == "of the other")
+
+        // The other is silent for too long: this one goes on from what was saved.
+        file.text = saved
+        rig.clock.advance(byMilliseconds: 200_000)
+        await monitor.turn(at: rig.clock.now)
+        #expect(rig.metrics.alerts.filter { $0.state == .firing }.map(\.name) == ["queue_depth"])
+        #expect(rig.recorder.count { if case .alertFired = $0 { true } else { false } } == 1)
+    }
+
+    @Test("a restart does not begin the time anew for which latency has been bad, though the new process has measured nothing")
+    func restarts() async throws {
+        let (first, second, file) = (Rig(), Rig(), SharedText())
+        var configuration = Monitor.Configuration()
+        configuration.load = { file.text }
+        configuration.save = { file.text = $0 }
+        func turn(_ monitor: inout Monitor, _ rig: Rig, seconds: Int64) async {
+            rig.clock.advance(byMilliseconds: seconds * 1000 - rig.clock.now.steady)
+            await monitor.turn(at: rig.clock.now)
+        }
+        var before = Monitor(first.metrics, engine: first.engine, store: first.store, configuration: configuration, clock: first.clock)
+        for _ in 0..<30 { first.metrics.recordProcessed(latencyMs: 9000) }
+        let start = first.clock.now.wall
+        await turn(&before, first, seconds: 0)
+        await turn(&before, first, seconds: 240)
+        var after = Monitor(second.metrics, engine: second.engine, store: second.store, configuration: configuration, clock: second.clock)
+        await turn(&after, second, seconds: 250)
+        for _ in 0..<30 { second.metrics.recordProcessed(latencyMs: 9000) }
+        await turn(&after, second, seconds: 290)
+        let pending = try #require(second.metrics.alerts.first { $0.name == "latency" })
+        #expect(pending.state == .pending && pending.since == start)
+        await turn(&after, second, seconds: 310)
+        #expect(second.metrics.alerts.first { $0.name == "latency" }?.state == .firing)
+    }
+
     @Test("while the store can't be read, no alert that was saved clears; it goes on with the first look that succeeds")
     func cannotRead() async throws {
         let rig = Rig()

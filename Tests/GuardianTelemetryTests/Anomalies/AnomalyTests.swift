@@ -97,6 +97,22 @@ import Testing
         #expect(alert.name == "anomaly_latency" && alert.value == 900 && alert.threshold < 70 && alert.state == .firing)
     }
 
+    @Test(
+        "a gateway that is quiet and syncs now and then is as usual, as a sync begins and as it ends, be it half a minute or half an hour",
+        arguments: [3, 12, 45, 180])
+    func syncs(slices: Int) {
+        var detector = AnomalyDetector()
+        var random = Xoshiro256(seed: UInt64(slices))
+        var events: [Event] = []
+        for index in 0..<8640 {
+            let isSyncing = index % 700 >= 700 - slices
+            let accepted = isSyncing ? 400 + Int(random.next() % 200) : Int(random.next() % 3)
+            let slice = TrafficSlice(accepted: accepted, good: accepted, bad: 0, latencyMs: 60)
+            events += detector.take(slice, at: Timestamp(milliseconds: Int64(index) * AnomalyDetector.sliceMs))
+        }
+        #expect(events.isEmpty, "\(events.count) events, the first: \(events.prefix(1))")
+    }
+
     @Test("too little traffic says nothing")
     func quiet() {
         var detector = AnomalyDetector()

@@ -49,6 +49,17 @@ struct LogLineTests {
         #expect(line.text(colored: true).contains("\u{1B}[33m"))
     }
 
+    @Test("no part of a line commands a terminal, a C1 sequence neither")
+    func isHarmless() {
+        let evil = "a\u{9B}2J\u{1B}[2J\r\nb\u{7F}"
+        var line = Sample.line(2, level: .warning, message: evil)
+        (line.operationType, line.errorClass, line.traceID) = (evil, evil, evil)
+        let inner = JSONValue.object([.init(evil, .string("x"))])
+        line.fields = [.init(evil, .string(evil)), .init("list", .array([.string(evil)])), .init("inner", inner)]
+        #expect(line.text().unicodeScalars.allSatisfy { $0.properties.generalCategory != .control })
+        #expect(line.text().contains(#"a\u009b2J\u001b[2J"#))
+    }
+
     @Test("every level of swift-log finds one of the five, and none is above fatal")
     func levels() {
         #expect(LogLevel(.trace) == .debug && LogLevel(.notice) == .info && LogLevel(.critical) == .fatal)

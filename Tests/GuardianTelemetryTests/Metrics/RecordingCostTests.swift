@@ -5,11 +5,6 @@ import Metrics
 import Testing
 
 @Suite(.serialized) struct RecordingCostTests {
-    private static let trace: UniqueID = {
-        var random = SystemRandomNumberGenerator()
-        return UniqueID.v4(using: &random)
-    }()
-
     /// Nanoseconds a call, the best of many short rounds: what it costs when the machine lets it run.
     private func cost(_ call: () -> Void) -> Double {
         let calls = 2000
@@ -41,6 +36,48 @@ import Testing
         let text = costs.map { "\($0.0) \(Int(($0.1 - loop).rounded())) ns" }.joined(separator: ", ")
         print("measured: \(text)")
         for (name, cost) in costs { #expect(cost - loop < 200, "\(name): \(cost - loop) ns") }
+    }
+
+    @Test("what the engine tells of an operation, with its trace and its age, is recorded in less than 200 ns too")
+    func isCheapAsTold() {
+        let (subject, now) = (Sample.subject(2), Sample.now)
+        let refused = LastError(class: .network, code: "REFUSED", message: "refused")
+        let events: [(name: String, event: Event)] = [
+            ("enqueued", .enqueued(id: .text("op-2"), seq: 2)),
+            ("processed", .processed(id: .text("op-2"), latencyMs: 42, httpStatus: 200)),
+            ("failed", Sample.failed(2)), ("put off", .retryScheduled(id: .text("op-2"), due: now, backoffMs: 1, error: refused)),
+        ]
+        // A thousand of them a second: now and then one is kept as an exemplar.
+        var at = now
+        let loop = cost { at = at.adding(milliseconds: 1) }
+        for follows in [false, true] {
+            let metrics = ProductionMetrics()
+            let sink = MetricsSink(metrics)
+            // Labels have their counters, as after the first operation.
+            if follows {
+                metrics.followStore()
+                let labels = Tally.Labels(operationType: "update", entityType: "room")
+                let refused = Tally.Labels(operationType: "update", entityType: "room", errorClass: "permanent")
+                metrics.restore([
+                    Tally(.processed, labels: labels, count: 1), Tally(.backoff, labels: labels, count: 1),
+                    Tally(.failed, labels: refused, count: 1),
+                ])
+            }
+            var costs: [(name: String, cost: Double)] = []
+            for (name, event) in events {
+                costs.append(
+                    (
+                        name,
+                        cost {
+                            at = at.adding(milliseconds: 1)
+                            sink.record(event, about: subject, at: at)
+                        } - loop
+                    ))
+            }
+            let text = costs.map { "\($0.name) \(Int($0.cost.rounded())) ns" }.joined(separator: ", ")
+            print("measured: as told\(follows ? ", with the store's totals" : ""): \(text)")
+            for one in costs { #expect(one.cost < 200, "\(one.name): \(one.cost) ns") }
+        }
     }
 
     @Test("an enqueue is counted while a scrape holds the lock of the registry")

@@ -47,6 +47,55 @@ extension SentryTests {
         }
     }
 
+    @Test("on a volume without room events are sent from memory, a few at once; what is more is reported as lost")
+    func sendsFromMemory() async throws {
+        let scratch = try Scratch()
+        defer { scratch.remove() }
+        let listener = SentryListener(.answers(503))
+        try await listener.listening { port in
+            var configuration = try Self.configuration(port: port, spool: scratch.path + "/spool")
+            configuration.leastFreeBytes = .max
+            let sink = SentrySink(configuration)
+            for number in 0..<SentryDelivery.mostHeld + 7 { sink.record(Sample.failed(number), about: nil, at: Sample.now) }
+            try await TestServer.beside({ await sink.run() }) {
+                #expect(await TestServer.eventually { sink.spooledCount == SentryDelivery.mostHeld && listener.requests >= 3 })
+                let spooled = try FileManager.default.contentsOfDirectory(atPath: scratch.path + "/spool")
+                #expect(spooled.isEmpty)
+                listener.set(.takesAll)
+                #expect(await TestServer.eventually { sink.sentCount == SentryDelivery.mostHeld })
+                #expect(sink.spooledCount == 0)
+            }
+        }
+        #expect(Set(listener.received.map(\.eventID)).count == SentryDelivery.mostHeld)
+        let reports = listener.received.flatMap(\.envelope.items).filter { $0.type == "client_report" }
+        let lost = reports.flatMap { $0.payload["discarded_events"]?.elements ?? [] }
+        #expect(lost.count == 1 && lost.first?["reason"] == "cache_overflow" && lost.first?["quantity"] == 7)
+        #expect(listener.defects.isEmpty, "\(listener.defects)")
+    }
+
+    @Test("what could not be written down is, as soon as it can be, for the next process to send")
+    func writesDownLater() async throws {
+        let scratch = try Scratch()
+        defer { scratch.remove() }
+        let directory = scratch.path + "/spool"
+        let configuration = try Self.configuration(port: 1, spool: directory)
+        let (progress, told) = (SentryDelivery.Progress(), Dial<[String]>([]))
+        let delivery = SentryDelivery(
+            configuration: configuration, spool: try SentrySpool(directory: directory, limits: configuration.spool, now: Sample.now),
+            clock: SystemClock(), progress: progress
+        ) { _, message, _ in told.update { $0.append(message) } }
+        var judge = SentryJudge(eventsPerMinute: 10, breakerOpenTooLongMs: 300_000, random: Xoshiro256(seed: 1))
+        let events = (0..<2).map { judge.make(level: .error, type: "t\($0)", value: "v", at: Sample.now) }
+        try FileManager.default.removeItem(atPath: directory)
+        for event in events { delivery.add(event) }
+        #expect(progress.spooled == 2)
+        #expect(told.value == ["sentry event not written down"], "said once")
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
+        await delivery.shutdown()
+        let left = try SentrySpool(directory: directory, now: Sample.now).entries
+        #expect(Set(left.map(\.eventID)) == Set(events.map(\.id)))
+    }
+
     @Test("only an answer that says no is waited out for the least time: a limit of no time beside a yes is none")
     func leastLimit() {
         var limits = SentryRateLimits(leastMs: 500)

@@ -97,6 +97,18 @@ struct SentryTests {
         #expect(judge.tick(after(1000)) != nil)
     }
 
+    @Test("the breaker of a lock that was lost is another's: nothing is told of it, until it opens here again")
+    func losesTheBreaker() {
+        var judge = SentryJudge(eventsPerMinute: 10, breakerOpenTooLongMs: 300_000, random: Xoshiro256(seed: 1))
+        func after(_ seconds: Int64) -> Timestamp { Sample.start.adding(milliseconds: seconds * 1000) }
+        _ = judge.heard(.breakerOpened(forMs: 60_000), about: nil, at: after(0))
+        _ = judge.heard(.lockLost(epoch: 1), about: nil, at: after(100))
+        #expect(judge.tick(after(1000)) == nil)
+        _ = judge.heard(.breakerOpened(forMs: 60_000), about: nil, at: after(1000))
+        #expect(judge.tick(after(1299)) == nil)
+        #expect(judge.tick(after(1300))?.type == "breaker_open_too_long")
+    }
+
     @Test("a storm of one kind is cut to so many a minute, and what was left out is reported as lost")
     func isNoFlood() async throws {
         let listener = SentryListener()

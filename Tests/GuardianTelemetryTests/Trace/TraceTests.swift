@@ -1,7 +1,9 @@
+import AsyncHTTPClient
 import Foundation
 import GuardianCore
 import GuardianTesting
 import InMemoryTracing
+import NIOSSL
 import TestServers
 import Testing
 import Tracing
@@ -48,6 +50,9 @@ struct TraceTests {
         try await run
         return headers.value
     }
+
+    @Test("the collector is asked over TLS 1.2 at least")
+    func wantsTLS() { #expect(SpanExporter.clientConfiguration.tlsConfiguration?.minimumTLSVersion == .tlsv12) }
 
     @Test("one trace from enqueue to settle, over a restart: the attempt's parent is the enqueue of another process")
     func isLinkedOverARestart() async throws {
