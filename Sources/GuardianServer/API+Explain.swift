@@ -5,7 +5,7 @@ extension API {
     /// Why one operation is not moving, or that it may go. One that has left the queue is 404, and the detail says how it ended.
     func explain(_ id: OperationID) async throws -> Response {
         do throws(SyncError) {
-            return Self.json(.ok, try await engine.explain(id, freeBytes: configuration.freeBytes()).json)
+            return Self.json(.ok, try await engine.explain(id, room: configuration.room()).json)
         } catch {
             guard case .notFound = error else { throw Problem(error) }
             let ending: Ending?
@@ -19,7 +19,7 @@ extension API {
     /// What holds up the queue as a whole, in numbers.
     func explainQueue() async throws -> Response {
         do throws(SyncError) {
-            return Self.json(.ok, try await engine.explainQueue(freeBytes: configuration.freeBytes()).json)
+            return Self.json(.ok, try await engine.explainQueue(room: configuration.room()).json)
         } catch {
             throw Problem(error)
         }

@@ -21,13 +21,14 @@ final class WriteProbe: Sendable {
 }
 
 extension API {
-    /// 200 when an enqueue would be kept; what else is the matter is told. 503 (507 for a full disk) as problem details otherwise.
+    /// 200 when an enqueue of ordinary priority would be kept; what else is the matter is told. Problem details otherwise: 503, or 507 when
+    /// the disk is so full that the store could not be written.
     func ready() async throws -> Response {
         let storeError = await probe.run(store)
         let situation: Explanation.Situation
         do throws(StoreError) {
             situation = try await .init(
-                of: store, at: SystemClock().now.wall, freeBytes: configuration.freeBytes(), for: engine.configuration.processor)
+                of: store, at: SystemClock().now.wall, room: configuration.room(), for: engine.configuration.processor)
         } catch {
             throw Problem(SyncError.store(error))
         }

@@ -62,26 +62,32 @@ struct API: Sendable {
         "\"\(operation.seq)-\(operation.updatedAt.milliseconds)-\(operation.status.rawValue)-\(operation.tries)\""
     }
 
-    /// Throws a ``Problem`` when the caller has named a state (`If-Match`) that the operation is in no more.
-    private func checkMatch(_ id: OperationID, _ request: Request) async throws {
-        guard let wanted = request.headers[.ifMatch], wanted != "*" else { return }
-        guard try await Self.tag(of: stored(id)) == wanted else {
-            throw Problem(.preconditionFailed, "changed meanwhile", "operation \(id) is not as its ETag said; look again")
-        }
+    /// The status of the state that the caller has named (`If-Match`); nil when none is named. Throws a ``Problem`` when the operation is in
+    /// that state no more. The store makes a change only while the status is still that one.
+    private func matched(_ id: OperationID, _ request: Request) async throws -> GuardianCore.Operation.Status? {
+        guard let wanted = request.headers[.ifMatch], wanted != "*" else { return nil }
+        let found = try await stored(id)
+        guard Self.tag(of: found) == wanted else { throw Self.changed(id) }
+        return found.status
+    }
+
+    private static func changed(_ id: OperationID) -> Problem {
+        Problem(.preconditionFailed, "changed meanwhile", "operation \(id) is not as its ETag said; look again")
     }
 
     func cancel(_ id: OperationID, _ request: Request) async throws -> Response {
-        try await checkMatch(id, request)
+        let status = try await matched(id, request)
         let before: GuardianCore.Operation?
         let answer: CancelAnswer
         do throws(StoreError) {
             before = try await store.operation(id)
-            answer = try await store.cancel(id, now: SystemClock().now.wall)
+            answer = try await store.cancel(id, ifStill: status, now: SystemClock().now.wall)
         } catch {
             throw Problem(SyncError.store(error))
         }
         switch answer {
-        case .notFound: throw Problem(SyncError.notFound(id: id.description))
+        // With a state that was named it was there a moment ago, in that state.
+        case .notFound: throw status == nil ? Problem(SyncError.notFound(id: id.description)) : Self.changed(id)
         case .inFlight: throw Problem(SyncError.refused(reason: "operation \(id) is on the wire now; ask again when it has settled"))
         case .neverSent: return Self.json(.ok, ["id": .string(id.description), "cancelled": .string(answer.rawValue)])
         case .mayHaveApplied:
@@ -91,7 +97,14 @@ struct API: Sendable {
     }
 
     func retry(_ id: OperationID, _ request: Request) async throws -> Response {
-        try await checkMatch(id, request)
+        guard let key = try RepeatGuard.key(Self.idempotencyKey.flatMap { request.headers[$0] }) else {
+            return Self.json(.ok, try await retryNow(id, request))
+        }
+        return Self.json(.ok, try await repeats.once(key, "retry \(id)") { try await retryNow(id, request) })
+    }
+
+    private func retryNow(_ id: OperationID, _ request: Request) async throws -> JSONValue {
+        _ = try await matched(id, request)
         let count: Int
         do throws(StoreError) { count = try await store.retry([id], now: SystemClock().now.wall) } catch {
             throw Problem(SyncError.store(error))
@@ -101,7 +114,7 @@ struct API: Sendable {
             throw Problem(SyncError.refused(reason: "operation \(id) is not among the failed ones"))
         }
         engine.wake()
-        return Self.json(.ok, ["id": .string(id.description), "status": "pending"])
+        return ["id": .string(id.description), "status": "pending"]
     }
 
     /// The OpenAPI document of this API.

@@ -29,8 +29,8 @@ public final class APIServer: Sendable {
         public var requestsPerSecond = 0
         /// Milliseconds for a request's head, for each piece of its body, and for an answer to be taken; 10 s.
         public var patienceMs: Int64 = 10_000
-        /// Asks for the bytes that are free where the store lives; nil when they are not known.
-        public var freeBytes: @Sendable () -> Int64? = { nil }
+        /// Asks for the room where the store lives; nil when it is not known.
+        public var room: @Sendable () -> DiskRoom? = { nil }
         /// What `/metrics` and `/metrics.json` show; nil when nothing is measured.
         public var metrics: MetricsPages?
 
@@ -53,14 +53,19 @@ public final class APIServer: Sendable {
                 ?? "\(certificate == nil ? "http" : "https")://\(host.contains(":") ? "[\(host)]" : host):\(port)"
         }
 
-        /// The URL of `path` at this address, as an HTTP client takes it; a socket's is `http+unix://` and its percent-encoded path.
+        /// The URL of `path` at this address, as an HTTP client of this machine takes it: an address that means all of them is reached on
+        /// loopback, and a socket by `http+unix://` and its percent-encoded path.
         public func requestURL(path: String) -> String {
-            guard let socketPath else { return url(port: port) + path }
+            guard let socketPath else {
+                var reached = self
+                reached.host = ["0.0.0.0": "127.0.0.1", "::": "::1"][host] ?? host
+                return reached.url(port: port) + path
+            }
             let encoded = socketPath.utf8.map { byte in
                 let isPlain = byte < 128 && (Character(Unicode.Scalar(byte)).isLetter || Character(Unicode.Scalar(byte)).isNumber)
                 return isPlain ? String(Character(Unicode.Scalar(byte))) : "%" + String(byte / 16, radix: 16) + String(byte % 16, radix: 16)
             }
-            return "http+unix://" + encoded.joined() + path
+            return (certificate == nil ? "http" : "https") + "+unix://" + encoded.joined() + path
         }
     }
 

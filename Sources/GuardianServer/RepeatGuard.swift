@@ -3,16 +3,29 @@ import GuardianCore
 import HTTPTypes
 import Synchronization
 
-/// Makes a POST with an `Idempotency-Key` add nothing when it is sent again.
+/// Makes a POST with an `Idempotency-Key` do nothing more when it is sent again.
 ///
-/// Ids that the body leaves open are made from the key, so that a repetition meets its own ids in the queue or the ledger: that holds over
-/// restarts, for the ledger's window. What is kept here in memory is only which body came under a key, so that another one is noticed.
+/// Ids that a body leaves open are made from the key, so that a repetition meets its own ids in the queue or the ledger: that holds over
+/// restarts, for the ledger's window. What is kept here in memory is which request came under a key, so that another one is noticed, and what
+/// a retry was answered.
 final class RepeatGuard: Sendable {
     /// Keys that are remembered.
     static let most = 10_000
     static let longestKey = 128
 
-    private let known = Mutex<(bodies: [String: [UInt8]], order: [String])>(([:], []))
+    private enum Answer {
+        case awaited
+        case given(JSONValue)
+    }
+
+    private struct Known {
+        /// Digests of what came under a key.
+        var bodies: [String: [UInt8]] = [:]
+        var answers: [String: Answer] = [:]
+        var order: [String] = []
+    }
+
+    private let known = Mutex(Known())
 
     /// Reads the header; nil when there is none. Throws a ``Problem`` for one that can't be a key.
     static func key(_ text: String?) throws -> String? {
@@ -23,6 +36,31 @@ final class RepeatGuard: Sendable {
         return text
     }
 
+    /// Does `work` once for a key, and gives its answer again to who asks again. `what` is what is asked for. Throws a ``Problem`` when the key
+    /// came with something else, or the first one is still at it. What has failed is tried anew.
+    func once(_ key: String, _ what: String, _ work: () async throws -> JSONValue) async throws -> JSONValue {
+        try check(key, body: what.utf8)
+        let before = known.withLock { known -> Answer? in
+            if let answer = known.answers[key] { return answer }
+            known.answers[key] = .awaited
+            return nil
+        }
+        switch before {
+        case .given(let answer)?: return answer
+        case .awaited?:
+            throw Problem(.conflict, "under way", "the first request with this Idempotency-Key is not answered yet; ask again")
+        case nil: break
+        }
+        do {
+            let answer = try await work()
+            known.withLock { $0.answers[key] = $0.bodies[key] == nil ? nil : .given(answer) }
+            return answer
+        } catch {
+            known.withLock { $0.answers[key] = nil }
+            throw error
+        }
+    }
+
     /// Notes the body of a key. Throws a ``Problem`` when another one came under it.
     func check(_ key: String, body: some Sequence<UInt8>) throws {
         let digest = Array(SHA256.hash(data: Array(body)))
@@ -30,11 +68,15 @@ final class RepeatGuard: Sendable {
             if let first = known.bodies[key] { return first != digest }
             known.bodies[key] = digest
             known.order.append(key)
-            if known.order.count > Self.most { known.bodies[known.order.removeFirst()] = nil }
+            if known.order.count > Self.most {
+                let oldest = known.order.removeFirst()
+                known.bodies[oldest] = nil
+                known.answers[oldest] = nil
+            }
             return false
         }
         guard isOther else { return }
-        throw Problem(.unprocessableContent, "key used before", "this Idempotency-Key came with another body before; use a new one")
+        throw Problem(.unprocessableContent, "key used before", "this Idempotency-Key came with another request before; use a new one")
     }
 
     /// The id of the operation at `place` of the body, when the caller gives none: a UUID (version 8) that stays the same as long as the

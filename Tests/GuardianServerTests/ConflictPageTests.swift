@@ -5,10 +5,13 @@ import Testing
 
 @Suite struct ConflictPageTests {
     /// The page of an operation `a` that has met a conflict between these two.
-    private func withConflict(_ ours: String, _ theirs: String, _ body: (Visitor, String) async throws -> Void) async throws {
+    private func withConflict(
+        _ ours: String, _ theirs: String, base: String? = nil, _ body: (Visitor, String) async throws -> Void
+    ) async throws {
         try await Visitor.enter("operator") { visitor in
             let (store, now) = (visitor.sidecar.store, visitor.sidecar.clock.now.wall)
-            try await visitor.sidecar.accept(operation("a", id: "a", #","payload":\#(ours)"#))
+            let more = #","payload":\#(ours)"# + (base.map { #","base":\#($0)"# } ?? "")
+            try await visitor.sidecar.accept(operation("a", id: "a", more))
             guard case .acquired(let fence, _, _) = try await store.acquireLock(owner: "test", now: now, staleAfterMs: 0) else { return }
             let claim = try await store.exchange(Exchange(fence: fence, now: now, urgent: 1, normal: 1)).claims[0]
             let error = LastError(class: .conflict, code: "VERSION", httpStatus: 412, message: "")
@@ -43,6 +46,56 @@ import Testing
             let sent = try JSONValue(parsing: try await visitor.sidecar.store.operation(.text("a"))?.payload ?? "")
             #expect(sent.members?.count == 50_000)
             #expect([sent["f499"], sent["f498"], sent["f49999"]] == [.number("2"), .number("1"), .number("1")])
+        }
+    }
+
+    @Test("a field that one side alone has changed is that side's beforehand, shown or not; what both have changed is ours")
+    func beforehand() async throws {
+        func side(_ shown: String, _ last: Int) -> String {
+            "{" + shown + (0..<500).map { ",\"f\($0)\":0" }.joined() + ",\"last\":\(last)}"
+        }
+        let base = side(#""name":"was","floor":1,"area":5,"kept":1"#, 1)
+        let ours = side(#""name":"ours","floor":1.0,"area":6,"kept":1"#, 1)
+        let theirs = side(#""name":"theirs","floor":2,"area":5"#, 2)
+        try await withConflict(ours, theirs, base: base) { visitor, page in
+            let checked = page.matches(of: /name="(field:\d+)" value="(\w+)" checked>/).map { (String($0.1), String($0.2)) }
+            let choices = checked.map { "\($0.0)=\($0.1)" }
+            #expect(choices == ["field:0=local", "field:1=server", "field:2=local", "field:3=server"])
+            #expect(page.matches(of: /<tr class="both">/).count == 1)
+            let updated = String(try #require(page.firstMatch(of: /name="updated" value="([^"]+)"/)).1)
+            let form = [("take", "fields"), ("updated", updated)] + checked
+            expectBack(try await visitor.post("/admin/operations/a/resolve", form), to: "/admin/operations/a")
+            let sent = try JSONValue(parsing: try await visitor.sidecar.store.operation(.text("a"))?.payload ?? "")
+            #expect(sent["name"] == "ours")
+            #expect(sent["kept"] == nil)
+            #expect([sent["floor"], sent["area"], sent["last"]] == [.number("2"), .number("6"), .number("2")])
+        }
+    }
+
+    @Test("what is sent after a choice carries the server's version, not the one that was refused", arguments: ["fields", "local"])
+    func version(take: String) async throws {
+        try await withConflict(#"{"n":1,"version":3}"#, #"{"n":2,"version":7}"#) { visitor, page in
+            let updated = String(try #require(page.firstMatch(of: /name="updated" value="([^"]+)"/)).1)
+            let form = [("take", take), ("updated", updated)]
+            expectBack(try await visitor.post("/admin/operations/a/resolve", form), to: "/admin/operations/a")
+            let sent = try JSONValue(parsing: try await visitor.sidecar.store.operation(.text("a"))?.payload ?? "")
+            #expect(sent == ["n": 1, "version": 7])
+        }
+    }
+
+    @Test(
+        "a choice is told as an event of the engine's, and stands in the timeline", .timeLimit(.minutes(1)),
+        arguments: [("local", "sent_again"), ("server", "server")])
+    func isTold(take: String, resolution: String) async throws {
+        try await withConflict(#"{"n":1}"#, #"{"n":2}"#) { visitor, page in
+            var events = visitor.sidecar.engine.events.makeAsyncIterator()
+            let updated = String(try #require(page.firstMatch(of: /name="updated" value="([^"]+)"/)).1)
+            let form = [("take", take), ("updated", updated)]
+            expectBack(try await visitor.post("/admin/operations/a/resolve", form), to: "/admin/operations/a")
+            let told = await events.next()
+            #expect(told == .conflictResolved(id: .text("a"), strategy: "manual", resolution: resolution))
+            let after = try await visitor.get("/admin/operations/a").body
+            #expect(after.contains("<strong>Conflict settled</strong> manual: \(resolution)"))
         }
     }
 }

@@ -25,7 +25,7 @@ import Testing
             #expect([302, 303].contains(page.status))
             #expect(page.headers["location"].first?.hasPrefix("/admin/login") == true)
             try await sidecar.get(path).expectProblem(401)
-            try await sidecar.send(.GET, path, fields: [("Cookie", "guardian_admin=guess")]).expectProblem(401)
+            try await sidecar.send(.GET, path, fields: [("Cookie", "guardian_admin_\(sidecar.port)=guess")]).expectProblem(401)
         }
     }
 
@@ -179,6 +179,29 @@ import Testing
             let answer = try await Visitor.post(sidecar, "/admin/login", [("token", Visitor.tokens["viewer"] ?? "")])
             #expect(answer.headers["set-cookie"].first?.contains("Secure") == true)
             #expect(answer.headers["strict-transport-security"].isEmpty == false)
+        }
+    }
+
+    @Test("consoles that are reached at two ports of one host have a session each, side by side")
+    func ports() async throws {
+        try await Visitor.withConsole { sidecar in
+            let token = [("token", Visitor.tokens["viewer"] ?? "")]
+            let hosts = ["localhost:8080", "localhost:8081", "[::1]:8082", "localhost", "[::1]"]
+            var jar: [String] = []
+            for host in hosts {
+                let answer = try await Visitor.post(sidecar, "/admin/login", token, fields: [("Host", host)])
+                jar.append(String(try #require(answer.headers["set-cookie"].first).prefix { $0 != ";" }))
+            }
+            let names = jar.map { String($0.prefix { $0 != "=" }) }
+            #expect(names == ["guardian_admin_8080", "guardian_admin_8081", "guardian_admin_8082", "guardian_admin", "guardian_admin"])
+            for (host, name) in zip(hosts, names) {
+                let all = jar.joined(separator: "; ")
+                let page = try await sidecar.send(.GET, "/admin/alerts", fields: [("Host", host), ("Cookie", all)])
+                #expect(page.status == 200, "\(host)")
+                let others = jar.filter { !$0.hasPrefix(name + "=") }.joined(separator: "; ")
+                let lacking = try await sidecar.send(.GET, "/admin/alerts", fields: [("Host", host), ("Cookie", others)])
+                lacking.expectProblem(401)
+            }
         }
     }
 

@@ -86,26 +86,6 @@ import Testing
         }
     }
 
-    @Test("releasing the lock says what is on the wire, wants it typed, and raises the epoch")
-    func releaseLock() async throws {
-        try await Visitor.enter { visitor in
-            try await visitor.sidecar.accept(operation("a", id: "a"))
-            try await visitor.sidecar.settleHeads(nil)
-            let before = try #require(try await visitor.sidecar.store.lockState())
-            let page = try await visitor.get("/admin/actions/force-release-lock").body
-            #expect(page.contains("data-phrase=\"release 1\""))
-            #expect(page.contains("processor test (epoch \(before.fence.epoch))"))
-            try await visitor.post("/admin/actions/force-release-lock").expectProblem(400)
-            #expect(try await visitor.sidecar.store.lockState() == before)
-            expectBack(try await visitor.confirm("/admin/actions/force-release-lock"), to: "/admin")
-            #expect(try await visitor.sidecar.store.lockState() == nil)
-            #expect(try await visitor.sidecar.store.books().pending == 1)
-            await #expect(throws: StoreError.stale) {
-                try await visitor.sidecar.store.renewLock(before.fence, now: visitor.sidecar.clock.now.wall)
-            }
-        }
-    }
-
     @Test("retrying all failed ones is a job over the set that was confirmed, at the pace that was chosen")
     func retryAll() async throws {
         try await Visitor.enter("operator") { visitor in
@@ -137,6 +117,25 @@ import Testing
             try await eventually("the end of the job") { try await visitor.get("/admin/jobs").body.contains("3 cancelled") }
             #expect(try await visitor.sidecar.stored.map(\.id.description) == ["x", "late"])
             #expect(try await visitor.sidecar.store.books().cancelled == 3)
+        }
+    }
+
+    @Test("a set that takes long to count is shown with what was counted, wants the + typed too, and is taken whole")
+    func uncounted() async throws {
+        try await Visitor.enter("operator", change: { $0.countingMs = 0 }) { visitor in
+            let many = (0..<1200).map { operation("e\($0)", id: "e\($0)") }.joined(separator: ",")
+            try await visitor.sidecar.accept("[\(many)]")
+            let dialog = "/admin/bulk?kind=cancel&operation_type=update"
+            let page = try await visitor.get(dialog).body
+            for words in ["data-count=\"1000+\">More than 1\u{202F}000<", "data-phrase=\"cancel 1000+\"", "and many more"] {
+                #expect(page.contains(words), "\(words)")
+            }
+            var form = try await visitor.form(dialog).filter { $0.0 != "phrase" } + [("rate", "1000")]
+            try await visitor.post("/admin/bulk", form + [("phrase", "cancel 1000")]).expectProblem(400, says: "cancel 1000+")
+            form.append(("phrase", "cancel 1000+"))
+            expectBack(try await visitor.post("/admin/bulk", form), to: "/admin/jobs")
+            #expect(try await visitor.get("/admin/jobs").body.contains("of all that fit looked at"))
+            try await eventually("the end of the job") { try await visitor.sidecar.store.books().cancelled == 1200 }
         }
     }
 

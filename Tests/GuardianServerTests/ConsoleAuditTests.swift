@@ -42,6 +42,28 @@ import Testing
         }
     }
 
+    @Test("a job that the end of the process cuts short is in the audit log as stopped, with how far it came, and so is one that waited")
+    func cutShort() async throws {
+        let file = NSTemporaryDirectory() + "/audit-\(UUID().uuidString).jsonl"
+        defer { do { try FileManager.default.removeItem(atPath: file) } catch {} }
+        let store = MemoryStore()
+        try await Visitor.enter("operator", store: store, isTimed: true, auditFile: file) { visitor in
+            try await visitor.fail((0..<40).map { "e\($0)" })
+            expectBack(try await visitor.confirm("/admin/actions/retry-all-failed"), to: "/admin/jobs")
+            try await eventually("the first step") { try await store.books().pending > 0 }
+            expectBack(try await visitor.confirm("/admin/bulk?kind=cancel&entity_id=e39"), to: "/admin/jobs")
+        }
+        let retried = try await store.books().pending
+        #expect((1..<40).contains(retried))
+        let lines = String(decoding: try Data(contentsOf: URL(fileURLWithPath: file)), as: UTF8.self).split(separator: "\n")
+        let ends = try lines.suffix(2).map { try JSONValue(parsing: String($0)) }
+        #expect(ends.map { $0["outcome"]?.string } == ["stopped", "stopped"])
+        #expect(ends.map { $0["action"]?.string } == ["bulk_retry", "bulk_cancel"])
+        #expect(ends.map { $0["count"]?.integer } == [retried, 0])
+        #expect(ends[0]["detail"]?.string == "job 1: \(retried) of 40; the process ended")
+        #expect(ends[1]["detail"]?.string == "job 2: 0 of 1; the process ended")
+    }
+
     @Test("an audit log that can't be written stops every action before it does anything")
     func unwritableAudit() async throws {
         try await Visitor.enter(auditFile: "/nowhere/at/all.jsonl") { visitor in

@@ -94,7 +94,7 @@ import Testing
     @Test("a disk without room for a claim is a reason, for all heads")
     func disk() async throws {
         var configuration = APIServer.Configuration(port: 0)
-        configuration.freeBytes = { 4096 }
+        configuration.room = { DiskRoom(freeBytes: 4096) }
         try await Sidecar.run(configuration) { sidecar in
             try await sidecar.accept("[\(operation("a", id: "x")),\(operation("a"))]")
             let told = try await explain("x", sidecar)

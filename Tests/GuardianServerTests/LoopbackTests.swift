@@ -13,6 +13,11 @@ import Testing
         #expect(APIServer.Configuration().url(port: 81) == "http://127.0.0.1:81")
         #expect(APIServer.Configuration(host: "::1").url(port: 81) == "http://[::1]:81")
         #expect(APIServer.Configuration(host: "::1", port: 81).requestURL(path: "/v1/status") == "http://[::1]:81/v1/status")
+        #expect(APIServer.Configuration(host: "::", port: 81).requestURL(path: "/a") == "http://[::1]:81/a")
+        var everywhere = APIServer.Configuration(host: "0.0.0.0", port: 81)
+        everywhere.certificate = .init(certificateFile: "c", keyFile: "k")
+        #expect(everywhere.requestURL(path: "/a") == "https://127.0.0.1:81/a")
+        #expect(everywhere.url(port: 81) == "https://0.0.0.0:81")
         #expect(APIServer.Configuration(socketPath: "/run/x.sock").url(port: 0) == "unix:/run/x.sock")
         #expect(APIServer.Configuration(socketPath: "/run/é x.sock").requestURL(path: "/a") == "http+unix://%2frun%2f%c3%a9%20x%2esock/a")
     }

@@ -70,6 +70,25 @@ import Testing
         }
     }
 
+    @Test("an array of as many operations as the document names is taken, and one of one more is refused")
+    func mostOperations() async throws {
+        try await Sidecar.run { sidecar in
+            let document = try await sidecar.get("/openapi.json").json
+            let content = document["paths"]?["/v1/operations"]?["post"]?["requestBody"]?["content"]?["application/json"]
+            let array = content?["schema"]?["oneOf"]?.elements?.first { $0["type"]?.string == "array" }
+            let most = Int(try #require(array?["maxItems"]?.integer))
+            func body(_ count: Int) -> String {
+                let deletes = (1...count).map { #"{"operation_type":"delete","entity_type":"room","entity_id":"\#($0)"}"# }
+                return "[" + deletes.joined(separator: ",") + "]"
+            }
+            try await sidecar.post(body(most + 1)).expectProblem(400, field: "operations", says: "at most \(most)")
+            #expect(try await sidecar.store.books().accepted == 0)
+            let answer = try await sidecar.post(body(most))
+            #expect(answer.status == 202, "\(answer.body.prefix(200))")
+            #expect(answer.json["receipts"]?.elements?.count == most)
+        }
+    }
+
     @Test("the document is not sent twice to one who has it")
     func tag() async throws {
         try await Sidecar.run { sidecar in

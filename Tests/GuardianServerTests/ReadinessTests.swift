@@ -10,7 +10,7 @@ import Testing
     private func readiness(
         _ change: (inout Explanation.Situation) -> Void = { _ in }, storeError: StoreError? = nil, isDelivering: Bool = true
     ) -> Readiness {
-        var situation = Explanation.Situation(now: now, freeBytes: 1 << 30)
+        var situation = Explanation.Situation(now: now, room: DiskRoom(freeBytes: 1 << 30))
         change(&situation)
         return Readiness(situation, storeError: storeError, isDelivering: isDelivering)
     }
@@ -31,9 +31,21 @@ import Testing
         let broken = readiness(storeError: .readOnly("guardian.sqlite"))
         #expect(!broken.isReady)
         #expect(broken.reasons.first?.contains("guardian.sqlite") == true)
-        let full = readiness { $0.freeBytes = 1000 }
-        #expect(!full.isReady)
-        #expect(full.reasons == ["disk: only 1000 bytes are free where the store lives, 1048576 are needed; make room"])
+        // What the reserve holds is not for new work.
+        let full = readiness { $0.room = DiskRoom(freeBytes: 1000, reservedBytes: 1 << 30) }
+        #expect((full.isReady, state(full, "disk")) == (false, "full"))
+        #expect(full.reasons == ["disk: all work is refused: 1000 bytes are free where the store lives, 16777216 are needed; make room"])
+    }
+
+    @Test("between the watermarks it is ready only where ordinary work is taken there")
+    func low() {
+        let low = readiness { $0.room = DiskRoom(freeBytes: 40 << 20) }
+        #expect((low.isReady, state(low, "disk")) == (false, "low"))
+        #expect(low.reasons.first?.contains("priority 0 and less is refused: 41943040 bytes are free") == true)
+        let enough = readiness { $0.room = DiskRoom(freeBytes: 40 << 20, lowPriority: -1) }
+        #expect((enough.isReady, state(enough, "disk"), enough.reasons.count) == (true, "low", 1))
+        let edge = readiness { $0.room = DiskRoom(freeBytes: 64 << 20) }
+        #expect((edge.isReady, state(edge, "disk")) == (true, "room"))
     }
 
     @Test("what only holds up delivery is told, and keeps it ready")
@@ -59,7 +71,7 @@ import Testing
     @Test("/readyz has the checks in JSON, and is 503 with them when the disk is full")
     func endpoint() async throws {
         var configuration = APIServer.Configuration(port: 0)
-        configuration.freeBytes = { 1 << 30 }
+        configuration.room = { DiskRoom(freeBytes: 1 << 30) }
         try await Sidecar.run(configuration) { sidecar in
             try await sidecar.engine.pause()
             let answer = try await sidecar.get("/readyz")
@@ -68,11 +80,11 @@ import Testing
             #expect(answer.json["checks"]?["delivery"]?["state"] == "paused")
             #expect(answer.json["reasons"]?.elements?.isEmpty == false)
         }
-        configuration.freeBytes = { 10 }
+        configuration.room = { DiskRoom(freeBytes: 10) }
         try await Sidecar.run(configuration) { sidecar in
             let answer = try await sidecar.get("/readyz")
             #expect(answer.status == 503)
-            #expect(answer.json["detail"]?.string?.contains("only 10 bytes are free") == true)
+            #expect(answer.json["detail"]?.string?.contains("10 bytes are free") == true)
             #expect(answer.json["checks"]?["disk"]?["state"] == "full")
             #expect(answer.json["ready"] == false)
         }

@@ -119,11 +119,12 @@ struct Sidecar: Sendable {
         _ = try await store.exchange(Exchange(fence: fence, now: now, settlements: settlements))
     }
 
-    /// Writes bytes on a connection of its own, then reads until the server ends it, or hangs up at once.
+    /// Writes bytes on a connection of its own, then reads until the server ends it, or hangs up at once. `address` is one of this machine's.
     @discardableResult
-    func raw(_ bytes: [UInt8], hangsUp: Bool = false) async throws -> String {
-        let connection = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup).connect(host: "127.0.0.1", port: port) {
-            channel in
+    func raw(_ bytes: [UInt8], hangsUp: Bool = false, from address: String? = nil) async throws -> String {
+        var bootstrap = ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+        if let address { bootstrap = bootstrap.bind(to: try SocketAddress(ipAddress: address, port: 0)) }
+        let connection = try await bootstrap.connect(host: "127.0.0.1", port: port) { channel in
             channel.eventLoop.makeCompletedFuture { try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel) }
         }
         return try await connection.executeThenClose { inbound, outbound in

@@ -31,6 +31,15 @@ class AxeTests(unittest.TestCase):
         results = Axe().run(page, options={"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}})
         return [(v["id"], [n["html"][:160] for n in v["nodes"]][:3]) for v in results.response["violations"]]
 
+    def overflow(self, page):
+        return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+    def test_nothing_is_wider_than_a_wide_window(self):
+        with Visitor(self.chromium, self.stand.url, width=1920, height=1080) as visitor:
+            for path in PAGES + ["/admin/login"]:
+                with self.subTest(path=path):
+                    self.assertLessEqual(self.overflow(visitor.open(path)), 0, "the page is wider than its window")
+
     def test_no_violation_on_any_page(self):
         for scheme, width in (("light", 1280), ("dark", 1280), ("light", 360), ("dark", 360)):
             with Visitor(self.chromium, self.stand.url, scheme=scheme, width=width) as visitor:
@@ -38,7 +47,7 @@ class AxeTests(unittest.TestCase):
                     with self.subTest(path=path, scheme=scheme, width=width):
                         page = visitor.open(path)
                         found = self.violations(page)
-                        overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                        overflow = self.overflow(page)
                         print(f"{path} {scheme} {width}: {len(found)} violations, {overflow} px too wide", flush=True)
                         self.assertEqual(found, [])
                         self.assertLessEqual(overflow, 0, "the page is wider than its window")

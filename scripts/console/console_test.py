@@ -5,7 +5,8 @@ import io
 import re
 import unittest
 
-from stand import Stand, operation
+from stand import TOKENS, Stand, operation
+from tunnel import Tunnel
 from visitor import Visitor, browser
 
 
@@ -158,12 +159,81 @@ class ConsoleTests(unittest.TestCase):
         self.assertIn("ours", table.inner_text())
         self.assertIn("theirs", table.inner_text())
         self.assertNotIn("nurse@example.com", page.content())
-        table.get_by_role("radio", name='"theirs"').check()
+        floor = table.locator("tr", has_text="floor").get_by_role("radio")
+        self.assertEqual([floor.nth(n).is_checked() for n in range(2)], [False, True], "the server alone has changed it")
+        table.get_by_role("radio", name='"blue"').check()
         page.get_by_role("button", name="Send what is chosen").click()
         page.get_by_text("The conflict is settled.").wait_for()
-        self.stand.until("the delivery", lambda: "it was delivered" in visitor.open(f"/admin/operations/conflict-{room}").content())
-        there = self.stand.call("GET", f"/api/v1/rooms/{room}", base=self.stand.upstream)["data"]
-        self.assertEqual((there["name"], there["floor"]), ("theirs", 1))
+        there = self.settled(visitor, room)
+        self.assertEqual((there["name"], there["floor"], there["colour"]), ("ours", 2, "blue"))
+
+    def test_a_conflict_is_settled_for_one_side(self):
+        visitor = self.visit("operator")
+        before = self.conflicts_resolved
+        for button, name in (("Take ours", "ours"), ("Let the server's stand", "theirs")):
+            room = f"side-{name}"
+            self.stand.conflict(room)
+            page = visitor.open(f"/admin/operations/conflict-{room}")
+            page.get_by_role("button", name=button).click()
+            page.get_by_text("The conflict is settled.").wait_for()
+            page.locator("#timeline, .card", has_text="Conflict settled").first.wait_for()
+            self.assertEqual(self.settled(visitor, room)["name"], name)
+        self.assertEqual(self.conflicts_resolved, before + 2)
+
+    def settled(self, visitor, room):
+        """What the upstream has when the operation of a conflict has left the queue."""
+        self.stand.until("the end of it", lambda: "it was delivered" in visitor.open(f"/admin/operations/conflict-{room}").content())
+        return self.stand.call("GET", f"/api/v1/rooms/{room}", base=self.stand.upstream)["data"]
+
+    @property
+    def conflicts_resolved(self):
+        found = re.search(r'conflicts_resolved_total\{[^}]*strategy="manual"[^}]*\} ([\d.]+)', self.stand.call("GET", "/metrics"))
+        return float(found[1]) if found else 0
+
+    # Many at once
+
+    def test_a_filter_is_retried_the_job_is_stopped_and_groups_are_cancelled_and_retried(self):
+        self.stand.mode(mode="poison", entities=["/api/v1/rooms/slowly"], status=451)
+        self.stand.enqueue(*(operation("slowly", id=f"slowly-{n}") for n in range(6)), operation("good-slowly"))
+        failed = lambda: len(self.stand.call("GET", "/v1/operations?entity_type=room&entity_id=slowly&status=failed")["operations"])
+        self.stand.until("the failures", lambda: failed() == 6)
+        self.stand.mode(mode="up")
+        visitor = self.visit("operator")
+        page = visitor.open("/admin/operations?entity_type=room&entity_id=slowly")
+        page.get_by_role("link", name="Retry failed of these…").click()
+        dialog = page.get_by_role("dialog")
+        self.assertEqual(dialog.locator("[data-count]").get_attribute("data-count"), "6")
+        dialog.get_by_label("Operations a second").fill("1")
+        dialog.get_by_role("button", name="Retry", exact=True).click()
+        page.wait_for_url("**/admin/jobs")
+        page.get_by_role("button", name="Stop", exact=True).first.click()
+        page.get_by_text("ends after its present step").wait_for()
+        page.locator(".job").first.get_by_text("stopped", exact=True).wait_for()
+        left = failed()
+        self.assertTrue(0 < left < 6, f"{left} are left")
+
+        group = visitor.open("/admin/failures").locator("article.group", has_text="HTTP 451")
+        group.get_by_role("link", name="Cancel group…").click()
+        phrase = dialog.locator("[data-phrase]").get_attribute("data-phrase")
+        self.assertEqual(phrase, f"cancel {left}")
+        dialog.get_by_label(re.compile("Type")).fill(phrase)
+        dialog.get_by_role("button", name="Cancel operations").click()
+        page.wait_for_url("**/admin/jobs")
+        self.stand.until("the end of them", lambda: failed() == 0)
+
+        self.stand.fail("regrouped", status=413)
+        group = visitor.open("/admin/failures").locator("article.group", has_text="HTTP 413")
+        group.get_by_role("link", name="Retry group…").click()
+        dialog.get_by_role("button", name="Retry", exact=True).click()
+        page.wait_for_url("**/admin/jobs")
+        self.stand.until("the retry", lambda: not self.stand.call("GET", "/v1/operations?status=failed&q=HTTP_413")["operations"])
+
+    def test_delivery_is_paused_and_resumed_by_clicking(self):
+        page = self.visit("operator").page
+        for button, sentence, pauses in (("Pause delivery", "Delivery is paused: paused.", ["paused"]), ("Resume delivery", "Delivery goes on.", [])):
+            page.get_by_role("button", name=button).click()
+            page.get_by_text(sentence).wait_for()
+            self.assertEqual(self.stand.call("GET", "/v1/status")["pauses"], pauses)
 
     def test_filters_live_in_the_url_and_hold_over_pages_and_back(self):
         self.stand.mode(mode="status", status=503)
@@ -206,14 +276,61 @@ class ConsoleTests(unittest.TestCase):
         page.evaluate("window.marked = true")
         before = int(page.locator(".tile", has_text="Processed").locator(".value").get_attribute("data-value"))
         self.stand.deliver(5, start=700)
-        page.wait_for_function(
-            "n => Number([...document.querySelectorAll('.tile')].find(t => t.textContent.includes('Processed'))"
-            ".querySelector('.value').dataset.value) >= n", arg=before + 5)
+        self.wait_for_processed(page, before + 5)
         self.stand.call("POST", "/v1/pause")
         page.get_by_text("Delivery is paused by a person").wait_for()
         self.stand.call("POST", "/v1/resume")
         page.get_by_text("Delivery is paused by a person").wait_for(state="detached")
         self.assertTrue(page.evaluate("window.marked"), "the page was not loaded again")
+
+    def wait_for_processed(self, page, least):
+        page.wait_for_function(
+            "n => Number([...document.querySelectorAll('.tile')].find(t => t.textContent.includes('Processed'))"
+            ".querySelector('.value').dataset.value) >= n", arg=least)
+
+    def test_a_part_in_which_somebody_works_changes_when_they_leave_it(self):
+        visitor = self.visit("viewer")
+        self.stand.call("POST", "/v1/pause")
+        self.stand.mode(mode="poison", entities=["/api/v1/rooms/in-use"], status=422)
+        try:
+            self.stand.enqueue(operation("in-use", id="in-use"), operation("good-in-use"))
+            page = visitor.open("/admin/operations/in-use")
+            visitor.live()
+            page.locator("#facts", has_text="Not moving: paused.").get_by_role("link", name="logs").focus()
+            self.stand.call("POST", "/v1/resume")
+            # A part that nobody works in has heard of it, and so has the other.
+            page.locator("#timeline", has_text="Given up on").wait_for()
+            self.assertIn("Not moving: paused.", page.locator("#facts").inner_text())
+            page.keyboard.press("Tab")
+            page.locator("#facts", has_text="Not moving: failed.").wait_for()
+        finally:
+            self.stand.call("POST", "/v1/resume")
+            self.stand.mode(mode="up")
+
+    def test_a_connection_that_breaks_comes_back_with_its_session(self):
+        with Tunnel(self.stand.url) as tunnel, Visitor(self.chromium, tunnel.url, "viewer") as visitor:
+            page = visitor.page
+            visitor.live()
+            page.evaluate("window.marked = true")
+            before = int(page.locator(".tile", has_text="Processed").locator(".value").get_attribute("data-value"))
+            tunnel.cut()
+            page.get_by_text("Connection lost").wait_for()
+            self.stand.deliver(1, start=950)
+            tunnel.mend()
+            page.get_by_text("Connected again").wait_for()
+            self.wait_for_processed(page, before + 1)
+            self.assertTrue(page.evaluate("window.marked"), "the page was not loaded again")
+
+    def test_two_consoles_on_one_host_have_a_session_each(self):
+        with Tunnel(self.stand.url) as tunnel:
+            visitor = self.visit("viewer")
+            other = visitor.context.new_page()
+            other.goto(tunnel.url + "/admin/login")
+            other.get_by_label("Token").fill(TOKENS["operator"])
+            other.get_by_role("button", name="Log in").click()
+            other.wait_for_url(tunnel.url + "/admin")
+            self.assertIn("viewer", visitor.open("/admin/alerts").locator(".who").inner_text())
+            self.assertIn("operator", other.locator(".who").inner_text())
 
     def test_a_lost_connection_shows_and_recovers_by_itself(self):
         with Stand() as stand:
@@ -264,18 +381,31 @@ class ConsoleTests(unittest.TestCase):
         page.keyboard.press("j")
         page.keyboard.press("Enter")
         page.wait_for_url("**/admin/operations/bad-by-keys")
-        page.get_by_role("link", name="Cancel…").focus()
+        focused = "document.activeElement.textContent.trim()"
+        for _ in range(60):
+            page.keyboard.press("Tab")
+            if page.evaluate(focused) == "Cancel…":
+                break
+        self.assertEqual(page.evaluate(focused), "Cancel…", "Tab leads there")
         page.keyboard.press("Enter")
         page.get_by_role("dialog").wait_for()
         page.keyboard.press("Escape")
         page.get_by_role("dialog").wait_for(state="hidden")
-        self.assertEqual(page.evaluate("document.activeElement.textContent"), "Cancel…", "focus comes back")
+        self.assertEqual(page.evaluate(focused), "Cancel…", "focus comes back")
         page.keyboard.press("?")
-        page.get_by_role("dialog").get_by_label("Single keys are on").uncheck()
+        page.get_by_role("dialog").wait_for()
+        page.keyboard.press("Space")
+        self.assertFalse(page.get_by_label("Single keys are on").is_checked())
         page.keyboard.press("Escape")
         page.keyboard.press("g")
         page.keyboard.press("o")
         self.assertIn("/admin/operations/bad-by-keys", page.url, "single keys are off")
+        self.assertEqual(page.evaluate(focused), "Cancel…", "focus comes back")
+        page.keyboard.press("Enter")
+        page.get_by_role("dialog").wait_for()
+        self.assertEqual(page.evaluate(focused), "Cancel operation")
+        page.keyboard.press("Enter")
+        page.get_by_text("It may have had its effect").wait_for()
 
     def test_times_are_the_viewers_with_utc_on_hover(self):
         berlin = self.visit("viewer", zone="Europe/Berlin").open("/admin/operations").locator("tbody time").first

@@ -27,10 +27,10 @@ def before_call(context, case, kwargs):
     if ids and "id" in case.path_parameters:
         case.path_parameters["id"] = next(ids)
     for name in list(case.headers or {}):
-        # A tag that was made up fits nothing; a key that was used with another body is refused.
+        # A tag that was made up fits nothing; a key that was used with another request is refused.
         if ids and name.lower() in ("if-match", "if-none-match"):
             del case.headers[name]
-        if name.lower() == "idempotency-key" and case.operation.label == "POST /v1/operations":
+        if name.lower() == "idempotency-key":
             case.headers[name] = f"turn-{turn}"
 
 

@@ -1,10 +1,12 @@
-"""schemathesis against /openapi.json of a running sidecar, within bounds: no 5xx, no answer that the document does not describe, and no
-operation of the document that is only ever refused."""
+"""/openapi.json of a running sidecar against the schema of OpenAPI 3.1, then schemathesis against the sidecar, within bounds: no 5xx, no
+answer that the document does not describe, and no operation of the document that is only ever refused."""
 
 import json
 import os
 import subprocess
 import sys
+
+from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from stand import Stand, operation
 
@@ -44,6 +46,9 @@ def run(stand, phases, mode):
 
 def main():
     with Stand() as stand:
+        defects = [error.message for error in OpenAPIV31SpecValidator(stand.call("GET", "/openapi.json")).iter_errors()]
+        if defects:
+            sys.exit(f"/openapi.json is no OpenAPI 3.1: {defects}")
         stand.deliver(3)
         stand.fail(*FAILED)
         # What is enqueued from here on stays, so that it can be shown, explained and cancelled.

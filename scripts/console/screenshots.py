@@ -7,7 +7,7 @@ from stand import Stand, operation
 from visitor import Visitor, browser
 
 PAGES = {
-    "overview": "/admin", "operations": "/admin/operations", "operation": "/admin/operations/bad-r7", "conflict": "/admin/operations/conflict-r9",
+    "login": "/admin/login", "overview": "/admin", "operations": "/admin/operations", "operation": "/admin/operations/bad-r7", "conflict": "/admin/operations/conflict-r9",
     "failures": "/admin/failures", "blocked": "/admin/blocked", "alerts": "/admin/alerts", "logs": "/admin/logs", "jobs": "/admin/jobs",
     "configuration": "/admin/configuration", "audit": "/admin/audit", "confirm": "/admin/actions/clear-failed",
 }

@@ -124,10 +124,10 @@ class Stand:
 
     def conflict(self, room):
         """A create of something that somebody else has made meanwhile."""
-        self.call("POST", "/api/v1/rooms", {"meta": {}, "payload": {"id": room, "name": "theirs", "floor": 2, "contact": "nurse@example.com"}}, base=self.upstream,
+        self.call("POST", "/api/v1/rooms", {"meta": {}, "payload": {"id": room, "name": "theirs", "floor": 2, "colour": "blue", "contact": "nurse@example.com"}}, base=self.upstream,
                   headers={"Idempotency-Key": f"0f8fad5b-d9cb-469f-a165-{abs(hash(room)) % 16**12:012x}"})
-        self.enqueue(operation(room, type="create", id=f"conflict-{room}", payload={"id": room, "name": "ours", "floor": 1, "contact": "nurse@example.com"},
-                               base={"name": "was", "floor": 1}))
+        self.enqueue(operation(room, type="create", id=f"conflict-{room}", payload={"id": room, "name": "ours", "floor": 1, "colour": "red", "contact": "nurse@example.com"},
+                               base={"name": "was", "floor": 1, "colour": "white"}))
         self.until("the conflict", lambda: self.call("GET", f"/v1/operations/conflict-{room}")["status"] == "failed")
 
 

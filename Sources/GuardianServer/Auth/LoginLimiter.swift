@@ -1,25 +1,49 @@
-/// Slows guessing: failed logins that an address, and everybody together, may make in a minute.
+/// Slows guessing: an address that gave a few wrong tokens within a minute waits, whatever it sends then.
+///
+/// What others send never keeps a right token out. Of all wrong ones together only the cost is bounded: they are not all written down, and
+/// not all addresses are remembered.
 struct LoginLimiter {
     static let windowMs: Int64 = 60_000
+    /// Wrong tokens within the window after which an address waits.
     static let mostOfOne = 5
-    static let mostOfAll = 50
+    /// Wrong tokens within the window that are written down one by one.
+    static let mostWritten = 50
+    static let mostAddresses = 10_000
 
-    private var failures: [(at: Int64, address: String)] = []
-
-    /// Milliseconds to wait before the next attempt is looked at; 0 for none.
-    mutating func wait(_ address: String, at now: Int64) -> Int64 {
-        failures.removeAll { now - $0.at >= Self.windowMs }
-        let own = failures.filter { $0.address == address }
-        if own.count >= Self.mostOfOne { return own[own.count - Self.mostOfOne].at + Self.windowMs - now }
-        if failures.count >= Self.mostOfAll { return failures[failures.count - Self.mostOfAll].at + Self.windowMs - now }
-        return 0
+    /// What goes into the audit log of a wrong token.
+    enum Record {
+        case written
+        /// The same, and that more of this minute are not written down.
+        case lastWritten
+        case unwritten
     }
 
-    mutating func failed(_ address: String, at now: Int64) {
-        failures.append((now, address))
-        if failures.count > Self.mostOfAll * 2 { failures.removeFirst(failures.count - Self.mostOfAll * 2) }
+    private var failures: [String: [Int64]] = [:]
+    private var written: [Int64] = []
+
+    /// Milliseconds to wait before the next attempt is looked at; 0 for none.
+    func wait(_ address: String, at now: Int64) -> Int64 {
+        let own = failures[address, default: []].filter { now - $0 < Self.windowMs }
+        return own.count < Self.mostOfOne ? 0 : own[own.count - Self.mostOfOne] + Self.windowMs - now
+    }
+
+    mutating func failed(_ address: String, at now: Int64) -> Record {
+        if failures[address] == nil, failures.count >= Self.mostAddresses { makeRoom(at: now) }
+        failures[address] = Array((failures[address, default: []] + [now]).suffix(Self.mostOfOne))
+        written.removeAll { now - $0 >= Self.windowMs }
+        guard written.count < Self.mostWritten else { return .unwritten }
+        written.append(now)
+        return written.count < Self.mostWritten ? .written : .lastWritten
     }
 
     /// A right token ends what an address is blamed for.
-    mutating func succeeded(_ address: String) { failures.removeAll { $0.address == address } }
+    mutating func succeeded(_ address: String) { failures[address] = nil }
+
+    /// Forgets those whose time is over; where there are none, the half that was silent longest.
+    private mutating func makeRoom(at now: Int64) {
+        failures = failures.filter { now - ($0.value.last ?? 0) < Self.windowMs }
+        guard failures.count >= Self.mostAddresses else { return }
+        let middle = failures.values.compactMap(\.last).sorted()[failures.count / 2]
+        failures = failures.filter { ($0.value.last ?? 0) > middle }
+    }
 }

@@ -8,8 +8,8 @@ final class AuditLog: Sendable {
     static let fileBytes = 4 << 20
     /// Old files that are kept: `NAME.1` is the youngest.
     static let oldFiles = 4
-    /// Entries that are kept in memory, for the page.
-    static let most = 1000
+    /// Entries that are kept in memory, for the page; older ones stand in the files.
+    static let most = 10_000
 
     struct Entry: Sendable, Equatable {
         var at: Timestamp
@@ -23,7 +23,7 @@ final class AuditLog: Sendable {
         var count: Int64?
         /// What it was about, redacted.
         var detail: String
-        /// `asked`, `done`, `refused` or `failed`.
+        /// `asked`, `done`, `stopped`, `refused` or `failed`.
         var outcome: String
 
         var json: JSONValue {
@@ -67,26 +67,41 @@ final class AuditLog: Sendable {
         var description: String { "the audit log \(path) can't be written; make room or mend its mode, then try again" }
     }
 
+    /// The oldest first.
+    private struct Kept {
+        var entries: [Entry]
+        /// Entries that have given way: places on a page are counted from the first that there was.
+        var gone = 0
+    }
+
     private let path: String?
-    private let entries: Mutex<[Entry]>
+    private let kept: Mutex<Kept>
 
     /// Without a path it lives in memory only.
     init(path: String?) {
         self.path = path
-        entries = Mutex(path.map(Self.tail) ?? [])
+        kept = Mutex(Kept(entries: path.map(Self.tail) ?? []))
     }
 
     /// Writes an entry, and returns when it is on disk.
     func record(_ entry: Entry) throws {
-        try entries.withLock { entries in
+        try kept.withLock { kept in
             if let path { try Self.append(entry.json.text + "\n", to: path) }
-            entries.append(entry)
-            if entries.count > Self.most { entries.removeFirst(entries.count - Self.most) }
+            kept.entries.append(entry)
+            guard kept.entries.count > Self.most else { return }
+            kept.entries.removeFirst()
+            kept.gone += 1
         }
     }
 
-    /// The youngest first.
-    func latest(_ count: Int) -> [Entry] { entries.withLock { $0.suffix(count).reversed() } }
+    /// The youngest first, of those before `place` where one is given; and the place of the next page, where there is one.
+    func page(before place: Int?, limit: Int) -> (entries: [Entry], next: Int?) {
+        kept.withLock { kept -> (entries: [Entry], next: Int?) in
+            let end = place.map { min(max($0 - kept.gone, 0), kept.entries.count) } ?? kept.entries.count
+            let start = max(0, end - limit)
+            return (Array(kept.entries[start..<end].reversed()), start > 0 ? kept.gone + start : nil)
+        }
+    }
 
     /// A line stands there as a whole, or not at all.
     private static func append(_ line: String, to path: String) throws {
@@ -117,13 +132,14 @@ final class AuditLog: Sendable {
         rename(path, "\(path).1")
     }
 
-    /// The youngest entries of the file and, when it is short, of the one before.
+    /// The youngest entries of the file and, while they are too few, of those before.
     private static func tail(_ path: String) -> [Entry] {
         var found: [Entry] = []
-        for file in ["\(path).1", path] {
+        for file in [path] + (1...oldFiles).map({ "\(path).\($0)" }) where found.count < most {
             guard let data = FileManager.default.contents(atPath: file) else { continue }
-            found += String(decoding: data, as: UTF8.self).split(separator: "\n").suffix(most).compactMap { Entry($0) }
+            let lines = String(decoding: data, as: UTF8.self).split(separator: "\n").suffix(most - found.count)
+            found = lines.compactMap { Entry($0) } + found
         }
-        return Array(found.suffix(most))
+        return found
     }
 }

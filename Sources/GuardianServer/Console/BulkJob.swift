@@ -27,8 +27,8 @@ struct BulkJob: Sendable, Equatable {
     var kind: Kind
     /// The set: with `through`, and `asOf` where it depends on what becomes of operations, so that nothing joins it.
     var search: OperationSearch
-    /// How many there were when it was confirmed.
-    var total: Int64
+    /// How many there were when it was confirmed; nil where they were not counted.
+    var total: Int64?
     /// Operations a second.
     var rate: Double
     var who: String
@@ -45,8 +45,14 @@ struct BulkJob: Sendable, Equatable {
     var isStopAsked = false
 
     /// 0…100.
-    var percent: Int { total == 0 ? 100 : min(100, Int(seen * 100 / total)) }
+    var percent: Int {
+        guard let total else { return state.isOver ? 100 : 0 }
+        return total == 0 ? 100 : min(100, Int(seen * 100 / total))
+    }
+
+    /// How many to take at most.
+    var most: Int64 { total ?? .max }
 
     /// How many to take in one step: a tenth of a second's worth, and never more than there were.
-    func step(after seen: Int64) -> Int { min(1000, max(1, Int(rate / 10)), Int(clamping: total - seen)) }
+    func step(after seen: Int64) -> Int { min(1000, max(1, Int(rate / 10)), Int(clamping: most - seen)) }
 }

@@ -17,7 +17,7 @@ final class BulkJobs: Sendable {
     var all: [BulkJob] { jobs.withLock { $0.list.reversed() } }
 
     /// Queues a job. Returns its number; nil when too many wait.
-    func add(_ kind: BulkJob.Kind, _ search: OperationSearch, total: Int64, rate: Double, who: String, at now: Timestamp) -> Int? {
+    func add(_ kind: BulkJob.Kind, _ search: OperationSearch, total: Int64?, rate: Double, who: String, at now: Timestamp) -> Int? {
         let number = jobs.withLock { jobs -> Int? in
             guard jobs.list.count(where: { !$0.state.isOver }) < Self.mostWaiting else { return nil }
             jobs.last += 1
@@ -38,20 +38,27 @@ final class BulkJobs: Sendable {
         }
     }
 
-    /// Works until cancelled. `ended` hears of every job that is over.
+    /// Works until cancelled. `ended` hears of every job that is over. One that the end of the process cuts short, or keeps from beginning,
+    /// is stopped: nothing goes on by itself after a restart.
     func run(_ engine: SyncEngine, _ store: any Store, ended: @Sendable (BulkJob) -> Void) async throws {
+        defer {
+            for job in jobs.withLock({ $0.list.filter { !$0.state.isOver } }) { end(job.number, as: .stopped, ended) }
+        }
         waker.yield()
         for await _ in wakes {
-            while let job = jobs.withLock({ $0.list.first { $0.state == .waiting } }) {
-                let state = try await work(job, engine, store)
-                let end = clock.now.wall
-                let over = change(job.number) {
-                    $0.state = state
-                    $0.endedAt = end
-                }
-                if let over { ended(over) }
+            while !Task.isCancelled, let job = jobs.withLock({ $0.list.first { $0.state == .waiting } }) {
+                end(job.number, as: try await work(job, engine, store), ended)
             }
         }
+    }
+
+    private func end(_ number: Int, as state: BulkJob.State, _ ended: @Sendable (BulkJob) -> Void) {
+        let now = clock.now.wall
+        let over = change(number) {
+            $0.state = state
+            $0.endedAt = now
+        }
+        if let over { ended(over) }
     }
 
     @discardableResult
@@ -72,14 +79,14 @@ final class BulkJobs: Sendable {
         search.cursor = nil
         let start = clock.now.steady
         var seen: Int64 = 0
-        while seen < job.total {
+        while seen < job.most {
             search.limit = job.step(after: seen)
             if change(job.number, { _ in })?.isStopAsked == true { return .stopped }
             do throws(StoreError) {
                 let page = try await store.search(search)
                 try await perform(job, page.operations, engine, store)
                 seen += Int64(page.operations.count)
-                guard let next = page.next, seen < job.total else { return .done }
+                guard let next = page.next, seen < job.most else { return .done }
                 search.cursor = next
             } catch {
                 return .failed(error.description)

@@ -37,6 +37,7 @@ public final class Console: EventSink {
     private let memory = Mutex(Memory())
     private let watch = Mutex(Watch())
     let groups = FailureGroupCache()
+    let ends = StatusEnds()
 
     public init(_ configuration: ConsoleConfiguration, clock: any TimeSource = SystemClock()) {
         self.configuration = configuration
@@ -67,7 +68,7 @@ public final class Console: EventSink {
 
     enum Login {
         case welcome(cookie: String, AdminTokens.Holder)
-        case refused
+        case refused(LoginLimiter.Record)
         case tooMany(waitMs: Int64)
     }
 
@@ -83,8 +84,7 @@ public final class Console: EventSink {
             let wait = doors.limiter.wait(address, at: now)
             guard wait <= 0 else { return .tooMany(waitMs: wait) }
             guard let holder = configuration.tokens.holder(of: token) else {
-                doors.limiter.failed(address, at: now)
-                return .refused
+                return .refused(doors.limiter.failed(address, at: now))
             }
             doors.limiter.succeeded(address)
             var random = SystemRandomNumberGenerator()
@@ -153,7 +153,7 @@ public final class Console: EventSink {
         do throws(StoreError) {
             pulse.books = try await store.books()
             pulse.control = try await store.loadControl()
-            pulse.lock = try await store.lockState()
+            pulse.processors = try await store.processors()
             pulse.oldestPending = try await store.oldestPending()
             if counts || pulse.countedAt == nil {
                 pulse.indexEntries = try await store.indexEntries()
@@ -213,10 +213,13 @@ public final class Console: EventSink {
         }
     }
 
+    /// Writes down how a job has ended, also where the process ends with it.
     private func note(_ job: BulkJob) {
+        let ending = job.state == .stopped && !job.isStopAsked ? "; the process ended" : ""
+        let total = job.total.map { "\($0)" } ?? "all that fit"
         let entry = AuditLog.Entry(
             at: clock.now.wall, who: job.who, role: "", address: "", action: "bulk_\(job.kind.rawValue)", count: job.done,
-            detail: "job \(job.number): \(job.done) of \(job.total)", outcome: job.state.name)
+            detail: "job \(job.number): \(job.done) of \(total)\(ending)", outcome: job.state.name)
         // The job has ended; a log that can't be written any more is told by the next action.
         do { try audit.record(entry) } catch {}
     }

@@ -43,6 +43,8 @@ public struct ConsoleConfiguration: Sendable {
     }
     /// Bulk work: operations a second, unless the person says otherwise.
     public var bulkRate = 50.0
+    /// Milliseconds after which a dialog counts its set no further.
+    package var countingMs: Int64 = 20
 
     public init(tokens: AdminTokens, redactor: Redactor = .standard) {
         self.tokens = tokens

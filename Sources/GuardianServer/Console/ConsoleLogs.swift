@@ -36,7 +36,7 @@ public struct ConsoleLogQuery: Sendable, Equatable {
     /// Stands in the message or the fields; capitals do not matter.
     public var text: String?
     public var since: Timestamp?
-    /// Lines at most.
+    /// Lines of a page at most.
     public var limit = 200
 
     public init() {}
@@ -54,10 +54,28 @@ public struct ConsoleLogQuery: Sendable, Equatable {
     private static func rank(_ level: String) -> Int { levels.firstIndex(of: level) ?? 1 }
 }
 
+/// Some lines of the log, and where older ones are.
+public struct ConsoleLogPage: Sendable, Equatable {
+    /// The youngest first.
+    public var lines: [ConsoleLogLine]
+    /// Where to go on; nil when there are none older.
+    public var next: String?
+
+    public init(lines: [ConsoleLogLine], next: String?) {
+        self.lines = lines
+        self.next = next
+    }
+}
+
+/// A cursor that is none of this log's.
+public struct UnknownLogCursor: Error, Sendable {
+    public init() {}
+}
+
 /// Where the console reads the log from.
 public protocol ConsoleLogs: Sendable {
-    /// Lines that fit, the youngest first. Redacted already.
-    func lines(_ query: ConsoleLogQuery) async throws -> [ConsoleLogLine]
-    /// Lines from now on, for one reader; a slow one loses the oldest.
-    func tail() -> AsyncStream<ConsoleLogLine>
+    /// Lines that fit, from the youngest on, or from where another page ended. Redacted already. Throws ``UnknownLogCursor``.
+    func page(_ query: ConsoleLogQuery, after cursor: String?) async throws -> ConsoleLogPage
+    /// Lines from now on that fit, for one reader; a slow one loses the oldest.
+    func tail(_ query: ConsoleLogQuery) -> AsyncStream<ConsoleLogLine>
 }

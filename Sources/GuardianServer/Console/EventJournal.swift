@@ -8,9 +8,11 @@ final class EventJournal: ConsoleLogs {
     static let most = 5000
 
     private struct State {
+        /// The line of number `n` stands at `n % most`.
         var lines: [ConsoleLogLine] = []
-        var next = 0
-        var readers: [Int: AsyncStream<ConsoleLogLine>.Continuation] = [:]
+        /// Lines that there ever were.
+        var count = 0
+        var readers: [Int: (query: ConsoleLogQuery, stream: AsyncStream<ConsoleLogLine>.Continuation)] = [:]
         var lastReader = 0
     }
 
@@ -27,23 +29,40 @@ final class EventJournal: ConsoleLogs {
             at: time, level: level, message: event.name, traceID: subject?.traceID.description,
             operationType: subject?.operationType, errorClass: fields["error"]?["class"]?.string, fields: fields)
         state.withLock { state in
-            if state.lines.count < Self.most { state.lines.append(line) } else { state.lines[state.next] = line }
-            state.next = (state.next + 1) % Self.most
-            for reader in state.readers.values { reader.yield(line) }
+            if state.lines.count < Self.most { state.lines.append(line) } else { state.lines[state.count % Self.most] = line }
+            state.count += 1
+            for reader in state.readers.values where reader.query.fits(line) { reader.stream.yield(line) }
         }
     }
 
-    func lines(_ query: ConsoleLogQuery) async throws -> [ConsoleLogLine] {
-        let (lines, next) = state.withLock { ($0.lines, $0.next) }
-        let order = lines.count < Self.most ? lines[...] : lines[next...] + lines[..<next]
-        return Array(order.reversed().lazy.filter { query.fits($0) }.prefix(query.limit))
+    /// A cursor is the number of a line: the page has those with a smaller one.
+    func page(_ query: ConsoleLogQuery, after cursor: String?) async throws -> ConsoleLogPage {
+        var end = Int.max
+        if let cursor {
+            guard let number = Int(cursor), number >= 0 else { throw UnknownLogCursor() }
+            end = number
+        }
+        let (lines, count) = state.withLock { ($0.lines, $0.count) }
+        var page = ConsoleLogPage(lines: [], next: nil)
+        var number = min(end, count)
+        while number > count - lines.count {
+            number -= 1
+            let line = lines[number % Self.most]
+            guard query.fits(line) else { continue }
+            guard page.lines.count < query.limit else {
+                page.next = "\(number + 1)"
+                return page
+            }
+            page.lines.append(line)
+        }
+        return page
     }
 
-    func tail() -> AsyncStream<ConsoleLogLine> {
+    func tail(_ query: ConsoleLogQuery) -> AsyncStream<ConsoleLogLine> {
         let (stream, continuation) = AsyncStream.makeStream(of: ConsoleLogLine.self, bufferingPolicy: .bufferingNewest(500))
         let number = state.withLock { state in
             state.lastReader += 1
-            state.readers[state.lastReader] = continuation
+            state.readers[state.lastReader] = (query, continuation)
             return state.lastReader
         }
         continuation.onTermination = { [weak self] _ in _ = self?.state.withLock { $0.readers.removeValue(forKey: number) } }

@@ -5,7 +5,8 @@ struct Pulse: Sendable {
     var at: Timestamp
     var books = Books()
     var control = Control()
-    var lock: LockState?
+    /// Who delivers, longest first: one at most, but for a store that several share.
+    var processors: [LockState] = []
     var oldestPending: Timestamp?
     /// Whether this process delivers, and does not stand by.
     var isDelivering = false
@@ -55,7 +56,7 @@ extension Pulse {
         case .halfOpen: warnings.append("The circuit breaker is half-open: one probe asks whether the upstream is back.")
         case .closed: break
         }
-        if lock == nil { warnings.append("Nobody delivers: no processor holds the lock.") }
+        if processors.isEmpty { warnings.append("Nobody delivers: no processor holds the lock.") }
         for alert in firing.sorted(by: { $0.severity > $1.severity }) where alert.severity >= .high {
             let value = alert.value.map { " (now \(Alert.short($0)))" } ?? ""
             warnings.append("\(alert.condition)\(value): \(alert.action).")

@@ -60,16 +60,28 @@ enum ConsoleScript {
         """#
 
     private static let live = #"""
-        // Live: the server sends the parts of this page that have changed, as HTML. A part that somebody works in waits.
+        // Live: the server sends the parts of this page that have changed, as HTML, each time once. A part that somebody works in, or
+        // whose dialog is open, changes when they leave it.
         const connection = $('#connection');
         let source = null, retryTimer = null, wait = 1000;
         function lost() {
           connection.className = 'connection lost';
           connection.textContent = 'Connection lost, trying again…';
         }
+        const waiting = new Map();
+        let openedBy = null;
+        function isInUse(element) {
+          return element.contains(openedBy) || (element.contains(document.activeElement) && document.activeElement !== element);
+        }
+        function replaceWaiting() {
+          for (const [id, html] of [...waiting]) replace(id, html);
+        }
+        document.addEventListener('focusout', () => setTimeout(replaceWaiting));
         function replace(id, html) {
           const element = document.getElementById(id);
-          if (!element || (element.contains(document.activeElement) && document.activeElement !== element)) return;
+          if (!element) return;
+          if (isInUse(element)) { waiting.set(id, html); return; }
+          waiting.delete(id);
           const fresh = document.createElement('template');
           fresh.innerHTML = html;
           showTimes(fresh.content);
@@ -158,9 +170,14 @@ enum ConsoleScript {
             dialog.replaceChildren(document.adoptNode(content));
             dialog.setAttribute('aria-label', $('h1', dialog)?.textContent ?? 'Confirmation');
             arm(dialog);
+            openedBy = link;
             dialog.showModal();
             ($('[data-phrase]', dialog) ?? $('#do', dialog))?.focus();
           } catch { location.href = link.href; } finally { link.removeAttribute('aria-busy'); }
+        });
+        dialog?.addEventListener('close', () => {
+          openedBy = null;
+          replaceWaiting();
         });
         dialog?.addEventListener('submit', (event) => {
           // A download leaves the page as it is.

@@ -74,34 +74,46 @@ extension ConsolePages {
         data["back"] = "/admin"
         if let count = data["rawCount"] as? String {
             if let word = action.word { data["phrase"] = "\(word) \(count)" }
-            data["hidden"] = [["name": "total", "value": count]] + Self.ends(of: set)
+            var hidden = [["name": "total", "value": count]] + Self.ends(of: set)
+            if let epoch = data["epoch"] as? String { hidden.append(["name": "epoch", "value": epoch]) }
+            data["hidden"] = hidden
         }
         return Page(title: data["title"] as? String ?? "", section: "Overview", template: "confirm", data: data)
     }
 
     /// The set of what has failed, from the form of its dialog, and how many are in it now.
-    private func confirmedFailed(_ visit: Visit) async throws -> (set: OperationSearch, total: Int64) {
+    private func confirmedFailed(_ visit: Visit) async throws -> (set: OperationSearch, total: Int64?) {
         var search = OperationSearch(status: .failed)
         search.through = visit.form["through"].flatMap(SearchQuery.number)
         search.asOf = visit.form["as_of"].flatMap { Timestamp(rfc3339: $0) }
         try Self.checkEnds(of: search)
-        let set = search
-        return (set, try await ask { () async throws(StoreError) in try await store.count(set) })
+        return (search, try await countAgain(search, visit))
     }
 
     private func confirmRelease() async throws -> [String: Any] {
-        let lock = try await ask { () async throws(StoreError) in try await store.lockState() }
+        let holders = try await ask { () async throws(StoreError) in try await store.processors() }
         var data = try await affected(OperationSearch(status: .processing), noun: "operations are on the wire")
         data["title"] = "Force release lock"
         data["color"] = "orange"
         data["button"] = "Force release lock"
-        data["isPossible"] = lock != nil
-        data["risk"] =
-            lock.map {
-                "Takes the lock from processor \($0.fence.owner) (epoch \($0.fence.epoch)) and fences it off: what it writes from now on is "
-                    + "refused. Requests that it has on the wire may be sent again, with the same key."
-            } ?? "Nobody holds the lock."
+        data["isPossible"] = !holders.isEmpty
+        // Who comes later than those that are named here is left alone.
+        data["epoch"] = "\(holders.map(\.fence.epoch).max() ?? 0)"
+        data["risk"] = "Nobody holds the lock."
+        if !holders.isEmpty {
+            let fences = holders.count == 1 ? " and fences it off" : ", and fences all of them off"
+            data["risk"] =
+                "Takes the lock from \(Self.words(of: holders))\(fences): what is written under it from now on is refused. Requests that are "
+                + "on the wire may be sent again, with the same key."
+        }
         return data
+    }
+
+    /// Processors by owner and epoch, with their number where there are several.
+    private static func words(of holders: [LockState]) -> String {
+        let named = holders.prefix(mostProcessors).map { "\($0.fence.owner) (epoch \($0.fence.epoch))" }.joined(separator: ", ")
+        let rest = holders.count > mostProcessors ? " and \(holders.count - mostProcessors) more" : ""
+        return holders.count == 1 ? "processor \(named)" : "\(holders.count) processors: \(named)\(rest)"
     }
 
     func perform(_ action: ConsoleAction, _ visit: Visit) async throws -> Response {
@@ -127,19 +139,32 @@ extension ConsolePages {
 
     private func releaseLock(_ visit: Visit) async throws -> Response {
         let name = ConsoleAction.forceReleaseLock.auditName
-        let before = try await ask { () async throws(StoreError) in try await store.lockState() }
-        try ask(visit, name, before.map { "owner \($0.fence.owner), epoch \($0.fence.epoch)" } ?? "free")
-        let state = try await doing(visit, name) { () async throws(StoreError) in try await store.forceReleaseLock() }
-        try ended(visit, name, count: state == nil ? 0 : 1)
+        guard let epoch = visit.form["epoch"].flatMap(SearchQuery.number) else {
+            throw Problem(SyncError.validation(field: "epoch", constraint: "must say whom the dialog has named"))
+        }
+        try ask(visit, name, "up to epoch \(epoch)")
+        let taken: [LockState]
+        do throws(StoreError) { taken = try await store.forceReleaseLock(through: epoch) } catch {
+            try ended(visit, name, error.description, outcome: error == .stale ? "refused" : "failed")
+            guard error == .stale else { throw Problem(SyncError.store(error)) }
+            throw Problem(.conflict, "not the same any more", "another processor has taken the lock since; look again, then confirm")
+        }
+        try ended(visit, name, taken.isEmpty ? "it was free" : Self.words(of: taken))
         engine.wake()
-        return done(visit, before == nil ? "The lock was free." : "The lock is released; its former holder is fenced off.", to: "/admin")
+        let sentence =
+            switch taken.count {
+            case 0: "The lock was free."
+            case 1: "The lock is released; its former holder is fenced off."
+            default: "The lock is released; its \(taken.count) former holders are fenced off."
+            }
+        return done(visit, sentence, to: "/admin")
     }
 
     private func clearFailed(_ visit: Visit) async throws -> Response {
         let name = ConsoleAction.clearFailed.auditName
         let (search, failed) = try await confirmedFailed(visit)
         // What is removed is gone: here even a smaller set is shown again.
-        guard "\(failed)" == visit.form["total"] else { throw Self.notTheSame(failed) }
+        if let failed, "\(failed)" != visit.form["total"] { throw Self.notTheSame(failed) }
         try ask(visit, name, count: failed, Self.words(of: search))
         let count = try await doing(visit, name) { () async throws(StoreError) in
             Int64(try await store.clearFailed(through: search.through ?? 0, asOf: search.asOf))

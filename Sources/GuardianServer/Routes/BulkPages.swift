@@ -63,29 +63,57 @@ extension ConsolePages {
 
     /// How many a set has, and the first of them.
     func affected(_ search: OperationSearch, noun: String) async throws -> [String: Any] {
-        var first = search
-        first.limit = 5
-        first.cursor = nil
-        first.includesPayload = false
-        let count = try await ask { () async throws(StoreError) in try await store.count(search) }
-        var sample: [Operation] = []
-        while sample.count < 5 {
-            let page = try await ask { () async throws(StoreError) in try await store.search(first) }
-            sample += page.operations
-            guard let next = page.next else { break }
-            first.cursor = next
-        }
-        sample = Array(sample.prefix(5))
+        let (size, sample) = try await look(at: search)
         var data: [String: Any] = [
-            "hasCount": true, "count": Show.number(count), "rawCount": "\(count)", "noun": noun, "isPossible": count > 0,
+            "hasCount": true, "count": size.words, "rawCount": size.text, "noun": noun, "isPossible": size.count > 0 || !size.isWhole,
             "hasSample": !sample.isEmpty, "sample": sample.map { row($0) },
         ]
         if search.through != nil {
             data["through"] = true
             data["which"] = Self.words(of: search)
         }
-        if count > Int64(sample.count) { data["rest"] = Show.number(count - Int64(sample.count)) }
+        let rest = size.count - Int64(sample.count)
+        if !size.isWhole { data["rest"] = "many" } else if rest > 0 { data["rest"] = Show.number(rest) }
         return data
+    }
+
+    /// Operations that a dialog names.
+    private static let mostNamed = 5
+    /// Failed operations that are counted whatever it takes: an index leads to them.
+    private static let countedAtOnce: Int64 = 20_000
+
+    /// How many a set has, and the first of them: as far as a page's time goes. A filter that no index answers is asked of every row, and
+    /// a million of them take a second.
+    private func look(at search: OperationSearch) async throws -> (size: SetSize, sample: [Operation]) {
+        var part = search
+        part.cursor = nil
+        part.includesPayload = false
+        part.limit = 1000
+        if search.status == .failed, search.text == nil,
+            try await ask({ () async throws(StoreError) in try await store.books().failed }) <= Self.countedAtOnce
+        {
+            let count = try await ask { () async throws(StoreError) in try await store.count(search) }
+            part.limit = Self.mostNamed
+            let first = try await ask { () async throws(StoreError) in try await store.search(part) }
+            return (SetSize(count: count, isWhole: true), first.operations)
+        }
+        var found = (size: SetSize(count: 0, isWhole: false), sample: [Operation]())
+        let end = console.clock.now.steady + console.configuration.countingMs
+        while !found.size.isWhole {
+            let page = try await ask { () async throws(StoreError) in try await store.search(part) }
+            found.size.count += Int64(page.operations.count)
+            found.sample += page.operations.prefix(Self.mostNamed - found.sample.count)
+            part.cursor = page.next
+            found.size.isWhole = page.next == nil
+            if console.clock.now.steady >= end { break }
+        }
+        return found
+    }
+
+    /// How many a confirmed set has now; nil where its dialog has not counted them all, and so there is nothing to compare with.
+    func countAgain(_ search: OperationSearch, _ visit: Visit) async throws -> Int64? {
+        if let confirmed = visit.form["total"].flatMap({ SetSize($0) }), !confirmed.isWhole { return nil }
+        return try await ask { () async throws(StoreError) in try await store.count(search) }
     }
 
     func startBulk(_ visit: Visit) async throws -> Response {
@@ -94,18 +122,19 @@ extension ConsolePages {
         }
         let search = try bulkSearch(visit.form.pairs.map { (key: Substring($0.name), value: Substring($0.value)) }, kind)
         try Self.checkEnds(of: search)
-        let total = try await ask { () async throws(StoreError) in try await store.count(search) }
+        let total = try await countAgain(search, visit)
         if kind == .cancel { try checkPhrase(visit, "cancel") }
         return try start(kind, search, total, visit, action: "bulk_\(kind.rawValue)")
     }
 
-    func start(_ kind: BulkJob.Kind, _ search: OperationSearch, _ total: Int64, _ visit: Visit, action: String) throws -> Response {
+    /// `total` is how many the set has now; nil where they were not counted.
+    func start(_ kind: BulkJob.Kind, _ search: OperationSearch, _ total: Int64?, _ visit: Visit, action: String) throws -> Response {
         let rate = visit.form["rate"].flatMap { Double($0) } ?? console.configuration.bulkRate
         guard rate >= 1, rate <= 1000 else {
             throw Problem(SyncError.validation(field: "rate", constraint: "must be between 1 and 1000 a second"))
         }
         // Some may have left the set since it was confirmed; more than that is another set.
-        if let confirmed = visit.form["total"].flatMap(SearchQuery.number), total > confirmed { throw Self.notTheSame(total) }
+        if let total, let confirmed = visit.form["total"].flatMap(SearchQuery.number), total > confirmed { throw Self.notTheSame(total) }
         try ask(visit, action, count: total, Self.words(of: search))
         guard let number = console.jobs.add(kind, search, total: total, rate: rate, who: visit.session.name, at: now) else {
             try ended(visit, action, count: 0, "too many jobs wait", outcome: "refused")

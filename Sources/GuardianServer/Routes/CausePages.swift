@@ -12,9 +12,11 @@ extension ConsolePages {
         let cause = SearchQuery.text(ofCause: group.shape.id)
         var data: [String: Any] = [
             "class": group.shape.class.rawValue, "code": redact(group.shape.code), "message": redact(group.shape.message),
-            "count": Show.number(group.count), "step": Self.nextStep(group.shape), "firstAt": Show.time(group.first.updatedAt),
-            "lastAt": Show.time(group.last.updatedAt), "firstHref": Self.path(of: group.first.id), "lastHref": Self.path(of: group.last.id),
-            "firstTrace": group.first.traceID.description, "lastTrace": group.last.traceID.description,
+            "count": Show.number(group.count), "step": Self.nextStep(group.shape), "firstAt": Show.time(group.first.enqueuedAt),
+            "lastAt": Show.time(group.last.enqueuedAt), "firstFailedAt": Show.time(group.first.updatedAt),
+            "lastFailedAt": Show.time(group.last.updatedAt), "firstHref": Self.path(of: group.first.id),
+            "lastHref": Self.path(of: group.last.id), "firstTrace": group.first.traceID.description,
+            "lastTrace": group.last.traceID.description,
             "listHref": "/admin/operations?cause=" + cause, "retryHref": "/admin/bulk?kind=retry&cause=" + cause,
             "cancelHref": "/admin/bulk?kind=cancel&cause=" + cause,
         ]
@@ -76,24 +78,5 @@ extension ConsolePages {
         case .awaiting: data["text"] = "an entity that it points to is not made yet"
         }
         return data
-    }
-
-    func alerts() -> Page {
-        let order: [Alert.State] = [.firing, .pending, .quiet]
-        let known = console.configuration.alerts().sorted {
-            (order.firstIndex(of: $0.state) ?? 0, $1.severity, $0.name) < (order.firstIndex(of: $1.state) ?? 0, $0.severity, $1.name)
-        }
-        let data: [String: Any] = [
-            "alerts": known.map { alert -> [String: Any] in
-                var data: [String: Any] = [
-                    "name": alert.name, "severity": alert.severity.rawValue, "action": alert.action, "state": alert.state.rawValue,
-                    "message": "Fires at \(alert.condition). Now: \(alert.value.map { Alert.short($0) } ?? "too little traffic to say").",
-                    "tone": alert.state == .quiet ? "good" : alert.state == .pending || alert.severity == .medium ? "warning" : "bad",
-                ]
-                if let since = alert.since { data["since"] = Show.time(since) }
-                return data
-            }
-        ]
-        return Page(title: "Alerts", section: "Alerts", template: "alerts", data: data, fragments: [("alertlist", "alertlist")])
     }
 }

@@ -50,11 +50,11 @@ struct ConsoleRoutes: Sendable {
         page("") { try await $0.overview($1) }
         page("failures") { pages, _ in try await pages.failures() }
         page("blocked") { try await $0.blocked($1) }
-        page("alerts") { pages, _ in pages.alerts() }
+        page("alerts") { pages, _ in await pages.alerts() }
         page("logs") { try await $0.logs($1) }
         page("jobs") { $0.jobs($1) }
         page("configuration") { pages, _ in pages.configuration() }
-        page("audit") { pages, _ in pages.auditLog() }
+        page("audit") { try $0.auditLog($1) }
         group.get("operations") { request, context in
             let pages = try pages()
             return try await pages.operations(try pages.look(request, context))

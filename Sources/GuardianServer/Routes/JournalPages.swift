@@ -25,19 +25,32 @@ extension ConsolePages {
 
     func logs(_ visit: Visit) async throws -> Page {
         let query = try logQuery(visit)
-        let lines: [ConsoleLogLine]
-        do { lines = try await console.logs.lines(query) } catch {
+        let cursor = visit.query("cursor")
+        let page: ConsoleLogPage
+        do { page = try await console.logs.page(query, after: cursor) } catch is UnknownLogCursor {
+            throw Self.unknownCursor
+        } catch {
             throw Problem(.serviceUnavailable, "log can't be read", redact("\(error)"))
         }
         let level = query.level ?? "info"
-        let kept = [("q", visit.query("q")), ("level", visit.query("level")), ("trace", query.traceID), ("type", query.operationType)]
-        let data: [String: Any] = [
-            "q": query.text ?? "", "trace": query.traceID ?? "", "type": query.operationType ?? "", "since": visit.query("since") ?? "",
-            "levels": ConsoleLogQuery.levels.map { ["name": $0, "isCurrent": $0 == level] }, "lines": lines.map { Self.line($0) },
-            "tailHref": "/admin/logs/live" + URLText.query(kept),
+        let kept: [(String, String?)] = [
+            ("q", visit.query("q")), ("level", visit.query("level")), ("trace", query.traceID),
+            ("type", query.operationType),
         ]
+        var data: [String: Any] = [
+            "q": query.text ?? "", "trace": query.traceID ?? "", "type": query.operationType ?? "", "since": visit.query("since") ?? "",
+            "levels": ConsoleLogQuery.levels.map { ["name": $0, "isCurrent": $0 == level] }, "lines": page.lines.map { Self.line($0) },
+            "tailHref": "/admin/logs/live" + URLText.query(kept), "isNewest": cursor == nil, "isPartial": false,
+        ]
+        let since: [(String, String?)] = [("since", visit.query("since"))]
+        let older: [(String, String?)] = [("cursor", page.next)]
+        if page.next != nil { data["next"] = "/admin/logs" + URLText.query(kept + since + older) }
+        if cursor != nil { data["first"] = "/admin/logs" + URLText.query(kept + since) }
         return Page(title: "Logs", section: "Logs", template: "logs", data: data)
     }
+
+    private static let unknownCursor = Problem(
+        SyncError.validation(field: "cursor", constraint: "must be the cursor of an earlier page"))
 
     static func line(_ line: ConsoleLogLine) -> [String: Any] {
         var data: [String: Any] = [
@@ -53,11 +66,16 @@ extension ConsolePages {
         return Page(title: "Configuration", section: "Configuration", template: "configuration", data: ["settings": settings])
     }
 
-    func auditLog() -> Page {
-        let entries = console.audit.latest(500)
-        let data: [String: Any] = [
-            "hasEntries": !entries.isEmpty,
-            "entries": entries.map { entry -> [String: Any] in
+    func auditLog(_ visit: Visit) throws -> Page {
+        var place: Int?
+        if let text = visit.query("cursor") {
+            guard let number = Int(text), number >= 0 else { throw Self.unknownCursor }
+            place = number
+        }
+        let page = console.audit.page(before: place, limit: 200)
+        var data: [String: Any] = [
+            "hasEntries": !page.entries.isEmpty, "most": Show.number(AuditLog.most), "isPartial": false,
+            "entries": page.entries.map { entry -> [String: Any] in
                 [
                     "at": Show.time(entry.at), "who": entry.who, "role": entry.role, "address": entry.address, "action": entry.action,
                     "count": entry.count.map { Show.number($0) } ?? "", "detail": entry.detail, "outcome": entry.outcome,
@@ -65,6 +83,8 @@ extension ConsolePages {
                 ]
             },
         ]
+        if let next = page.next { data["next"] = "/admin/audit?cursor=\(next)" }
+        if place != nil { data["first"] = "/admin/audit" }
         return Page(title: "Audit log", section: "Audit log", template: "audit", data: data)
     }
 
@@ -74,10 +94,11 @@ extension ConsolePages {
     }
 
     private func job(job: BulkJob, _ visit: Visit) -> [String: Any] {
+        let total = job.total.map { Show.number($0) }
+        let whom = total.map { "\($0) operations" } ?? "all that fit"
         var data: [String: Any] = [
-            "number": "\(job.number)",
-            "title": job.kind == .retry ? "Retry \(Show.number(job.total)) operations" : "Cancel \(Show.number(job.total)) operations",
-            "state": job.state.name, "percent": "\(job.percent)", "seen": Show.number(job.seen), "total": Show.number(job.total),
+            "number": "\(job.number)", "title": (job.kind == .retry ? "Retry " : "Cancel ") + whom,
+            "state": job.state.name, "percent": "\(job.percent)", "seen": Show.number(job.seen), "total": total ?? "all that fit",
             "done": Show.number(job.done), "verb": job.kind == .retry ? "put back" : "cancelled", "rate": Show.rate(job.rate),
             "who": job.who,
             "filter": redact(Self.words(of: job.search)), "startedAt": Show.time(job.startedAt), "csrf": visit.session.csrf,

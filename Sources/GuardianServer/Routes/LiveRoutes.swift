@@ -40,7 +40,7 @@ extension ConsolePages {
             switch inner.request.uri.path {
             case "/admin", "/admin/": page = try await overview(inner)
             case "/admin/failures": page = try await failures()
-            case "/admin/alerts": page = alerts()
+            case "/admin/alerts": page = await alerts()
             case "/admin/jobs": page = jobs(inner)
             case let path where path.hasPrefix("/admin/operations/"):
                 let name = String(path.dropFirst("/admin/operations/".count))
@@ -56,10 +56,9 @@ extension ConsolePages {
 
     /// Lines of the log from now on.
     func tail(_ visit: Visit) throws -> Response {
-        let query = try logQuery(visit)
-        let lines = console.logs.tail()
+        let lines = console.logs.tail(try logQuery(visit))
         return .eventStream(greeting: "live", backlog: 256) { send in
-            for await line in lines where query.fits(line) {
+            for await line in lines {
                 guard console.session(visit.cookie, keepsAlive: false) != nil else { return }
                 send("line", (["html": .string(views.render("logline", Self.line(line)))] as JSONValue).text)
             }

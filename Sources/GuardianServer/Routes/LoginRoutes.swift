@@ -22,22 +22,26 @@ struct LoginRoutes: Sendable {
         let wait = console.loginWait(context.address)
         guard wait <= 0 else { return tooMany(request, wait) }
         let fields = try await FormFields.read(request, limit: Self.formLimit)
-        func note(_ who: String, _ role: String, _ outcome: String) {
+        func note(_ who: String, _ role: String, _ outcome: String, _ detail: String = "") {
             let entry = AuditLog.Entry(
-                at: console.clock.now.wall, who: who, role: role, address: context.address, action: "login", outcome: outcome)
+                at: console.clock.now.wall, who: who, role: role, address: context.address, action: "login", detail: detail,
+                outcome: outcome)
             // A full disk must not keep out whoever comes to mend it; actions are refused until the log can be written.
             do { try console.audit.record(entry) } catch {}
         }
         switch console.logIn(token: fields["token"] ?? "", address: context.address) {
         case .tooMany(let waitMs): return tooMany(request, waitMs)
-        case .refused:
-            note("unknown", "", "refused")
+        case .refused(let record):
+            switch record {
+            case .written: note("unknown", "", "refused")
+            case .lastWritten: note("unknown", "", "refused", "more within this minute are not written down")
+            case .unwritten: break
+            }
             return form(request, message: "This token is not known.", status: .unauthorized)
         case .welcome(let cookie, let holder):
             note(holder.name, holder.role.rawValue, "done")
             var response = Response.redirect(to: ConsolePages.back(fields["next"], or: "/admin"), type: .normal)
-            response.headers[.setCookie] = Self.cookie(
-                cookie, seconds: AdminSessions.longestMs / 1000, isSecure: console.configuration.isSecure)
+            response.headers[.setCookie] = setCookie(request, cookie, seconds: AdminSessions.longestMs / 1000)
             return response
         }
     }
@@ -51,13 +55,14 @@ struct LoginRoutes: Sendable {
     func leave(_ visit: Visit) -> Response {
         console.logOut(visit.cookie)
         var response = Response.redirect(to: "/admin/login", type: .normal)
-        response.headers[.setCookie] = Self.cookie("", seconds: 0, isSecure: console.configuration.isSecure)
+        response.headers[.setCookie] = setCookie(visit.request, "", seconds: 0)
         if let name = HTTPField.Name("Clear-Site-Data") { response.headers[name] = "\"cache\"" }
         return response
     }
 
     /// Lax, so that a link from a pager finds its reader logged in; every post is held by its token and its origin as well.
-    private static func cookie(_ value: String, seconds: Int64, isSecure: Bool) -> String {
-        "\(ConsolePages.cookieName)=\(value); Path=/admin; HttpOnly; SameSite=Lax; Max-Age=\(seconds)" + (isSecure ? "; Secure" : "")
+    private func setCookie(_ request: Request, _ value: String, seconds: Int64) -> String {
+        "\(ConsolePages.cookieName(request))=\(value); Path=/admin; HttpOnly; SameSite=Lax; Max-Age=\(seconds)"
+            + (console.configuration.isSecure ? "; Secure" : "")
     }
 }

@@ -69,13 +69,12 @@ extension ConsolePages {
         }
         let take = visit.form["take"] ?? ""
         try ask(visit, "resolve", count: 1, "\(id): \(take)")
-        var random = SystemRandomNumberGenerator()
-        let revision = operation.revision(for: choice, newKey: UniqueID.v4(using: &random))
-        let isDone = try await doing(visit, "resolve", "\(id): \(take)") { () async throws(StoreError) in
-            try await store.resolve(id, revision, now: now)
+        let isDone: Bool
+        do throws(SyncError) { isDone = try await engine.resolve(id, choice) } catch {
+            try ended(visit, "resolve", "\(id): \(take): \(error.description)", outcome: "failed")
+            throw Problem(error)
         }
         try ended(visit, "resolve", count: isDone ? 1 : 0, "\(id): \(take)", outcome: isDone ? "done" : "refused")
-        engine.wake()
         console.groups.forget()
         return done(visit, isDone ? "The conflict is settled." : "It is no conflict any more.", to: Self.path(of: id))
     }

@@ -11,7 +11,7 @@ extension ConsolePages {
         var data = row(operation)
         data.merge(facts(operation)) { $1 }
         do throws(SyncError) {
-            data.merge(explain(try await engine.explain(id, freeBytes: api.configuration.freeBytes()))) { $1 }
+            data.merge(explain(try await engine.explain(id, room: api.configuration.room()))) { $1 }
         } catch {
             data["explainReason"] = ""
             data["explainDetail"] = redact(error.description)
@@ -21,7 +21,7 @@ extension ConsolePages {
         data["isFailed"] = operation.status == .failed
         data["isProcessing"] = operation.status == .processing
         data["steps"] = steps(operation)
-        data["note"] = "What this process has seen; the store itself keeps the last attempt."
+        data["note"] = reach(operation)
         if operation.status == .pending { data["asRequest"] = await asRequest(standing) }
         if operation.status == .failed, operation.lastError?.class == .conflict { data.merge(conflict(operation)) { $1 } }
         return Page(
@@ -36,7 +36,8 @@ extension ConsolePages {
         let text =
             ending.map { "It has left the queue: \($0.explanation)." } ?? "It has left the queue, and the ledger does not name it any more."
         let data: [String: Any] = [
-            "id": id.description, "text": redact(text), "steps": trail.map { step($0) }, "note": "What this process has seen.",
+            "id": id.description, "text": redact(text), "steps": trail.map { step($0) },
+            "note": "What this process has seen and still knows.",
         ]
         return Page(
             title: "No longer stored", section: "Operations", template: "gone", data: data, fragments: [("timeline", "timeline")],
@@ -108,6 +109,19 @@ extension ConsolePages {
             steps.append(["at": Show.time(next), "name": "Next attempt", "text": "by itself", "tone": ""])
         }
         return steps
+    }
+
+    /// Whether all of its attempts stand in the timeline.
+    private func reach(_ operation: Operation) -> String {
+        let seen = console.trail(of: operation.id).count { entry in
+            switch entry.event {
+            case .retryScheduled, .failed, .conflict, .conflictResolved: true
+            default: false
+            }
+        }
+        guard seen < operation.tries else { return "What this process has seen; the store itself keeps the last attempt." }
+        return "This does not reach back to the beginning: \(operation.tries) attempts have failed, and this process knows of \(seen). The "
+            + "others were made before it began, or on another machine, or gave way to newer ones; the store itself keeps the last attempt."
     }
 
     private func step(_ entry: AttemptTrail.Entry) -> [String: Any] {

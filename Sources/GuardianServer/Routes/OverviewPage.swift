@@ -77,6 +77,9 @@ extension ConsolePages {
         return data
     }
 
+    /// Processors that a page names at most.
+    static let mostProcessors = 5
+
     private func delivery(_ pulse: Pulse) -> [String: Any] {
         let health = pulse.control.health
         let tones: [Pulse.Breaker: String] = [.closed: "good", .open: "bad", .halfOpen: "warning"]
@@ -88,14 +91,19 @@ extension ConsolePages {
         ]
         if pulse.breaker == .open, let until = health?.openUntil { data["breakerUntil"] = until.rfc3339 }
         if let hold = health?.holdUntil, hold > pulse.at { data["holdUntil"] = hold.rfc3339 }
-        if let lock = pulse.lock {
-            data["lock"] =
-                [
-                    "owner": lock.fence.owner, "short": String(lock.fence.owner.prefix(8)), "epoch": "\(lock.fence.epoch)",
-                    "isOurs": pulse.isDelivering, "heartbeat": lock.heartbeatAt.rfc3339,
-                    "staleAt": lock.heartbeatAt.adding(milliseconds: console.configuration.lockStaleAfterMs).rfc3339,
-                ] as [String: Any]
+        let processors = pulse.processors
+        data["seats"] = processors.prefix(Self.mostProcessors).map { lock -> [String: Any] in
+            [
+                "owner": lock.fence.owner, "short": String(lock.fence.owner.prefix(8)), "epoch": "\(lock.fence.epoch)",
+                // Which of several is this process is not known here.
+                "isOurs": pulse.isDelivering && processors.count == 1, "heartbeat": lock.heartbeatAt.rfc3339,
+                "staleAt": lock.heartbeatAt.adding(milliseconds: console.configuration.lockStaleAfterMs).rfc3339,
+            ]
         }
+        if processors.count > 1 {
+            data["shared"] = Show.number(processors.count) + (pulse.isDelivering ? ", this process among them" : "")
+        }
+        if processors.count > Self.mostProcessors { data["moreSeats"] = Show.number(processors.count - Self.mostProcessors) }
         return data
     }
 }

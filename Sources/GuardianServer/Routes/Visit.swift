@@ -38,11 +38,16 @@ struct NotLoggedIn: Error, HTTPResponseError {
 }
 
 extension ConsolePages {
-    static let cookieName = "guardian_admin"
+    /// What the cookie of a session is called at the port that was asked. Cookies know no ports: under one name, consoles that are reached
+    /// at several ports of one host, such as the ends of tunnels, would end each other's sessions.
+    static func cookieName(_ request: Request) -> String {
+        "guardian_admin" + (request.head.authority.flatMap { Loopback.port(of: $0) }.map { "_" + $0 } ?? "")
+    }
 
     /// Lets in whoever has a session with this role or a higher one.
     func look(_ request: Request, _ context: ServerContext, role: AdminRole = .viewer, keepsAlive: Bool = true) throws -> Visit {
-        guard let cookie = request.cookies[Self.cookieName]?.value, let session = console.session(cookie, keepsAlive: keepsAlive) else {
+        let name = Self.cookieName(request)
+        guard let cookie = request.cookies[name]?.value, let session = console.session(cookie, keepsAlive: keepsAlive) else {
             throw NotLoggedIn()
         }
         guard session.role >= role else {

@@ -13,8 +13,8 @@ extension Templates {
         {{#groups}}<article class="card group"><div class="head"><h2><span class="class">{{class}}</span> {{code}}{{#http}} <span class="http">HTTP {{.}}</span>{{/http}}</h2><span class="big">{{count}}</span></div>
         <p class="message">{{message}}</p>
         <p class="next"><strong>Next step:</strong> {{step}}</p>
-        <dl class="facts across"><dt>First</dt><dd>{{#firstAt}}{{> time}}{{/firstAt}} <a href="{{firstHref}}">open</a> · <a href="/admin/logs?trace={{firstTrace}}">trace</a></dd>
-        <dt>Last</dt><dd>{{#lastAt}}{{> time}}{{/lastAt}} <a href="{{lastHref}}">open</a> · <a href="/admin/logs?trace={{lastTrace}}">trace</a></dd></dl>
+        <dl class="facts across"><dt>Enqueued first</dt><dd>{{#firstAt}}{{> time}}{{/firstAt}}, failed {{#firstFailedAt}}{{> time}}{{/firstFailedAt}} <a href="{{firstHref}}">open</a> · <a href="/admin/logs?trace={{firstTrace}}">trace</a></dd>
+        <dt>Enqueued last</dt><dd>{{#lastAt}}{{> time}}{{/lastAt}}, failed {{#lastFailedAt}}{{> time}}{{/lastFailedAt}} <a href="{{lastHref}}">open</a> · <a href="/admin/logs?trace={{lastTrace}}">trace</a></dd></dl>
         <div class="buttons"><a class="button" href="{{listHref}}">Show all {{count}}</a>{{#isOperator}} <a class="button purple" data-dialog href="{{retryHref}}">Retry group…</a> <a class="button" data-dialog href="{{cancelHref}}">Cancel group…</a>{{/isOperator}}</div></article>{{/groups}}
         {{^groups}}<p class="empty card">Nothing has failed.</p>{{/groups}}
         """#
@@ -40,7 +40,9 @@ extension Templates {
     private static let alertList = #"""
         {{#alerts}}<article class="card alert {{tone}}"><div class="head"><h2>{{name}}</h2><span class="state {{tone}}">{{state}}</span></div>
         <p>{{message}}</p><p class="next"><strong>Next step:</strong> {{action}}</p>
-        <p class="hint">Severity {{severity}}{{#since}} · since {{> time}}{{/since}}</p></article>{{/alerts}}
+        {{#evidence}}<p>{{count}} {{status}} now{{#oldest}} · enqueued first {{#at}}{{> time}}{{/at}} <a href="{{href}}">open</a> · <a href="/admin/logs?trace={{trace}}">trace</a>{{/oldest}}{{#newest}} · enqueued last {{#at}}{{> time}}{{/at}} <a href="{{href}}">open</a> · <a href="/admin/logs?trace={{trace}}">trace</a>{{/newest}}</p>{{/evidence}}
+        <p class="hint">Severity {{severity}}{{#since}} · since {{> time}}{{/since}}</p>
+        <div class="buttons">{{#lists}}<a class="button" href="{{href}}">{{text}}</a> {{/lists}}</div></article>{{/alerts}}
         {{^alerts}}<p class="empty card">No alert is set up in this process.</p>{{/alerts}}
         """#
 }

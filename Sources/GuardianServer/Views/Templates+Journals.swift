@@ -4,7 +4,7 @@ extension Templates {
     ]
 
     private static let logs = #"""
-        <div class="head"><h1>Logs</h1><button type="button" id="tail" class="button teal" data-tail="{{tailHref}}" aria-pressed="false">Live tail</button></div>
+        <div class="head"><h1>Logs</h1>{{#isNewest}}<button type="button" id="tail" class="button teal" data-tail="{{tailHref}}" aria-pressed="false">Live tail</button>{{/isNewest}}</div>
         <form class="filters card" method="get" action="/admin/logs" role="search" aria-label="Filter logs">
         <div class="field grow"><label for="q">Search</label><input id="q" name="q" value="{{q}}" type="search" maxlength="256" autocomplete="off"></div>
         <div class="field"><label for="level">Level</label><select id="level" name="level">{{#levels}}<option{{#isCurrent}} selected{{/isCurrent}}>{{name}}</option>{{/levels}}</select></div>
@@ -16,7 +16,8 @@ extension Templates {
         <section class="card" aria-label="Log lines"><div class="scroll" tabindex="0" role="region" aria-label="Log lines"><table class="rows log">
         <thead><tr><th scope="col">Time</th><th scope="col">Level</th><th scope="col">Message</th><th scope="col">Fields</th></tr></thead>
         <tbody id="lines">{{#lines}}{{> logline}}{{/lines}}</tbody></table></div>
-        {{^lines}}<p class="empty" id="nolines">No line fits.</p>{{/lines}}</section>
+        {{^lines}}<p class="empty" id="nolines">No line fits{{#next}} in the part that was looked through; older ones may{{/next}}.</p>{{/lines}}</section>
+        {{> more}}
         """#
 
     private static let logLine = #"""
@@ -33,17 +34,18 @@ extension Templates {
 
     private static let audit = #"""
         <h1>Audit log</h1>
-        <p class="lead">Who did what here. Written to disk before anything is done, and again with how it ended.</p>
+        <p class="lead">Who did what here. Written to disk before anything is done, and again with how it ended. The last {{most}} entries; older ones stand in the files.</p>
         <section class="card" aria-label="Entries">
         {{#hasEntries}}<div class="scroll" tabindex="0" role="region" aria-label="Audit entries"><table class="rows">
         <thead><tr><th scope="col">Time</th><th scope="col">Who</th><th scope="col">From</th><th scope="col">Action</th><th scope="col">Operations</th><th scope="col">Detail</th><th scope="col">Outcome</th></tr></thead>
         <tbody>{{#entries}}<tr><td>{{#at}}{{> time}}{{/at}}</td><td>{{who}} <span class="role">{{role}}</span></td><td>{{address}}</td><td><code>{{action}}</code></td><td class="number">{{count}}</td><td>{{detail}}</td><td><span class="state {{tone}}">{{outcome}}</span></td></tr>{{/entries}}</tbody></table></div>{{/hasEntries}}
         {{^hasEntries}}<p class="empty">Nothing has been done yet.</p>{{/hasEntries}}</section>
+        {{> more}}
         """#
 
     private static let jobs = #"""
         <h1>Jobs</h1>
-        <p class="lead">Bulk work on frozen sets, one job after the other, in the background.</p>
+        <p class="lead">Bulk work on frozen sets, one job after the other, in the background. A job ends with this process; the audit log says how far it came.</p>
         <div id="joblist">{{{fragment_joblist}}}</div>
         """#
 

@@ -63,7 +63,7 @@ extension Templates {
         <div class="scroll" tabindex="0" role="region" aria-label="Both sides"><table class="sides">
         <thead><tr><th scope="col">Field</th><th scope="col">Base</th><th scope="col">Ours</th><th scope="col">Server</th></tr></thead>
         <tbody>{{#fields}}<tr class="{{tone}}"><th scope="row">{{name}}</th><td><code>{{base}}</code></td>
-        {{#isChoice}}<td><label><input type="radio" name="field:{{place}}" value="local" checked> <code>{{local}}</code></label></td><td><label><input type="radio" name="field:{{place}}" value="server"> <code>{{server}}</code></label></td>{{/isChoice}}
+        {{#isChoice}}<td><label><input type="radio" name="field:{{place}}" value="local"{{^isServers}} checked{{/isServers}}> <code>{{local}}</code></label></td><td><label><input type="radio" name="field:{{place}}" value="server"{{#isServers}} checked{{/isServers}}> <code>{{server}}</code></label></td>{{/isChoice}}
         {{^isChoice}}<td><code>{{local}}</code></td><td><code>{{server}}</code></td>{{/isChoice}}</tr>{{/fields}}</tbody></table></div>
         {{#isOperator}}<div class="buttons"><button class="primary" name="take" value="fields">Send what is chosen</button> <button name="take" value="local">Take ours</button> <button name="take" value="server" class="danger">Let the server's stand</button></div>{{/isOperator}}
         </form></section>

@@ -48,9 +48,12 @@ extension Templates {
         <dt>Breaker</dt><dd><span class="state {{breakerTone}}">{{breaker}}</span>{{#breakerUntil}} probe <span data-until="{{.}}"></span>{{/breakerUntil}}</dd>
         <dt>Trips</dt><dd>{{trips}}</dd>
         {{#holdUntil}}<dt>Hold</dt><dd><span class="state warning">asked to wait</span> <span data-until="{{.}}"></span></dd>{{/holdUntil}}
-        <dt>Lock</dt><dd>{{#lock}}<code class="id" title="{{owner}}">{{short}}</code> epoch {{epoch}}{{#isOurs}} · this process{{/isOurs}}{{/lock}}{{^lock}}<span class="state bad">free</span>{{/lock}}</dd>
-        {{#lock}}<dt>Heartbeat</dt><dd><span data-ago="{{heartbeat}}"></span></dd>
-        <dt>Lease</dt><dd>stale <span data-until="{{staleAt}}"></span></dd>{{/lock}}
+        {{#shared}}<dt>Processors</dt><dd>{{.}}</dd>{{/shared}}
+        {{#seats}}<dt>Lock</dt><dd><code class="id" title="{{owner}}">{{short}}</code> epoch {{epoch}}{{#isOurs}} · this process{{/isOurs}}</dd>
+        <dt>Heartbeat</dt><dd><span data-ago="{{heartbeat}}"></span></dd>
+        <dt>Lease</dt><dd>stale <span data-until="{{staleAt}}"></span></dd>{{/seats}}
+        {{#moreSeats}}<dt>Lock</dt><dd>and {{.}} more</dd>{{/moreSeats}}
+        {{^seats}}<dt>Lock</dt><dd><span class="state bad">free</span></dd>{{/seats}}
         {{#pauses}}<dt>Paused</dt><dd><span class="state bad">{{.}}</span></dd>{{/pauses}}
         </dl>
         {{#isOperator}}<form method="post" action="/admin/actions/{{pauseAction}}" class="inline"><input type="hidden" name="csrf" value="{{csrf}}"><button class="small">{{pauseLabel}}</button></form>{{/isOperator}}
