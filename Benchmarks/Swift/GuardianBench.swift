@@ -1,100 +1,98 @@
 import Foundation
-import GuardianCore
-import GuardianSQLite
 
 /// `make bench`: each figure of ours beside its baseline, measured alternately in the same run on the same disk at the same durability.
 @main
 struct GuardianBench {
-    private static let names = ["single", "group", "batch", "settle", "flat", "sealing", "delivery", "start"]
     private static let usage = """
-        usage: guardian-bench [NAME] [--quick]     NAME is one of \(names.joined(separator: ", ")); all without it
-               guardian-bench pg …                 what scripts/postgres-bench.sh runs
-        Run it in the package's directory, on a quiet machine; exit code 1 when a bound is missed.
+        usage: guardian-bench [NAME …] [--quick] [--huge] [--json FILE]
+               NAME is one of \(BenchOptions.names.joined(separator: ", ")); all without it
+               --quick  measures over fewer operations
+               --huge   takes 10 000 000 for a long queue, not 1 000 000: slow, and 10 GB of disk
+               --json   writes what was measured in every round, for later comparison
+               guardian-bench pg …   what scripts/postgres-bench.sh runs
+        Run it in the package's directory, on a quiet machine; exit code 1 when a figure misses what is required. An aim is told, no more.
         """
 
     static func main() async {
         let arguments = Array(CommandLine.arguments.dropFirst())
-        let words = arguments.filter { $0 != "--quick" }
-        guard words.first == "pg" || words.isEmpty || words.count == 1 && names.contains(words[0]) else {
-            print(usage)
-            exit(arguments.contains("--help") ? 0 : 2)
-        }
-        do { try await run(arguments) } catch {
+        do {
+            if arguments.first == "pg" { return try await PostgresBenches(words: Array(arguments.dropFirst())).run() }
+            guard let options = BenchOptions(arguments) else {
+                print(usage)
+                exit(arguments.contains("--help") ? 0 : 2)
+            }
+            try await run(options)
+        } catch {
             print("guardian-bench: \(error)")
             exit(1)
         }
     }
 
-    private static func run(_ arguments: [String]) async throws {
-        if arguments.first == "pg" { return try await PostgresBenches(words: Array(arguments.dropFirst())).run() }
-        let isQuick = arguments.contains("--quick")
-        let only = arguments.first { !$0.hasPrefix("--") }
-        var table = Table(rounds: isQuick ? 3 : 5)
-        let scale = isQuick ? 1 : 4
-
-        try await StoreBenches(scale: scale).run(&table, only: only)
-        try await SealingBenches(scale: scale).run(&table, only: only)
-        try await DeliveryBenches(scale: scale).run(&table, only: only)
-        table.print()
+    private static func run(_ options: BenchOptions) async throws {
+        if let path = options.json, !FileManager.default.createFile(atPath: path, contents: nil) {
+            throw Baseline.Failed(output: "\(path) can't be written")
+        }
+        var table = Table()
+        Table.printHead()
+        do { try await measure(options, &table) } catch {
+            // What was measured until then may have taken long.
+            try write(table, options)
+            throw error
+        }
+        try write(table, options)
+        table.printEnd()
         if !table.holds { exit(1) }
+    }
+
+    private static func measure(_ options: BenchOptions, _ table: inout Table) async throws {
+        try await StoreBenches(options: options).run(&table)
+        try await DrainBenches(options: options).run(&table)
+        try await SealingBenches(options: options).run(&table)
+        try await DeliveryBenches(options: options).run(&table)
+        try await StartBenches(options: options).run(&table)
+        try await PeerBenches(options: options).run(&table)
+    }
+
+    private static func write(_ table: Table, _ options: BenchOptions) throws {
+        guard let path = options.json else { return }
+        try table.json(options).write(to: URL(fileURLWithPath: path), options: .atomic)
     }
 }
 
-/// Measures pairs and keeps their medians.
-struct Table {
-    struct Row {
-        var name: String
-        var ours: Double
-        var baseline: Double
-        var required: Double
-        /// Costs must stay below the bound, rates above.
-        var isCost: Bool
-        var ratio: Double { ours / baseline }
-        var holds: Bool { isCost ? ratio <= required : ratio >= required }
-    }
+/// What the command line asks for.
+struct BenchOptions {
+    static let names = [
+        "single", "group", "batch", "settle", "flat", "drain", "latency", "sealing", "delivery", "gathered", "start", "peers",
+    ]
 
-    let rounds: Int
-    private(set) var rows: [Row] = []
+    private var only: Set<String> = []
+    private(set) var isQuick = false
+    private(set) var isHuge = false
+    private(set) var json: String?
 
-    init(rounds: Int) { self.rounds = rounds }
-
-    var holds: Bool { rows.allSatisfy(\.holds) }
-
-    /// Runs `ours` and `baseline` by turns; both return a figure (a rate or a cost). Keeps medians, and prints them at once.
-    mutating func measure(
-        _ name: String, required: Double, isCost: Bool = false, ours: () async throws -> Double, baseline: () async throws -> Double
-    ) async throws {
-        var a: [Double] = []
-        var b: [Double] = []
-        for _ in 0..<rounds {
-            b.append(try await baseline())
-            a.append(try await ours())
+    /// nil for what it does not know.
+    init?(_ arguments: [String]) {
+        var rest = arguments[...]
+        while let word = rest.popFirst() {
+            switch word {
+            case "--quick": isQuick = true
+            case "--huge": isHuge = true
+            case "--json":
+                guard let path = rest.popFirst() else { return nil }
+                json = path
+            default:
+                guard Self.names.contains(word) else { return nil }
+                only.insert(word)
+            }
         }
-        let row = Row(name: name, ours: Self.median(a), baseline: Self.median(b), required: required, isCost: isCost)
-        rows.append(row)
-        Self.print(row)
     }
 
-    static func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
+    func runs(_ name: String) -> Bool { only.isEmpty || only.contains(name) }
 
-    private static func pad(_ text: String, _ width: Int, left: Bool = false) -> String {
-        let space = String(repeating: " ", count: max(0, width - text.count))
-        return left ? space + text : text + space
-    }
+    var scale: Int { isQuick ? 1 : 4 }
 
-    private static func print(_ row: Row) {
-        let bound = "\(row.isCost ? "≤" : "≥") \(String(format: "%.2f", row.required))"
-        Swift.print(
-            pad(row.name, 58), pad(String(format: "%.1f", row.ours), 12, left: true),
-            pad(String(format: "%.1f", row.baseline), 12, left: true),
-            pad(String(format: "%.2f", row.ratio), 7, left: true), pad(bound, 8, left: true), row.holds ? "holds" : "DOES NOT HOLD")
-        fflush(nil)
-    }
-
-    func print() {
-        let missed = rows.count { !$0.holds }
-        Swift.print("\(rows.count) figures, medians of \(rounds) rounds; columns: ours, baseline, ratio, bound. \(missed) missed.")
-    }
+    /// Operations in a long queue, and how that is written.
+    var long: (count: Int, words: String) { isHuge ? (10_000_000, "10 000 000") : (1_000_000, "1 000 000") }
 }
 
 /// A directory that goes when its owner is done.
@@ -110,7 +108,7 @@ struct Scratch {
     func remove() { do { try FileManager.default.removeItem(atPath: path) } catch {} }
 }
 
-/// The C program beside this one.
+/// Programs that measure something else than ours: the one in C beside this one, and the script for other queues.
 enum Baseline {
     struct Failed: Error { var output: String }
 
@@ -118,25 +116,36 @@ enum Baseline {
     static func rate(_ command: [String]) throws -> Double {
         let scratch = try Scratch()
         defer { scratch.remove() }
+        let program = ProcessInfo.processInfo.environment["BASELINE"] ?? ".build/baseline"
+        return try perSecond(try output(program, [command[0], scratch.path] + command.dropFirst()))
+    }
+
+    static func perSecond(_ output: Data) throws -> Double {
+        guard let json = try JSONSerialization.jsonObject(with: output) as? [String: Any], let rate = json["per_second"] as? Double else {
+            throw Failed(output: String(decoding: output, as: UTF8.self))
+        }
+        return rate
+    }
+
+    /// What a program writes to standard output; throws when it fails.
+    static func output(_ program: String, _ arguments: [String]) throws -> Data {
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: ProcessInfo.processInfo.environment["BASELINE"] ?? ".build/baseline")
-        process.arguments = [command[0], scratch.path] + command.dropFirst()
+        process.executableURL = URL(fileURLWithPath: program)
+        process.arguments = arguments
         let pipe = Pipe()
         process.standardOutput = pipe
         try process.run()
         let output = pipe.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
-        let text = String(decoding: output, as: UTF8.self)
-        guard let json = try JSONSerialization.jsonObject(with: output) as? [String: Any], let rate = json["per_second"] as? Double else {
-            throw Failed(output: text)
+        guard process.terminationStatus == 0 else {
+            throw Failed(output: "\(program) \(arguments.joined(separator: " ")) ended with \(process.terminationStatus)")
         }
-        return rate
+        return output
     }
 }
 
 func seconds(_ body: () async throws -> Void) async rethrows -> Double {
     let start = ContinuousClock.now
     try await body()
-    let took = ContinuousClock.now - start
-    return Double(took.components.seconds) + Double(took.components.attoseconds) * 1e-18
+    return (ContinuousClock.now - start) / .seconds(1)
 }

@@ -5,25 +5,25 @@ import GuardianSQLite
 
 /// What sealing costs, beside the same work in clear.
 struct SealingBenches {
-    let scale: Int
+    let options: BenchOptions
 
-    func run(_ table: inout Table, only: String?) async throws {
-        guard only == nil || only == "sealing" else { return }
-        let count = 1000 * scale
-        try await table.measure("durable enqueue, one caller, sealed beside in clear", required: 0.8) {
+    func run(_ table: inout Table) async throws {
+        guard options.runs("sealing") else { return }
+        let (count, drained) = (1000 * options.scale, 5000 * options.scale)
+        try await table.measure("durable enqueue, one caller, sealed beside in clear", .init(required: 0.8)) {
             try await Self.singleRate(count, isSealed: true)
         } baseline: {
             try await Self.singleRate(count, isSealed: false)
         }
-        try await table.measure("batch of 10 000, sealed beside in clear", required: 0.4) {
+        try await table.measure("batch of 10 000, sealed beside in clear", .init(required: 0.4)) {
             try await Self.batchRate(isSealed: true)
         } baseline: {
             try await Self.batchRate(isSealed: false)
         }
-        try await table.measure("claim+settle in batches of 100, sealed beside in clear", required: 0.6) {
-            try await Self.drainRate(5000 * scale, isSealed: true)
+        try await table.measure("claim+settle in batches of 100, sealed beside in clear", .init(required: 0.6)) {
+            try await Self.drainRate(drained, isSealed: true)
         } baseline: {
-            try await Self.drainRate(5000 * scale, isSealed: false)
+            try await Self.drainRate(drained, isSealed: false)
         }
     }
 

@@ -4,7 +4,7 @@ import GuardianSQLite
 
 /// The embedded store against bare C over the same SQLite.
 struct StoreBenches {
-    let scale: Int
+    let options: BenchOptions
 
     /// Rows like the baseline's: 200 bytes of payload, 100 entities.
     static let payload =
@@ -14,12 +14,14 @@ struct StoreBenches {
         NewOperation("update", entityType: "heart_rate", entityID: key ?? "patient-\(1_000_000 + number % 100)", payload: payload)
     }
 
-    func run(_ table: inout Table, only: String?) async throws {
-        if only == nil || only == "single" { try await single(&table) }
-        if only == nil || only == "group" { try await group(&table) }
-        if only == nil || only == "batch" { try await batch(&table) }
-        if only == nil || only == "settle" { try await settle(&table) }
-        if only == nil || only == "flat" { try await flat(&table) }
+    private var scale: Int { options.scale }
+
+    func run(_ table: inout Table) async throws {
+        if options.runs("single") { try await single(&table) }
+        if options.runs("group") { try await group(&table) }
+        if options.runs("batch") { try await batch(&table) }
+        if options.runs("settle") { try await settle(&table) }
+        if options.runs("flat") { try await flat(&table) }
     }
 
     /// A fresh engine over a fresh store.
@@ -32,7 +34,7 @@ struct StoreBenches {
         return value
     }
 
-    private static func singleRate(_ count: Int) async throws -> Double {
+    static func singleRate(_ count: Int) async throws -> Double {
         try await withEngine { engine, _ in
             // Until the log has been copied back once, each commit makes the file longer; the baseline warms up for the same reason.
             for n in 0..<1000 { try await engine.enqueue(operation(n)) }
@@ -41,7 +43,7 @@ struct StoreBenches {
         }
     }
 
-    private static func groupRate(_ count: Int, callers: Int) async throws -> Double {
+    static func groupRate(_ count: Int, callers: Int) async throws -> Double {
         try await withEngine { engine, _ in
             let took = try await seconds {
                 try await withThrowingTaskGroup(of: Void.self) { group in
@@ -57,7 +59,7 @@ struct StoreBenches {
 
     private func single(_ table: inout Table) async throws {
         let count = 1000 * scale
-        try await table.measure("durable enqueue, one caller, 1/s", required: 0.8) {
+        try await table.measure("durable enqueue, one caller, 1/s", .init(required: 0.8, aim: 0.95)) {
             try await Self.singleRate(count)
         } baseline: {
             try Baseline.rate(["single", "\(count)", "200"])
@@ -66,24 +68,31 @@ struct StoreBenches {
 
     private func group(_ table: inout Table) async throws {
         let count = 8000 * scale
-        try await table.measure("durable enqueue, 16 callers, 1/s", required: 0.8) {
-            try await Self.groupRate(count, callers: 16)
-        } baseline: {
-            try Baseline.rate(["group", "16", "\(count)", "200"])
+        for callers in [16, 64] {
+            try await table.measure("durable enqueue, \(callers) callers, 1/s", .init(required: 0.8, aim: 1)) {
+                try await Self.groupRate(count, callers: callers)
+            } baseline: {
+                try Baseline.rate(["group", "\(callers)", "\(count)", "200"])
+            }
         }
-        try await table.measure("16 callers against one caller, both ours", required: 4) {
+        try await table.measure("16 callers against one caller, both ours", .init(required: 4)) {
             try await Self.groupRate(count, callers: 16)
         } baseline: {
             try await Self.singleRate(1000 * scale)
         }
     }
 
+    /// Operations per second of one call that takes `count`.
+    static func batchRate(_ count: Int) async throws -> Double {
+        try await withEngine { engine, _ in
+            let operations = (0..<count).map { operation($0) }
+            return Double(count) / (try await seconds { try await engine.enqueue(operations) })
+        }
+    }
+
     private func batch(_ table: inout Table) async throws {
-        try await table.measure("batch of 10 000, operations/s", required: 0.6) {
-            try await Self.withEngine { engine, _ in
-                let operations = (0..<10_000).map { Self.operation($0) }
-                return 10_000 / (try await seconds { try await engine.enqueue(operations) })
-            }
+        try await table.measure("batch of 10 000, operations/s", .init(required: 0.6, aim: 0.8)) {
+            try await Self.batchRate(10_000)
         } baseline: {
             try Baseline.rate(["batch", "10000", "200"])
         }
@@ -130,9 +139,28 @@ struct StoreBenches {
         }
     }
 
+    /// The same at its best: a larger batch, and one transaction settles it and claims the next.
+    static func exchangeRate(_ count: Int) async throws -> Double {
+        try await withEngine { engine, store in
+            try await fill(engine, pending: count, keys: count)
+            try await store.checkpoint()
+            let fence = try await lock(store)
+            var claims: [Claim] = []
+            let took = try await seconds {
+                repeat {
+                    let results = claims.map { Settlement(seq: $0.seq, id: $0.operation.id, result: .processed) }
+                    let exchange = Exchange(fence: fence, now: SystemClock().now.wall, settlements: results, normal: 500)
+                    claims = try await store.exchange(exchange).claims
+                } while !claims.isEmpty
+            }
+            guard try await store.books().processed == count else { throw Baseline.Failed(output: "not all were settled") }
+            return Double(count) / took
+        }
+    }
+
     private func settle(_ table: inout Table) async throws {
         let count = 5000 * scale
-        try await table.measure("claim+settle in batches of 100, operations/s", required: 0.6) {
+        try await table.measure("claim+settle in batches of 100, operations/s", .init(required: 0.6, aim: 0.9)) {
             try await Self.drainRate(pending: count, count: count, keys: count)
         } baseline: {
             try Baseline.rate(["claimsettle", "\(count)", "\(count)", "100"])
@@ -141,16 +169,17 @@ struct StoreBenches {
 
     /// With one key only its head can be claimed, so a batch is one operation; compared with the same at 1 000 pending.
     private func flat(_ table: inout Table) async throws {
-        for (name, manyKeys) in [("a million keys", true), ("one key", false)] {
+        let long = options.long
+        for (name, manyKeys) in [("a key for each", true), ("one key", false)] {
             let big = try Scratch()
             defer { big.remove() }
             let store = try SQLiteStore.open(.init(path: big.path + "/guardian.sqlite"))
-            let pending = 1_000_000
-            try await Self.fill(SyncEngine(store: store, transport: Silent()), pending: pending, keys: manyKeys ? pending : 1)
+            try await Self.fill(SyncEngine(store: store, transport: Silent()), pending: long.count, keys: manyKeys ? long.count : 1)
             try await store.checkpoint()
             let fence = try await Self.lock(store)
             let count = manyKeys ? 1000 : 200
-            try await table.measure("cost of claim+settle at 1 000 000 pending, \(name), µs", required: 1.3, isCost: true) {
+            let bounds = Bounds(required: 1.3, aim: 1.2, isCost: true)
+            try await table.measure("cost of claim+settle at \(long.words) pending, \(name), µs", bounds) {
                 1e6 / (try await Self.drain(store, count: count, fence: fence))
             } baseline: {
                 1e6 / (try await Self.drainRate(pending: 1000, count: count, keys: manyKeys ? 1000 : 1))

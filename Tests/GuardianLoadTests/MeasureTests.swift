@@ -37,6 +37,27 @@ import Testing
         #expect(Trend([(x: 1, y: 1)]).error == .infinity)
     }
 
+    @Test("growth is found from the bound on, told from noise and from a warm-up, and it is said how little would be found")
+    func growth() {
+        var random = Xoshiro256(seed: 4)
+        let (mebibyte, chance) = (1_048_576.0, 6 * 1_048_576.0)
+        /// Twenty rounds of 5000 operations that leave so much behind, while a pool fills and all else goes up and down by half a MiB.
+        func rounds(leaking bytes: Double) -> Growth {
+            Growth(
+                (0...20).map { round -> (x: Double, y: Double) in
+                    let done = Double(round * 5000)
+                    let pool = Double(min(round, 6)) * 2 * mebibyte
+                    let noise = (random.unit() - 0.5) * mebibyte
+                    return (done, pool + noise + done * bytes)
+                }, chance: chance)
+        }
+        #expect(!rounds(leaking: 0).isLeak && !rounds(leaking: -200).isLeak)
+        // The bound is 6 MiB in the 65 000 operations that count: 97 bytes for each.
+        let (below, above) = (rounds(leaking: 70), rounds(leaking: 130))
+        #expect(!below.isLeak && above.isLeak)
+        #expect((97...130).contains(below.finds) && (97...130).contains(above.finds), "\(below.finds), \(above.finds)")
+    }
+
     @Test("the process knows its memory and its files")
     func process() {
         #expect(ProcessMeter.residentBytes > 1 << 20)

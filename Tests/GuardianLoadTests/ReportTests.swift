@@ -32,8 +32,36 @@ import Testing
         var tolerant = Self.report(p95: 95, rate: 500)
         tolerant.comparison = try Comparison(tolerant, with: before, tolerance: 1.5)
         #expect(tolerant.passed)
-        #expect(throws: Comparison.NotAReport.self) { try Comparison(same, with: ["version": 99]) }
-        #expect(throws: Comparison.NotAReport.self) { try Comparison(same, with: ["a": 1]) }
+        #expect(throws: Comparison.Mismatch.notAReport) { try Comparison(same, with: ["version": 99]) }
+        #expect(throws: Comparison.Mismatch.notAReport) { try Comparison(same, with: ["a": 1]) }
+    }
+
+    @Test("a baseline without a single figure of this run is refused, and what else is not alike is said")
+    func comparesLikeWithLike() throws {
+        let before = try JSONValue(parsing: Self.report().json.text)
+        var other = Self.report()
+        other.suites[0].name = "enqueue"
+        #expect(throws: Comparison.Mismatch.nothingInCommon) { try Comparison(other, with: before) }
+        #expect(throws: Comparison.Mismatch.nothingInCommon) { try Comparison.check(before, for: [.enqueue, .memory]) }
+        try Comparison.check(before, for: [.enqueue, .latency])
+
+        let same = try Comparison(Self.report(), with: before)
+        #expect(same.differences.isEmpty && same.unmatched.isEmpty)
+        var more = LoadReport(
+            startedAt: Timestamp(milliseconds: 0), seed: 8, options: [("workers", "16"), ("operations", "400"), ("version", "9")],
+            suites: Self.report().suites + other.suites)
+        more.suites[0].figures[1].name = "rate"
+        let comparison = try Comparison(more, with: before)
+        #expect(comparison.differences.map(\.option) == ["seed", "workers", "operations"])
+        #expect(comparison.differences.map(\.before) == ["7", "8", nil])
+        #expect(comparison.unmatched == ["enqueue", "latency: rate", "latency: throughput"])
+        more.comparison = comparison
+        for words in [
+            "! workers: 8 in the baseline, 16 now", "! operations: not said in the baseline", "! only one of both has: enqueue;",
+        ] {
+            #expect(more.text.contains(words), "\(more.text)")
+        }
+        #expect(more.html.contains("workers: 8 in the baseline, 16 now") && more.json["comparison"]?["differences"]?.elements?.count == 3)
     }
 
     @Test("one suite that does not hold makes the whole not hold")

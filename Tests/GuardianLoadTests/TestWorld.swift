@@ -57,13 +57,14 @@ struct TestWorld: Sendable {
     func remove() { do { try FileManager.default.removeItem(atPath: directory) } catch {} }
 }
 
-/// A transport that keeps 24 KiB of every request for good.
+/// A transport that keeps so much of every request for good.
 struct LeakingTransport: Transport {
     static let kept = Mutex<[[UInt8]]>([])
     let inner: any Transport
+    let kibibytes: Int
 
     func send(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Outcome {
-        Self.kept.withLock { $0.append([UInt8](repeating: UInt8(truncatingIfNeeded: claim.seq), count: 96 << 10)) }
+        Self.kept.withLock { $0.append([UInt8](repeating: UInt8(truncatingIfNeeded: claim.seq), count: kibibytes << 10)) }
         return await inner.send(claim, token: token, timeoutMs: timeoutMs)
     }
 }

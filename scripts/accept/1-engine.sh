@@ -15,4 +15,5 @@ item disk "a full disk, a read-only directory, damage, a newer version: a clear 
 item input "bad input names its field or line and stores nothing" "tests 'BadInputTests|AdmissionTests|FileTests'"
 item memory "serve holds and drains $(size '50 000' '1 000 000') operations in 64 MiB" \
     "GUARDIAN_MEMORY_JOB=$(size 50000 1000000) tests MemoryTests"
-item speed "ratios against bare C and the bare HTTP client" ".build/release/guardian-bench $(size --quick '')"
+item speed "beside bare C and the bare HTTP client: enqueue, batch, claim and settle, delivery; flat and ready at $(size '1 000 000' '10 000 000')" \
+    ".build/release/guardian-bench $(size --quick --huge) single group batch settle flat sealing delivery start"

@@ -22,33 +22,88 @@ public struct Comparison: Sendable, Equatable {
     /// Latencies that differ by less milliseconds than this are the same.
     static let noiseMs = 2.0
 
+    /// An option that was another in the baseline, so that what is worse may be so for that.
+    public struct Difference: Sendable, Equatable {
+        public var option: String
+        /// nil where the baseline does not say.
+        public var before: String?
+        public var now: String
+
+        /// For people.
+        var words: String { "\(option): \(before.map { "\($0) in" } ?? "not said in") the baseline, \(now) now" }
+    }
+
+    /// Why there is nothing to compare with.
+    public enum Mismatch: Error, Sendable, Equatable, CustomStringConvertible {
+        case notAReport, nothingInCommon
+
+        public var description: String {
+            switch self {
+            case .notAReport: "is no JSON report of guardian loadtest"
+            case .nothingInCommon: "has no figure of what is measured now"
+            }
+        }
+    }
+
     public var rows: [Row]
+    public var differences: [Difference]
+    /// What only one of both has: a suite, or `suite: figure`.
+    public var unmatched: [String]
     /// Share by which a figure may be worse; 0.25 by default.
     public var tolerance: Double
 
-    /// Throws ``NotAReport`` for JSON that is none of our reports.
-    public init(_ report: LoadReport, with baseline: JSONValue, tolerance: Double = 0.25) throws(NotAReport) {
-        guard baseline["version"]?.integer == Int64(LoadReport.version), let suites = baseline["suites"]?.elements else {
-            throw NotAReport()
-        }
-        self.tolerance = tolerance
-        var before: [String: [String: Double]] = [:]
-        for suite in suites {
-            for figure in suite["figures"]?.elements ?? [] {
-                guard let name = suite["name"]?.string, let label = figure["name"]?.string, let value = figure["value"]?.double else {
-                    continue
-                }
-                before[name, default: [:]][label] = value
-            }
-        }
+    public init(_ report: LoadReport, with baseline: JSONValue, tolerance: Double = 0.25) throws(Mismatch) {
+        let before = try Self.figures(of: baseline)
+        let now: [String: Set<String>] = Dictionary(report.suites.map { ($0.name, Set($0.figures.map(\.name))) }) { $1 }
         rows = report.suites.flatMap { suite in
             suite.figures.compactMap { figure in
                 before[suite.name]?[figure.name].map { Row(suite: suite.name, figure: figure, before: $0) }
             }
         }
+        guard !rows.isEmpty else { throw .nothingInCommon }
+        self.tolerance = tolerance
+        differences = Self.differences(report, baseline)
+        unmatched = Set(now.keys).union(before.keys).sorted().flatMap { suite -> [String] in
+            guard let ours = now[suite], let theirs = before[suite] else { return [suite] }
+            return ours.symmetricDifference(theirs.keys).sorted().map { "\(suite): \($0)" }
+        }
     }
 
-    public struct NotAReport: Error, Sendable {}
+    /// Whether a baseline has any of these suites, to be asked before they run.
+    public static func check(_ baseline: JSONValue, for suites: [LoadOptions.Suite]) throws(Mismatch) {
+        let before = try figures(of: baseline)
+        guard suites.contains(where: { before[$0.rawValue] != nil }) else { throw .nothingInCommon }
+    }
+
+    /// By suite and name.
+    private static func figures(of baseline: JSONValue) throws(Mismatch) -> [String: [String: Double]] {
+        guard baseline["version"]?.integer == Int64(LoadReport.version), let suites = baseline["suites"]?.elements else {
+            throw .notAReport
+        }
+        var figures: [String: [String: Double]] = [:]
+        for suite in suites {
+            guard let name = suite["name"]?.string else { continue }
+            figures[name] = [:]
+            for figure in suite["figures"]?.elements ?? [] {
+                if let label = figure["name"]?.string, let value = figure["value"]?.double { figures[name]?[label] = value }
+            }
+        }
+        return figures
+    }
+
+    /// Options that say nothing of how much was measured: the builds that are compared, and which suites ran.
+    private static let passedOver: Set<String> = ["version", "suites"]
+
+    private static func differences(_ report: LoadReport, _ baseline: JSONValue) -> [Difference] {
+        var differences: [Difference] = []
+        let seed = baseline["seed"]?.text
+        if seed != "\(report.seed)" { differences.append(Difference(option: "seed", before: seed, now: "\(report.seed)")) }
+        for option in report.options where !passedOver.contains(option.name) {
+            let before = baseline["options"]?[option.name]?.string
+            if before != option.value { differences.append(Difference(option: option.name, before: before, now: option.value)) }
+        }
+        return differences
+    }
 
     public var regressions: [Row] {
         rows.filter { row in
@@ -60,6 +115,11 @@ public struct Comparison: Sendable, Equatable {
     var json: JSONValue {
         [
             "tolerance": .decimal(tolerance),
+            "differences": .array(
+                differences.map {
+                    ["option": .string($0.option), "before": JSONValue($0.before), "now": .string($0.now)]
+                }),
+            "unmatched": .array(unmatched.map { .string($0) }),
             "rows": .array(
                 rows.map {
                     [

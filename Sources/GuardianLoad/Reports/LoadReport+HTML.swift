@@ -91,8 +91,11 @@ extension LoadReport {
                 "<span class=\"\(isWorse ? "bad" : "")\">× \(short(row.ratio))</span>",
             ]
         }
+        var notes = comparison.differences.map(\.words)
+        if !comparison.unmatched.isEmpty { notes.append("only one of both has: \(comparison.unmatched.joined(separator: "; "))") }
         return "<section><h2>Compared with the baseline</h2><p class=\"verdict \(worse.isEmpty ? "good" : "bad")\">"
             + "\(worse.count) figure(s) worse by more than \(Int(comparison.tolerance * 100)) %</p>"
+            + notes.map { "<p class=\"facts\">\(Plot.escape($0))</p>" }.joined()
             + ReportPage.table(["suite", "figure", "before", "now", "unit", "ratio"], rows, numbers: [2, 3, 5]) + "</section>"
     }
 }

@@ -14,6 +14,10 @@ extension LoadReport {
         }
         if let comparison {
             lines.append("Compared with the baseline (worse by more than \(Int(comparison.tolerance * 100)) % counts):")
+            for difference in comparison.differences { lines.append("  ! \(difference.words)") }
+            if !comparison.unmatched.isEmpty {
+                lines.append("  ! only one of both has: \(comparison.unmatched.joined(separator: "; "))")
+            }
             for row in comparison.rows where row.figure.better != .neither {
                 let mark = comparison.regressions.contains(row) ? "✗" : " "
                 let change = "\(Self.short(row.before)) → \(Self.short(row.figure.value)) \(row.figure.unit)"

@@ -7,7 +7,7 @@ public struct LoadReport: Sendable {
 
     public var startedAt: Timestamp
     public var seed: UInt64
-    /// Such as `workers`, `operations`, `store`.
+    /// Such as `workers`, `operations`, `store`: what was asked for, and where it ran.
     public var options: [(name: String, value: String)]
     public var suites: [SuiteResult]
     /// Against an earlier report; nil without one.

@@ -16,7 +16,7 @@ struct ConcurrencySuite {
     func run(_ result: inout SuiteResult) async throws {
         let count = test.options.operations ?? Self.operations
         let watch = Stopwatch()
-        let recorder = DeliveryRecorder(watch: watch)
+        let recorder = DeliveryRecorder(watch: watch, expectedMicroseconds: test.options.expectedMicroseconds)
         let opens = try await open()
         let shares = opens.map { _ in DeliveryRecorder(watch: watch) }
         try await test.withUpstream(test.options.behaviour) { upstream, control in

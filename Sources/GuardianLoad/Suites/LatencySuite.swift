@@ -12,8 +12,7 @@ struct LatencySuite {
         let count = test.options.operations ?? Self.operations
         let workers = test.options.workers ?? Self.workers
         let open = try await test.world.openStore("latency")
-        // A worker that is not held up gets an answer every time the upstream's latency has passed.
-        let recorder = DeliveryRecorder(expectedMicroseconds: UInt64(max(1, test.options.latencyMs)) * 1000)
+        let recorder = DeliveryRecorder(expectedMicroseconds: test.options.expectedMicroseconds)
         let resident = Sampler(watch: Stopwatch()) { Double(ProcessMeter.residentBytes) / 1_048_576 }
         try await test.withUpstream(test.options.behaviour) { upstream, control in
             let (engine, transport) = try test.world.engine(open.store, url: upstream.url, workers: workers, sinks: [recorder])

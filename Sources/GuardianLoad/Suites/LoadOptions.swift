@@ -26,5 +26,8 @@ public struct LoadOptions: Sendable {
 
     public init() {}
 
+    /// A worker that is not held up gets an answer every time that the upstream's latency has passed.
+    var expectedMicroseconds: UInt64 { UInt64(max(1, latencyMs)) * 1000 }
+
     var behaviour: LoadWorld.Behaviour { .init(latencyMs: latencyMs, failureRate: failureRate, seed: seed) }
 }
