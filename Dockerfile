@@ -1,10 +1,10 @@
 # guardian as a container: built on Debian 12, run on Debian 12 without the toolchain.
 #
 #   docker build -t guardian .
-#   docker run -v guardian-data:/data -p 127.0.0.1:8443:8443 guardian serve --data-dir /data --upstream https://api.example.com
+#   docker run -v guardian-data:/data -v /etc/guardian:/etc/guardian:ro -e GUARDIAN_CONFIG=/etc/guardian/guardian.yaml -p 8443:8443 guardian
 #
-# Inside a container the API's address is not loopback as the host sees it: give it a token and TLS (token_file, tls.certificate_file,
-# tls.key_file), or share a Unix socket: --listen unix:/data/guardian.sock.
+# Inside a container the API's address is not loopback as the host sees it: that file says listen: 0.0.0.0:8443, token_file,
+# tls.certificate_file and tls.key_file. Or share a Unix socket, listen: unix:/data/guardian.sock, and publish no port.
 FROM swift:6.3-bookworm AS build
 RUN apt-get update -q && apt-get install -q -y --no-install-recommends make && rm -rf /var/lib/apt/lists/*
 WORKDIR /build

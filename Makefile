@@ -1,5 +1,5 @@
 # Variables reach the commands through the environment: `make run DEMO_SECONDS=30`, `make accept ITEM=name FULL=1`.
-.PHONY: help setup build run test bench accept torture dist docs lint clean
+.PHONY: help setup build run test repeat bench accept torture dist docs lint clean
 .DEFAULT_GOAL := help
 SWIFT_BUILD := swift build -c release
 
@@ -21,12 +21,16 @@ test: setup ## build and run every test, the console in a browser too
 	scripts/test.sh
 	scripts/console-tests.sh
 
-bench: setup .build/baseline ## print each speed as a ratio to bare C over the same SQLite
+repeat: setup ## run every test again and again until one fails; ROUNDS=n (10), ONLY=filter for some of them
+	$(SWIFT_BUILD) --build-tests
+	@scripts/repeat.sh
+
+bench: setup .build/baseline ## print each speed beside bare C and other queues; HUGE=1 with 10 000 000 waiting, JSON=file for each round
 	$(SWIFT_BUILD) --product guardian
 	$(SWIFT_BUILD) --product guardian-bench
-	.build/release/guardian-bench
+	.build/release/guardian-bench $${HUGE:+--huge} $${JSON:+--json "$$JSON"}
 
-accept: setup .build/baseline ## run what must hold, one line each; ITEM=name for one, FULL=1 for full size
+accept: setup .build/baseline ## run what must hold, one line each; ITEM=name for one, PART=4 for one file of them, FULL=1 for full size
 	$(SWIFT_BUILD) --build-tests
 	@scripts/accept.sh
 
@@ -34,8 +38,9 @@ torture: setup ## strike the binary with every fault; ROUNDS=n of each (10), HOU
 	$(SWIFT_BUILD) --product guardian
 	@scripts/torture/torture.py --rounds $${ROUNDS:-10} --hours $${HOURS:-0} --only "$$ONLY"
 
-dist: setup ## make the release archive and the Debian package in dist/
+dist: setup ## make the release archive and the Debian package in dist/, and try both
 	scripts/dist.sh
+	scripts/dist-test.sh
 
 docs: setup ## build the DocC pages into .build/docs; a warning is an error
 	$(SWIFT_BUILD) --product guardian

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# One line for each thing that must hold: what was asked, what was measured, holds or not. ITEM=name runs one; FULL=1 at full size.
+# One line for each thing that must hold: what was asked, what was measured, holds or not. ITEM=name runs one, PART=4 those of one file in
+# scripts/accept/; FULL=1 at full size.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 guardian=.build/release/guardian
@@ -26,7 +27,7 @@ size() { # short, full
     if [ -n "${FULL:-}" ]; then echo "$2"; else echo "$1"; fi
 }
 
-for part in scripts/accept/*.sh; do
+for part in scripts/accept/"${PART:-}"*.sh; do
     # shellcheck source=/dev/null
     source "$part"
 done

@@ -26,6 +26,7 @@ command_from faketime faketime
 command_from prometheus prometheus
 command_from amtool prometheus-alertmanager
 command_from chromium chromium
+command_from node nodejs
 python3 -c "import venv, ensurepip" 2>/dev/null || missing+=(python3-venv)
 header_from stdio.h libc6-dev
 header_from sqlite3.h libsqlite3-dev

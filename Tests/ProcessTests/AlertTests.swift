@@ -119,6 +119,23 @@ extension ProcessTests {
             try await later.expectClears("queue_depth")
         }
 
+        @Test("alerts are evaluated and told where metrics are switched off too")
+        func withoutMetrics() async throws {
+            let settings = ["GUARDIAN_METRICS_ENABLED": "false", "GUARDIAN_ALERTS_QUEUE_DEPTH_THRESHOLD": "20"]
+            try await scene(settings) { scene in
+                try await Web.setMode(scene.backend.url, status: 503)
+                try await scene.post(good: 30)
+                try await Web.wait("the log line") {
+                    scene.serve.errors.contains("alert_fired") && scene.serve.errors.contains("queue_depth")
+                }
+                try await Web.wait("the alert in status") {
+                    let alerts = try await scene.workplace.run("status", "--json").json["alerts"]?.elements ?? []
+                    return alerts.compactMap { Alert($0) }.contains { $0.name == "queue_depth" && $0.state == .firing }
+                }
+                #expect(try await Web.get(scene.serve.url, "/metrics").status == 404)
+            }
+        }
+
         @Test("circuit trips: fires when the breaker opens again and again, clears when the window is over")
         func circuitTrips() async throws {
             try await scene([

@@ -71,7 +71,11 @@ extension ProcessTests {
             try await withDaemon { workplace, serve, backend in
                 try await Web.wait("the lock") { try await workplace.run("lock", "status", "--json").json["held"] == true }
                 let before = try await workplace.run("lock", "status", "--json").json
-                #expect(try await workplace.run("lock", "release", "--yes", "--json").json["released"] == true)
+                #expect(before["processors"]?.elements?.count == 1)
+                #expect(before["processors"]?.elements?.first?["owner"] == before["owner"])
+                let released = try await workplace.run("lock", "release", "--yes", "--json").json
+                #expect(released["released"] == true)
+                #expect(released["processors"] == 1)
                 let epoch = try #require(before["epoch"]?.integer)
                 try await Web.wait("a higher epoch") {
                     let now = try await workplace.run("lock", "status", "--json").json

@@ -93,6 +93,63 @@ extension ProcessTests {
             #expect(serve.isRunning)
         }
 
+        @Test("a sector that can't be read: it is met, the next start passes over it, and what stood in it is named; the rest is delivered")
+        func badSector() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let filling = try await workplace.serve(upstream: Workplace.nobody)
+            defer { filling.kill() }
+            try await fill(filling.url)
+            #expect(filling.terminate() == 0)
+            try await workplace.sqlite("PRAGMA wal_checkpoint(TRUNCATE)")
+            let content = try bytes(workplace.store)
+            let found = try #require(content.range(of: Data("something to say".utf8), in: content.count / 2..<content.count))
+            let disk = try await FaultyDisk(in: workplace)
+            try disk.lose(page: UInt64(found.lowerBound / 4096), of: workplace.store)
+
+            let backend = try await Guardian.start(["backend", "--listen", "127.0.0.1:0"])
+            defer { backend.kill() }
+            let environment = Workplace.quick.merging(disk.environment) { $1 }
+            let first = try await Guardian.start(workplace.arguments(upstream: backend.url), environment: environment)
+            defer { first.kill() }
+            try await Web.wait("the sector to be met") { FileManager.default.fileExists(atPath: workplace.store + "-suspect") }
+            first.kill()
+            let second = try await Guardian.start(workplace.arguments(upstream: backend.url), environment: environment)
+            defer { second.kill() }
+            #expect(second.errors.contains("guardian: the store was damaged"), "\(second.errors)")
+            try await Web.wait("the rest to be delivered") {
+                let books = try await Web.get(second.url, "/v1/status").json["books"]
+                return books?["pending"]?.integer == 0 && books?["processing"]?.integer == 0
+            }
+            let named = try await Web.failed(second.url)
+            #expect((1...100).contains(named))
+            #expect(try await Web.effects(backend.url).count + named >= 500)
+            let names = try FileManager.default.contentsOfDirectory(atPath: workplace.path)
+            let report = try #require(names.first { $0.hasPrefix("guardian.sqlite.damaged-") && $0.hasSuffix(".json") })
+            let text = String(decoding: try bytes(workplace.path + "/" + report), as: UTF8.self)
+            let said = try JSONValue(parsing: text)
+            #expect(said["unread_bytes"]?.integer == 4096, "\(text)")
+            #expect(second.terminate() == 0)
+            try await workplace.expectBalance()
+        }
+
+        @Test("a header that can't be read: commands refuse the store, serve sets it aside and goes on with an empty one")
+        func badHeader() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            #expect(try await workplace.enqueue("lost").status == 0)
+            let disk = try await FaultyDisk(in: workplace)
+            try disk.lose(page: 0, of: workplace.store)
+            #expect(try await workplace.run("status", environment: disk.environment).status == 4)
+            let serve = try await Guardian.start(
+                workplace.arguments(upstream: Workplace.nobody), environment: Workplace.quick.merging(disk.environment) { $1 })
+            defer { serve.kill() }
+            #expect(serve.errors.contains("guardian: the store was damaged"), "\(serve.errors)")
+            #expect(try await Web.post(serve.url, Web.operation) == 202)
+            #expect(serve.terminate() == 0)
+            try await workplace.expectBalance()
+        }
+
         private func fill(_ url: String) async throws {
             let lines = (1...500).map { number in
                 #"{"operation_type":"update","entity_type":"room","entity_id":"r\#(number)","payload":{"seq":1,"text":"something to say"}}"#

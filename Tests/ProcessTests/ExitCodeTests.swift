@@ -68,6 +68,35 @@ extension ProcessTests {
             }
         }
 
+        @Test("a variable that is spelt almost like a setting's stops serve, config check and config print, which say what was meant")
+        func slipOfAVariable() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let slip = ["GUARDIAN_UPSTREAM_ULR": Workplace.nobody]
+            for command in [["serve", "--listen", "127.0.0.1:0"], ["config", "check"], ["config", "print"]] {
+                let answer = try await Guardian.run(
+                    command + ["--data-dir", workplace.path], environment: slip, wrapper: ["timeout", "20"])
+                #expect(answer.status == 2 && answer.output.isEmpty, "\(command): \(answer)")
+                let told = "GUARDIAN_UPSTREAM_ULR names no setting; did you mean GUARDIAN_UPSTREAM_URL?"
+                #expect(answer.errors.contains(told), "\(command): \(answer.errors)")
+            }
+        }
+
+        @Test("a variable that may be somebody else's is warned of by serve, which starts, and refused by config check")
+        func variableOfOthers() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let others = ["GUARDIAN_BIN": "/usr/bin/guardian", "GUARDIAN_SERVICE_HOST": "10.0.0.11"]
+            let serve = try await Guardian.start(
+                workplace.arguments(upstream: Workplace.nobody), environment: Workplace.quick.merging(others) { $1 })
+            defer { serve.kill() }
+            #expect(serve.errors.contains("GUARDIAN_BIN names no setting"), "\(serve.errors)")
+            #expect(!serve.errors.contains("GUARDIAN_SERVICE_HOST"), "\(serve.errors)")
+            let check = try await workplace.run("config", "check", environment: others)
+            #expect(check.status == 2 && check.errors.contains("GUARDIAN_BIN names no setting"), "\(check.errors)")
+            #expect(try await workplace.run("status", environment: others).status == 0)
+        }
+
         @Test("every command has --help with an example")
         func help() async throws {
             var waiting: [[String]] = [[]]

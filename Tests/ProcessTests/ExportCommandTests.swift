@@ -15,10 +15,36 @@ extension ProcessTests {
             #"{"id":"gone","operation_type":"delete","entity_type":"room","entity_id":"é用"}"#,
         ]
 
-        /// Runs a command, then prints the most memory it had in KiB, and its seconds of CPU time for itself and for the kernel.
+        /// Runs a command, then prints the most memory it had in KiB, and the seconds that it took from its start to its end.
         static let measure =
-            "import resource,subprocess,sys; code=subprocess.call(sys.argv[1:]); used=resource.getrusage(resource.RUSAGE_CHILDREN); "
-            + "print(used.ru_maxrss, used.ru_utime, used.ru_stime, file=sys.stderr); sys.exit(code)"
+            "import resource,subprocess,sys,time; begun=time.monotonic(); code=subprocess.call(sys.argv[1:]); took=time.monotonic()-begun; "
+            + "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, took, file=sys.stderr); sys.exit(code)"
+
+        /// Prints how many rows a CSV file with payloads has and the SHA-256 of all their cells, then the same of what a store holds.
+        static let digests = """
+            import csv, datetime, hashlib, json, sqlite3, sys, uuid
+            def digest(rows):
+                (count, sum) = (0, hashlib.sha256())
+                for row in rows:
+                    count += 1
+                    sum.update(json.dumps(row).encode())
+                return "%d %s" % (count, sum.hexdigest())
+            def time(ms):
+                if ms is None: return ""
+                at = datetime.datetime.fromtimestamp(ms // 1000, datetime.timezone.utc)
+                return at.strftime("%Y-%m-%dT%H:%M:%S") + ".%03dZ" % (ms % 1000)
+            with open(sys.argv[1], newline="", encoding="utf-8") as file:
+                read = csv.reader(file)
+                next(read)
+                print(digest(read))
+            stored = sqlite3.connect("file:" + sys.argv[2] + "?mode=ro", uri=True).execute(
+                "SELECT id, operation_type, entity_type, entity_id, enqueued_at, attempt_count, next_retry_at, backoff_ms, status, payload "
+                "FROM guardian_operation ORDER BY seq")
+            names = ["pending", "processing", "failed"]
+            print(digest(
+                [str(uuid.UUID(bytes=r[0])), r[1], r[2], r[3], time(r[4]), str(r[5]), time(r[6]), str(r[7]), names[r[8]], r[9] or ""]
+                for r in stored))
+            """
 
         private func stocked() async throws -> Workplace {
             let workplace = try Workplace()
@@ -105,38 +131,67 @@ extension ProcessTests {
             #expect(try FileManager.default.contentsOfDirectory(atPath: workplace.path).allSatisfy { !$0.contains(".part") })
         }
 
-        @Test("Memory does not grow with what is exported, and rows go out fast")
+        @Test(
+            "The file is written under a name that was free, for its owner alone, and its name is on disk when the command ends",
+            .enabled("strace is not here, or may not trace") { try await DurabilityTests.canTrace() })
+        func isOneOfItsOwn() async throws {
+            let workplace = try await stocked()
+            defer { workplace.remove() }
+            let (out, trace) = (workplace.path + "/ops.csv", workplace.path + "/trace")
+            let job = "umask 0; exec \"$0\" export --out \"$1/ops.csv\" --data-dir \"$1\""
+            let tracer = ["strace", "-f", "-y", "-e", "trace=openat,?rename,?renameat,?renameat2,fsync", "-o", trace]
+            let answer = try await Shell.run(tracer + ["sh", "-c", job, Guardian.binary, workplace.path])
+            #expect(answer.status == 0, "\(answer.errors)")
+            #expect(try FileManager.default.attributesOfItem(atPath: out)[.posixPermissions] as? Int == 0o600)
+            let calls = CommitTrace(try String(contentsOfFile: trace, encoding: .utf8)).calls
+            let opened = try #require(calls.first { $0.name == "openat" && $0.text.contains(".part\"") })
+            #expect(opened.text.contains("O_EXCL") && opened.succeeded, "\(opened.text)")
+            let renamed = try #require(calls.first { $0.name.hasPrefix("rename") && $0.text.contains(".part\"") })
+            let directory = try #require(workplace.path.split(separator: "/").last)
+            let synced = calls.filter { $0.name == "fsync" && $0.succeeded }
+            #expect(synced.contains { $0.text.contains(".part>") && $0.ended < renamed.begun })
+            #expect(synced.contains { $0.text.contains("\(directory)>") && $0.begun > renamed.ended })
+        }
+
+        @Test("Memory does not grow with what is exported, every cell is read back as it is stored, and rows go out fast")
         func isBounded() async throws {
-            let count = ProcessInfo.processInfo.environment["GUARDIAN_EXPORT_JOB"].flatMap { Int($0) } ?? 30_000
-            func peak(_ operations: Int) async throws -> (kib: Int, seconds: Double) {
-                let workplace = try Workplace()
-                defer { workplace.remove() }
-                let file = workplace.path + "/operations.ndjson"
-                let job = ["sh", "-c", "\"$0\" generate --operations \(operations) --entities 5000 --seed 3 > \(file)", Guardian.binary]
-                #expect(try await Shell.run(job).status == 0)
-                #expect(try await workplace.run("enqueue", "--from-file", file).status == 0)
-                let out = workplace.path + "/ops.csv"
+            let count = ProcessInfo.processInfo.environment["GUARDIAN_EXPORT_JOB"].flatMap { Int($0) } ?? 100_000
+            let (few, many) = (try await exported(1000), try await exported(count))
+            let rate = Double(count) / max(many.seconds, 0.001)
+            print("measured: \(count) rows at \(Int(rate))/s, RSS \(many.kib / 1024) MiB, of 1 000 rows \(few.kib / 1024) MiB")
+            #expect(many.kib - few.kib <= 20 * 1024)
+            #expect(rate >= 100_000, "\(many.seconds) s")
+        }
+
+        /// Exports so many operations; returns the most memory that took, and the seconds of the fastest of three times: what else the
+        /// machine does is no matter of the export's.
+        private func exported(_ operations: Int) async throws -> (kib: Int, seconds: Double) {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let file = workplace.path + "/operations.ndjson"
+            let job = ["sh", "-c", "\"$0\" generate --operations \(operations) --entities 5000 --seed 3 > \(file)", Guardian.binary]
+            #expect(try await Shell.run(job).status == 0)
+            #expect(try await workplace.run("enqueue", "--from-file", file).status == 0)
+            let out = workplace.path + "/ops.csv"
+            var (kib, seconds) = (0, Double.infinity)
+            for _ in 0..<3 {
                 let timed = try await Guardian.run(
                     ["export", "--out", out, "--include-payload", "--data-dir", workplace.path], wrapper: ["python3", "-c", Self.measure])
                 #expect(timed.status == 0, "\(timed.errors)")
-                let figures = timed.errors.split(whereSeparator: \.isWhitespace).suffix(3).compactMap { Double($0) }
-                #expect(try await Shell.run(["sh", "-c", "test $(wc -l < \(out)) -eq \(operations + 1)"]).status == 0)
-                if operations == count {
-                    let rows = "import csv,sys; print(sum(1 for r in csv.reader(open(sys.argv[1], newline='')) if len(r) == 10))"
-                    #expect(try await Shell.run(["python3", "-c", rows, out]).output == "\(operations + 1)\n")
-                    let read = try await Shell.run([
-                        "sqlite3", ":memory:", ".mode csv", ".import \(out) t", "SELECT count(*), count(DISTINCT id) FROM t;",
-                    ])
-                    #expect(read.output.trimmingCharacters(in: .whitespacesAndNewlines) == "\(operations),\(operations)", "\(read.errors)")
-                }
-                return (Int(figures.first ?? 0), figures.dropFirst().reduce(0, +))
+                let figures = timed.errors.split(whereSeparator: \.isWhitespace).suffix(2).compactMap { Double($0) }
+                try #require(figures.count == 2, "\(timed.errors)")
+                kib = max(kib, Int(figures[0]))
+                seconds = min(seconds, figures[1])
             }
-            let (few, many) = (try await peak(1000), try await peak(count))
-            print(
-                "measured: \(count) rows at \(Int(Double(count) / max(many.seconds, 0.001)))/s of CPU time, "
-                    + "RSS \(many.kib / 1024) MiB, of 1 000 rows \(few.kib / 1024) MiB")
-            #expect(many.kib - few.kib <= 20 * 1024)
-            #expect(Double(count) / max(many.seconds - few.seconds, 0.001) >= 100_000, "\(many.seconds) s")
+            let digests = try await Shell.run(["python3", "-c", Self.digests, out, workplace.store])
+            let lines = digests.output.split(separator: "\n")
+            #expect(lines.count == 2 && lines.first == lines.last, "\(digests.output)\(digests.errors)")
+            #expect(lines.first?.hasPrefix("\(operations) ") == true)
+            let read = try await Shell.run([
+                "sqlite3", ":memory:", ".mode csv", ".import \(out) t", "SELECT count(*), count(DISTINCT id) FROM t;",
+            ])
+            #expect(read.output.trimmingCharacters(in: .whitespacesAndNewlines) == "\(operations),\(operations)", "\(read.errors)")
+            return (kib, seconds)
         }
     }
 }

@@ -93,6 +93,43 @@ extension ProcessTests {
             #expect(serve.terminate() == 0)
         }
 
+        /// Whoever asks `/readyz` or `guardian status` hears what posters hear.
+        private func expectNotReady(_ url: String, _ workplace: Workplace, _ level: String) async throws {
+            let ready = try await Web.get(url, "/readyz")
+            #expect(ready.status >= 500 && ready.json["checks"]?["disk"]?["state"] == .string(level), "\(ready.body)")
+            let status = try await workplace.run("status", "--json")
+            #expect(status.json["disk"]?["state"] == .string(level), "\(status.output)\(status.errors)")
+        }
+
+        @Test("asking /readyz on a full disk is answered with 507, and takes nothing of the reserve")
+        func probes() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let disk = try SmallDisk(on: workplace.path, megabytes: Self.megabytes)
+            defer { disk.remove() }
+            // Renewing its lock is what it would use the reserve for.
+            let calm = Workplace.quick.merging(["GUARDIAN_LOCK_HEARTBEAT": "60s"]) { $1 }
+            let serve = try await Guardian.start(workplace.arguments(upstream: Workplace.nobody), environment: calm)
+            defer { serve.kill() }
+            let reserve = workplace.store + "-reserve"
+            try await Web.wait("the lock") { try await Web.get(serve.url, "/readyz").json["checks"]?["lock"]?["state"] == "held" }
+            try await Web.wait("the reserve") { try held(reserve) == 4 << 20 }
+            _ = try Filler(in: disk, bytes: Self.megabytes << 20)
+            // What worked counts for a second.
+            try await Web.wait("a write that finds no room") { try await Web.get(serve.url, "/readyz").status == 507 }
+            for _ in 0..<5 {
+                let ready = try await Web.get(serve.url, "/readyz")
+                #expect(ready.status == 507 && ready.json["checks"]?["disk"]?["state"] == "full", "\(ready.body)")
+            }
+            #expect(try held(reserve) == 4 << 20)
+        }
+
+        /// Bytes of a file; 0 when it is not there.
+        private func held(_ path: String) throws -> Int {
+            guard FileManager.default.fileExists(atPath: path) else { return 0 }
+            return try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int ?? 0
+        }
+
         @Test("below the first watermark only urgent work is taken, below the second none; commands say it with exit code 4")
         func watermarks() async throws {
             let workplace = try Workplace()
@@ -108,13 +145,16 @@ extension ProcessTests {
             try await Web.wait("the first watermark") { try await Web.post(serve.url, body("normal-\(UUID())")) == 507 }
             #expect(try await Web.post(serve.url, body("urgent", priority: 1)) == 202)
             #expect(try await Web.post(serve.url, body("low", priority: -1)) == 507)
+            try await expectNotReady(serve.url, workplace, "low")
             fillers.append(try Filler(in: disk, bytes: try free(workplace.path) - (1 << 19), name: "second"))
             try await Web.wait("the second watermark") { try await Web.post(serve.url, body("urgent-\(UUID())", priority: 1)) == 507 }
+            try await expectNotReady(serve.url, workplace, "full")
             let command = try await workplace.enqueue("by-command")
             #expect(command.status == 4, "\(command.errors)")
             #expect(command.errors.contains("disk is full") && command.errors.contains("needed"), "\(command.errors)")
             for filler in fillers { try filler.remove() }
             try await Web.wait("room") { try await Web.post(serve.url, body("after")) == 202 }
+            #expect(try await Web.get(serve.url, "/readyz").json["checks"]?["disk"]?["state"] == "room")
             #expect(try await workplace.enqueue("by-command").status == 0)
             let listed = try await Web.listed(serve.url)
             #expect(listed.isSuperset(of: ["before", "urgent", "after", "by-command"]) && !listed.contains("low"))

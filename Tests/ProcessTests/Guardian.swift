@@ -40,7 +40,7 @@ final class Guardian: @unchecked Sendable {
     private init(_ arguments: [String], _ environment: [String: String], _ wrapper: [String]) throws {
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = wrapper + [Self.binary] + arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        process.environment = childEnvironment(environment)
         process.standardError = pipe
         process.standardOutput = FileHandle.nullDevice
         process.standardInput = FileHandle.nullDevice
@@ -106,6 +106,11 @@ final class Guardian: @unchecked Sendable {
     }
 }
 
+/// What a child finds in its environment: `given`, and ours without what is there for the tests, of which `guardian` knows nothing.
+func childEnvironment(_ given: [String: String]) -> [String: String] {
+    ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("GUARDIAN_") }.merging(given) { $1 }
+}
+
 /// Runs programs to their end, on threads that may block.
 enum Shell {
     private static let queue = DispatchQueue(label: "guardian.tests.shell", attributes: .concurrent)
@@ -120,7 +125,7 @@ enum Shell {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = command
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        process.environment = childEnvironment(environment)
         let directory = NSTemporaryDirectory() + "/guardian-output-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         defer { do { try FileManager.default.removeItem(atPath: directory) } catch {} }

@@ -64,6 +64,9 @@ extension ProcessTests {
             expectPassed(first)
             let same = try await run(["--suite", "latency", "--operations", "60", "--baseline", base, "--tolerance", "2000%", "--json"])
             #expect(same.status == 0, "\(same.errors)")
+            #expect(same.json["options"]?["operations"] == "60" && same.json["comparison"]?["differences"]?.elements?.isEmpty == true)
+            let others = try await run(["--suite", "enqueue", "--operations", "60", "--baseline", base])
+            #expect(others.status == 2 && others.errors.contains("has no figure of what is measured now"), "\(others.errors)")
             // A baseline from a machine of another time.
             let text = try String(contentsOfFile: base, encoding: .utf8)
             let json = try JSONValue(parsing: text)

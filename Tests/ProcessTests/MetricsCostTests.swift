@@ -1,5 +1,6 @@
 import Foundation
 import GuardianCore
+import TestServers
 import Testing
 
 extension ProcessTests {
@@ -7,7 +8,8 @@ extension ProcessTests {
     @Suite(.serialized) struct MetricsCostTests {
         @Test("a scrape takes less than 5 ms with a long queue")
         func scrapeTime() async throws {
-            let count = ProcessInfo.processInfo.environment["GUARDIAN_SCRAPE_JOB"].flatMap { Int($0) } ?? 50_000
+            let job = ProcessInfo.processInfo.environment["GUARDIAN_SCRAPE_JOB"].flatMap { Int($0) }
+            let count = job ?? 50_000
             let workplace = try Workplace()
             defer { workplace.remove() }
             try await Self.fill(workplace, count)
@@ -25,8 +27,8 @@ extension ProcessTests {
                 "measured: a scrape takes \(times[50].formatted(.number.precision(.fractionLength(2)))) ms (first quartile of 200),",
                 "\(times[100].formatted(.number.precision(.fractionLength(2)))) ms (median),",
                 "p95 \(times[190].formatted(.number.precision(.fractionLength(2)))) ms, with \(count) pending")
-            // What else this machine does strikes single scrapes, and now and then half of them.
-            #expect(times[50] < 5)
+            // What else this machine does strikes single scrapes, and beside other tests now and then half of them.
+            #expect(times[job == nil ? 50 : 100] < 5)
             // What is read in the background is young, so that a scrape tells the truth.
             let scrape = try await Scrape(serve.url)
             #expect(scrape.sum("sync_store_reading_age_seconds") < 30)
@@ -42,10 +44,17 @@ extension ProcessTests {
             try FileManager.default.removeItem(atPath: file)
         }
 
-        /// Everything that watches, and nothing that does.
-        private static let on = [
-            "GUARDIAN_METRICS_ENABLED": "true", "GUARDIAN_ALERTS_ENABLED": "true", "GUARDIAN_TRACE_ENDPOINT": Workplace.nobody,
-        ]
+        /// Everything that watches, what it reports to among it.
+        private static func on(_ place: Workplace, traces: Int, sentry: Int) throws -> [String: String] {
+            let dsn = place.path + "/dsn"
+            try SentryListener.dsn(port: sentry).write(toFile: dsn, atomically: true, encoding: .utf8)
+            return [
+                "GUARDIAN_METRICS_ENABLED": "true", "GUARDIAN_ALERTS_ENABLED": "true", "GUARDIAN_ADMIN_ENABLED": "true",
+                "GUARDIAN_TRACE_ENDPOINT": "http://127.0.0.1:\(traces)", "GUARDIAN_SENTRY_DSN_FILE": dsn,
+            ]
+        }
+
+        /// Nothing that does.
         private static let off = [
             "GUARDIAN_METRICS_ENABLED": "false", "GUARDIAN_ALERTS_ENABLED": "false", "GUARDIAN_LOG_LEVEL": "fatal",
             "GUARDIAN_LOG_FILE": "off",
@@ -60,12 +69,14 @@ extension ProcessTests {
             defer { source.remove() }
             try await Self.fill(source, count)
             try await source.sqlite("PRAGMA wal_checkpoint(TRUNCATE)")
-            var best = (on: Double.infinity, off: Double.infinity)
-            // Turn by turn, so that what else the machine does strikes both; on until the ratio holds, five rounds at most.
-            for round in 0..<5 where round < 2 || best.off / best.on < 0.95 {
-                best.off = min(best.off, try await Self.seconds(source, count, Self.off))
-                best.on = min(best.on, try await Self.seconds(source, count, Self.on))
+            let (collector, listener) = (TraceCollector(keeps: false), SentryListener())
+            let best = try await collector.listening { traces in
+                try await listener.listening { sentry in
+                    try await Self.race(source, count, on: try Self.on(source, traces: traces, sentry: sentry))
+                }
             }
+            #expect(collector.received > count, "the spans of the operations came")
+            #expect(listener.defects.isEmpty, "\(listener.defects)")
             let ratio = best.off / best.on
             print(
                 "measured: \(Int(Double(count) / best.on)) operations/s with everything on, \(Int(Double(count) / best.off)) with",
@@ -73,7 +84,18 @@ extension ProcessTests {
             #expect(ratio >= bound)
         }
 
-        /// How long a sidecar with these settings takes to deliver a copy of the store; it is scraped every second.
+        /// The least seconds of each. Turn by turn, so that what else the machine does strikes both; on until the ratio holds, five rounds
+        /// at most.
+        private static func race(_ source: Workplace, _ count: Int, on: [String: String]) async throws -> (on: Double, off: Double) {
+            var best = (on: Double.infinity, off: Double.infinity)
+            for round in 0..<5 where round < 2 || best.off / best.on < 0.95 {
+                best.off = min(best.off, try await seconds(source, count, off))
+                best.on = min(best.on, try await seconds(source, count, on))
+            }
+            return best
+        }
+
+        /// How long a sidecar with these settings takes to deliver a copy of the store; it is scraped every second where it is watched.
         private static func seconds(_ source: Workplace, _ count: Int, _ settings: [String: String]) async throws -> Double {
             let workplace = try Workplace()
             defer { workplace.remove() }
@@ -83,9 +105,14 @@ extension ProcessTests {
             let serve = try await Guardian.start(
                 workplace.arguments(upstream: backend.url, ["--workers", "32"]), environment: Workplace.quick.merging(settings) { $1 })
             defer { serve.kill() }
+            var scrapedAt: ContinuousClock.Instant? = settings == off ? nil : ContinuousClock.now
             // From the first hundred on, so that starting up does not count.
             var begin: (at: ContinuousClock.Instant, done: Int)?
             try await Web.wait("\(count) processed", seconds: 240) {
+                if let last = scrapedAt, ContinuousClock.now - last >= .seconds(1) {
+                    scrapedAt = ContinuousClock.now
+                    _ = try await Scrape(serve.url)
+                }
                 let done = try await Web.processed(serve.url)
                 if begin == nil, done >= 100 { begin = (ContinuousClock.now, done) }
                 return done >= count

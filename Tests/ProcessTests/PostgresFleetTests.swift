@@ -115,6 +115,13 @@ extension ProcessTests {
             let took = ContinuousClock.now - start
             let seats = try await server.psql("SELECT count(*) FROM guardian_processor")
             #expect(seats == "4")
+            // Each of them shows the store's totals, and how many they are.
+            for one in fleet {
+                try await Web.wait("its totals") {
+                    let scrape = try await Scrape(one.url)
+                    return scrape.sum("processed_ops_total") == Double(all.count) && scrape.sum("active_processors_gauge") == 4
+                }
+            }
             for one in fleet { #expect(one.terminate() == 0) }
             let verdict = try await verify(backend, all)
             print("measured: \(all.count) operations over \(Self.keys) keys by \(seats) processors in \(took): \(verdict)")

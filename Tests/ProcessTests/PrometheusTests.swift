@@ -95,24 +95,83 @@ extension ProcessTests {
 
         /// Runs the query of each panel and of each variable, as Grafana would.
         private func expectEveryQuery(_ prometheus: PrometheusServer) async throws {
-            let file = PrometheusServer.repository("deploy/grafana/guardian.json")
-            let dashboard = try JSONValue(parsing: try String(contentsOfFile: file, encoding: .utf8))
-            var count = 0
-            for panel in dashboard["panels"]?.elements ?? [] {
-                for target in panel["targets"]?.elements ?? [] {
-                    let query = try #require(target["expr"]?.string)
-                    let expression = query.replacing("$__rate_interval", with: "10s").replacing("$job", with: ".*")
-                        .replacing("$instance", with: ".*")
-                    let found = try await prometheus.query(expression)
-                    let title = panel["title"]?.string ?? ""
-                    #expect(found.contains { Double($0.value)?.isNaN == false }, "\(title): \(expression) returned \(found)")
-                    count += 1
+            let queries = try Self.queries()
+            for query in queries {
+                let expression = query.expression.replacing("$__rate_interval", with: "10s")
+                let found = try await prometheus.query(expression)
+                #expect(found.contains { Double($0.value)?.isNaN == false }, "\(query.title): \(expression) returned \(found)")
+            }
+            let list = try Self.board()["templating"]?["list"]?.elements ?? []
+            #expect(Set(list.compactMap { $0["name"]?.string }) == ["datasource", "job", "instance"])
+            #expect(queries.count >= 30)
+            print("measured: \(queries.count) queries of the dashboard return data")
+        }
+
+        @Test("what several processes of one store show is shown once by the dashboard; other jobs and labels `store` are other stores")
+        func sharedStore() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let processes = [
+                #"job="a", instance="1""#, #"job="a", instance="2""#, #"job="b", instance="3""#, #"job="b", instance="4", store="y""#,
+            ]
+            var text = "evaluation_interval: 15s\ntests:\n  - interval: 15s\n    input_series:\n"
+            for (index, process) in processes.enumerated() {
+                // Whoever audits tells of the gap.
+                let gap = index == 0 ? "-1" : "0"
+                let series: [(name: String, labels: String, values: String)] = [
+                    ("pending_ops_gauge", "", "600"), ("sync_processing_ops", "", "3"), ("sync_failed_ops", "", "5"),
+                    ("sync_alert_state", #", alert="queue_depth""#, "2"), ("sync_accounting_gap", "", gap),
+                    ("processed_ops_total", #", operation_type="update", entity_type="room""#, "0+15"),
+                    ("processed_ops_total", #", operation_type="update", entity_type="door""#, "0+15"),
+                    ("failed_ops_total", #", error_class="permanent""#, "0+15"), ("backoff_events_total", "", "0+15"),
+                    ("retries_total", "", "0+15"),
+                ]
+                for one in series {
+                    text += "      - series: '\(one.name){\(process)\(one.labels)}'\n        values: '\(one.values)x80'\n"
                 }
             }
-            let variables = Set((dashboard["templating"]?["list"]?.elements ?? []).compactMap { $0["name"]?.string })
-            #expect(variables == ["datasource", "job", "instance"])
-            #expect(count >= 30)
-            print("measured: \(count) queries of the dashboard return data")
+            text += "    promql_expr_test:\n"
+            let queries = try Self.queries()
+            let expected: [(title: String, legend: String, labels: String, value: Int)] = [
+                ("Active alerts", "firing", "{}", 3), ("Queue depth", "pending", "{}", 1800), ("Queue depth", "processing", "{}", 9),
+                ("Queue depth", "failed", "{}", 15),
+                ("Operations rate", "processed: {{operation_type}}", #"{operation_type="update"}"#, 6),
+                ("Operations rate", "failed", "{}", 3),
+                ("Failed, by error class", "{{error_class}}", #"{error_class="permanent"}"#, 180),
+                ("Retries and backoff", "put off", "{}", 3), ("Retries and backoff", "retries", "{}", 3),
+                ("What must be 0", "accounting gap", "{}", 1),
+            ]
+            for one in expected {
+                let found = queries.filter { $0.title == one.title && $0.legend == one.legend }
+                #expect(!found.isEmpty, "\(one.title): \(one.legend)")
+                for query in found {
+                    let expression = query.expression.replacing("$__rate_interval", with: "1m")
+                    text += "      - expr: '\(expression)'\n        eval_time: 10m\n        exp_samples:\n"
+                    text += "          - labels: '\(one.labels)'\n            value: \(one.value)\n"
+                }
+            }
+            let file = workplace.path + "/shared.yml"
+            try text.write(toFile: file, atomically: true, encoding: .utf8)
+            let answer = try await Shell.run(["promtool", "test", "rules", file])
+            #expect(answer.status == 0, "\(answer.output)\(answer.errors)")
+        }
+
+        /// The queries of the dashboard's panels, of all jobs and instances.
+        private static func queries() throws -> [(title: String, legend: String, expression: String)] {
+            var queries: [(title: String, legend: String, expression: String)] = []
+            for panel in try board()["panels"]?.elements ?? [] {
+                for target in panel["targets"]?.elements ?? [] {
+                    let query = try #require(target["expr"]?.string)
+                    let expression = query.replacing("$job", with: ".*").replacing("$instance", with: ".*")
+                    queries.append((panel["title"]?.string ?? "", target["legendFormat"]?.string ?? "", expression))
+                }
+            }
+            return queries
+        }
+
+        private static func board() throws -> JSONValue {
+            let file = PrometheusServer.repository("deploy/grafana/guardian.json")
+            return try JSONValue(parsing: try String(contentsOfFile: file, encoding: .utf8))
         }
 
         private func expectExemplars(_ prometheus: PrometheusServer) async throws {

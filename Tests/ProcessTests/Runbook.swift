@@ -54,10 +54,13 @@ struct OnCall {
     let backend: Guardian
     let serve: Guardian
 
-    static func with(_ environment: [String: String] = [:], _ body: (OnCall) async throws -> Void) async throws {
+    /// `environment` is the daemon's, `flags` are the upstream's.
+    static func with(
+        _ environment: [String: String] = [:], upstream flags: [String] = [], _ body: (OnCall) async throws -> Void
+    ) async throws {
         let workplace = try Workplace()
         defer { workplace.remove() }
-        let backend = try await Guardian.start(["backend", "--listen", "127.0.0.1:0"])
+        let backend = try await Guardian.start(["backend", "--listen", "127.0.0.1:0"] + flags)
         defer { backend.kill() }
         let serve = try await Guardian.start(
             workplace.arguments(upstream: backend.url), environment: Workplace.quick.merging(environment) { $1 })
@@ -65,16 +68,21 @@ struct OnCall {
         try await body(OnCall(workplace: workplace, backend: backend, serve: serve))
     }
 
-    /// Runs a block as a person would; it must end with 0. Returns what it said.
+    /// What the setup block does, with the places of this daemon in the stead of those that the page names.
+    private func setup() throws -> String {
+        let commands = try Runbook.read().blocks.filter { $0.role == "setup" }.map(\.commands).joined()
+        try #require(commands.contains("/var/lib/guardian") && commands.contains("127.0.0.1:8080"), "\(commands)")
+        return commands.replacingOccurrences(of: "/var/lib/guardian", with: workplace.path)
+            .replacingOccurrences(of: "127.0.0.1:8080", with: serve.url.replacingOccurrences(of: "http://", with: ""))
+    }
+
+    /// Runs a block behind the setup, as a person would; it must end with 0. Returns what it said.
     @discardableResult
     func run(_ block: Runbook.Block) async throws -> String {
         let folder = URL(fileURLWithPath: Guardian.binary).deletingLastPathComponent().path
         let path = folder + ":" + (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin")
-        let environment = [
-            "PATH": path, "GUARDIAN_DATA_DIR": workplace.path, "GUARDIAN_LISTEN": serve.url.replacingOccurrences(of: "http://", with: ""),
-            "GUARDIAN_UPSTREAM_URL": backend.url,
-        ]
-        let script = "cd '\(workplace.path)' && set -euo pipefail\n" + block.commands
+        let environment = ["PATH": path, "GUARDIAN_UPSTREAM_URL": backend.url]
+        let script = "cd '\(workplace.path)' && set -euo pipefail\n" + (try setup()) + block.commands
         let answer = try await Shell.run(["bash", "-c", script], environment: environment)
         #expect(answer.status == 0, "\(block.section), \(block.role): \(block.commands)\(answer.output)\(answer.errors)")
         return answer.output + answer.errors

@@ -61,11 +61,26 @@ extension ProcessTests {
         @Test("lock stuck: its holder is frozen, the lock is taken from it, and another delivers")
         func lockStuck() async throws { try await frozenHolder("Lock stuck", standbys: 1) }
 
-        @Test("lock deadlock: nobody delivers, the epoch is raised, the first that asks delivers")
-        func lockDeadlock() async throws { try await frozenHolder("Lock deadlock", standbys: 2) }
+        @Test("lock deadlock: the holder is frozen and its clock ran ahead, so nobody delivers; the epoch is raised, and another does")
+        func lockDeadlock() async throws {
+            let library = try #require(Self.fakeTime, "libfaketime is not installed")
+            // Its heartbeat is fresh for a minute longer than lock.stale_after.
+            let ahead = ["LD_PRELOAD": library, "FAKETIME": "+60", "DONT_FAKE_MONOTONIC": "1"]
+            try await frozenHolder("Lock deadlock", standbys: 2, ahead)
+        }
 
-        private func frozenHolder(_ section: String, standbys: Int) async throws {
-            try await OnCall.with { call in
+        /// The library that gives a process another wall clock.
+        private static var fakeTime: String? {
+            do {
+                return try FileManager.default.contentsOfDirectory(atPath: "/usr/lib").map { "/usr/lib/\($0)/faketime/libfaketimeMT.so.1" }
+                    .first { FileManager.default.fileExists(atPath: $0) }
+            } catch {
+                return nil
+            }
+        }
+
+        private func frozenHolder(_ section: String, standbys: Int, _ environment: [String: String] = [:]) async throws {
+            try await OnCall.with(environment) { call in
                 try await Web.wait("the lock") { try await call.workplace.run("lock", "status", "--json").json["held"] == true }
                 var others: [Guardian] = []
                 defer { for other in others { other.kill() } }
@@ -114,15 +129,34 @@ extension ProcessTests {
             }
         }
 
-        @Test("duplicates: the same id again adds nothing")
+        @Test("duplicates: a write that a caller enqueued twice has two keys; under one id of its own it is there once")
         func duplicates() async throws {
             try await OnCall.with { call in
+                for count in 1...2 {
+                    #expect(try await Web.post(call.serve.url, Web.operation) == 202)
+                    try await call.waitProcessed(count)
+                }
+                let twice = try await Web.effects(call.backend.url)
+                #expect(twice.count == 2 && Set(twice.map(\.entity)).count == 1 && Set(twice.map(\.key)).count == 2, "\(twice)")
                 _ = try await call.run("Duplicates", "look")
                 let said = try await call.run("Duplicates", "cure")
                 #expect(said.contains("accepted"), "\(said)")
                 #expect(said.contains("duplicate"), "\(said)")
+                try await call.waitProcessed(3)
+                #expect(try await Web.effects(call.backend.url).count == 3)
+            }
+        }
+
+        @Test("duplicates: an upstream that does not honour keys has one key twice")
+        func forgetfulUpstream() async throws {
+            try await OnCall.with(upstream: ["--idempotency-window", "0s"]) { call in
+                let mode = #"{"mode":"drop","share":1,"count":1}"#
+                #expect(try await Web.send("PUT", call.backend.url, "/_mode", body: mode).status == 200)
+                #expect(try await Web.post(call.serve.url, Web.operation) == 202)
                 try await call.waitProcessed(1)
-                #expect(try await Web.effects(call.backend.url).count == 1)
+                let twice = try await Web.effects(call.backend.url)
+                #expect(twice.count == 2 && Set(twice.map(\.key)).count == 1, "\(twice)")
+                _ = try await call.run("Duplicates", "look")
             }
         }
 
@@ -131,12 +165,44 @@ extension ProcessTests {
             try await OnCall.with { call in
                 try await Web.setMode(call.backend.url, status: 500)
                 try await call.enqueue(200)
+                try await Web.wait("answers that open the breaker") {
+                    let status = try await call.workplace.run("status", "--json").json
+                    return (status["breaker_trips"]?.integer ?? 0) > 0
+                }
+                let requests = try #require(try await Web.get(call.backend.url, "/_requests?limit=10000").json["requests"]?.elements)
+                #expect(requests.filter { $0["status"]?.integer == 500 }.count >= 10, "\(requests.count) requests")
                 let said = try await call.run("Mass 5xx", "look")
                 #expect(said.contains("paused"), "\(said)")
+                #expect(try await Web.effects(call.backend.url).isEmpty)
                 try await Web.setMode(call.backend.url, status: nil)
                 _ = try await call.run("Mass 5xx", "cure")
                 try await call.waitProcessed(200)
                 #expect(try await Web.failed(call.serve.url) == 0)
+            }
+        }
+
+        @Test("store corruption, left to the daemon: it meets the damage, and its next start salvages, names what is lost, and goes on")
+        func corruptionByItself() async throws {
+            try await OnCall.with { call in
+                #expect(try await call.workplace.run("pause").status == 0)
+                try await call.enqueue(2000)
+                #expect(call.serve.terminate() == 0)
+                try damage(call.workplace.store, at: #"{"seq":1000}"#)
+                let daemon = try await call.workplace.serve(upstream: call.backend.url)
+                defer { daemon.kill() }
+                #expect(try await call.workplace.run("resume").status == 0)
+                try await Web.wait("the damage to be met") { FileManager.default.fileExists(atPath: call.workplace.store + "-suspect") }
+                let said = try await call.run("Store corruption", "look")
+                #expect(!said.isEmpty)
+                daemon.kill()
+                let again = try await call.workplace.serve(upstream: call.backend.url)
+                defer { again.kill() }
+                #expect(again.errors.contains("guardian: the store was damaged"), "\(again.errors)")
+                try await waitDrained(again)
+                let named = try await Web.failed(again.url)
+                #expect((1...100).contains(named))
+                #expect(try await Web.effects(call.backend.url).count + named >= 2000)
+                try await call.workplace.expectBalance()
             }
         }
 
@@ -146,29 +212,33 @@ extension ProcessTests {
                 #expect(try await call.workplace.run("pause").status == 0)
                 try await call.enqueue(2000)
                 #expect(call.serve.terminate() == 0)
-                try damage(call.workplace.store)
+                try damage(call.workplace.store, at: #"{"seq":1000}"#)
                 let said = try await call.run("Store corruption", "look")
                 #expect(!said.isEmpty)
                 _ = try await call.run("Store corruption", "cure")
                 let again = try await call.workplace.serve(upstream: call.backend.url)
                 defer { again.kill() }
                 #expect(try await call.workplace.run("resume").status == 0)
-                try await Web.wait("the queue to drain") {
-                    let books = try await Web.get(again.url, "/v1/status").json["books"]
-                    return books?["pending"]?.integer == 0 && books?["processing"]?.integer == 0
-                }
+                try await waitDrained(again)
                 // A page holds a few rows of two thousand; what it held is named by the repair, the others are delivered.
                 #expect(try await Web.effects(call.backend.url).count > 1900)
                 try await call.workplace.expectBalance()
             }
         }
 
-        /// Overwrites one page in the middle of the rows.
-        private func damage(_ file: String) throws {
+        private func waitDrained(_ daemon: Guardian) async throws {
+            try await Web.wait("the queue to drain") {
+                let books = try await Web.get(daemon.url, "/v1/status").json["books"]
+                return books?["pending"]?.integer == 0 && books?["processing"]?.integer == 0
+            }
+        }
+
+        /// Overwrites the page of rows in which `text` stands.
+        private func damage(_ file: String, at text: String) throws {
+            let found = try #require(try Data(contentsOf: URL(fileURLWithPath: file)).range(of: Data(text.utf8)))
             let handle = try FileHandle(forUpdating: URL(fileURLWithPath: file))
             defer { do { try handle.close() } catch {} }
-            let pages = try handle.seekToEnd() / 4096
-            try handle.seek(toOffset: pages / 2 * 4096)
+            try handle.seek(toOffset: UInt64(found.lowerBound / 4096 * 4096))
             try handle.write(contentsOf: Data((0..<4096).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ 7) }))
         }
     }

@@ -107,12 +107,84 @@ extension ProcessTests {
             let serve = try await Guardian.start(
                 workplace.arguments(upstream: Workplace.nobody), environment: Workplace.quick.merging(keys) { $1 })
             defer { serve.kill() }
-            let environment = FileManager.default.contents(atPath: "/proc/\(serve.pid)/environ") ?? Data()
-            #expect(!environment.isEmpty)
-            #expect(environment.range(of: Data(text.utf8)) == nil)
-            let limits = try String(contentsOfFile: "/proc/\(serve.pid)/limits", encoding: .utf8)
+            #expect(try held(by: serve, text) == [])
+        }
+
+        @Test("no process of guardian may leave a core file, sealed or not, and none has a key in its environment")
+        func leavesNoCore() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let unsealed = try await workplace.serve(upstream: Workplace.nobody)
+            #expect(try held(by: unsealed, "no key") == [])
+            #expect(unsealed.terminate() == 0)
+            let text = Data((0..<32).map { UInt8(truncatingIfNeeded: $0 &* 13) }).base64EncodedString()
+            let command = try Guardian.launch(
+                ["metrics", "--watch", "--every", "1h", "--listen", "127.0.0.1:1", "--data-dir", workplace.path],
+                environment: ["GUARDIAN_SEAL_KEY": text])
+            defer { command.kill() }
+            try await Web.wait("the command") { try held(by: command, text) == [] }
+        }
+
+        /// What a process has that it should not: a core file's leave, a key in its environment.
+        private func held(by process: Guardian, _ key: String) throws -> [String] {
+            let environment = FileManager.default.contents(atPath: "/proc/\(process.pid)/environ") ?? Data()
+            let limits = try String(contentsOfFile: "/proc/\(process.pid)/limits", encoding: .utf8)
             let core = limits.split(separator: "\n").first { $0.hasPrefix("Max core file size") }
-            #expect(core?.split(whereSeparator: \.isWhitespace)[4] == "1")
+            var found: [String] = []
+            if core?.split(whereSeparator: \.isWhitespace)[4] != "1" { found.append("core") }
+            if environment.isEmpty || environment.range(of: Data(key.utf8)) != nil { found.append("key") }
+            return found
+        }
+
+        /// What `doctor` says of sealing: the verdict, and why.
+        private func sealing(_ workplace: Workplace, _ keys: [String: String]) async throws -> (verdict: String?, detail: String) {
+            let answer = try await workplace.run("doctor", "--upstream", Workplace.nobody, "--json", environment: keys)
+            let check = answer.json["checks"]?.elements?.first { $0["check"]?.string == "sealing" }
+            return (check?["verdict"]?.string, check?["detail"]?.string ?? "")
+        }
+
+        @Test("commands that are given another key than a serve that runs say so, and change nothing for it")
+        func besideAnotherKey() async throws {
+            for isSealed in [true, false] {
+                let workplace = try Workplace()
+                defer { workplace.remove() }
+                let own = try isSealed ? key(workplace, "one") : [:]
+                let given = try key(workplace, "two", "one")
+                let serve = try await Guardian.start(
+                    workplace.arguments(upstream: Workplace.nobody), environment: Workplace.quick.merging(own) { $1 })
+                defer { serve.kill() }
+                for command in ["status", "list", "check", "pause"] {
+                    let answer = try await workplace.run(command, environment: given)
+                    #expect(answer.status == 0, "\(command): \(answer.errors)")
+                    #expect(answer.errors.contains("the first one given"), "\(command): \(answer.errors)")
+                }
+                let said = try await sealing(workplace, given)
+                #expect(said.verdict == "warning" && said.detail.contains("the first one given"), "\(said)")
+                try await fill(workplace, 3, given)
+                #expect(try await Web.post(serve.url, Web.operation) == 202)
+                #expect(serve.terminate() == 0)
+                let after = try await workplace.run("list", environment: own)
+                #expect(after.status == 0 && after.errors.isEmpty, "\(after.errors)")
+                #expect(try filesWithCanary(workplace).isEmpty == isSealed)
+            }
+        }
+
+        @Test("a key that serve has taken up is not called all there is before rekey has ended")
+        func halfSealed() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            try await fill(workplace, 3)
+            #expect(try await sealing(workplace, [:]).verdict == "ok")
+            let keys = try key(workplace, "one")
+            let serve = try await Guardian.start(
+                workplace.arguments(upstream: Workplace.nobody), environment: Workplace.quick.merging(keys) { $1 })
+            defer { serve.kill() }
+            #expect(serve.terminate() == 0)
+            let before = try await sealing(workplace, keys)
+            #expect(before.verdict == "warning" && before.detail.contains("guardian rekey"), "\(before)")
+            #expect(try await workplace.run("rekey", environment: keys).status == 0)
+            let after = try await sealing(workplace, keys)
+            #expect(after.verdict == "ok" && after.detail.contains("is sealed under key"), "\(after)")
         }
 
         @Test("rekey killed again and again loses nothing, and in the end all of it is under the new key and nothing is left in clear")

@@ -1,0 +1,51 @@
+import Foundation
+import GuardianCore
+import Testing
+
+extension ProcessTests {
+    /// `guardian-bench` beside a baseline that says what a test wants.
+    @Suite(.serialized) struct BenchTests {
+        private let place = NSTemporaryDirectory() + "/guardian-bench-tests-" + UUID().uuidString
+
+        /// Runs it beside a baseline of so many operations per second.
+        private func bench(_ arguments: String..., baseline: String) async throws -> Guardian.Answer {
+            try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
+            let script = place + "/baseline"
+            _ = FileManager.default.createFile(
+                atPath: script, contents: Data("#!/bin/sh\necho '{\"per_second\":\(baseline)}'\n".utf8),
+                attributes: [.posixPermissions: 0o755])
+            return try await Shell.run(
+                [Guardian.binary + "-bench"] + arguments, environment: ["BASELINE": script, "BENCH_DIR": place])
+        }
+
+        private func remove() { do { try FileManager.default.removeItem(atPath: place) } catch {} }
+
+        @Test("five rounds of a figure are written; what is required decides the exit code")
+        func rounds() async throws {
+            defer { remove() }
+            let report = place + "/bench.json"
+            let ahead = try await bench("batch", "--quick", "--json", report, baseline: "1.5")
+            #expect(ahead.status == 0, "\(ahead.output)\(ahead.errors)")
+            #expect(ahead.output.contains("0 miss what is required; 0 miss their aim"), "\(ahead.output)")
+            let figures = try JSONValue(parsing: String(contentsOfFile: report, encoding: .utf8))["figures"]?.elements ?? []
+            let figure = try #require(figures.first)
+            #expect(figures.count == 1 && figure["name"]?.string == "batch of 10 000, operations/s")
+            #expect(figure["ours"]?.elements?.count == 5 && figure["baseline"]?.elements?.count == 5)
+            #expect(figure["holds"] == .bool(true) && figure["meets_aim"] == .bool(true))
+            let behind = try await bench("batch", "--quick", "--json", report, baseline: "1000000000000.5")
+            #expect(behind.status == 1)
+            #expect(behind.output.contains("DOES NOT HOLD") && behind.output.contains("1 miss what is required"), "\(behind.output)")
+            let missed = try JSONValue(parsing: String(contentsOfFile: report, encoding: .utf8))["figures"]?.elements ?? []
+            #expect(missed.first?["holds"] == .bool(false) && missed.first?["meets_aim"] == .bool(false))
+        }
+
+        @Test("a name that it does not know, and a report that can't be written, are refused before anything is measured")
+        func refuses() async throws {
+            defer { remove() }
+            #expect(try await bench("batches", baseline: "1.5").status == 2)
+            #expect(try await bench("--json", baseline: "1.5").status == 2)
+            let nowhere = try await bench("batch", "--json", place + "/none/bench.json", baseline: "1.5")
+            #expect(nowhere.status == 1 && nowhere.output.contains("can't be written"), "\(nowhere.output)")
+        }
+    }
+}
