@@ -41,11 +41,12 @@ start backend --listen 127.0.0.1:0
 status=0
 "$built/FirstApp" "$url" "$work/first" | tee "$work/first.txt"
 grep -q "the kitchen is synced" "$work/first.txt" || { echo "check: FirstApp failed" >&2; status=1; }
+[ -n "$(find "$work/first" -prune -perm 700)" ] || { echo "check: FirstApp's folder is open to others" >&2; status=1; }
 "$built/Notes" --upstream "$url" --data-dir "$work/notes" || { echo "check: Notes failed" >&2; status=1; }
 "$built/VitalSigns" --upstream "$url" --data-dir "$work/vitals" --readings 2000 --seed 7 || { echo "check: VitalSigns failed" >&2; status=1; }
 
 start serve --data-dir "$work/sidecar" --listen 127.0.0.1:0 --upstream "$url"
 Examples/Sidecar/client.sh "$url" && echo || { echo "check: client.sh failed" >&2; status=1; }
 Examples/Sidecar/client.py "$url" || { echo "check: client.py failed" >&2; status=1; }
-if command -v node >/dev/null; then node Examples/Sidecar/client.mjs "$url" || { echo "check: client.mjs failed" >&2; status=1; }; fi
+node Examples/Sidecar/client.mjs "$url" || { echo "check: client.mjs failed" >&2; status=1; }
 exit "$status"

@@ -1,4 +1,3 @@
-import Foundation
 import GuardianSync
 
 /// The app of docs/guides/first-app.md: `FirstApp URL DIRECTORY`.
@@ -9,7 +8,6 @@ struct FirstApp {
         let (url, directory) = (arguments[1], arguments[2])
 
         // open
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         let store = try SQLiteStore.open(.init(path: directory + "/guardian.sqlite"))
         let transport = try HTTPTransport(configuration: .init(url: url, deviceID: try await store.deviceID()))
         let engine = SyncEngine(store: store, transport: transport)

@@ -6,11 +6,11 @@ import GuardianServer
 
 extension Assembly {
     /// Bytes that the store can still use, its reserve among them; nil when it can't be asked.
-    public func freeBytes() -> Int64? { isStoredInFile ? SQLiteStore.availableBytes(storePath: storePath) : nil }
+    public func freeBytes() -> Int64? { room()?.usableBytes }
 
     /// What holds up delivery from `store` as a whole now, for a processor of these settings.
     public func situation(of store: any OpenedStore) async throws -> Explanation.Situation {
-        try await .init(of: store, at: SystemClock().now.wall, freeBytes: freeBytes(), for: try processorConfiguration())
+        try await .init(of: store, at: SystemClock().now.wall, room: room(), for: try processorConfiguration())
     }
 
     /// What `guardian status` shows of `store`.

@@ -5,9 +5,13 @@ public import GuardianServer
 public import GuardianTelemetry
 
 extension Assembly {
-    /// What is measured; nil when metrics are switched off.
+    /// Whether `/metrics` and `/metrics.json` are there.
+    private var showsMetrics: Bool { settings.text("metrics.enabled") == "true" }
+    private var evaluatesAlerts: Bool { settings.text("alerts.enabled") == "true" }
+
+    /// What is measured; nil when neither metrics nor alerts, which go by them, are wanted.
     public func metrics() -> ProductionMetrics? {
-        guard settings.text("metrics.enabled") == "true" else { return nil }
+        guard showsMetrics || evaluatesAlerts else { return nil }
         return ProductionMetrics(
             .init(
                 windowMs: settings.milliseconds("metrics.window"), failureWindowMs: settings.milliseconds("alerts.failed_rate.window"),
@@ -19,9 +23,10 @@ extension Assembly {
         MetricsSink(metrics, maxAttempts: settings.integer("retry.max_attempts"))
     }
 
-    /// What `/metrics` and `/metrics.json` show.
-    public func pages(_ metrics: ProductionMetrics) -> MetricsPages {
-        MetricsPages(
+    /// What `/metrics` and `/metrics.json` show; nil when they are switched off.
+    public func pages(_ metrics: ProductionMetrics) -> MetricsPages? {
+        guard showsMetrics else { return nil }
+        return MetricsPages(
             exposition: { accept in
                 let format = ExpositionFormat(accept: accept)
                 return (format.contentType, metrics.exportPrometheus(format))
@@ -32,7 +37,7 @@ extension Assembly {
     public func monitor(_ metrics: ProductionMetrics, engine: SyncEngine, store: any Store) -> Monitor {
         var configuration = Monitor.Configuration()
         configuration.everyMs = settings.milliseconds("alerts.every")
-        configuration.evaluates = settings.text("alerts.enabled") == "true"
+        configuration.evaluates = evaluatesAlerts
         configuration.policy = alertPolicy
         configuration.staleAfterMs = settings.milliseconds("lock.stale_after")
         configuration.freeBytes = freeBytes

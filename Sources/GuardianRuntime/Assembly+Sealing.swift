@@ -1,5 +1,6 @@
-import GuardianCore
+public import GuardianCore
 import GuardianPrivacy
+import GuardianSQLite
 
 extension Assembly {
     /// Whether a key was given.
@@ -14,6 +15,15 @@ extension Assembly {
         do throws(SealError) { return SealKeysInMemory(try SealKeyring(reading: &text)) } catch {
             throw .wrongKey("seal.key: \(error)")
         }
+    }
+
+    /// What is to be said when a key was given that `store` is not written under; nil when it is, or none was given.
+    public func sealingWarning(of store: any OpenedStore) async throws(StoreError) -> String? {
+        guard let store = store as? SQLiteStore, let given = store.givenKey else { return nil }
+        let active = try await store.sealKey()
+        guard active != given else { return nil }
+        let now = active.map { "is sealed under key \($0)" } ?? "is in clear"
+        return "the store \(now), not sealed under key \(given), the first one given; `guardian serve` changes that when it starts"
     }
 
     /// Finds what is wrong with the keys before the store is opened.

@@ -1,6 +1,7 @@
 import Foundation
 import GuardianCore
 import GuardianHTTP
+import GuardianServer
 public import GuardianTelemetry
 
 extension Assembly {
@@ -32,6 +33,19 @@ extension Assembly {
 
     /// https://no-color.org
     private static var takesColor: Bool { ProcessInfo.processInfo.environment["NO_COLOR"].map(\.isEmpty) ?? true }
+
+    /// Where spans go; nil for nowhere. Throws a ``SettingsError`` for plain http off this machine, unless that is allowed.
+    func traceEndpoint() throws -> String? {
+        let endpoint = settings.text("trace.endpoint")
+        guard !endpoint.isEmpty else { return nil }
+        let host = (URLComponents(string: endpoint)?.host ?? "").filter { $0 != "[" && $0 != "]" }
+        let isSafe = endpoint.hasPrefix("https://") || APIServer.Configuration(host: host).isLoopback
+        guard isSafe || settings.text("trace.allow_insecure") == "true" else {
+            throw SettingsError(
+                "trace.endpoint", "is plain http off this machine; use https, or set trace.allow_insecure if you accept that it is read")
+        }
+        return endpoint
+    }
 
     /// How events get to Sentry; nil when no DSN is configured. Throws a ``SettingsError`` that never shows the DSN.
     func sentryConfiguration() throws -> SentryConfiguration? {

@@ -11,10 +11,14 @@ public struct Assembly: Sendable {
     public let settings: Settings
     /// Whether this is for the process that delivers, and so says how operations line up.
     private let delivers: Bool
+    /// Whether a store goes over to the first of the keys: only where no other process writes to it under another.
+    private let adoptsKey: Bool
 
-    public init(_ settings: Settings, delivers: Bool = false) {
+    /// `adoptsKey` is as `delivers` when nothing is said.
+    public init(_ settings: Settings, delivers: Bool = false, adoptsKey: Bool? = nil) {
         self.settings = settings
         self.delivers = delivers
+        self.adoptsKey = adoptsKey ?? delivers
         settings.applyRedaction()
     }
 
@@ -30,6 +34,7 @@ public struct Assembly: Sendable {
     public func storeConfiguration() throws(StoreError) -> SQLiteStore.Configuration {
         var configuration = SQLiteStore.Configuration(path: storePath, ordering: ordering)
         configuration.sealing = try sealing()
+        configuration.adoptsKey = adoptsKey
         configuration.disk = disk
         return configuration
     }
@@ -67,6 +72,7 @@ public struct Assembly: Sendable {
         do throws(HTTPConfigurationError) { try HTTPTransport.check(transport) } catch { throw SettingsError(error.key, error.message) }
         _ = try tokens()
         _ = try consoleConfiguration()
+        _ = try traceEndpoint()
     }
 
     /// `telemetry` sees what goes over the wire; its sinks are among `sinks` or not, as the caller likes.

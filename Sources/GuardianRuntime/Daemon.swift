@@ -36,10 +36,10 @@ public struct Daemon: Sendable {
     public init(_ settings: Settings, sinks: [any EventSink] = []) throws {
         assembly = Assembly(settings, delivers: true)
         var api = try assembly.api()
-        api.freeBytes = assembly.freeBytes
+        api.room = assembly.room
         let metrics = assembly.metrics()
         self.metrics = metrics
-        api.metrics = metrics.map(assembly.pages)
+        api.metrics = metrics.flatMap(assembly.pages)
         self.api = api
         try assembly.validate()
         telemetry = try Telemetry(settings)

@@ -110,9 +110,7 @@ public struct Examination: Sendable {
                 Finding(
                     "durability", isDurable ? .holds : .fails,
                     "\(text): an answer \(isDurable ? "comes" : "does not come") after its fsync"))
-            let key = try await (store as? SQLiteStore)?.sealKey()
-            findings.append(
-                Finding("sealing", .holds, key.map { "what people wrote is sealed under key \($0)" } ?? "payloads are stored in clear"))
+            findings.append(try await sealing(store))
             let lock = try await store.lockState()
             findings.append(
                 Finding(

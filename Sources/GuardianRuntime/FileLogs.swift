@@ -1,17 +1,24 @@
 import GuardianCore
-import GuardianServer
-import GuardianTelemetry
+package import GuardianServer
+package import GuardianTelemetry
 
 /// The log files of this process, as the console reads them.
-struct FileLogs: ConsoleLogs {
+package struct FileLogs: ConsoleLogs {
     let search: LogSearch
 
-    func lines(_ query: ConsoleLogQuery) async throws -> [ConsoleLogLine] {
-        try search.page(Self.filter(query), limit: query.limit).lines.map(Self.line)
+    package init(search: LogSearch) { self.search = search }
+
+    package func page(_ query: ConsoleLogQuery, after cursor: String?) async throws -> ConsoleLogPage {
+        do {
+            let page = try search.page(Self.filter(query), after: cursor, limit: query.limit)
+            return ConsoleLogPage(lines: page.lines.map(Self.line), next: page.next)
+        } catch is LogSearch.UnknownCursor {
+            throw UnknownLogCursor()
+        }
     }
 
-    func tail() -> AsyncStream<ConsoleLogLine> {
-        let lines = search.tail(LogFilter(level: .info), backlog: 500)
+    package func tail(_ query: ConsoleLogQuery) -> AsyncStream<ConsoleLogLine> {
+        let lines = search.tail(Self.filter(query), backlog: 500)
         return AsyncStream(bufferingPolicy: .bufferingNewest(500)) { continuation in
             // Ends with the stream, which cancels it.
             let reading = Task {

@@ -21,6 +21,7 @@ extension Settings {
         Key(
             name: "trace.endpoint", fallback: "",
             check: { $0.isEmpty || $0.hasPrefix("http://") || $0.hasPrefix("https://") ? nil : "must begin with http:// or https://" }),
+        Key(name: "trace.allow_insecure", fallback: "false", check: Check.oneOf(["true", "false"])),
         Key(
             name: "trace.ratio", fallback: "1",
             check: { Double($0).map { (0...1).contains($0) } == true ? nil : "must be a number from 0 to 1" }),

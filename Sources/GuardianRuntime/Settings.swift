@@ -136,8 +136,7 @@ public struct Settings: Sendable {
     public init(file: String? = nil, environment: [String: String] = [:], flags: [String: String] = [:]) throws {
         values = Dictionary(uniqueKeysWithValues: Self.keys.map { ($0.name, Value(text: $0.fallback, source: .defaults)) })
         if let file = file ?? environment["GUARDIAN_CONFIG"] { try read(file: file) }
-        let names = Dictionary(
-            uniqueKeysWithValues: Self.keys.map { ("GUARDIAN_" + $0.name.uppercased().replacing(".", with: "_"), $0.name) })
+        let names = Dictionary(uniqueKeysWithValues: Self.keys.map { (Self.variable(of: $0.name), $0.name) })
         for (name, text) in environment {
             if let key = names[name] { values[key] = Value(text: text, source: .environment) }
         }
@@ -145,7 +144,7 @@ public struct Settings: Sendable {
         for key in Self.keys {
             guard let value = values[key.name] else { continue }
             if key.isSecret, value.source == .file || value.source == .flag {
-                let name = "GUARDIAN_" + key.name.uppercased().replacing(".", with: "_")
+                let name = Self.variable(of: key.name)
                 throw SettingsError(
                     key.name, "is a secret: put it into the environment (\(name)), or into the file that \(key.name)_file names")
             }
@@ -159,7 +158,7 @@ public struct Settings: Sendable {
         do { text = try String(contentsOfFile: file, encoding: .utf8) } catch { throw SettingsError("config", "\(file) can't be read") }
         let tree: Any?
         do { tree = try YAMLTree.read(text) } catch let error as SettingsError { throw error } catch {
-            throw SettingsError("config", "\(file) is not YAML: \(error)")
+            throw SettingsError("config", "\(file) is not YAML: \(YAMLTree.words(for: error))")
         }
         guard let tree, (tree as? YAMLScalar)?.isNull != true else { return }
         guard let map = tree as? [String: Any] else { throw SettingsError("config", "\(file) must be a map of keys") }
@@ -170,6 +169,11 @@ public struct Settings: Sendable {
         for (name, value) in map {
             guard !name.isEmpty else {
                 throw SettingsError("config", "a key is empty\(prefix.isEmpty ? "" : " (under \(prefix.dropLast()))")")
+            }
+            // What no key can be may be a secret that stands in the wrong place.
+            let word = name.prefix { $0.isASCII && ($0.isLetter || $0.isNumber || "_.-".contains($0)) }
+            guard word.count == name.count else {
+                throw SettingsError("config", "the key that begins with \"\(word)\" has a sign in it that no key has")
             }
             let key = prefix + name
             if key == "upstream.routes" {
@@ -235,12 +239,8 @@ public struct Settings: Sendable {
         return trimmed
     }
 
-    /// The environment's variables that secrets came from.
-    public var secretVariables: [String] {
-        Self.keys.filter { $0.isSecret && values[$0.name]?.source == .environment }.map {
-            "GUARDIAN_" + $0.name.uppercased().replacing(".", with: "_")
-        }
-    }
+    /// The environment's variables that hold secrets.
+    public static var secretVariables: [String] { keys.filter(\.isSecret).map { variable(of: $0.name) } }
 
     /// The words of a list.
     func words(_ key: String) -> [String] { Check.words(text(key)) }

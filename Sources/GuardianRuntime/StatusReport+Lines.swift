@@ -11,6 +11,7 @@ extension StatusReport {
         var head = entry("state", words, width, most: 1)
         if state != .delivering, state != .idle { head += entry("why", Redactor.standard.redact(queue.detail), width, most: 3) }
         head += entry("next", nextStep, width, most: 2)
+        if let tight { head += entry("disk", "\(tight.level.rawValue.uppercased()): \(tight.detail)", width, most: 1) }
         var rest = entry("queue", "pending \(books.pending)  processing \(books.processing)  failed \(books.failed)", width, most: 2)
         rest += entry("held up", reasons, width, most: 3)
         rest += entry("oldest", oldest.map { "waits since \($0) (\(age($0)))" } ?? "nothing waits", width, most: 1)

@@ -31,6 +31,9 @@ public struct StatusReport: Sendable {
     /// The gravest first.
     var raised: [Alert] { (alerts?.alerts ?? []).filter { $0.state != .quiet }.sorted { ($0.severity, $1.name) > ($1.severity, $0.name) } }
 
+    /// The room where the store lives, when it is too little for some of the work that comes.
+    var tight: DiskRoom? { situation.room.flatMap { $0.level == .room ? nil : $0 } }
+
     /// Whether a processor holds the lock and is heard of.
     var isDelivered: Bool { situation.holder != nil }
 
@@ -68,6 +71,7 @@ public struct StatusReport: Sendable {
         case .notDelivered: return "guardian serve"
         default: break
         }
+        if tight != nil { return "make room where the store lives: new work is refused" }
         if let alert = raised.first(where: { $0.state == .firing }), !areAlertsStale { return "\(alert.action) (\(alert.name))" }
         if books.failed > 0 { return "guardian list --status failed, then guardian retry ID or --all-failed" }
         return state == .waiting || state == .held ? "none: it goes on by itself; guardian explain ID says when" : "none"
@@ -89,7 +93,7 @@ public struct StatusReport: Sendable {
             .init("state", .string(state.rawValue)), .init("detail", .string(queue.detail)), .init("next_step", .string(nextStep)),
             .init("explanation", queue.json), .init("breaker", .string(breaker)),
             .init("success_rate_percent", successRate.map { JSONValue(number: $0.percent) } ?? .null),
-            .init("p95_ms", JSONValue(number: p95Ms)),
+            .init("p95_ms", JSONValue(number: p95Ms)), .init("disk", situation.room?.json ?? .null),
         ]
     }
 

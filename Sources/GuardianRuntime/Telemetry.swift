@@ -23,8 +23,7 @@ public final class Telemetry: Sendable {
         let assembly = Assembly(settings)
         log = assembly.logWriter()
         sentry = try assembly.sentryConfiguration().map { [log] in SentrySink($0, log: log) }
-        let endpoint = settings.text("trace.endpoint")
-        guard !endpoint.isEmpty else {
+        guard let endpoint = try assembly.traceEndpoint() else {
             (exporter, tracing) = (nil, nil)
             return
         }

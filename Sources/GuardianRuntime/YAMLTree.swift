@@ -25,6 +25,18 @@ enum YAMLTree {
         return try value(of: node, level: 0)
     }
 
+    /// What the parser objects to, and where. Its own words repeat the line, and with it what may be a secret.
+    static func words(for error: any Error) -> String {
+        switch error {
+        case YamlError.scanner(_, let problem, let mark, _), YamlError.parser(_, let problem, let mark, _),
+            YamlError.composer(_, let problem, let mark, _):
+            "line \(mark.line), column \(mark.column): \(problem)"
+        case YamlError.duplicatedKeysInMapping(_, let context): "line \(context.mark.line): a key is there twice"
+        case YamlError.reader(let problem, _, _, _): problem
+        default: "it can't be parsed"
+        }
+    }
+
     private static func value(of node: Node, level: Int) throws -> Any {
         guard level < mostLevels else { throw SettingsError("config", "nests deeper than \(mostLevels) levels") }
         if let mapping = node.mapping {

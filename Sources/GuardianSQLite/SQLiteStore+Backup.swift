@@ -106,7 +106,8 @@ extension SQLiteStore {
         }
     }
 
-    /// Puts a backup in the place of the store, which is kept beside it. Returns where. Throws when a process has the store open.
+    /// Puts a backup in the place of the store, which is kept beside it. Returns where. Throws ``StoreError/inUse(_:)`` when a process has
+    /// the store open.
     ///
     /// What waits in a backup may have been delivered since: its outcome counts as unknown from the backup on, so that nothing is folded or
     /// sent under another key, and what is older than the upstream remembers is looked up first.

@@ -35,8 +35,9 @@ extension SQLiteStore {
 
     public func tallies() async throws(StoreError) -> [Tally] { try await read { db in try TallyChange.read(db) } }
 
+    /// As an enqueue is written, so that it never lives on the reserve.
     public func probeWrite() async throws(StoreError) {
-        _ = try await queue.write(.hot) { transaction in
+        _ = try await queue.write(.enqueue) { transaction in
             try transaction.statement("UPDATE guardian_books SET accepted = accepted").run()
         }
     }

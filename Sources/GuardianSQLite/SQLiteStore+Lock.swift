@@ -47,18 +47,19 @@ extension SQLiteStore {
         presence.forget(fence.owner)
     }
 
-    public func forceReleaseLock() async throws(StoreError) -> LockState? {
+    public func forceReleaseLock(through epoch: Int64?) async throws(StoreError) -> [LockState] {
         try await queue.write { transaction in
             let before = try Self.holder(transaction)
+            if let before, let epoch, before.fence.epoch > epoch { throw StoreError.stale }
             try transaction.statement("UPDATE guardian_lock SET epoch = epoch + 1, owner = NULL").run()
             if before != nil { _ = try Self.returnClaims(transaction, nil) }
-            return before
+            return before.map { [$0] } ?? []
         }
     }
 
-    public func lockState() async throws(StoreError) -> LockState? {
+    public func processors() async throws(StoreError) -> [LockState] {
         try await read { db in
-            try Row.fetchOne(db, sql: "SELECT owner, epoch, heartbeat_at, acquired_at FROM guardian_lock WHERE owner IS NOT NULL").map {
+            try Row.fetchAll(db, sql: "SELECT owner, epoch, heartbeat_at, acquired_at FROM guardian_lock WHERE owner IS NOT NULL").map {
                 row in
                 LockState(
                     fence: Fence(owner: row[0], epoch: row[1]), heartbeatAt: Timestamp(milliseconds: row[2]),

@@ -5,9 +5,10 @@ public import GuardianCore
 extension SQLiteStore {
     /// Sets a damaged store aside and puts a new one in its place, with all that could be read of it; what could not is named.
     ///
-    /// The damaged files are copied first and only ever read as that copy; they keep every byte, under `…damaged-TIME`, with a report
-    /// (`.json`) beside them. Throws when another process has the store open, when there is no room for two copies, or when the file holds
-    /// tables of somebody else's, which this must not take away.
+    /// The damaged files are copied first and only ever read as that copy, in which a part that the disk can't read is zeroes; they keep
+    /// every byte, under `…damaged-TIME`, with a report (`.json`) beside them. Throws when another process has the store open
+    /// (``StoreError/inUse(_:)``), when there is no room for two copies, or when the file holds tables of somebody else's, which this must
+    /// not take away.
     public static func quarantine(_ configuration: Configuration, problem: String, now: Timestamp) throws(StoreError) -> SalvageReport {
         let files = StoreFiles(path: configuration.path)
         let (copy, fresh) = (configuration.path + ".salvage-source", configuration.path + ".salvage-new")
@@ -19,18 +20,20 @@ extension SQLiteStore {
             let needed = 2 * (bytes.database + bytes.log) + 1 << 20
             if let free = Disk.freeBytes(at: configuration.path), free < needed { throw StoreError.full(free: free, needed: needed) }
             return try files.whileAlone { file in
-                try Disk.copy(file, to: copy)
+                var unread = try Disk.copy(file, to: copy, passesOver: true)
                 if Disk.size(of: files.log) != nil {
                     let log = try Disk.openToRead(files.log)
                     defer { Disk.close(log) }
-                    try Disk.copy(log, to: copy + "-wal")
+                    unread += try Disk.copy(log, to: copy + "-wal", passesOver: true)
                 }
                 try refuseStrangers(copy)
                 var making = configuration
                 making.path = fresh
                 let store = try open(making)
                 let aside = files.free("damaged", now)
-                let report = try SalvageRun.run(from: copy, to: store, SalvageReport(aside: aside, problem: problem), now: now)
+                var found = SalvageReport(aside: aside, problem: problem)
+                found.unreadBytes = unread
+                let report = try SalvageRun.run(from: copy, to: store, found, now: now)
                 let check = try store.pool.read { db in try checkReport(db) }
                 try store.close()
                 guard check.problems.isEmpty else { throw StoreError.corrupt("what was salvaged does not check: \(check.problems[0])") }
@@ -78,9 +81,7 @@ extension SQLiteStore {
             if problems.isEmpty { files.clearSuspicion() }
             return problems.first
         } catch {
-            let failure = StoreError(error, path: configuration.path)
-            guard case .corrupt(let what) = failure else { throw failure }
-            return what
+            return try damage(error, files)
         }
     }
 
@@ -94,9 +95,16 @@ extension SQLiteStore {
             try queue.close()
             return found
         } catch {
-            let failure = StoreError(error, path: configuration.path)
-            if case .corrupt(let what) = failure { return [what] }
-            throw failure
+            return [try damage(error, StoreFiles(path: configuration.path))]
         }
+    }
+
+    /// What is damaged where a look at the file has failed; throws what it failed for where nothing is.
+    private static func damage(_ error: any Error, _ files: StoreFiles) throws(StoreError) -> String {
+        let failure = StoreError(error, path: files.path)
+        if case .corrupt(let what) = failure { return what }
+        // As it opens a file, SQLite does not say what kept it from reading.
+        guard let error = error as? DatabaseError, error.resultCode == .SQLITE_IOERR, files.hasUnreadableHeader else { throw failure }
+        return "the header of the file can't be read"
     }
 }

@@ -12,6 +12,8 @@ public struct SalvageReport: Sendable, Equatable {
     public var aside: String
     /// What was wrong with it.
     public var problem: String
+    /// Bytes that the disk could not read; whatever stood in them is lost.
+    public var unreadBytes: Int64 = 0
     /// Stored operations that were brought over.
     public var recovered = 0
     /// Stored operations whose content is gone, by the names that an index still had; each stands in `failed` as `STORE_DAMAGED`.
@@ -35,7 +37,7 @@ public struct SalvageReport: Sendable, Equatable {
     public var json: JSONValue {
         [
             "aside": .string(aside), "problem": .string(problem), "recovered": JSONValue(recovered), "lost": JSONValue(lostCount),
-            "lost_unnamed": JSONValue(lostUnnamed),
+            "lost_unnamed": JSONValue(lostUnnamed), "unread_bytes": JSONValue(unreadBytes),
             "lost_operations": .array(lost.map { ["id": .string($0.id.description), "seq": JSONValue($0.seq)] }),
             "rows": .object(rows.sorted { $0.key < $1.key }.map { .init($0.key, JSONValue($0.value)) }),
         ]

@@ -30,12 +30,15 @@ struct SearchRun {
         sealedText = vault.current == nil ? nil : plan.text
     }
 
-    /// The page. `patience` nil looks until the end.
+    /// The page. `patience` nil looks until the end. The time is looked at behind each window, and behind each message that was opened in
+    /// vain.
     func page(patience: Duration?) throws -> SearchPage {
-        if let text = sealedText { return try sealedPage(text, patience) }
         let isDescending = search.isNewestFirst
+        let order = "ORDER BY seq\(isDescending ? " DESC" : "")"
         let fetch = try statement(
-            "SELECT \(plan.columns) FROM \(plan.from)\(plan.rest) ORDER BY seq\(isDescending ? " DESC" : "") LIMIT ?12",
+            sealedText == nil
+                ? "SELECT \(plan.columns) FROM \(plan.from)\(plan.rest) \(order) LIMIT ?12"
+                : "SELECT \(plan.columns), \(plan.isFoundInClear) FROM \(plan.from)\(plan.restWithSealed) \(order)",
             withRest: true)
         let deadline = patience.map { ContinuousClock.now + $0 }
         var found: [GuardianCore.Operation] = []
@@ -44,62 +47,12 @@ struct SearchRun {
         while let window = try windows.next() {
             fetch.bind(1, window.after)
             fetch.bind(2, window.through)
-            fetch.bind(12, search.limit + 1 - found.count)
-            while try fetch.step() {
-                guard found.count < search.limit, bytes < SearchPage.mostBytes else {
-                    return SearchPage(operations: found, next: found.last?.seq)
-                }
-                let operation = try OperationRow.read(fetch, vault)
-                bytes += operation.carriedBytes
-                found.append(operation)
-            }
-            if let deadline, ContinuousClock.now >= deadline, windows.hasMore {
-                let at = isDescending ? window.after + 1 : window.through
-                return SearchPage(operations: found, next: at)
-            }
-        }
-        return SearchPage(operations: found, next: nil)
-    }
-
-    /// How many fit with a number greater than `after`, counted for a while; `next` is where to go on.
-    func count(after: Int64, patience: Duration) throws -> (count: Int64, next: Int64?) {
-        if let text = sealedText { return try sealedCount(text, after: after, patience) }
-        let fetch = try statement("SELECT count(*) FROM \(plan.from)\(plan.rest)", withRest: true)
-        let deadline = ContinuousClock.now + patience
-        var total: Int64 = 0
-        var windows = try Windows(self, after: after)
-        while let window = try windows.next() {
-            fetch.bind(1, window.after)
-            fetch.bind(2, window.through)
-            if try fetch.step() { total += fetch.int(0) }
-            fetch.reset()
-            if ContinuousClock.now >= deadline, windows.hasMore { return (total, window.through) }
-        }
-        return (total, nil)
-    }
-
-    /// As ``page(patience:)``; the time is looked at before each message that has to be opened.
-    private func sealedPage(_ text: String, _ patience: Duration?) throws -> SearchPage {
-        let isDescending = search.isNewestFirst
-        let fetch = try statement(
-            """
-            SELECT \(plan.columns), \(plan.isFoundInClear) FROM \(plan.from)\(plan.restWithSealed)
-            ORDER BY seq\(isDescending ? " DESC" : "")
-            """, withRest: true)
-        let deadline = patience.map { ContinuousClock.now + $0 }
-        var found: [GuardianCore.Operation] = []
-        var bytes = 0
-        var windows = try Windows(self)
-        while let window = try windows.next() {
-            fetch.bind(1, window.after)
-            fetch.bind(2, window.through)
+            if sealedText == nil { fetch.bind(12, search.limit + 1 - found.count) }
             defer { fetch.reset() }
             while try fetch.step() {
-                if fetch.int(OperationRow.count) == 0 {
-                    guard try has(text, inMessageOf: fetch, seq: fetch.int(0), column: OperationRow.messageColumn) else {
-                        if let deadline, ContinuousClock.now >= deadline { return SearchPage(operations: found, next: fetch.int(0)) }
-                        continue
-                    }
+                guard try fits(fetch, isFoundInClear: OperationRow.count, message: OperationRow.messageColumn) else {
+                    if let deadline, ContinuousClock.now >= deadline { return SearchPage(operations: found, next: fetch.int(0)) }
+                    continue
                 }
                 guard found.count < search.limit, bytes < SearchPage.mostBytes else {
                     return SearchPage(operations: found, next: found.last?.seq)
@@ -115,9 +68,13 @@ struct SearchRun {
         return SearchPage(operations: found, next: nil)
     }
 
-    private func sealedCount(_ text: String, after: Int64, _ patience: Duration) throws -> (count: Int64, next: Int64?) {
+    /// How many fit with a number greater than `after`, counted for a while; `next` is where to go on.
+    func count(after: Int64, patience: Duration) throws -> (count: Int64, next: Int64?) {
         let fetch = try statement(
-            "SELECT seq, error_message, \(plan.isFoundInClear) FROM \(plan.from)\(plan.restWithSealed) ORDER BY seq", withRest: true)
+            sealedText == nil
+                ? "SELECT count(*) FROM \(plan.from)\(plan.rest)"
+                : "SELECT seq, error_message, \(plan.isFoundInClear) FROM \(plan.from)\(plan.restWithSealed) ORDER BY seq",
+            withRest: true)
         let deadline = ContinuousClock.now + patience
         var total: Int64 = 0
         var windows = try Windows(self, after: after)
@@ -125,16 +82,22 @@ struct SearchRun {
             fetch.bind(1, window.after)
             fetch.bind(2, window.through)
             while try fetch.step() {
-                if try fetch.int(2) != 0 || has(text, inMessageOf: fetch, seq: fetch.int(0), column: 1) { total += 1 }
+                if sealedText == nil {
+                    total += fetch.int(0)
+                } else if try fits(fetch, isFoundInClear: 2, message: 1) {
+                    total += 1
+                }
             }
             if ContinuousClock.now >= deadline, windows.hasMore { return (total, window.through) }
         }
         return (total, nil)
     }
 
-    private func has(_ text: String, inMessageOf row: RawStatement, seq: Int64, column: Int32) throws -> Bool {
-        guard row.isBlob(column), let message = try row.text(column, vault, SealedKind.errorMessage.at(seq)) else { return false }
-        return OperationSearch.has(message, text)
+    /// Whether a row has the text; what is sealed of it is opened. Its number stands in the first column; the others are named.
+    private func fits(_ row: RawStatement, isFoundInClear: Int32, message: Int32) throws -> Bool {
+        guard let text = sealedText, row.int(isFoundInClear) == 0 else { return true }
+        guard row.isBlob(message), let opened = try row.text(message, vault, SealedKind.errorMessage.at(row.int(0))) else { return false }
+        return OperationSearch.has(opened, text)
     }
 
     private func statement(_ sql: String, withRest: Bool) throws -> RawStatement {

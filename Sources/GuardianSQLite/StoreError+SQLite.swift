@@ -24,6 +24,8 @@ extension StoreError {
         case .SQLITE_CORRUPT, .SQLITE_NOTADB: self = .corrupt(text)
         case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH: self = .readOnly(text)
         case .SQLITE_CANTOPEN: self = .readOnly("\(text): \(path)")
+        // A place of the disk that can't be read. Inside a statement SQLite calls it SQLITE_CORRUPT by itself.
+        case .SQLITE_IOERR where error.extendedResultCode == .SQLITE_IOERR_CORRUPTFS: self = .corrupt("a part of the file can't be read")
         case .SQLITE_IOERR where Disk.freeBytes(at: path).map({ $0 < 1 << 20 }) ?? false:
             self = .full(free: Disk.freeBytes(at: path), needed: nil)
         default: self = .unavailable(text)

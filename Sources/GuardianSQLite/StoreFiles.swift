@@ -35,7 +35,18 @@ public struct StoreFiles: Sendable {
 
     func clearSuspicion() { unlink(suspicion) }
 
-    /// Runs `body` while no other process can open the store. Throws when one has it open: which one, where the system says it.
+    /// Whether the disk can't read where the database begins. Not to be asked while this process has it open: closing a file gives up all locks
+    /// on it (POSIX).
+    var hasUnreadableHeader: Bool {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return false }
+        defer { close(file) }
+        var header = [UInt8](repeating: 0, count: 100)
+        return pread(file, &header, header.count, 0) < 0 && errno == EIO
+    }
+
+    /// Runs `body` while no other process can open the store. Throws ``StoreError/inUse(_:)`` when one has it open: which one, where the
+    /// system says it.
     ///
     /// The lock is the one that SQLite takes for exclusive use. Inside, this process must not open the database through SQLite: closing it
     /// would give the lock up (POSIX).
@@ -53,7 +64,7 @@ public struct StoreFiles: Sendable {
             guard refused == EAGAIN || refused == EACCES else { throw StoreError.unavailable("\(path): \(Disk.errorText())") }
             let isTold = fcntl(file, F_GETLK, &lock) == 0
             let who = isTold && lock.l_pid > 0 ? "process \(lock.l_pid)" : "another process"
-            throw StoreError.unavailable("\(who) has \(path) open; stop it first")
+            throw StoreError.inUse("\(who) has \(path) open; stop it first")
         }
         return try body(file)
     }
@@ -115,18 +126,26 @@ extension Disk {
         systemClose(file)
     }
 
-    /// Copies all of an open file to a new one of mode 0600.
-    static func copy(_ source: Int32, to path: String) throws(StoreError) {
+    /// Copies all of an open file to a new one of mode 0600. What the disk can't read is an error, or, with `passesOver`, zeroes in the copy:
+    /// returns how many bytes that were.
+    @discardableResult
+    static func copy(_ source: Int32, to path: String, passesOver: Bool = false) throws(StoreError) -> Int64 {
         let target = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard target >= 0 else { throw .readOnly("\(path): \(errorText())") }
         defer { systemClose(target) }
         var offset: off_t = 0
+        var unread: Int64 = 0
         let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
         defer { room.deallocate() }
         while true {
-            let count = pread(source, room.baseAddress, room.count, offset)
+            var count = pread(source, room.baseAddress, room.count, offset)
+            if count < 0, errno == EIO, passesOver {
+                let pages = readPages(source, from: offset, into: room)
+                count = pages.count
+                unread += Int64(pages.unread)
+            }
             guard count >= 0 else { throw .unavailable("reading to copy: \(errorText())") }
-            if count == 0 { return }
+            if count == 0 { return unread }
             var written = 0
             while written < count {
                 let step = write(target, room.baseAddress?.advanced(by: written), count - written)
@@ -138,6 +157,27 @@ extension Disk {
             }
             offset += off_t(count)
         }
+    }
+
+    /// Reads page by page what stands from `offset` on. A page that can't be read three times in a row is zeroes.
+    private static func readPages(
+        _ source: Int32, from offset: off_t, into room: UnsafeMutableRawBufferPointer
+    ) -> (count: Int, unread: Int) {
+        var info = stat()
+        guard fstat(source, &info) == 0, let start = room.baseAddress else { return (-1, 0) }
+        let end = min(room.count, Int(info.st_size - offset))
+        var (at, unread) = (0, 0)
+        while at < end {
+            let length = min(4096, end - at)
+            let place = start.advanced(by: at)
+            let isRead = (1...3).contains { _ in pread(source, place, length, offset + off_t(at)) == length }
+            if !isRead {
+                memset(place, 0, length)
+                unread += length
+            }
+            at += length
+        }
+        return (end, unread)
     }
 
     static func remove(_ path: String) { unlink(path) }

@@ -40,15 +40,10 @@ struct Check: AsyncParsableCommand {
 
     private func salvage(_ configuration: SQLiteStore.Configuration, _ damage: String) async throws {
         try Terminal.confirm("The file is damaged (\(damage)). Set it aside, and bring what can be read over into a new store?", yes: yes)
-        let report: SalvageReport
-        do throws(StoreError) {
-            report = try SQLiteStore.quarantine(configuration, problem: damage, now: SystemClock().now.wall)
-        } catch {
-            if case .unavailable(let what) = error { throw Failure(.refused, what) }
-            throw error
-        }
+        let report = try SQLiteStore.quarantine(configuration, problem: damage, now: SystemClock().now.wall)
         if !options.json {
             Terminal.say("set aside: \(report.aside)")
+            if report.unreadBytes > 0 { Terminal.say("not readable on the disk: \(report.unreadBytes) bytes") }
             Terminal.say("brought over: \(report.recovered) operations")
             for lost in report.lost { Terminal.say("lost: \(lost.id) (seq \(lost.seq))") }
             if report.lostUnnamed > 0 { Terminal.say("lost, without a name left: \(report.lostUnnamed)") }

@@ -31,6 +31,7 @@ struct Enqueue: AsyncParsableCommand {
         let assembly = Assembly(try options.settings())
         let store = try await assembly.openStore()
         defer { do { try store.shut() } catch {} }
+        if let warning = try await assembly.sealingWarning(of: store) { Terminal.complain(warning) }
         let (engine, transport) = try await assembly.engine(store: store)
         if let fromFile {
             try await enqueueLines(fromFile, engine)

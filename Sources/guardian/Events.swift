@@ -1,6 +1,7 @@
 import ArgumentParser
 import AsyncHTTPClient
 import GuardianCore
+import GuardianPrivacy
 import GuardianRuntime
 import GuardianServer
 import NIOCore
@@ -17,30 +18,16 @@ struct Events: AsyncParsableCommand {
     func run() async throws {
         if let count, count < 1 { throw Failure(.usage, "--count: must be 1 or more") }
         let settings = try options.settings(listen.map { ["listen": $0] } ?? [:])
-        let sidecar = try Assembly(settings).api()
-        var configuration = HTTPClient.Configuration()
-        configuration.connectionPool.retryConnectionEstablishment = false
-        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-        do {
-            try await follow(client, url: sidecar.requestURL(path: "/v1/events"), where: settings.text("listen"), token: sidecar.token)
-        } catch {
-            try await client.shutdown()
-            throw error
-        }
-        try await client.shutdown()
+        try await SidecarClient.with(settings) { try await follow($0) }
     }
 
-    private func follow(_ client: HTTPClient, url: String, where listen: String, token: String?) async throws {
-        var request = HTTPClientRequest(url: url)
-        request.headers.add(name: "accept", value: "text/event-stream")
-        if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
+    private func follow(_ sidecar: SidecarClient) async throws {
         let response: HTTPClientResponse
         do {
-            response = try await client.execute(request, deadline: .distantFuture)
-        } catch {
-            throw Failure(.failed, "nobody answers at \(listen); start `guardian serve`, or give its --listen (\(error))")
+            response = try await sidecar.get("/v1/events", accept: "text/event-stream", until: .distantFuture)
+        } catch let nobody as SidecarClient.NobodyThere {
+            throw Failure(.failed, "nobody answers at \(sidecar.listen); start `guardian serve`, or give its --listen (\(nobody.reason))")
         }
-        guard response.status == .ok else { throw Failure(.failed, "the sidecar at \(listen) answers \(response.status)") }
         var left = count ?? .max
         var buffer: [UInt8] = []
         for try await part in response.body {
@@ -54,7 +41,7 @@ struct Events: AsyncParsableCommand {
                 if left == 0 { return }
             }
         }
-        throw Failure(.failed, "the sidecar at \(listen) has ended the stream")
+        throw Failure(.failed, "the sidecar at \(sidecar.listen) has ended the stream")
     }
 
     /// One line for people: time, event, facts.
@@ -62,6 +49,6 @@ struct Events: AsyncParsableCommand {
         let members = try JSONValue(parsing: data).members ?? []
         let facts = members.filter { $0.name != "at" && $0.name != "event" }.map { "\($0.name)=\($0.value.string ?? $0.value.text)" }
         let named = Dictionary(members.map { ($0.name, $0.value.string ?? "") }) { first, _ in first }
-        return "\(named["at"] ?? "")  \((named["event"] ?? "").padding(16)) \(facts.joined(separator: " "))"
+        return "\(named["at"] ?? "")  \((named["event"] ?? "").padding(16)) \(facts.joined(separator: " "))".printableLine
     }
 }

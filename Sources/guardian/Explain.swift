@@ -1,6 +1,7 @@
 import ArgumentParser
 import GuardianCore
 import GuardianHTTP
+import GuardianPrivacy
 import GuardianRuntime
 import GuardianSQLite
 
@@ -30,7 +31,7 @@ struct Explain: AsyncParsableCommand {
         if asRequest { return try await printRequest(standing.operation, store, assembly) }
         let explanation = Explanation.of(standing, try await assembly.situation(of: store))
         if options.json { return Terminal.say(explanation.json.text) }
-        Terminal.say("\(explanation.reason?.rawValue ?? "claimable"): \(explanation.detail)")
+        Terminal.say("\(explanation.reason?.rawValue ?? "claimable"): \(explanation.detail)".printableLine)
     }
 
     private static func gone(_ id: OperationID, _ store: any OpenedStore) async throws -> Failure {
@@ -45,7 +46,7 @@ struct Explain: AsyncParsableCommand {
         if options.json { return Terminal.say(queue.json.text) }
         Terminal.say("pending \(queue.pending)  claimable \(queue.claimable)")
         for reason in Explanation.Reason.allCases { if let count = queue.reasons[reason] { Terminal.say("\(reason.rawValue) \(count)") } }
-        Terminal.say(queue.detail)
+        Terminal.say(queue.detail.printableLine)
     }
 
     private func printRequest(_ operation: Operation, _ store: any OpenedStore, _ assembly: Assembly) async throws {

@@ -1,6 +1,7 @@
 import Foundation
 
-/// A file that appears whole under its name, or not at all: written beside it (mode 0600), brought to disk, renamed. `-` is standard output.
+/// A file that appears whole under its name, or not at all: written beside it under a name that nobody can know beforehand (mode 0600),
+/// brought to disk, renamed. `-` is standard output.
 final class ExportFile {
     private let path: String?
     private let temporary: String
@@ -17,8 +18,10 @@ final class ExportFile {
         }
         self.path = path
         let url = URL(fileURLWithPath: path)
-        temporary = url.deletingLastPathComponent().appendingPathComponent(".\(url.lastPathComponent).\(getpid()).part").path
-        descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        let chance = String(UInt64.random(in: 0...UInt64.max), radix: 36)
+        temporary = url.deletingLastPathComponent().appendingPathComponent(".\(url.lastPathComponent).\(chance).part").path
+        // What is there already is somebody's, and would keep its owner and mode.
+        descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw Self.failure("--out: \(temporary) can't be made") }
     }
 
@@ -45,6 +48,15 @@ final class ExportFile {
             unlink(temporary)
             throw failure
         }
+        Self.syncDirectory(of: path)
+    }
+
+    /// A name is on disk when its directory is. What a file system can't promise keeps nobody from the file that is there.
+    private static func syncDirectory(of path: String) {
+        let directory = open(URL(fileURLWithPath: path).deletingLastPathComponent().path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else { return }
+        fsync(directory)
+        close(directory)
     }
 
     /// Leaves nothing behind.

@@ -31,6 +31,7 @@ struct Guardian: AsyncParsableCommand {
         // A reader that goes away is an error of the write then, and ``Terminal`` knows what it means.
         _ = signal(SIGPIPE, SIG_IGN)
         shareOneHeap()
+        Launch.keepSecrets()
         do {
             var command = try parseAsRoot(Array(CommandLine.arguments.dropFirst()))
             if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
@@ -87,6 +88,7 @@ struct Failure: Error {
     init(_ error: any Error) {
         switch error {
         case let error as Failure: self = error
+        case StoreError.inUse(let what): self.init(.refused, what)
         case let error as StoreError: self.init(.storeUnavailable, error.description)
         case SyncError.store(let error): self.init(.storeUnavailable, error.description)
         case SyncError.notFound(let id): self.init(.notFound, SyncError.notFound(id: id).description)
@@ -98,18 +100,19 @@ struct Failure: Error {
     }
 }
 
+/// What is said to a person or a pipe, made printable but by ``write(_:to:)``: it repeats what apps and upstreams say.
 enum Terminal {
     /// Says what was asked for; ends the process when nobody reads it any more.
-    static func say(_ text: String) { write(text + "\n", to: .standardOutput) }
+    static func say(_ text: String) { write(text.printable + "\n", to: .standardOutput) }
     /// Says how work goes that has an end and an exit code of its own: it goes on when nobody reads that.
-    static func report(_ text: String) { _ = put(text + "\n", to: .standardOutput) }
+    static func report(_ text: String) { _ = put(text.printable + "\n", to: .standardOutput) }
     /// Says on standard error what is wrong. Redacted: an error repeats what it was given.
     static func complain(_ text: String) { complainRaw("guardian: \(text)") }
-    static func complainRaw(_ text: String) { write(Redactor.standard.redact(text) + "\n", to: .standardError) }
+    static func complainRaw(_ text: String) { write(Redactor.standard.redact(text).printable + "\n", to: .standardError) }
     static var errorIsTerminal: Bool { isatty(2) == 1 }
     static var outputIsTerminal: Bool { isatty(1) == 1 }
 
-    /// Writes all of it. What nobody reads on standard error is lost; a reader of standard output that went away ends the process.
+    /// Writes all of it as it is. What nobody reads on standard error is lost; a reader of standard output that went away ends the process.
     static func write(_ text: String, to file: FileHandle) {
         if put(text, to: file) == EPIPE, file.fileDescriptor == STDOUT_FILENO { endUnread() }
     }
@@ -133,7 +136,7 @@ enum Terminal {
     static func confirm(_ question: String, yes: Bool) throws {
         if yes { return }
         guard isatty(0) == 1 else { throw Failure(.refused, "\(question) Add --yes to do it.") }
-        write("\(question) [y/N] ", to: .standardError)
+        write("\(question.printableLine) [y/N] ", to: .standardError)
         guard readLine()?.lowercased() == "y" else { throw Failure(.refused, "not done") }
     }
 }
@@ -150,24 +153,37 @@ struct StoreOptions: ParsableArguments {
         var flags = more
         if let dataDir { flags["data_dir"] = dataDir }
         if let store { flags["store"] = store }
-        return try Settings(file: config, environment: ProcessInfo.processInfo.environment, flags: flags)
+        return try Settings(file: config, environment: Launch.environment, flags: flags)
+    }
+
+    /// As ``settings(_:)``, where nothing that was meant for us may go unnoticed: a variable that names no setting is an error. With
+    /// `bearsOthers` one that nothing suggests was meant for us is warned of only.
+    func checkedSettings(_ more: [String: String] = [:], bearsOthers: Bool = false) throws -> Settings {
+        for variable in UnknownVariable.all(in: Launch.environment) {
+            guard bearsOthers, variable.meant == nil else { throw variable.error }
+            Terminal.complain(variable.error.description)
+        }
+        return try settings(more)
     }
 
     /// The store that is there already, where it is a file: for what PostgreSQL has tools of its own for.
-    func existingFile(_ more: [String: String] = [:]) async throws -> SQLiteStore {
-        guard let file = try await existingStore(more) as? SQLiteStore else {
+    func existingFile(_ more: [String: String] = [:], warnsOfKey: Bool = true) async throws -> SQLiteStore {
+        guard let file = try await existingStore(more, warnsOfKey: warnsOfKey) as? SQLiteStore else {
             throw Failure.needsFile
         }
         return file
     }
 
-    /// The store that is there already; commands that look do not make one.
-    func existingStore(_ more: [String: String] = [:]) async throws -> any OpenedStore {
+    /// The store that is there already; commands that look do not make one. It stays under the key that it has; with `warnsOfKey` it is
+    /// said when another was given.
+    func existingStore(_ more: [String: String] = [:], warnsOfKey: Bool = true) async throws -> any OpenedStore {
         let assembly = Assembly(try settings(more))
         guard !assembly.isStoredInFile || FileManager.default.fileExists(atPath: assembly.storePath) else {
             throw Failure(.storeUnavailable, "there is no store at \(assembly.storePath); give --data-dir, or start `guardian serve` first")
         }
-        return try await assembly.openStore()
+        let store = try await assembly.openStore()
+        if warnsOfKey, let warning = try await assembly.sealingWarning(of: store) { Terminal.complain(warning) }
+        return store
     }
 }
 

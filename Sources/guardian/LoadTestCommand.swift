@@ -19,7 +19,7 @@ struct LoadTestCommand: AsyncParsableCommand {
               guardian loadtest --suite latency --suite memory --report report.html
               guardian loadtest --report today.json --baseline yesterday.json
               guardian loadtest --duration 30m --report soak.html
-              guardian loadtest --store env:GUARDIAN_LOAD_STORE
+              guardian loadtest --store env:LOAD_STORE
             Exit code 0 when all passed, 1 when something does not hold or is worse than the baseline allows.
             """)
 
@@ -39,32 +39,45 @@ struct LoadTestCommand: AsyncParsableCommand {
     func run() async throws {
         let suites = try chosenSuites()
         let options = try chosenOptions()
-        let before = try baselineReport()
+        let before = try baselineReport(for: suites)
         guard let share = Self.share(tolerance) else { throw Failure(.usage, "--tolerance: must be a share such as 25% or 0.25") }
         for path in report { try Self.checkWritable(path) }
         let store = try chosenStore()
         let place = try LoadPlace(directory: dataDir, store: store)
         defer { place.remove() }
         let bar = ProgressBar()
-        let facts = [
-            ("store", DatabaseAddress.masked(store)), ("suites", suites.map(\.rawValue).joined(separator: ", ")),
-            ("processors", "\(ProcessInfo.processInfo.activeProcessorCount)"),
-            ("version", BuildInfo.version),
-        ]
-        var result = LoadReport(startedAt: SystemClock().now.wall, seed: seed, options: facts)
+        var result = LoadReport(startedAt: SystemClock().now.wall, seed: seed, options: facts(suites, options, store: store))
         for suite in suites {
             let test = LoadTest(world: place.world(), options: options) { bar.show("\(suite.rawValue): \($2)", done: $0, of: $1) }
             result.suites.append(await test.run(suite))
             bar.clear()
         }
+        var mismatch: Comparison.Mismatch?
         if let before {
-            do throws(Comparison.NotAReport) { result.comparison = try Comparison(result, with: before, tolerance: share) } catch {
-                throw Failure(.usage, "--baseline: is no JSON report of guardian loadtest")
+            do throws(Comparison.Mismatch) { result.comparison = try Comparison(result, with: before, tolerance: share) } catch {
+                mismatch = error
             }
         }
         for path in report { try Self.write(result, to: path) }
         Terminal.report(json ? result.json.text : result.text)
+        // A suite that was broken off has no figures; then that is what is told.
         if !result.passed { throw Failure(.failed, "not all suites passed") }
+        if let mismatch { throw Failure(.usage, "--baseline: \(mismatch)") }
+    }
+
+    /// What is needed to run the same again, and to see that a baseline is of the same.
+    private func facts(_ suites: [LoadOptions.Suite], _ options: LoadOptions, store: String) -> [(name: String, value: String)] {
+        let own = "each suite's own"
+        var facts = [
+            (name: "store", value: DatabaseAddress.masked(store)),
+            (name: "suites", value: suites.map(\.rawValue).joined(separator: ", ")),
+            (name: "operations", value: options.operations.map { "\($0)" } ?? own),
+            (name: "workers", value: options.workers.map { "\($0)" } ?? own),
+        ]
+        if suites.contains(.soak) { facts.append((name: "duration", value: "\(Int(options.soakSeconds))s")) }
+        facts.append((name: "processors", value: "\(ProcessInfo.processInfo.activeProcessorCount)"))
+        facts.append((name: "version", value: BuildInfo.version))
+        return facts
     }
 
     private func chosenSuites() throws -> [LoadOptions.Suite] {
@@ -113,14 +126,20 @@ struct LoadTestCommand: AsyncParsableCommand {
         return chosen
     }
 
-    private func baselineReport() throws -> JSONValue? {
+    /// Refused before anything runs when nothing of it could be compared.
+    private func baselineReport(for suites: [LoadOptions.Suite]) throws -> JSONValue? {
         guard let baseline else { return nil }
         guard let data = FileManager.default.contents(atPath: baseline) else {
             throw Failure(.usage, "--baseline: \(baseline) can't be read")
         }
-        do throws(JSONScanner.Defect) { return try JSONValue(parsing: String(decoding: data, as: UTF8.self)) } catch {
+        let report: JSONValue
+        do throws(JSONScanner.Defect) { report = try JSONValue(parsing: String(decoding: data, as: UTF8.self)) } catch {
             throw Failure(.usage, "--baseline: \(baseline) is not JSON: \(error.constraint)")
         }
+        do throws(Comparison.Mismatch) { try Comparison.check(report, for: suites) } catch {
+            throw Failure(.usage, "--baseline: \(baseline) \(error)")
+        }
+        return report
     }
 
     static func share(_ text: String) -> Double? {

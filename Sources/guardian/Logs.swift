@@ -56,8 +56,10 @@ struct Logs: AsyncParsableCommand {
     }
 
     private func say(_ line: LogLine) {
-        Terminal.say(
-            options.json ? line.json.text : line.text(colored: isatty(1) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil))
+        if options.json { return Terminal.say(line.json.text) }
+        // Its colours are ours, and it has no other control characters.
+        let isColored = Terminal.outputIsTerminal && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
+        Terminal.write(line.text(colored: isColored) + "\n", to: .standardOutput)
     }
 
     private func filter() throws -> LogFilter {

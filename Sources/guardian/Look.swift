@@ -1,6 +1,7 @@
 import ArgumentParser
 import GuardianCore
 import GuardianHTTP
+import GuardianPrivacy
 import GuardianRuntime
 import GuardianSQLite
 
@@ -62,7 +63,7 @@ struct List: AsyncParsableCommand {
             let trouble = operation.lastError.map { "  \($0.class.rawValue): \($0.code)" } ?? ""
             Terminal.say(
                 "\(operation.seq)  \(operation.id)  \(operation.status.name)  \(operation.type) \(operation.entity.orderingKey)  tries \(operation.tries)\(trouble)"
-            )
+                    .printableLine)
         }
     }
 }
@@ -76,6 +77,8 @@ struct Show: AsyncParsableCommand {
     func run() async throws {
         guard let found = try await options.existingStore().operation(try operationID(id)) else { throw SyncError.notFound(id: id) }
         if options.json { return Terminal.say(found.json().text) }
-        for member in found.json().members ?? [] { Terminal.say("\(member.name): \(member.value.string ?? member.value.text)") }
+        for member in found.json().members ?? [] {
+            Terminal.say("\(member.name): \(member.value.string ?? member.value.text)".printableLine)
+        }
     }
 }

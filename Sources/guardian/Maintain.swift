@@ -98,15 +98,7 @@ struct Restore: AsyncParsableCommand {
             case nil: "The present store can't be read; it is set aside as it is."
             }
         try Terminal.confirm("Restore \(plan.operations) operations as of \(plan.takenAt)? \(missing)", yes: yes)
-        let aside: String?
-        do throws(StoreError) {
-            aside = try SQLiteStore.restore(backup, into: configuration, now: SystemClock().now.wall)
-        } catch {
-            // How ``StoreFiles`` says that another process has the store.
-            let ending = " has \(configuration.path) open; stop it first"
-            if case .unavailable(let what) = error, what.hasSuffix(ending) { throw Failure(.refused, what) }
-            throw error
-        }
+        let aside = try SQLiteStore.restore(backup, into: configuration, now: SystemClock().now.wall)
         if options.json {
             let answer: JSONValue = [
                 "operations": JSONValue(plan.operations), "taken_at": .string(plan.takenAt.rfc3339), "aside": JSONValue(aside),

@@ -11,7 +11,7 @@ struct Metrics: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show the metrics of the running sidecar, or what the store alone says while none runs.",
         discussion: """
-            Asks the sidecar at `listen`; when none answers there, reads the store itself.
+            Asks the sidecar at `listen`; when none answers there, reads the store itself. One under TLS must show `tls.certificate_file`.
             Example: guardian metrics --watch --every 5s
             Example: guardian metrics --prometheus | promtool check metrics
             """)
@@ -27,23 +27,13 @@ struct Metrics: AsyncParsableCommand {
         guard let pause = Settings.duration(every), pause > .zero else { throw Failure(.usage, "--every: must be a duration such as 2s") }
         if let count, count < 1 || !watch { throw Failure(.usage, "--count: must be 1 or more, with --watch") }
         let settings = try options.settings(listen.map { ["listen": $0] } ?? [:])
-        var configuration = HTTPClient.Configuration()
-        configuration.connectionPool.retryConnectionEstablishment = false
-        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-        do {
-            try await show(client, settings, every: pause)
-        } catch {
-            try await client.shutdown()
-            throw error
-        }
-        try await client.shutdown()
+        try await SidecarClient.with(settings) { try await show($0, settings, every: pause) }
     }
 
-    private func show(_ client: HTTPClient, _ settings: Settings, every pause: Duration) async throws {
-        let sidecar = try Assembly(settings).api()
+    private func show(_ sidecar: SidecarClient, _ settings: Settings, every pause: Duration) async throws {
         var left = watch ? count ?? .max : 1
         while true {
-            let text = try await text(client, sidecar, settings)
+            let text = try await text(sidecar, settings)
             // A terminal shows them in place.
             if watch, !options.json, !prometheus, Terminal.outputIsTerminal { Terminal.write("\u{1B}[H\u{1B}[2J", to: .standardOutput) }
             Terminal.say(text)
@@ -53,26 +43,22 @@ struct Metrics: AsyncParsableCommand {
         }
     }
 
-    private func text(_ client: HTTPClient, _ sidecar: APIServer.Configuration, _ settings: Settings) async throws -> String {
-        let path = prometheus ? "/metrics" : "/metrics.json"
-        var request = HTTPClientRequest(url: sidecar.requestURL(path: path))
-        if let token = sidecar.token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
+    private func text(_ sidecar: SidecarClient, _ settings: Settings) async throws -> String {
         let answer: HTTPClientResponse
         do {
-            answer = try await client.execute(request, timeout: .seconds(10))
-        } catch {
+            answer = try await sidecar.get(prometheus ? "/metrics" : "/metrics.json", until: NIODeadline.now() + .seconds(10))
+        } catch let nobody as SidecarClient.NobodyThere {
             guard !prometheus else {
                 throw Failure(
-                    .failed, "nobody answers at \(settings.text("listen")); start `guardian serve`, or give its --listen (\(error))")
+                    .failed, "nobody answers at \(sidecar.listen); start `guardian serve`, or give its --listen (\(nobody.reason))")
             }
             return try await storeText(settings)
         }
-        guard answer.status == .ok else { throw Failure(.failed, "the sidecar at \(settings.text("listen")) answers \(answer.status)") }
         let body = try await answer.body.collect(upTo: 16 << 20)
         let text = String(buffer: body)
         if options.json || prometheus { return text.hasSuffix("\n") ? String(text.dropLast()) : text }
         guard let shown = Assembly.text(ofMetrics: try JSONValue(parsing: text)) else {
-            throw Failure(.failed, "what answers at \(settings.text("listen")) is no sidecar of this version")
+            throw Failure(.failed, "what answers at \(sidecar.listen) is no sidecar of this version")
         }
         return shown
     }

@@ -34,7 +34,7 @@ struct MigrateStore: AsyncParsableCommand {
         guard ordering == nil || ordering.flatMap(Ordering.init(rawValue:)) != nil else {
             throw Failure(.usage, "--ordering: must be entity or strict")
         }
-        let configured = try Settings(file: config, environment: ProcessInfo.processInfo.environment)
+        let configured = try Settings(file: config, environment: Launch.environment)
         let (old, new) = (try await open(from, isOld: true, configured), try await open(to, isOld: false, configured))
         defer {
             do { try old.shut() } catch {}
@@ -95,7 +95,7 @@ struct MigrateStore: AsyncParsableCommand {
             flags["store"] = name + (isOld ? (name.contains("?") ? "&" : "?") + "processors=1" : "")
         }
         let settings = try Settings(environment: Self.environment(configured, seals: isFile), flags: flags)
-        let assembly = Assembly(settings)
+        let assembly = Assembly(settings, adoptsKey: !isOld)
         if isOld, assembly.isStoredInFile, !FileManager.default.fileExists(atPath: assembly.storePath) {
             throw Failure(.storeUnavailable, "there is no store at \(assembly.storePath)")
         }
@@ -105,7 +105,7 @@ struct MigrateStore: AsyncParsableCommand {
     private static func resolved(_ given: String) throws -> String {
         guard given.hasPrefix("env:") else { return given }
         let variable = String(given.dropFirst(4))
-        guard let value = ProcessInfo.processInfo.environment[variable] else { throw Failure(.usage, "\(variable) is not set") }
+        guard let value = Launch.environment[variable] else { throw Failure(.usage, "\(variable) is not set") }
         return value
     }
 
@@ -114,7 +114,7 @@ struct MigrateStore: AsyncParsableCommand {
         var environment: [String: String] = [:]
         for (key, value) in configured.values where value.source != .defaults {
             guard key.hasPrefix("disk.") || key.hasPrefix("redaction.") || (seals && key.hasPrefix("seal.")) else { continue }
-            environment["GUARDIAN_" + key.uppercased().replacing(".", with: "_")] = value.text
+            environment[Settings.variable(of: key)] = value.text
         }
         return environment
     }

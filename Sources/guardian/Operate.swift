@@ -156,33 +156,59 @@ struct Lock: AsyncParsableCommand {
         @OptionGroup var options: StoreOptions
 
         func run() async throws {
-            let lock = try await options.existingStore().lockState()
-            if options.json {
-                let answer: JSONValue =
-                    lock.map {
-                        [
-                            "held": true, "owner": .string($0.fence.owner), "epoch": JSONValue($0.fence.epoch),
-                            "heartbeat_at": .string($0.heartbeatAt.rfc3339),
-                        ]
-                    } ?? ["held": false]
-                return Terminal.say(answer.text)
+            let holders = try await options.existingStore().processors()
+            guard options.json else {
+                let lines = holders.map { "held by \($0.fence.owner), epoch \($0.fence.epoch), heartbeat \($0.heartbeatAt)" }
+                return Terminal.say(lines.isEmpty ? "free" : lines.joined(separator: "\n"))
             }
-            Terminal.say(lock.map { "held by \($0.fence.owner), epoch \($0.fence.epoch), heartbeat \($0.heartbeatAt)" } ?? "free")
+            let all = holders.map { holder -> JSONValue in
+                [
+                    "owner": .string(holder.fence.owner), "epoch": JSONValue(holder.fence.epoch),
+                    "heartbeat_at": .string(holder.heartbeatAt.rfc3339),
+                ]
+            }
+            var members = [JSONValue.Member("held", .bool(!all.isEmpty))]
+            members += all.first?.members ?? []
+            members.append(JSONValue.Member("processors", .array(all)))
+            Terminal.say(JSONValue.object(members).text)
         }
     }
 
     struct Release: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Raise the epoch, so that the holder's writes are refused from now on.",
-            discussion: "Example: guardian lock release --yes")
+            discussion: """
+                Example: guardian lock release --yes
+
+                Where several processors share a PostgreSQL, it fences off all of them. Without --yes it
+                takes the lock from those that it has named, and not from who has come since.
+                """)
         @OptionGroup var options: StoreOptions
         @Flag var yes = false
 
         func run() async throws {
             let store = try await options.existingStore()
-            try Terminal.confirm("Take the lock from its holder? Requests it has on the wire may be repeated, with the same key.", yes: yes)
-            let before = try await store.forceReleaseLock()
-            Terminal.say(options.json ? "{\"released\":\(before != nil)}" : before.map { "taken from \($0.fence.owner)" } ?? "it was free")
+            let holders = try await store.processors()
+            let whom = holders.isEmpty ? "its holder" : Self.words(of: holders)
+            try Terminal.confirm("Take the lock from \(whom)? Requests on the wire may be repeated, with the same key.", yes: yes)
+            let epoch: Int64? = yes ? nil : (holders.map(\.fence.epoch).max() ?? 0)
+            let taken: [LockState]
+            do throws(StoreError) { taken = try await store.forceReleaseLock(through: epoch) } catch {
+                guard error == .stale else { throw error }
+                throw Failure(.refused, "another processor has taken the lock since; look again: guardian lock status")
+            }
+            let answer = "{\"released\":\(!taken.isEmpty),\"processors\":\(taken.count)}"
+            Terminal.say(options.json ? answer : taken.isEmpty ? "it was free" : "taken from \(Self.words(of: taken))")
+        }
+
+        /// Processors that are named at most.
+        private static let most = 20
+
+        /// One by its owner; several with their number.
+        private static func words(of holders: [LockState]) -> String {
+            let named = holders.prefix(most).map(\.fence.owner).joined(separator: ", ")
+            let rest = holders.count > most ? " and \(holders.count - most) more" : ""
+            return holders.count == 1 ? named : "\(holders.count) processors: \(named)\(rest)"
         }
     }
 }
@@ -208,7 +234,7 @@ struct Config: AsyncParsableCommand {
         @OptionGroup var options: StoreOptions
 
         func run() async throws {
-            let lines = try options.settings().lines
+            let lines = try options.checkedSettings().lines
             guard options.json else { return lines.forEach { Terminal.say("\($0.key) = \($0.value)  (\($0.source))") } }
             let settings = lines.map { line -> JSONValue in
                 ["key": .string(line.key), "value": .string(line.value), "source": .string(line.source)]
@@ -224,7 +250,7 @@ struct Config: AsyncParsableCommand {
         @OptionGroup var options: StoreOptions
 
         func run() async throws {
-            _ = try Daemon(try options.settings())
+            _ = try Daemon(try options.checkedSettings())
             Terminal.say(options.json ? "{\"ok\":true}" : "the configuration can be used")
         }
     }

@@ -21,7 +21,7 @@ struct Pins: AsyncParsableCommand {
     @Flag(help: "Print JSON.") var json = false
 
     func run() async throws {
-        let settings = try Settings(file: config, environment: ProcessInfo.processInfo.environment)
+        let settings = try Settings(file: config, environment: Launch.environment)
         let file = caFile ?? settings.text("upstream.ca_file")
         let keys: ServerKeys
         do {

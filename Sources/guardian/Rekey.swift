@@ -11,7 +11,7 @@ struct Rekey: AsyncParsableCommand {
             seal.key_file holds one key a line, the current one first. To change keys: put the new one in front of the old, restart serve, run
             this, and take the old one out. It works beside a running serve that has the same key file, and can be killed and run again. A store
             that was never sealed is sealed likewise; the file is then written anew, which needs as much room as it has.
-            --unseal turns sealing off: take the key out of the configuration afterwards, or the next start seals again.
+            --unseal turns sealing off: take the key out of the configuration afterwards, or the next start of serve seals again.
             Examples:
               openssl rand -base64 32 > seal.key && chmod 600 seal.key
               guardian rekey --data-dir ./guardian-data --config guardian.yaml
@@ -28,7 +28,7 @@ struct Rekey: AsyncParsableCommand {
             throw Failure(.usage, "seal.key_file: give the key (--key-file, the configuration, or GUARDIAN_SEAL_KEY)")
         }
         if unseal { try Terminal.confirm("Write everything that people wrote in clear?", yes: yes) }
-        let store = try await options.existingFile(more)
+        let store = try await options.existingFile(more, warnsOfKey: false)
         let done = try await store.rekey(unseals: unseal) { rows in
             if Terminal.errorIsTerminal { Terminal.write("\r\(rows) rows written anew", to: .standardError) }
         }

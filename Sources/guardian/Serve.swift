@@ -1,6 +1,5 @@
 import ArgumentParser
 import GuardianCore
-import GuardianPrivacy
 import GuardianRuntime
 import GuardianSQLite
 import UnixSignals
@@ -27,9 +26,8 @@ struct Serve: AsyncParsableCommand {
         if let upstream { flags["upstream.url"] = upstream }
         if let workers { flags["workers"] = "\(workers)" }
         if admin { flags["admin.enabled"] = "true" }
-        let settings = try options.settings(flags)
-        if Assembly(settings).seals { CoreDump.forbid() }
-        for name in settings.secretVariables { Wipe.environment(name) }
+        // A sidecar that does not start takes no writes, so what may be somebody else's keeps it from nothing.
+        let settings = try options.checkedSettings(flags, bearsOthers: true)
         for warning in Assembly(settings).warnings { Terminal.complain(warning) }
         let daemon = try Daemon(settings)
         daemon.takeOverLoggers()

@@ -4,12 +4,24 @@ import GuardianRuntime
 
 /// One look at the queue, for `guardian top`.
 struct TopFrame {
+    /// Failed operations that are looked at for those that failed last: no index has them in that order.
+    private static let mostFailures = 1000
+    /// Milliseconds after which the gap is counted anew: it costs a walk of an index.
+    private static let gapEveryMs: Int64 = 60_000
+
     private let at: Timestamp
     private let books: Books
+    /// Accepted operations that nothing accounts for, and when that was counted.
+    private let gap: Int64
+    private let gapAt: Timestamp
     private let control: Control
     private let lock: LockState?
     private let oldest: Timestamp?
+    /// The last to fail among the failed ones that were looked at.
     private let failures: [GuardianCore.Operation]
+    private let looked: Int
+    /// Whether there are older ones that were not looked at.
+    private let isPartial: Bool
     private let waiting: [BlockedKey]
     /// Per second since the look before; nil for the first.
     private let rates: (accepted: Double, processed: Double)?
@@ -18,12 +30,20 @@ struct TopFrame {
         let now = SystemClock().now.wall
         at = now
         books = try await store.books()
+        if let last, (0..<Self.gapEveryMs).contains(now.milliseconds - last.gapAt.milliseconds) {
+            (gap, gapAt) = (last.gap, last.gapAt)
+        } else {
+            (gap, gapAt) = (try await store.accountingGap(), now)
+        }
         control = try await store.loadControl()
         lock = try await store.lockState()
         oldest = try await store.oldestPending()
-        var failed = OperationSearch(status: .failed, limit: 20)
+        var failed = OperationSearch(status: .failed, limit: Self.mostFailures)
         failed.isNewestFirst = true
-        failures = try await store.search(failed).operations
+        failed.includesPayload = false
+        let page = try await store.search(failed)
+        failures = Array(page.operations.sorted { ($0.updatedAt, $0.seq) > ($1.updatedAt, $1.seq) }.prefix(20))
+        (looked, isPartial) = (page.operations.count, page.next != nil)
         waiting = try await store.blockedKeys(at: at, after: nil, limit: 20)
         let seconds = last.map { Double(now.milliseconds - $0.at.milliseconds) / 1000 } ?? 0
         if let last, seconds > 0 {
@@ -34,12 +54,15 @@ struct TopFrame {
     }
 
     var json: JSONValue {
-        [
-            "at": .string(at.rfc3339), "books": books.json, "breaker": .string(breaker),
+        let holder: JSONValue = lock.map { ["owner": .string($0.fence.owner), "epoch": JSONValue($0.fence.epoch)] } ?? .null
+        let accepted: JSONValue = rates.map { JSONValue.number(Self.short($0.accepted)) } ?? .null
+        let processed: JSONValue = rates.map { JSONValue.number(Self.short($0.processed)) } ?? .null
+        return [
+            "at": .string(at.rfc3339), "books": books.json, "accounting_gap": JSONValue(gap), "gap_at": .string(gapAt.rfc3339),
+            "breaker": .string(breaker),
             "pauses": .array(control.pauses.map { .string($0.rawValue) }), "oldest_pending": JSONValue(oldest?.rfc3339),
-            "lock": lock.map { ["owner": .string($0.fence.owner), "epoch": JSONValue($0.fence.epoch)] } ?? .null,
-            "accepted_per_second": rates.map { JSONValue.number(Self.short($0.accepted)) } ?? .null,
-            "processed_per_second": rates.map { JSONValue.number(Self.short($0.processed)) } ?? .null,
+            "lock": holder, "accepted_per_second": accepted, "processed_per_second": processed,
+            "failures_looked_at": JSONValue(looked), "failures_are_all": .bool(!isPartial),
             "last_failures": .array(failures.map { Redactor.standard.redact($0.json(includingPayload: false)) }),
         ]
     }
@@ -57,15 +80,13 @@ struct TopFrame {
         lines.append(("breaker \(breaker)   trips \(control.health?.trips ?? 0)", breaker == "closed" ? "" : "31"))
         let holder = lock.map { "\($0.fence.owner)   epoch \($0.fence.epoch)   heartbeat \(ago($0.heartbeatAt))" }
         lines.append(("lock    " + (holder ?? "free: nobody delivers"), lock == nil ? "31" : ""))
-        lines.append(
-            (
-                "books   cancelled \(books.cancelled)   folded \(books.coalesced)   expired \(books.expired)   cleared \(books.cleared)   gap 0 is checked by `guardian check`",
-                "2"
-            ))
-        lines += section("Last failures", failures.map { failure($0) }, room: (height - lines.count) / 2)
+        lines.append(("books   " + booksText, gap == 0 ? "2" : "97;41"))
+        // Where not all could be looked at, an old one that has failed just now may be missing.
+        let title = isPartial ? "Last failures of the \(looked) enqueued last" : "Last failures"
+        lines += section(title, failures.map { failure($0) }, room: (height - lines.count) / 2)
         lines += section("Waiting heads", waiting.map { head($0) }, room: height - lines.count - 1)
         return lines.prefix(max(1, height - 1)).map { line in
-            let cut = String(line.text.prefix(max(1, width)))
+            let cut = String(line.text.printableLine.prefix(max(1, width)))
             return line.code.isEmpty ? cut : paint(cut, line.code)
         }
     }
@@ -79,8 +100,12 @@ struct TopFrame {
         let error = operation.lastError
         let why = "\(error?.class.rawValue ?? "") \(error?.code ?? "") \(error?.message ?? "")"
         return Redactor.standard.redact(
-            "\(ago(operation.updatedAt))  \(operation.type) \(operation.entity.orderingKey)  \(operation.id)  \(why)".replacing(
-                "\n", with: " "))
+            "\(ago(operation.updatedAt))  \(operation.type) \(operation.entity.orderingKey)  \(operation.id)  \(why)")
+    }
+
+    private var booksText: String {
+        "cancelled \(books.cancelled)   folded \(books.coalesced)   expired \(books.expired)   cleared \(books.cleared)   "
+            + "gap \(gap), counted \(ago(gapAt))"
     }
 
     private func head(_ key: BlockedKey) -> String {

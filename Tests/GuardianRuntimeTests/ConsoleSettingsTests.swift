@@ -10,7 +10,7 @@ import Testing
 
     private func withTokenFile(_ content: String, mode: Int = 0o600, _ body: (String) throws -> Void) throws {
         let path = NSTemporaryDirectory() + "/guardian-tokens-" + UUID().uuidString
-        FileManager.default.createFile(atPath: path, contents: Data(content.utf8), attributes: [.posixPermissions: mode])
+        _ = FileManager.default.createFile(atPath: path, contents: Data(content.utf8), attributes: [.posixPermissions: mode])
         defer { do { try FileManager.default.removeItem(atPath: path) } catch {} }
         try body(path)
     }

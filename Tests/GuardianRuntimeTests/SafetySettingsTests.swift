@@ -61,6 +61,21 @@ import Testing
         #expect(try complaint(["GUARDIAN_SEAL_KEY": Self.key]) == nil)
     }
 
+    @Test("the room where the store lives is judged by the watermarks that are set; a database's is not known")
+    func room() throws {
+        var environment = ["GUARDIAN_DATA_DIR": NSTemporaryDirectory()]
+        func level(_ first: String, _ second: String) throws -> DiskRoom.Level? {
+            environment["GUARDIAN_DISK_FIRST_WATERMARK"] = first
+            environment["GUARDIAN_DISK_SECOND_WATERMARK"] = second
+            return Assembly(try Settings(environment: environment)).room()?.level
+        }
+        #expect(try level("0", "0") == .room)
+        #expect(try level("1000000GiB", "0") == .low)
+        #expect(try level("0", "1000000GiB") == .full)
+        environment["GUARDIAN_STORE"] = "postgresql://u@127.0.0.1/db"
+        #expect(try level("0", "0") == nil)
+    }
+
     @Test("a sealing key is taken from no file of settings, and shown nowhere")
     func hidesKey() throws {
         #expect(try complaint([:], yaml: "seal: { key: \(Self.key) }") == "seal.key")
@@ -69,7 +84,20 @@ import Testing
         dump(settings, to: &dumped)
         #expect(!dumped.contains(Self.key))
         #expect(settings.lines.first { $0.key == "seal.key" }?.value == "***")
-        #expect(settings.secretVariables == ["GUARDIAN_SEAL_KEY"])
+        #expect(Settings.secretVariables.sorted() == ["GUARDIAN_SEAL_KEY", "GUARDIAN_UPSTREAM_AUTH_CLIENT_SECRET"])
+    }
+
+    @Test("spans go over plain http to this machine only, unless that is allowed")
+    func traces() throws {
+        for (endpoint, key) in [
+            ("http://collector:4318", "trace.endpoint"), ("http://127.example.com", "trace.endpoint"), ("http://", "trace.endpoint"),
+            ("http://127.0.0.1:4318", nil), ("http://[::1]:4318/v1/traces", nil), ("http://localhost:4318", nil),
+            ("https://collector", nil),
+        ] as [(String, String?)] {
+            #expect(try complaint(["GUARDIAN_TRACE_ENDPOINT": endpoint]) == key, "\(endpoint)")
+        }
+        let allowed = ["GUARDIAN_TRACE_ENDPOINT": "http://collector:4318", "GUARDIAN_TRACE_ALLOW_INSECURE": "true"]
+        #expect(try complaint(allowed) == nil)
     }
 
     @Test("one pin alone is worth a warning, two are not")

@@ -75,6 +75,7 @@ import Testing
                 reasons: Dictionary(uniqueKeysWithValues: Explanation.Reason.allCases.filter { $0 != .disk }.map { ($0, Int64.max) }),
                 detail: "")
             $0.oldest = Timestamp(milliseconds: 0)
+            $0.situation.room = DiskRoom(freeBytes: .max / 4, reservedBytes: .max / 4, firstWatermark: .max)
             var health = OriginHealth(openUntil: isHeld ? nil : Self.now.adding(milliseconds: 86_400_000), trips: .max)
             if isHeld {
                 health.plagueSince = Timestamp(milliseconds: 0)
@@ -123,6 +124,20 @@ import Testing
         #expect(old.nextStep == "none")
         #expect(old.p95Ms == nil)
         #expect(old.lines().contains { $0.contains("nobody has since") })
-        #expect(report { $0.situation.freeBytes = 10 }.lines().contains { $0.hasPrefix("why") } == false, "nothing waits for the disk")
+        let full = report { $0.situation.room = DiskRoom(freeBytes: 10) }
+        #expect(full.lines().contains { $0.hasPrefix("why") } == false, "nothing waits for the disk")
+    }
+
+    @Test("a disk that new work is refused on is told, though what is stored is delivered")
+    func tightDisk() {
+        for (free, level) in [(Int64(40) << 20, "low"), (10, "full")] {
+            let tight = report { $0.situation.room = DiskRoom(freeBytes: free, reservedBytes: 1 << 30) }
+            #expect(tight.state == .idle)
+            #expect(tight.nextStep == "make room where the store lives: new work is refused")
+            #expect(tight.lines().filter { $0.hasPrefix("disk     \(level.uppercased()): ") }.count == 1, "\(tight.lines())")
+            #expect(JSONValue.object(tight.json)["disk"]?["state"] == .string(level))
+        }
+        let roomy = report { $0.situation.room = DiskRoom(freeBytes: 1 << 30) }
+        #expect(roomy.nextStep == "none" && !roomy.lines().contains { $0.hasPrefix("disk") })
     }
 }

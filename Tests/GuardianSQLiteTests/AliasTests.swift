@@ -45,7 +45,7 @@ private func settle(_ store: SQLiteStore, _ claim: Claim, as id: String?, _ fenc
         let random = try #require(StoreContract.checks.first { $0.name.hasPrefix("rooms and devices at random") })
         try await StoreContract(store: store).run(random)
 
-        try await store.enqueue([
+        _ = try await store.enqueue([
             operation("create", "room", "R", id: "c"), operation("update", "room", "x", id: "1"), operation("update", "room", "R", id: "2"),
             operation("update", "room", "S", id: "3"),
         ])
@@ -64,7 +64,7 @@ private func settle(_ store: SQLiteStore, _ claim: Claim, as id: String?, _ fenc
     @Test("rows that stand in the real id's line already are met by number, and one in flight stays first")
     func merges() async throws {
         try await withStore { store, _ in
-            try await store.enqueue([
+            _ = try await store.enqueue([
                 operation("create", "room", "R", id: "c"), operation("update", "room", "S", id: "flying"),
                 operation("update", "room", "R", id: "1"), operation("update", "room", "S", id: "2"),
                 operation("update", "room", "R", id: "3"), operation("update", "room", "S", id: "4"),
@@ -85,7 +85,7 @@ private func settle(_ store: SQLiteStore, _ claim: Claim, as id: String?, _ fenc
                 next = try await claim(store, fence)
             }
             #expect(order == ["flying", "1", "2", "3", "4"])
-            try await store.enqueue([operation("update", "room", "R", id: "5"), operation("create", "room", "T", id: "6")])
+            _ = try await store.enqueue([operation("update", "room", "R", id: "5"), operation("create", "room", "T", id: "6")])
             #expect(try await store.check().problems == [])
             #expect(try await claim(store, fence).map(\.operation.entity.id) == ["S", "T"])
         }
@@ -96,10 +96,10 @@ private func settle(_ store: SQLiteStore, _ claim: Claim, as id: String?, _ fenc
         try await withStore { store, _ in
             var create = try operation("create", "room", "R", id: "c")
             create.customOrderingKey = key
-            try await store.enqueue([create, operation("update", "room", "R", id: "1")])
+            _ = try await store.enqueue([create, operation("update", "room", "R", id: "1")])
             let fence = try await acquire(store)
             try await settle(store, try await claim(store, fence)[0], as: "S", fence)
-            try await store.enqueue([operation("create", "room", "R", id: "c2")])
+            _ = try await store.enqueue([operation("create", "room", "R", id: "c2")])
             #expect(try await store.check().problems == [])
             #expect(try await claim(store, fence).map(\.operation.id) == [.text("1"), .text("c2")])
         }
@@ -108,7 +108,7 @@ private func settle(_ store: SQLiteStore, _ claim: Claim, as id: String?, _ fenc
     @Test("what the create brought is in the file: a store that is opened again knows it, and what waits waits")
     func reopens() async throws {
         try await withStore { store, path in
-            try await store.enqueue([
+            _ = try await store.enqueue([
                 operation("create", "room", "R", id: "c"), operation("create", "room", "Q", id: "q"),
                 operation("create", "device", "D", #"{"room_id":"R"}"#, id: "d"),
                 operation("update", "device", "E", #"{"room_id":"Q"}"#, id: "e"),
@@ -117,7 +117,7 @@ private func settle(_ store: SQLiteStore, _ claim: Claim, as id: String?, _ fenc
             try await settle(store, try await claim(store, fence)[0], as: "S", fence)
             let other = try SQLiteStore.open(.init(path: path))
             #expect(try await other.operation(.text("d"))?.payload == #"{"room_id":"S"}"#)
-            try await other.enqueue([operation("update", "room", "R", #"{"n":1}"#, id: "u")])
+            _ = try await other.enqueue([operation("update", "room", "R", #"{"n":1}"#, id: "u")])
             #expect(try await other.operation(.text("u"))?.entity.id == "S")
             #expect(try await other.standing(of: .text("e"))?.awaits == .text("q"))
             #expect(try await other.rebuildIndex(ordering: .entity) == 0)
@@ -129,7 +129,7 @@ private func settle(_ store: SQLiteStore, _ claim: Claim, as id: String?, _ fenc
     @Test("a stale create renames nothing")
     func stale() async throws {
         try await withStore { store, _ in
-            try await store.enqueue([operation("create", "room", "R", id: "c"), operation("update", "room", "R", id: "u")])
+            _ = try await store.enqueue([operation("create", "room", "R", id: "c"), operation("update", "room", "R", id: "u")])
             let fence = try await acquire(store)
             let create = try await claim(store, fence)[0]
             _ = try await store.forceReleaseLock()
@@ -148,8 +148,8 @@ private func settle(_ store: SQLiteStore, _ claim: Claim, as id: String?, _ fenc
     @Test("ten thousand operations behind a create are renamed in one settle, in order")
     func many() async throws {
         try await withStore { store, _ in
-            try await store.enqueue([operation("create", "room", "R", id: "c")])
-            try await store.enqueue(
+            _ = try await store.enqueue([operation("create", "room", "R", id: "c")])
+            _ = try await store.enqueue(
                 (0..<5_000).flatMap {
                     [
                         try operation("update", "room", "R", id: "u\($0)"),

@@ -103,6 +103,49 @@ private final class Tally: Sendable {
         try restored.close()
     }
 
+    @Test("while another process has the store open, restore and quarantine say that it is in use, and by whom, and change nothing")
+    func isInUse() async throws {
+        let directory = NSTemporaryDirectory() + "/guardian-in-use-" + UUID().uuidString
+        defer { do { try FileManager.default.removeItem(atPath: directory) } catch {} }
+        let configuration = SQLiteStore.Configuration(path: directory + "/guardian.sqlite")
+        let backup = directory + "/backup.sqlite"
+        let store = try SQLiteStore.open(configuration)
+        _ = try await store.backup(to: backup, now: start)
+        _ = try await store.enqueue(try operations(0..<10))
+        try store.close()
+
+        let other = Process()
+        let (asked, said) = (Pipe(), Pipe())
+        other.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        other.arguments = ["sqlite3", configuration.path]
+        other.standardInput = asked
+        other.standardOutput = said
+        try other.run()
+        try asked.fileHandleForWriting.write(contentsOf: Data("SELECT count(*) FROM guardian_operation;\n".utf8))
+        // It keeps its hold on the file from its first look on.
+        #expect(String(decoding: said.fileHandleForReading.availableData, as: UTF8.self) == "10\n")
+        let holder = "process \(other.processIdentifier)"
+        let calls: [() throws -> Void] = [
+            { _ = try SQLiteStore.restore(backup, into: configuration, now: start) },
+            { _ = try SQLiteStore.quarantine(configuration, problem: "for a test", now: start) },
+        ]
+        for call in calls {
+            #expect {
+                try call()
+            } throws: { error in
+                guard case StoreError.inUse(let what) = error else { return false }
+                return what.contains(holder)
+            }
+        }
+        try asked.fileHandleForWriting.write(contentsOf: Data(".quit\n".utf8))
+        other.waitUntilExit()
+        let names = try FileManager.default.contentsOfDirectory(atPath: directory)
+        #expect(names.allSatisfy { !$0.contains("before-restore") && !$0.contains("damaged") }, "\(names)")
+        let kept = try SQLiteStore.open(configuration)
+        #expect(try await kept.check().pending == 10)
+        try kept.close()
+    }
+
     @Test("what is no backup is refused and changes nothing: noise, another database, a newer version, a damaged copy")
     func refusesOthers() async throws {
         try await withStore { store, path in

@@ -271,6 +271,18 @@ private func settle(_ store: SQLiteStore, _ claims: [Claim], _ result: Settlemen
         try FileManager.default.removeItem(atPath: path)
     }
 
+    @Test("the folders that are made for a store, and its file, are their owner's only")
+    func isPrivate() throws {
+        let folder = NSTemporaryDirectory() + "/guardian-test-" + UUID().uuidString
+        defer { do { try FileManager.default.removeItem(atPath: folder) } catch {} }
+        let path = folder + "/data/guardian.sqlite"
+        let store = try SQLiteStore.open(.init(path: path))
+        for (made, mode) in [(folder, 0o700), (folder + "/data", 0o700), (path, 0o600)] as [(String, UInt32)] {
+            #expect(SQLiteStore.mode(of: made) == mode, "\(made)")
+        }
+        try store.close()
+    }
+
     @Test("a store of a newer version is refused by name")
     func refusesNewer() async throws {
         try await withStore { _, path in

@@ -5,8 +5,10 @@ import GuardianTesting
 extension SabotagedStore {
     func setPause(_ pause: Pause, to active: Bool) async throws(StoreError) { try await store.setPause(pause, to: active) }
     func releaseLock(_ fence: Fence) async throws(StoreError) { try await store.releaseLock(fence) }
-    func forceReleaseLock() async throws(StoreError) -> LockState? { try await store.forceReleaseLock() }
-    func lockState() async throws(StoreError) -> LockState? { try await store.lockState() }
+    func forceReleaseLock(through epoch: Int64?) async throws(StoreError) -> [LockState] {
+        try await store.forceReleaseLock(through: epoch)
+    }
+    func processors() async throws(StoreError) -> [LockState] { try await store.processors() }
     func books() async throws(StoreError) -> Books { try await store.books() }
     func operation(_ id: OperationID) async throws(StoreError) -> Operation? { try await store.operation(id) }
     func list(_ filter: OperationFilter) async throws(StoreError) -> [Operation] { try await store.list(filter) }

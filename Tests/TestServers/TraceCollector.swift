@@ -17,13 +17,17 @@ public final class TraceCollector: Sendable {
         public var isError: Bool
     }
 
-    private let state = Mutex((spans: [Span](), defects: [String](), bytes: [UInt8]()))
+    private let state = Mutex((spans: [Span](), defects: [String](), bytes: [UInt8](), received: 0))
+    private let keeps: Bool
 
-    public init() {}
+    /// One that keeps nothing reads nothing either, so that it takes no time from what is measured beside it.
+    public init(keeps: Bool = true) { self.keeps = keeps }
 
+    /// How many bytes came, kept or not.
+    public var received: Int { state.withLock { $0.received } }
     public var spans: [Span] { state.withLock { $0.spans } }
     public var defects: [String] { state.withLock { $0.defects } }
-    /// Everything that came.
+    /// Everything that came and was kept.
     public var bytes: [UInt8] { state.withLock { $0.bytes } }
 
     public func run(port: Int = 0, onReady: @escaping @Sendable (Int) -> Void) async throws {
@@ -31,7 +35,8 @@ public final class TraceCollector: Sendable {
         router.post("v1/traces") { [self] request, _ in
             let body = try await request.body.collect(upTo: 16 << 20)
             if request.headers[.contentType] != "application/json" { state.withLock { $0.defects.append("content type") } }
-            take(String(buffer: body))
+            state.withLock { $0.received += body.readableBytes }
+            if keeps { take(String(buffer: body)) }
             return "{}"
         }
         try await Listening.run(router, port: port, onReady: onReady)

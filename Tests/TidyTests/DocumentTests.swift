@@ -46,6 +46,16 @@ struct DocumentTests {
         }
     }
 
+    @Test("The sanitizers run every target of tests but those that look at the tree, or at a binary that was built without them")
+    func sanitizersRunAll() throws {
+        let script = try #require(tree.file("scripts/sanitize.sh")).text
+        let named = try #require(script.firstMatch(of: /\nall='(.*)'\n/))
+        let pattern = try Regex("(?:\(named.1))")
+        let targets = tree.directories(in: "Tests").filter { $0.hasSuffix("Tests") && $0 != "TidyTests" && $0 != "ProcessTests" }
+        #expect(targets.count > 10)
+        for target in targets { #expect(target.wholeMatch(of: pattern) != nil, "\(target) runs under no sanitizer") }
+    }
+
     @Test("CHANGELOG has a section for what comes next, or for a version")
     func changelogHasSections() throws {
         let changelog = try #require(tree.file("CHANGELOG.md"))

@@ -20,6 +20,35 @@ struct GuideTests {
         }
     }
 
+    @Test("No example and no page makes a store's folder by hand: the store makes it, for its owner only")
+    func foldersOfStores() {
+        let examples = tree.files(in: "Examples", endingIn: [".swift"])
+        let pages = tree.readable().filter { $0.name.hasSuffix(".md") }
+        #expect(examples.count > 5)
+        for file in examples + pages {
+            #expect(!file.text.contains("createDirectory(at"), "\(file.path) makes a folder that others may look into")
+        }
+    }
+
+    @Test("The image says of itself how it is run as the guide does, and the guide names the libraries that the package asks for")
+    func install() throws {
+        let guide = try #require(tree.file("docs/guides/operating.md")).text
+        let image = try #require(tree.file("Dockerfile"))
+        let commands = image.lines.filter { $0.hasPrefix("#   docker ") }.map { $0.dropFirst(4) }
+        #expect(commands.count == 2)
+        for command in commands { #expect(guide.contains("\n\(command)\n"), "not in the guide: \(command)") }
+        let script = try #require(tree.file("scripts/dist.sh")).text
+        let line = try #require(script.firstMatch(of: /\nDepends: (.*)\n/))
+        let needs = line.1.split(separator: ",")
+        #expect(needs.count >= 4)
+        for need in needs {
+            let name = String(need.drop { $0 == " " }.prefix { $0 != " " })
+            // What any system has.
+            if name == "libc6" || name == "ca-certificates" { continue }
+            #expect(guide.contains(name), "the guide does not name \(name)")
+        }
+    }
+
     @Test("Every relative link of a document leads to a file")
     func links() {
         let pages = tree.readable().filter { $0.name.hasSuffix(".md") }

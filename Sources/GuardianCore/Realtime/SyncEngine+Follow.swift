@@ -7,6 +7,7 @@ extension SyncEngine.Optimistic {
     /// that are older than what an answer has already told are passed over. Operations that wait are replayed on top.
     ///
     /// - Parameters:
+    ///   - feed: Who tells of the changes.
     ///   - name: Which feed it is, for a store that follows several.
     ///   - entity: Which entity a change is of; nil for one that is none of ours. By default what the upstream names.
     ///   - reread: Called when changes may be missing, because the feed no longer knows our cursor or a change could not be read. It gets

@@ -66,14 +66,29 @@ extension StoreContract {
             try await contract.enqueue(["a"])
             let old = try await contract.acquire("a")
             _ = try await contract.claim(old)
-            try contract.expect(try await contract.store.forceReleaseLock()?.fence, old, "the holder before")
+            try contract.expect(try await contract.store.processors().map(\.fence), [old], "who has it")
+            try contract.expect(try await contract.store.forceReleaseLock().map(\.fence), [old], "the holders before")
             try contract.expect(try await contract.store.operation(.text("a-0"))?.status, .pending, "the claim")
             try await contract.expectStale("a heartbeat") { () async throws(StoreError) in
                 try await contract.store.renewLock(old, now: start)
             }
             try contract.expect(try await contract.acquire("b").epoch > old.epoch, true, "a higher epoch")
-            try contract.expect(try await contract.store.forceReleaseLock() != nil, true, "a release of the new holder")
-            try contract.expect(try await contract.store.forceReleaseLock(), nil, "a release of nobody")
+            try contract.expect(try await contract.store.forceReleaseLock().count, 1, "a release of the new holder")
+            try contract.expect(try await contract.store.forceReleaseLock(), [], "a release of nobody")
+        },
+        Check(name: "a forced release that was decided on an older holder leaves the new one alone") { contract in
+            try await contract.enqueue(["a"])
+            let old = try await contract.acquire("a")
+            let fence = try await contract.acquire("b", after: 2000)
+            _ = try await contract.claim(fence, after: 2000)
+            try await contract.expectStale("a release of the older holder") { () async throws(StoreError) in
+                _ = try await contract.store.forceReleaseLock(through: old.epoch)
+            }
+            try contract.expect(try await contract.store.processors().map(\.fence), [fence], "who has it")
+            try contract.expect(try await contract.store.operation(.text("a-0"))?.status, .processing, "its claim")
+            try await contract.store.renewLock(fence, now: start.adding(milliseconds: 2000))
+            let taken = try await contract.store.forceReleaseLock(through: fence.epoch)
+            try contract.expect(taken.map(\.fence), [fence], "the holders before")
         },
     ]
 }

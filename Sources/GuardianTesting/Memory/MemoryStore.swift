@@ -59,17 +59,18 @@ public final class MemoryStore: EnqueueStore, DeliveryStore, LockStore, InspectS
         }
     }
 
-    public func forceReleaseLock() async throws(StoreError) -> LockState? {
-        state.withLock { state in
+    public func forceReleaseLock(through epoch: Int64?) async throws(StoreError) -> [LockState] {
+        try state.withLock { state throws(StoreError) in
             let before = state.lock
+            if let before, let epoch, before.fence.epoch > epoch { throw StoreError.stale }
             state.epoch += 1
             state.lock = nil
             if before != nil { _ = state.returnClaims(at: nil) }
-            return before
+            return before.map { [$0] } ?? []
         }
     }
 
-    public func lockState() async throws(StoreError) -> LockState? { state.withLock { $0.lock } }
+    public func processors() async throws(StoreError) -> [LockState] { state.withLock { state in state.lock.map { [$0] } ?? [] } }
 
     public func books() async throws(StoreError) -> Books { state.withLock { $0.currentBooks } }
 

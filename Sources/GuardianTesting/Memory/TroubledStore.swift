@@ -1,12 +1,17 @@
 package import GuardianCore
 import Synchronization
 
-/// A memory store that fails when told to, or keeps its writers waiting.
+/// A memory store that fails when told to, keeps its writers waiting, or has other processors that share it.
 package final class TroubledStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, ExplainStore, RepairStore {
+    /// What somebody else does to the store.
+    package typealias Interference = @Sendable (MemoryStore) async throws(StoreError) -> Void
+
     private struct State {
         var trouble: StoreError?
         var readsLeft: Int?
+        var beforeCancel: Interference?
         var isHeld = false
+        var others: [LockState] = []
         var waiting: [CheckedContinuation<Void, Never>] = []
     }
 
@@ -25,6 +30,18 @@ package final class TroubledStore: EnqueueStore, DeliveryStore, LockStore, Inspe
     package var readsLeft: Int? {
         get { state.withLock { $0.readsLeft } }
         set { state.withLock { $0.readsLeft = newValue } }
+    }
+
+    /// What happens between the call of a cancel and its transaction.
+    package var beforeCancel: Interference? {
+        get { state.withLock { $0.beforeCancel } }
+        set { state.withLock { $0.beforeCancel = newValue } }
+    }
+
+    /// Processors that deliver beside the one that holds the memory store's lock, as if it had room for them.
+    package var otherProcessors: [LockState] {
+        get { state.withLock { $0.others } }
+        set { state.withLock { $0.others = newValue } }
     }
 
     package func holdWrites() { state.withLock { $0.isHeld = true } }
@@ -62,8 +79,13 @@ package final class TroubledStore: EnqueueStore, DeliveryStore, LockStore, Inspe
     }
     package func renewLock(_ fence: Fence, now: Timestamp) async throws(StoreError) { try await sound().renewLock(fence, now: now) }
     package func releaseLock(_ fence: Fence) async throws(StoreError) { try await sound().releaseLock(fence) }
-    package func forceReleaseLock() async throws(StoreError) -> LockState? { try await sound().forceReleaseLock() }
-    package func lockState() async throws(StoreError) -> LockState? { try await sound().lockState() }
+    package func forceReleaseLock(through epoch: Int64?) async throws(StoreError) -> [LockState] {
+        if let epoch, otherProcessors.contains(where: { $0.fence.epoch > epoch }) { throw .stale }
+        let released = try await sound().forceReleaseLock(through: epoch) + otherProcessors
+        otherProcessors = []
+        return released
+    }
+    package func processors() async throws(StoreError) -> [LockState] { try await sound().processors() + otherProcessors }
     package func books() async throws(StoreError) -> Books { try await sound().books() }
     package func operation(_ id: OperationID) async throws(StoreError) -> Operation? { try await sound().operation(id) }
     package func list(_ filter: OperationFilter) async throws(StoreError) -> [Operation] {
@@ -90,7 +112,8 @@ package final class TroubledStore: EnqueueStore, DeliveryStore, LockStore, Inspe
         try await sound().resolve(id, revision, now: now)
     }
     package func cancel(_ id: OperationID, ifStill status: Operation.Status?, now: Timestamp) async throws(StoreError) -> CancelAnswer {
-        try await sound().cancel(id, ifStill: status, now: now)
+        if let beforeCancel { try await beforeCancel(try sound()) }
+        return try await sound().cancel(id, ifStill: status, now: now)
     }
     package func clearFailed(through: Int64, asOf: Timestamp?) async throws(StoreError) -> Int {
         try await sound().clearFailed(through: through, asOf: asOf)

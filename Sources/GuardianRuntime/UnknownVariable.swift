@@ -1,0 +1,50 @@
+import GuardianCore
+
+/// A variable of the environment that begins with `GUARDIAN_` and names no setting.
+///
+/// One that is spelt almost like a setting's is a slip: what it was to set keeps its default, and nobody would notice. Any other may be
+/// somebody else's, such as a script's or an image's. Those that Kubernetes puts beside a service `guardian` are none of these.
+public struct UnknownVariable: Sendable, Equatable {
+    public let name: String
+    /// What may have been meant; nil when nothing is near, and so it may be meant for somebody else.
+    public let meant: String?
+
+    /// Keys with lists of entries, which only a file can hold.
+    private static let lists = ["upstream.routes", "upcasters"]
+
+    /// Those of `environment`, in the order of their names.
+    public static func all(in environment: [String: String]) -> [UnknownVariable] {
+        let known = ["GUARDIAN_CONFIG"] + Settings.keys.map { Settings.variable(of: $0.name) }
+        let others = environment.filter { entry in
+            entry.key.hasPrefix(Settings.prefix) && !known.contains(entry.key) && !isServiceLink(entry.key, entry.value)
+        }
+        return others.keys.sorted().map { UnknownVariable(name: $0, meant: nearest(to: $0, in: known)) }
+    }
+
+    /// What is wrong with it; without its value, which may be a secret.
+    public var error: SettingsError {
+        let advice = meant.map { "did you mean \($0)?" } ?? "mend its name, or take it out"
+        return SettingsError("environment", "\(name) names no setting; \(advice)")
+    }
+
+    /// The beginning that all have in common makes no two of them alike.
+    private static func nearest(to name: String, in known: [String]) -> String? {
+        if let list = lists.first(where: { Settings.variable(of: $0) == name }) { return "the key \(list) of the file" }
+        func word(_ variable: String) -> String { variable.dropFirst(Settings.prefix.count).lowercased() }
+        return NearestName.of(word(name), in: known.map(word)).map { Settings.prefix + $0.uppercased() }
+    }
+
+    /// Whether Kubernetes sets it: `GUARDIAN_SERVICE_HOST`, `GUARDIAN_PORT`, `GUARDIAN_PORT_8080_TCP_ADDR` and their like.
+    private static func isServiceLink(_ name: String, _ value: String) -> Bool {
+        if name.hasSuffix("_PORT"), value.contains("://") { return true }
+        return name.wholeMatch(of: /GUARDIAN_(?:\w+_)?(?:SERVICE_(?:HOST|PORT)(?:_\w+)?|PORT_\d+_\w+)/) != nil
+    }
+}
+
+extension Settings {
+    /// How the variables of settings begin.
+    static let prefix = "GUARDIAN_"
+
+    /// The variable of the environment that sets a key: in capitals, with `_` for each dot.
+    public static func variable(of key: String) -> String { prefix + key.uppercased().replacing(".", with: "_") }
+}
