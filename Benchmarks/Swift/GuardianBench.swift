@@ -110,7 +110,10 @@ struct Scratch {
 
 /// Programs that measure something else than ours: the one in C beside this one, and the script for other queues.
 enum Baseline {
-    struct Failed: Error { var output: String }
+    struct Failed: Error, CustomStringConvertible {
+        var output: String
+        var description: String { output }
+    }
 
     /// Runs `baseline COMMAND DIR …` and returns its `per_second`.
     static func rate(_ command: [String]) throws -> Double {

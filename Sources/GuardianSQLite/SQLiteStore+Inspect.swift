@@ -35,12 +35,17 @@ extension SQLiteStore {
 
     public func tallies() async throws(StoreError) -> [Tally] { try await read { db in try TallyChange.read(db) } }
 
-    /// As an enqueue is written, so that it never lives on the reserve.
+    /// As an enqueue is written, so that it never lives on the reserve. Another value each time: SQLite writes no page that stays as it was.
     public func probeWrite() async throws(StoreError) {
         _ = try await queue.write(.enqueue) { transaction in
-            try transaction.statement("UPDATE guardian_books SET accepted = accepted").run()
+            let save = try transaction.statement(
+                "INSERT INTO guardian_setting VALUES ('\(Self.probeSetting)', '1') ON CONFLICT (name) DO UPDATE SET value = value + 1")
+            try save.run()
         }
     }
+
+    /// The setting that counts tries to write.
+    static let probeSetting = "write_probe"
 
     public func operation(_ id: OperationID) async throws(StoreError) -> GuardianCore.Operation? {
         try await read { [vault] db in

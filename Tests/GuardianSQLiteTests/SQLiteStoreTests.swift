@@ -133,6 +133,20 @@ private func settle(_ store: SQLiteStore, _ claims: [Claim], _ result: Settlemen
         }
     }
 
+    @Test("trying whether the store can be written does write, each time")
+    func probes() async throws {
+        try await withStore { store, path in
+            try await store.checkpoint()
+            var size = 0
+            for _ in 0..<3 {
+                try await store.probeWrite()
+                let log = try FileManager.default.attributesOfItem(atPath: path + "-wal")[.size] as? Int ?? 0
+                #expect(log > size)
+                size = log
+            }
+        }
+    }
+
     @Test("a row deleted by hand is noticed: the books do not balance")
     func noticesMissingRow() async throws {
         try await withStore { store, path in

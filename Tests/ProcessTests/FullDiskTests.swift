@@ -114,6 +114,9 @@ extension ProcessTests {
             let reserve = workplace.store + "-reserve"
             try await Web.wait("the lock") { try await Web.get(serve.url, "/readyz").json["checks"]?["lock"]?["state"] == "held" }
             try await Web.wait("the reserve") { try held(reserve) == 4 << 20 }
+            // A log that has shrunk to nothing must grow for the next write.
+            let shrunk = try await Shell.run(["sqlite3", workplace.store, "PRAGMA wal_checkpoint(TRUNCATE)"])
+            #expect(shrunk.status == 0, "\(shrunk.errors)")
             _ = try Filler(in: disk, bytes: Self.megabytes << 20)
             // What worked counts for a second.
             try await Web.wait("a write that finds no room") { try await Web.get(serve.url, "/readyz").status == 507 }

@@ -104,10 +104,10 @@ extension ProcessTests.LeakHuntTests {
     /// What is followed while it happens: events, a page of the console, the log.
     private static func streams(_ scene: LeakHunt.Scene, _ serve: Guardian, _ cookie: String) async throws -> Ways {
         // Under the name that the session was begun under.
-        let curl = ["timeout", "4", "curl", "-sN", "-H", "Host: localhost", "-H"]
+        let curl = ["timeout", "-s", "KILL", "4", "curl", "-sN", "-H", "Host: localhost", "-H"]
         let events = ["events", "--json", "--count", "120", "--data-dir", scene.workplace.path, "--listen"]
         let commands = [
-            ["timeout", "60", Guardian.binary] + events + [String(serve.url.dropFirst("http://".count))],
+            ["timeout", "-s", "KILL", "60", Guardian.binary] + events + [String(serve.url.dropFirst("http://".count))],
             curl + ["Authorization: Bearer " + LeakHunt.apiToken, serve.url + "/v1/events"],
             curl + ["Cookie: " + cookie, serve.url + "/admin/live?of=/admin/operations/op-0"],
             curl + ["Cookie: " + cookie, serve.url + "/admin/logs/live?level=debug"],

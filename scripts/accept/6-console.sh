@@ -7,5 +7,5 @@ item doors "roles, CSRF, other sites, forged hosts, replayed sessions, script in
 item openapi "schemathesis against /openapi.json: no 5xx, nothing that the document does not describe" \
     "EXAMPLES=$(size 20 200) scripts/console-tests.sh schemathesis"
 item pages "$(size '100 000' '1 000 000') operations, a tenth failed, the engine draining: every page, filter and dialog p95 <= 50 ms; delivery with the console open >= 0.95" \
-    "SIZE=$(size 100000 1000000) ROUNDS=$(size 20 100) SECONDS=$(size 4 10) scripts/console-tests.sh speed"
+    "SIZE=$(size 100000 1000000) ROUNDS=$(size 20 100) WINDOW=$(size 4 10) scripts/console-tests.sh speed"
 item search "every filter walks an index, or the table in pieces; none sorts" "tests SearchTests"

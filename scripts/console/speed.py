@@ -22,9 +22,9 @@ from stand import GUARDIAN, TOKENS, Stand
 SIZE = int(os.environ.get("SIZE", "100000"))
 ROUNDS = int(os.environ.get("ROUNDS", "40"))
 LIMIT_MS = float(os.environ.get("LIMIT_MS", "50"))
-SECONDS = float(os.environ.get("SECONDS", "8"))
+WINDOW = float(os.environ.get("WINDOW", "8"))
 # What is delivered meanwhile, generously: operations a second, times the windows of delivery and the looks at pages.
-SPARE = int(os.environ.get("SPARE") or 4000 * (9 * SECONDS + 80 * ROUNDS * 0.02 + 10))
+SPARE = int(os.environ.get("SPARE") or 4000 * (9 * WINDOW + 80 * ROUNDS * 0.02 + 10))
 # Types without a route: what has one fails before anything is sent, for a cause of its own.
 LOST = ["archive", "inspect", "merge", "recount", "split"]
 
@@ -182,12 +182,12 @@ def main():
             time.sleep(3)
             ratios = []
             for _ in range(3):
-                closed = delivered(stand, SECONDS)
+                closed = delivered(stand, WINDOW)
                 ends = threading.Event()
                 open_console(stand.url, ends)
-                opened = delivered(stand, SECONDS)
+                opened = delivered(stand, WINDOW)
                 ends.set()
-                again = delivered(stand, SECONDS)
+                again = delivered(stand, WINDOW)
                 if not closed + again:
                     sys.exit("the queue was drained before delivery was measured; give more SPARE")
                 ratios.append(opened / ((closed + again) / 2))
