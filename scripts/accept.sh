@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # One line for each thing that must hold: what was asked, what was measured, holds or not. ITEM=name runs one, PART=4 those of one file in
-# scripts/accept/; FULL=1 at full size.
+# scripts/accept/; FULL=1 at full size. Exit code 1 when one does not hold, 2 when there is none of that name.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 guardian=.build/release/guardian
 program=.build/release/GuardianSyncPackageTests.xctest
+ran=0
 missed=0
 
 item() { # name, what is asked, command; what is measured is the last line it prints that begins with "measured: ", or its last line
     [ -z "${ITEM:-}" ] || [ "$ITEM" = "$1" ] || return 0
+    ran=$((ran + 1))
     local output measured start=$SECONDS
     if output=$(eval "$3" 2>&1); then
         measured=$(grep -o 'measured: .*' <<<"$output" | tail -n 1)
@@ -33,8 +35,10 @@ size() { # short, full
 }
 
 for part in scripts/accept/"${PART:-}"*.sh; do
+    [ -f "$part" ] || continue
     # shellcheck source=/dev/null
     source "$part"
 done
 
+[ "$ran" -gt 0 ] || { echo "accept: nothing is called that: ITEM=${ITEM:-} PART=${PART:-}" >&2; exit 2; }
 exit $((missed > 0))

@@ -3,7 +3,8 @@
 
 peers.py install                    makes their virtual environment; prints as JSON what each can do here, and which do not install
 peers.py rate NAME AXIS DIR COUNT   prints {"per_second": …} of COUNT operations on a fresh queue in DIR. AXIS is single (one put after
-                                    the other), concurrent (16 threads), batch (all in one transaction) or drain (take and acknowledge)
+                                    the other), concurrent (16 threads), batch (all in one transaction), drain (take and acknowledge one by
+                                    one) or drain-batch (the same, many at once)
 """
 
 import glob
@@ -111,7 +112,7 @@ class PersistQueue:
 
 
 class Honker:
-    axes = ["single", "concurrent", "batch", "drain"]
+    axes = ["single", "concurrent", "batch", "drain-batch"]
     # Jobs that are claimed, and acknowledged, in one transaction.
     together = 500
 
@@ -175,7 +176,7 @@ def rate(name, axis, directory, count):
         for _ in range(WARM_UP):
             queue.put()
         left += WARM_UP
-    if axis == "drain":
+    if axis.startswith("drain"):
         fill(queue, count)
         left = 0
     start = time.perf_counter()

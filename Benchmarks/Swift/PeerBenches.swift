@@ -19,13 +19,21 @@ struct PeerBenches {
     func run(_ table: inout Table) async throws {
         guard options.runs("peers") else { return }
         let found = try JSONDecoder().decode(Found.self, from: Baseline.output(Self.script, ["install"]))
-        for (name, reason) in found.missing.sorted(by: { $0.key < $1.key }) { table.leaveOut("\(name): \(reason)") }
+        for (name, reason) in found.missing.sorted(by: { $0.key < $1.key }) {
+            table.leaveOut("\(name): \(reason)", wasNamed: options.isNamed("peers"))
+        }
         let (few, many) = (500 * options.scale, 5000 * options.scale)
         try await compare("one caller", "single", few, found, &table) { try await StoreBenches.singleRate(1000 * options.scale) }
         try await compare("16 callers", "concurrent", few, found, &table) { try await StoreBenches.groupRate(many, callers: 16) }
         try await compare("batch of 10 000", "batch", 10_000, found, &table) { try await StoreBenches.batchRate(10_000) }
-        // They take and acknowledge, and send nothing: what the engine adds to that is measured elsewhere.
-        try await compare("claim and settle", "drain", few, found, &table) { try await StoreBenches.exchangeRate(many) }
+        // They take and acknowledge, and send nothing: what the engine adds to that is measured elsewhere. Ours takes as many at once as
+        // theirs can.
+        try await compare("claim and settle one by one", "drain", few, found, &table) {
+            try await StoreBenches.exchangeRate(few, batch: 1)
+        }
+        try await compare("claim and settle in batches of 500", "drain-batch", many, found, &table) {
+            try await StoreBenches.exchangeRate(many, batch: 500)
+        }
     }
 
     private func compare(

@@ -49,8 +49,11 @@ struct Table {
     private(set) var rows: [Row] = []
     /// What could not be measured here, and why.
     private(set) var missing: [String] = []
+    /// Whether something of that was asked for by its name.
+    private var lacksNamed = false
 
-    var holds: Bool { rows.allSatisfy(\.holds) }
+    /// Nothing measured is nothing shown, and holds no more than a figure that misses.
+    var holds: Bool { !rows.isEmpty && !lacksNamed && rows.allSatisfy(\.holds) }
 
     /// Runs `baseline` and `ours` by turns; both return a figure, which is a rate or a cost.
     mutating func measure(
@@ -78,8 +81,11 @@ struct Table {
         for other in others { add(Row("\(name), beside \(other), 1/s", ours: a, baseline: b[other] ?? [], bounds)) }
     }
 
-    /// Says in the end that something was not measured.
-    mutating func leaveOut(_ words: String) { missing.append(words) }
+    /// Says in the end that something was not measured. Where it was asked for by its name, the run does not hold.
+    mutating func leaveOut(_ words: String, wasNamed: Bool) {
+        missing.append(words)
+        lacksNamed = lacksNamed || wasNamed
+    }
 
     private mutating func add(_ row: Row) {
         rows.append(row)

@@ -53,13 +53,21 @@ public final class PostgresStore: Sendable {
     /// A claim that was handed out.
     struct Handed { var line: Int64, epoch: Int64 }
 
+    /// A settlement that was written, and what came of it.
+    struct Untold { var epoch: Int64, done: Exchanged }
+
     /// What this process knows of its own claims.
     struct Memory {
         var handed: [Int64: Handed] = [:]
         /// Epochs whose last exchange may have been committed without our hearing of it.
         var doubtful: Set<Int64> = []
-        /// Numbers of settlements that somebody's open transaction kept from being written.
-        var postponed: Set<Int64> = []
+        /// Settlements that somebody's open transaction kept from being written, by number, and how often since one was last waited for
+        /// longer.
+        var postponed: [Int64: Int] = [:]
+        /// Exchanges with such settlements.
+        var lateExchanges = 0
+        /// What was settled by itself, by number, until it is told: the rest of its exchange may have failed.
+        var untold: [Int64: Untold] = [:]
         /// The tenant that had its turn last, by priority.
         var cursors: [Int: String] = [:]
         /// How far entities were swept.
@@ -72,7 +80,8 @@ public final class PostgresStore: Sendable {
         /// The claims of a seat are over.
         mutating func forgetClaims(of epoch: Int64) {
             handed = handed.filter { $0.value.epoch != epoch }
-            postponed.formIntersection(handed.keys)
+            postponed = postponed.filter { handed[$0.key] != nil }
+            untold = untold.filter { $0.value.epoch != epoch }
             doubtful.remove(epoch)
         }
     }
@@ -171,7 +180,7 @@ public final class PostgresStore: Sendable {
         let isReadOnly = configuration.readOnly
         let now = SystemClock().now.wall
         let found = try await pool.with(isRepeatable: true, patienceMs: 3_600_000) { [self] connection in
-            try Write.run(on: connection) { write in
+            try Write.run(on: connection, lockMs: Self.lineUpMs) { write in
                 let stored = try write.setting("ordering").flatMap(Ordering.init(rawValue:))
                 guard let wanted = wanted ?? (stored == nil ? .entity : nil), stored != wanted, !isReadOnly else { return stored }
                 if let stored {

@@ -36,7 +36,7 @@ extension Assembly {
     /// Looks at the store, sets the gauges, evaluates the alerts.
     public func monitor(_ metrics: ProductionMetrics, engine: SyncEngine, store: any Store) -> Monitor {
         var configuration = Monitor.Configuration()
-        configuration.everyMs = settings.milliseconds("alerts.every")
+        configuration.evaluate(everyMs: settings.milliseconds("alerts.every"))
         configuration.evaluates = evaluatesAlerts
         configuration.policy = alertPolicy
         configuration.staleAfterMs = settings.milliseconds("lock.stale_after")

@@ -54,11 +54,19 @@ public struct Assembly: Sendable {
     }
 
     /// Opens the store; a file that is damaged is set aside first, with all that can be read of it brought over into a new one.
-    func openSoundStore(now: Timestamp) async throws(StoreError) -> (any OpenedStore, SalvageReport?) {
+    ///
+    /// What the disk can't read is passed over when `patience` has come to an end, and a log that can't be read never is: both are errors.
+    func openSoundStore(
+        now: Timestamp, _ patience: inout DamagePatience
+    ) async throws(StoreError) -> (any OpenedStore, SalvageReport?) {
         guard isStoredInFile else { return (try await openStore(), nil) }
         let configuration = try storeConfiguration()
-        guard let problem = try SQLiteStore.findDamage(configuration) else { return (try await openStore(), nil) }
-        let report = try SQLiteStore.quarantine(configuration, problem: problem, now: now)
+        guard let problem = try SQLiteStore.findDamage(configuration) else {
+            patience.end()
+            return (try await openStore(), nil)
+        }
+        let passed: SQLiteStore.PassedOver = patience.found() ? .pages : .nothing
+        let report = try SQLiteStore.quarantine(configuration, problem: problem, now: now, passingOver: passed)
         return (try await openStore(), report)
     }
 

@@ -12,6 +12,8 @@ public struct Daemon: Sendable {
     public enum State: Sendable, Equatable {
         case ready(url: String)
         case notReady(url: String, StoreError)
+        /// A part of a damaged store can't be read; it is tried again for some seconds before it is given up.
+        case unreadable(StoreError)
         /// A damaged store was set aside; what could be read of it is in a new one.
         case salvaged(SalvageReport)
     }
@@ -155,13 +157,15 @@ public struct Daemon: Sendable {
         _ server: APIServer, url: String, tell: @escaping @Sendable (State) -> Void
     ) async throws -> (any OpenedStore, SyncEngine, HTTPTransport) {
         var told: StoreError?
+        var patience = DamagePatience()
         while true {
             do {
                 let now = SystemClock().now.wall
-                let (store, salvage) = try await assembly.openSoundStore(now: now)
+                let (store, salvage) = try await assembly.openSoundStore(now: now, &patience)
                 if let salvage {
                     let event = Event.storeSalvaged(
-                        aside: salvage.aside, recovered: salvage.recovered, lost: Int(clamping: salvage.lostCount))
+                        aside: salvage.aside, recovered: salvage.recovered, lost: Int(clamping: salvage.lostCount),
+                        isLossKnown: salvage.isLossKnown, unreadBytes: salvage.unreadBytes)
                     for sink in sinks { sink.record(event, at: now) }
                     tell(.salvaged(salvage))
                 }
@@ -176,7 +180,8 @@ public struct Daemon: Sendable {
             } catch let error as StoreError {
                 server.refuse(error)
                 if error.name != told?.name {
-                    tell(.notReady(url: url, error))
+                    let isUnreadable = patience.isTried && error.name == "unavailable"
+                    tell(isUnreadable ? .unreadable(error) : .notReady(url: url, error))
                     for sink in sinks { sink.record(.storeError(error), about: nil, at: SystemClock().now.wall) }
                 }
                 told = error

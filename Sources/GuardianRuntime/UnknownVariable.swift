@@ -2,15 +2,20 @@ import GuardianCore
 
 /// A variable of the environment that begins with `GUARDIAN_` and names no setting.
 ///
-/// One that is spelt almost like a setting's is a slip: what it was to set keeps its default, and nobody would notice. Any other may be
+/// One that is a letter away from a setting's is a slip: what it was to set keeps its default, and nobody would notice. Any other may be
 /// somebody else's, such as a script's or an image's. Those that Kubernetes puts beside a service `guardian` are none of these.
 public struct UnknownVariable: Sendable, Equatable {
     public let name: String
-    /// What may have been meant; nil when nothing is near, and so it may be meant for somebody else.
+    /// What may have been meant; nil when nothing is near.
     public let meant: String?
+    /// Whether it was surely meant for us: a slip, the name of a list, or a setting's name in other letters, small or capital. Short words
+    /// are a letter away from too many others to be sure.
+    public let isSlip: Bool
 
     /// Keys with lists of entries, which only a file can hold.
     private static let lists = ["upstream.routes", "upcasters"]
+    /// Letters behind the prefix without which a slip is no more than a guess.
+    private static let leastLetters = 6
 
     /// Those of `environment`, in the order of their names.
     public static func all(in environment: [String: String]) -> [UnknownVariable] {
@@ -18,20 +23,28 @@ public struct UnknownVariable: Sendable, Equatable {
         let others = environment.filter { entry in
             entry.key.hasPrefix(Settings.prefix) && !known.contains(entry.key) && !isServiceLink(entry.key, entry.value)
         }
-        return others.keys.sorted().map { UnknownVariable(name: $0, meant: nearest(to: $0, in: known)) }
+        return others.keys.sorted().map { UnknownVariable($0, known: known) }
+    }
+
+    private init(_ name: String, known: [String]) {
+        self.name = name
+        if let list = Self.lists.first(where: { Settings.variable(of: $0) == name }) {
+            meant = "the key \(list) of the file"
+            isSlip = true
+            return
+        }
+        // The beginning that all have in common makes no two of them alike.
+        func word(_ variable: String) -> String { variable.dropFirst(Settings.prefix.count).lowercased() }
+        let (typed, words) = (word(name), known.map(word))
+        let slip = words.first { $0 == typed || typed.utf8.count >= Self.leastLetters && NearestName.isSlip(typed, of: $0) }
+        meant = (slip ?? NearestName.of(typed, in: words)).map { Settings.prefix + $0.uppercased() }
+        isSlip = slip != nil
     }
 
     /// What is wrong with it; without its value, which may be a secret.
     public var error: SettingsError {
         let advice = meant.map { "did you mean \($0)?" } ?? "mend its name, or take it out"
         return SettingsError("environment", "\(name) names no setting; \(advice)")
-    }
-
-    /// The beginning that all have in common makes no two of them alike.
-    private static func nearest(to name: String, in known: [String]) -> String? {
-        if let list = lists.first(where: { Settings.variable(of: $0) == name }) { return "the key \(list) of the file" }
-        func word(_ variable: String) -> String { variable.dropFirst(Settings.prefix.count).lowercased() }
-        return NearestName.of(word(name), in: known.map(word)).map { Settings.prefix + $0.uppercased() }
     }
 
     /// Whether Kubernetes sets it: `GUARDIAN_SERVICE_HOST`, `GUARDIAN_PORT`, `GUARDIAN_PORT_8080_TCP_ADDR` and their like.

@@ -3,13 +3,26 @@ internal import GRDB
 public import GuardianCore
 
 extension SQLiteStore {
+    /// What a salvage goes on without where the disk can't read it; anything else is an error, and changes nothing.
+    public enum PassedOver: Sendable {
+        /// A disk that fails for a moment may be well in the next.
+        case nothing
+        /// Pages of the database: what stood in them is named, or counted.
+        case pages
+        /// The write-ahead log too, from the first place on that can't be read: how much was acknowledged behind it nobody can say.
+        case pagesAndLog
+    }
+
     /// Sets a damaged store aside and puts a new one in its place, with all that could be read of it; what could not is named.
     ///
-    /// The damaged files are copied first and only ever read as that copy, in which a part that the disk can't read is zeroes; they keep
-    /// every byte, under `…damaged-TIME`, with a report (`.json`) beside them. Throws when another process has the store open
-    /// (``StoreError/inUse(_:)``), when there is no room for two copies, or when the file holds tables of somebody else's, which this must
-    /// not take away.
-    public static func quarantine(_ configuration: Configuration, problem: String, now: Timestamp) throws(StoreError) -> SalvageReport {
+    /// The damaged files are copied first and only ever read as that copy, in which what the disk can't read, and may be passed over, is
+    /// zeroes; they keep every byte, under `…damaged-TIME`, with a report (`.json`) beside them. Throws when another process has the store
+    /// open (``StoreError/inUse(_:)``), when there is no room for two copies, when the disk can't read what may not be passed over
+    /// (``StoreError/unavailable(_:)``; ``StoreError/corrupt(_:)`` for the log), or when the file holds tables of somebody else's, which
+    /// this must not take away.
+    public static func quarantine(
+        _ configuration: Configuration, problem: String, now: Timestamp, passingOver passed: PassedOver = .nothing
+    ) throws(StoreError) -> SalvageReport {
         let files = StoreFiles(path: configuration.path)
         let (copy, fresh) = (configuration.path + ".salvage-source", configuration.path + ".salvage-new")
         func sweep() { for path in [copy, fresh] { for end in ["", "-wal", "-shm"] { Disk.remove(path + end) } } }
@@ -20,19 +33,16 @@ extension SQLiteStore {
             let needed = 2 * (bytes.database + bytes.log) + 1 << 20
             if let free = Disk.freeBytes(at: configuration.path), free < needed { throw StoreError.full(free: free, needed: needed) }
             return try files.whileAlone { file in
-                var unread = try Disk.copy(file, to: copy, passesOver: true)
-                if Disk.size(of: files.log) != nil {
-                    let log = try Disk.openToRead(files.log)
-                    defer { Disk.close(log) }
-                    unread += try Disk.copy(log, to: copy + "-wal", passesOver: true)
-                }
+                let unread = try Disk.copy(file, to: copy, passesOver: passed != .nothing)
+                let unreadLog = try copyLog(files, to: copy + "-wal", passed)
                 try refuseStrangers(copy)
                 var making = configuration
                 making.path = fresh
                 let store = try open(making)
                 let aside = files.free("damaged", now)
                 var found = SalvageReport(aside: aside, problem: problem)
-                found.unreadBytes = unread
+                found.unreadBytes = unread + unreadLog
+                found.unreadLogBytes = unreadLog
                 let report = try SalvageRun.run(from: copy, to: store, found, now: now)
                 let check = try store.pool.read { db in try checkReport(db) }
                 try store.close()
@@ -46,6 +56,20 @@ extension SQLiteStore {
         } catch {
             throw StoreError(error, path: configuration.path)
         }
+    }
+
+    /// Returns how many bytes of the log could not be read.
+    private static func copyLog(_ files: StoreFiles, to copy: String, _ passed: PassedOver) throws -> Int64 {
+        guard Disk.size(of: files.log) != nil else { return 0 }
+        let log = try Disk.openToRead(files.log)
+        defer { Disk.close(log) }
+        let unread = try Disk.copy(log, to: copy, passesOver: true)
+        guard unread == 0 || passed == .pagesAndLog else {
+            throw StoreError.corrupt(
+                "\(unread) bytes of the write-ahead log can't be read, and what was acknowledged last stands in it; "
+                    + "`guardian check --repair` goes on without that")
+        }
+        return unread
     }
 
     /// Tables that are not ours, in a file that can still be asked.

@@ -14,6 +14,8 @@ public struct SalvageReport: Sendable, Equatable {
     public var problem: String
     /// Bytes that the disk could not read; whatever stood in them is lost.
     public var unreadBytes: Int64 = 0
+    /// Those of them that are of the write-ahead log: what was acknowledged behind them is lost, and nothing says how much that was.
+    public var unreadLogBytes: Int64 = 0
     /// Stored operations that were brought over.
     public var recovered = 0
     /// Stored operations whose content is gone, by the names that an index still had; each stands in `failed` as `STORE_DAMAGED`.
@@ -31,13 +33,23 @@ public struct SalvageReport: Sendable, Equatable {
     /// All that is not in the new store.
     public var lostCount: Int64 { Int64(lost.count) + lostUnnamed }
 
+    /// Whether that is all: the counters could be read, and the log to its end.
+    public var isLossKnown: Bool { unreadLogBytes == 0 && rows["guardian_books", default: 0] > 0 }
+
+    /// What is lost, for people.
+    public var lossText: String {
+        let more = isLossKnown ? "" : ", and how many more is not known"
+        return "\(lostCount) lost\(more)" + (unreadBytes > 0 ? "; \(unreadBytes) bytes can't be read" : "")
+    }
+
     /// The code that a lost operation fails with.
     public static let lostCode = "STORE_DAMAGED"
 
     public var json: JSONValue {
         [
             "aside": .string(aside), "problem": .string(problem), "recovered": JSONValue(recovered), "lost": JSONValue(lostCount),
-            "lost_unnamed": JSONValue(lostUnnamed), "unread_bytes": JSONValue(unreadBytes),
+            "lost_unnamed": JSONValue(lostUnnamed), "loss_known": .bool(isLossKnown), "unread_bytes": JSONValue(unreadBytes),
+            "unread_log_bytes": JSONValue(unreadLogBytes),
             "lost_operations": .array(lost.map { ["id": .string($0.id.description), "seq": JSONValue($0.seq)] }),
             "rows": .object(rows.sorted { $0.key < $1.key }.map { .init($0.key, JSONValue($0.value)) }),
         ]

@@ -4,7 +4,8 @@ internal import GuardianCore
 
 /// Brings what is readable of a damaged store over into a new one, row by row, so that nothing has to be understood but the schema.
 ///
-/// Contents stay as they are, sealed ones too. Lines and heads are computed anew, the books are made to balance, and what is lost is named.
+/// Contents stay as they are, sealed ones too, each of which is opened once: a page of zeroes looks whole to SQLite. Lines and heads are
+/// computed anew, the books are made to balance, and what is lost is named.
 struct SalvageRun {
     /// Not how far feeds were followed: what they told may be among what is lost, so they are followed anew.
     private static let tables = [
@@ -15,12 +16,14 @@ struct SalvageRun {
 
     private let old: Database
     private let new: Database
+    private let vault: Vault
     private var report: SalvageReport
     private var seqs: Set<Int64> = []
 
-    private init(_ old: Database, _ new: Database, _ report: SalvageReport) {
+    private init(_ old: Database, _ new: Database, _ vault: Vault, _ report: SalvageReport) {
         self.old = old
         self.new = new
+        self.vault = vault
         self.report = report
     }
 
@@ -39,7 +42,7 @@ struct SalvageRun {
                 if let source {
                     result = try source.inDatabase { old in
                         try old.execute(sql: "PRAGMA cell_size_check = ON; PRAGMA query_only = ON")
-                        var run = SalvageRun(old, new, report)
+                        var run = SalvageRun(old, new, fresh.vault, report)
                         try run.bringOver(now)
                         return run.report
                     }
@@ -103,10 +106,20 @@ struct SalvageRun {
         }
         var reader = TableReader(old, table: table, columns: columns)
         let isQueue = table == "guardian_operation"
+        let sealed = SealedTable.all.first { $0.name == table }
+        let keys = vault
+        // The settings have come over by now, and the salt with them.
+        if sealed != nil { keys.use(salt: try Vault.salt(new)) }
         var found: Set<Int64> = []
         try reader.read(upTo: highest(table)) { rowid, row in
             guard !isQueue || Self.isWhole(row) else { return }
-            try insert.execute(arguments: StatementArguments(row.databaseValues.dropFirst()))
+            var values = Array(row.databaseValues.dropFirst())
+            if let sealed, !Self.opens(row, sealed, keys) {
+                // The ledger is there to know an id again; it does so without the answer.
+                guard table == "guardian_ledger", let answer = columns.firstIndex(of: "answer") else { return }
+                values[answer] = .null
+            }
+            try insert.execute(arguments: StatementArguments(values))
             count += 1
             if isQueue { found.insert(rowid) }
         }
@@ -128,12 +141,31 @@ struct SalvageRun {
             (0...2).contains(status), String.fromDatabaseValue(row["operation_type"]) != nil,
             String.fromDatabaseValue(row["entity_type"]) != nil, String.fromDatabaseValue(row["entity_id"]) != nil
         else { return false }
+        for name in ["payload", "base"] {
+            guard case .string(let text)? = (row[name] as DatabaseValue?)?.storage else { continue }
+            do throws(JSONScanner.Defect) { try JSONScanner.checkObject(text) } catch { return false }
+        }
         let id: DatabaseValue = row["id"]
         switch id.storage {
         case .blob(let data): return data.count == 16
         case .string(let text): return !text.isEmpty
         default: return false
         }
+    }
+
+    /// Whether every sealed value of a row opens where it stands. One whose key is not here can't be told, and counts as whole.
+    private static func opens(_ row: Row, _ table: SealedTable, _ vault: Vault) -> Bool {
+        let binding = (row[table.binding] as DatabaseValue?) ?? .null
+        for column in table.columns {
+            guard case .blob(let sealed)? = (row[column.name] as DatabaseValue?)?.storage else { continue }
+            let place =
+                table.isNamed
+                ? column.kind.at(String.fromDatabaseValue(binding) ?? "") : column.kind.at(Int64.fromDatabaseValue(binding) ?? 0)
+            do { _ = try sealed.withUnsafeBytes { try vault.open($0, at: place) } } catch {
+                guard case .wrongKey = StoreError(error, path: "") else { return false }
+            }
+        }
+        return true
     }
 
     /// The index of ids names operations whose rows are gone.

@@ -10,6 +10,7 @@ struct Check: AsyncParsableCommand {
         discussion: """
             --repair mends what can be: lines and heads are computed anew; a damaged file is set aside whole, what can be
             read of it goes into a new store, and what can't is named. Nothing is deleted. It needs the store for itself.
+            Unlike `serve`, it passes at once over what the disk can't read, and over a log that can't be read.
             Examples:
               guardian check --json
               guardian check --repair --yes
@@ -40,13 +41,15 @@ struct Check: AsyncParsableCommand {
 
     private func salvage(_ configuration: SQLiteStore.Configuration, _ damage: String) async throws {
         try Terminal.confirm("The file is damaged (\(damage)). Set it aside, and bring what can be read over into a new store?", yes: yes)
-        let report = try SQLiteStore.quarantine(configuration, problem: damage, now: SystemClock().now.wall)
+        let report = try SQLiteStore.quarantine(
+            configuration, problem: damage, now: SystemClock().now.wall, passingOver: .pagesAndLog)
         if !options.json {
             Terminal.say("set aside: \(report.aside)")
             if report.unreadBytes > 0 { Terminal.say("not readable on the disk: \(report.unreadBytes) bytes") }
             Terminal.say("brought over: \(report.recovered) operations")
             for lost in report.lost { Terminal.say("lost: \(lost.id) (seq \(lost.seq))") }
             if report.lostUnnamed > 0 { Terminal.say("lost, without a name left: \(report.lostUnnamed)") }
+            if !report.isLossKnown { Terminal.say("how many more are lost is not known: the log or the counters can't be read") }
         }
         try await say(try await SQLiteStore.open(configuration).check(), mended: report.json)
     }

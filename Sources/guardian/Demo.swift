@@ -87,7 +87,7 @@ struct Demo: AsyncParsableCommand {
         case .ready(let url):
             Terminal.report("API        \(url)/v1/status")
             if let token = daemon.consoleToken { Terminal.report("console    \(url)/admin  token \(token)") }
-        case .notReady(_, let reason): Terminal.complain(reason.description)
+        case .notReady(_, let reason), .unreadable(let reason): Terminal.complain(reason.description)
         case .salvaged: break
         }
     }

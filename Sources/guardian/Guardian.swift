@@ -157,10 +157,10 @@ struct StoreOptions: ParsableArguments {
     }
 
     /// As ``settings(_:)``, where nothing that was meant for us may go unnoticed: a variable that names no setting is an error. With
-    /// `bearsOthers` one that nothing suggests was meant for us is warned of only.
+    /// `bearsOthers` one that may be somebody else's is warned of only.
     func checkedSettings(_ more: [String: String] = [:], bearsOthers: Bool = false) throws -> Settings {
         for variable in UnknownVariable.all(in: Launch.environment) {
-            guard bearsOthers, variable.meant == nil else { throw variable.error }
+            guard bearsOthers, !variable.isSlip else { throw variable.error }
             Terminal.complain(variable.error.description)
         }
         return try settings(more)

@@ -45,10 +45,12 @@ struct Serve: AsyncParsableCommand {
                 case .notReady(let url, let reason):
                     Terminal.complain(reason.description)
                     Terminal.complainRaw("guardian: not ready on \(url): \(reason.name)")
+                case .unreadable(let reason):
+                    Terminal.complain("a part of the store can't be read, and is tried again before it is given up: \(reason.description)")
                 case .salvaged(let report):
                     Terminal.complain(
-                        "the store was damaged (\(report.problem)) and is kept as \(report.aside): \(report.recovered) operations brought over, \(report.lostCount) lost; see \(report.aside).json"
-                    )
+                        "the store was damaged (\(report.problem)) and is kept as \(report.aside): "
+                            + "\(report.recovered) operations brought over, \(report.lossText); see \(report.aside).json")
                 }
             }
             group.cancelAll()

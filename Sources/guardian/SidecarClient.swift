@@ -39,7 +39,8 @@ struct SidecarClient {
             configuration.tlsConfiguration = tls
             configuration.http1_1ConnectionDebugInitializer = { channel in Self.check(channel, shows: own) }
         }
-        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        // Connections over Network.framework, the default of Apple's platforms, have no certificate to show to `check`.
+        client = HTTPClient(eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton), configuration: configuration)
     }
 
     /// Runs `body` with a client that ends with it.

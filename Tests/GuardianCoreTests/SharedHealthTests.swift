@@ -1,4 +1,5 @@
 import GuardianCore
+import GuardianTesting
 import Testing
 
 @Suite("What one processor learns of the upstream holds for all that share its store")
@@ -55,6 +56,75 @@ struct SharedHealthTests {
         let free = bench.give(.exchanged(.success(waits)))
         #expect(free.events.contains { $0.isNamed("plague_released") } && free.clampsRetries)
         #expect(free.exchanges.map(\.isProbe) == [false])
+    }
+
+    private func plague(since: Timestamp) -> OriginHealth {
+        var health = OriginHealth()
+        (health.plagueSince, health.plagueStatus) = (since, 403)
+        return health
+    }
+
+    @Test("a plague of another's holds here too: what waits for judgement goes back and does not fail")
+    func joins() {
+        var bench = ProcessorBench()
+        _ = bench.begin()
+        let sends = bench.claims(1...1).sends
+        let refused = bench.give(.attempted(seq: 1, attempt: sends[0].attempt, .status(403)))
+        #expect(refused.settlements.isEmpty)
+        var told = ExchangeResult()
+        told.shared = plague(since: bench.now.wall)
+        let back = bench.give(.exchanged(.success(told)))
+        #expect(back.settlements.map(\.seq) == [1] && bench.processor.plague.isHeld)
+        guard case .retry(_, _, _, let charged, _, _) = back.settlements.first?.result else {
+            Issue.record("it is not tried again")
+            return
+        }
+        #expect(!charged && !back.events.contains { $0.isNamed("failed") })
+    }
+
+    @Test("that a plague has ended is said by whom it held, once its probe succeeds, and again when the store has not heard it")
+    func ends() {
+        var bench = ProcessorBench()
+        _ = bench.begin(control: Control(health: plague(since: bench.now.wall)))
+        let sends = bench.claims(1...1).sends
+        var ended = bench.give(.attempted(seq: 1, attempt: sends[0].attempt, .status(200)))
+        if ended.exchanges.isEmpty { ended = bench.give(.exchanged(.success(ExchangeResult()))) }
+        let health = ended.exchanges.last?.health
+        #expect(health?.endsPlague == true && health?.plagueStatus == nil)
+        _ = bench.give(.exchanged(.failure(.unavailable("away"))))
+        bench.pass(ms: 1000)
+        let again = bench.give(.tick).exchanges.last?.health
+        #expect(again?.endsPlague == true)
+    }
+
+    @Test("what is learnt of the upstream while the last of it is being saved is saved too, and ends no plague")
+    func learntMeanwhile() throws {
+        var bench = ProcessorBench()
+        _ = bench.begin()
+        let sends = bench.claims(1...2).sends
+        _ = bench.give(.exchanged(.success(ExchangeResult())))
+        let first = bench.give(.attempted(seq: 1, attempt: sends[0].attempt, .status(503, retryAfterMs: 60_000)))
+        let before = try #require(first.exchanges.last?.health?.holdUntil)
+        _ = bench.give(.attempted(seq: 2, attempt: sends[1].attempt, .status(503, retryAfterMs: 120_000)))
+        let saved = bench.give(.exchanged(.success(ExchangeResult(settled: [true]))))
+        let second = try #require(saved.exchanges.last?.health)
+        let after = try #require(second.holdUntil)
+        #expect(after > before && !second.endsPlague)
+    }
+
+    @Test("a hold on evidence of its own is not ended by another's word, and asks at once; one that was told is")
+    func ownHold() {
+        var own = PlagueDetector()
+        for line in Int64(1)...8 { _ = own.refused(seq: line, line: line, status: 403, begun: line, now: 0) }
+        let isOwn = own.isOwn
+        #expect(isOwn && !own.mayProbe(now: 50))
+        let isReleased = own.followReleased(heldBefore: 40, now: 50)
+        #expect(!isReleased && own.isHeld && own.mayProbe(now: 50))
+        var told = PlagueDetector()
+        let others = told.join(status: 403, now: 0)
+        #expect(others == nil && told.isHeld && !told.isOwn)
+        let isOver = told.followReleased(heldBefore: 40, now: 50)
+        #expect(isOver && !told.isHeld)
     }
 
     @Test("what has passed already opens nothing, and nothing is open longer than a cool-down")

@@ -65,4 +65,29 @@ extension SyncEngineTests {
         #expect((0..<3).allSatisfy { rig.store.isProcessed(.text(["a", "b", "c"][$0])) })
         #expect(witness.early.withLock { $0 }.isEmpty)
     }
+
+    @Test("readers that end while events are told hold up neither the engine nor each other", .timeLimit(.minutes(1)))
+    func endingReaders() async throws {
+        let engine = SyncEngine(store: MemoryStore(), transport: ScriptedTransport())
+        let isDone = Mutex(false)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<2 {
+                group.addTask {
+                    while !isDone.withLock({ $0 }) {
+                        let reader = Task { for await _ in engine.events { await Task.yield() } }
+                        for _ in 0..<3 { await Task.yield() }
+                        reader.cancel()
+                        await reader.value
+                    }
+                }
+            }
+            group.addTask {
+                for number in 0..<5000 {
+                    try await engine.enqueue(NewOperation("update", entityType: "room", entityID: "r\(number % 9)", payload: "{}"))
+                }
+                isDone.withLock { $0 = true }
+            }
+            try await group.waitForAll()
+        }
+    }
 }

@@ -127,6 +127,20 @@ struct AppTransactionTests {
         #expect(report.problems == [] && report.gap == 0)
     }
 
+    @Test("one that is given no id is written in the app's transaction itself, not in a subtransaction")
+    func noSubtransaction() async throws {
+        let server = try Server.shared.get()
+        let database = try server.emptyDatabase()
+        let store = try await server.store(database)
+        defer { store.close() }
+        let session = try DirectSession(try DatabaseAddress(server.url(database)))
+        try session.run("BEGIN; SELECT * FROM guardian_enqueue('update', 'note', 'n1', '{}')")
+        let isItself = try session.texts(
+            "SELECT (xmin::text::bigint = txid_current() % 4294967296)::text FROM guardian_operation")
+        try session.run("COMMIT")
+        #expect(isItself == ["true"])
+    }
+
     @Test("the Swift API hands the app one statement for its own driver, and the engine hears of the commit")
     func swift() async throws {
         let server = try Server.shared.get()

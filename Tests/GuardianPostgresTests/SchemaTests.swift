@@ -62,6 +62,26 @@ struct SchemaTests {
         }
     }
 
+    @Test("what a processor of an older build calls is still there")
+    func olderBuild() async throws {
+        let server = try Server.shared.get()
+        let database = try server.emptyDatabase()
+        let store = try await server.store(database)
+        defer { store.close() }
+        _ = try await store.enqueue([StoreContract.sample(entity: EntityKey(type: "room", id: "a"), id: "a")])
+        let fence = try await SharingTests.acquire(store, "old")
+        let claim = try #require(try await SharingTests.claim(store, fence, 1).claims.first)
+        let settle = """
+            SELECT guardian_settle('old', \(fence.epoch), 0, 0, ARRAY[line], ARRAY[head], NULL::text[])::text FROM guardian_line
+            """
+        let settled = try server.texts(settle, database: database)
+        #expect(settled == ["{\(claim.seq)}"])
+        let tenants = try server.texts("SELECT guardian_tenants(0, '', 9)::text", database: database)
+        #expect(tenants.count == 1)
+        let report = try await store.check()
+        #expect(report.problems == [] && report.gap == 0 && report.books.processed == 1)
+    }
+
     @Test("a store that is only to be looked at is not made")
     func readOnly() async throws {
         let server = try Server.shared.get()

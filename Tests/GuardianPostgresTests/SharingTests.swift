@@ -265,6 +265,27 @@ struct SharingTests {
         #expect(try await store.loadControl().health?.openUntil == nil)
     }
 
+    @Test("a plague ends for all only when one whose hold has ended says so")
+    func plagueEnds() async throws {
+        let server = try Server.shared.get()
+        let store = try await server.store(try server.emptyDatabase())
+        defer { store.close() }
+        let (a, b) = (try await Self.acquire(store, "a"), try await Self.acquire(store, "b"))
+        var held = OriginHealth()
+        (held.plagueSince, held.plagueStatus) = (Self.now, 403)
+        _ = try await store.exchange(Exchange(fence: b, now: Self.now, health: held))
+        let told = try await store.exchange(Exchange(fence: a, now: Self.now))
+        #expect(told.shared?.plagueStatus == 403)
+        var free = OriginHealth(holdUntil: Self.now.adding(milliseconds: 500))
+        _ = try await store.exchange(Exchange(fence: a, now: Self.now, health: free))
+        let stored = try #require(try await store.loadControl().health)
+        #expect(stored.plagueStatus == 403 && stored.plagueSince == Self.now && stored.holdUntil == free.holdUntil)
+        free.endsPlague = true
+        _ = try await store.exchange(Exchange(fence: a, now: Self.now, health: free))
+        let ended = try #require(try await store.loadControl().health)
+        #expect(ended.plagueStatus == nil && ended.plagueSince == nil && !ended.endsPlague)
+    }
+
     @Test("a processor that found nothing hears at once of what another machine enqueues")
     func listening() async throws {
         let server = try Server.shared.get()

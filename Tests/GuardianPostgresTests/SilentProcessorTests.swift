@@ -117,6 +117,34 @@ struct SilentProcessorTests {
         let report = try await store.check()
         #expect(report.problems == [] && report.gap == 0)
     }
+
+    #if os(Linux)
+        @Test(
+            "what is left of a processor that has died counts as a crash, what is left of one that went in order does not",
+            arguments: [false, true])
+        func crashes(hasDied: Bool) async throws {
+            let scene = try await Silence()
+            let store = scene.store
+            defer { store.close() }
+            let app = try OpenTransaction(
+                scene.server, scene.database, "SELECT * FROM guardian_enqueue('update', 'note', 'n1', '{}', id => 'app')")
+            // No process has such a number.
+            let die = "UPDATE guardian_processor SET process = 999999999 WHERE owner <> 'other'"
+            if hasDied {
+                try scene.server.run(die, database: scene.database)
+                let first = try await store.rescue(scene.other, now: Self.now)
+                #expect(first == 1)
+            } else {
+                try await store.releaseLock(scene.silent)
+                try scene.server.run(die, database: scene.database)
+            }
+            try app.end()
+            let returned = try await store.rescue(scene.other, now: Self.now)
+            #expect(returned == 1)
+            let crashes = try await store.operation(.text("n1"))?.crashes
+            #expect(crashes == (hasDied ? 1 : 0))
+        }
+    #endif
 }
 
 @Suite("One processor at a time asks whether the upstream is back")

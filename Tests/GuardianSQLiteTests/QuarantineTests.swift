@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import GuardianCore
+import GuardianPrivacy
 import GuardianSQLite
 import Testing
 
@@ -43,10 +44,10 @@ private let start = Timestamp(milliseconds: 1_800_000_000_000)
         return place
     }
 
-    private func overwrite(_ path: String, _ range: Range<Int>) throws {
+    private func overwrite(_ path: String, _ range: Range<Int>, with byte: UInt8 = 0xA5) throws {
         let file = try FileHandle(forUpdating: URL(fileURLWithPath: path))
         try file.seek(toOffset: UInt64(range.lowerBound))
-        try file.write(contentsOf: Data(repeating: 0xA5, count: range.count))
+        try file.write(contentsOf: Data(repeating: byte, count: range.count))
         try file.close()
     }
 
@@ -70,7 +71,7 @@ private let start = Timestamp(milliseconds: 1_800_000_000_000)
         let place = try await filled()
         defer { place.remove() }
         let (report, check) = try await quarantine(place)
-        #expect(report.recovered == 2900 && report.lost == [] && report.lostUnnamed == 0)
+        #expect(report.recovered == 2900 && report.lost == [] && report.lostUnnamed == 0 && report.isLossKnown)
         #expect(check.pending == 2800 && check.failed == 100 && check.books.processed == 100 && check.books.accepted == 3000)
         let old = try DatabaseQueue(path: report.aside)
         let new = try DatabaseQueue(path: place.path)
@@ -151,6 +152,51 @@ private let start = Timestamp(milliseconds: 1_800_000_000_000)
         #expect(try SQLiteStore.findDamage(place.configuration) != nil)
         let (report, check) = try await quarantine(place)
         #expect(report.recovered == 0 && check.pending == 0)
+        #expect(!report.isLossKnown && report.lossText.contains("not known"))
+    }
+
+    @Test("a payload whose end stood on a page that is zeroes now is named, and not delivered; sealed too", arguments: [false, true])
+    func zeroedOverflow(isSealed: Bool) async throws {
+        let place = Place()
+        defer { place.remove() }
+        var configuration = place.configuration
+        if isSealed { configuration.sealing = Keys(.random()) }
+        let store = try SQLiteStore.open(configuration)
+        var random = Xoshiro256(seed: 3)
+        // Of 3 KB two thirds stand on an overflow page.
+        let long = String(repeating: "x", count: 3000)
+        for number in 0..<20 {
+            let payload = "{\"text\":\"\(long)\",\"end\":\"op-\(number)!\"}"
+            let one = NewOperation("update", entityType: "room", entityID: "r\(number)", payload: payload, id: "op-\(number)")
+            _ = try await store.enqueue([try Admission().admit(one, at: start, random: &random)])
+        }
+        try await store.checkpoint()
+        try store.close()
+        let queue = try DatabaseQueue(path: place.path)
+        let payload = try await queue.read { db in
+            try Data.fetchOne(db, sql: "SELECT CAST(payload AS BLOB) FROM guardian_operation WHERE id = 'op-7'")
+        }
+        try queue.close()
+        let end = Data(try #require(payload).suffix(16))
+        let bytes = try place.bytes(place.path)
+        let found = try #require(bytes.range(of: end))
+        let page = found.lowerBound / 2048 * 2048
+        try overwrite(place.path, page..<page + 2048, with: 0)
+
+        let report = try SQLiteStore.quarantine(configuration, problem: "for a test", now: start)
+        #expect(report.recovered == 19 && report.lost.map(\.id) == [.text("op-7")])
+        let after = try SQLiteStore.open(configuration)
+        #expect(try await after.check().problems == [])
+        let lost = try await after.operation(.text("op-7"))
+        #expect(lost?.status == .failed && lost?.lastError?.code == SalvageReport.lostCode)
+        guard case .acquired(let fence, _, _) = try await after.acquireLock(owner: "p", now: start, staleAfterMs: 1000) else {
+            Issue.record("nobody else has the lock")
+            return
+        }
+        let claims = try await after.exchange(Exchange(fence: fence, now: start, urgent: 0, normal: 100)).claims
+        #expect(claims.count == 19)
+        #expect(claims.allSatisfy { $0.operation.payload?.contains(long) == true })
+        try after.close()
     }
 
     @Test("what the log holds is brought over too, up to where it is damaged")

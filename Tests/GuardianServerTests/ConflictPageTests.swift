@@ -6,20 +6,24 @@ import Testing
 @Suite struct ConflictPageTests {
     /// The page of an operation `a` that has met a conflict between these two.
     private func withConflict(
-        _ ours: String, _ theirs: String, base: String? = nil, _ body: (Visitor, String) async throws -> Void
+        _ ours: String, _ theirs: String, base: String? = nil, store: any Store = MemoryStore(),
+        _ body: (Visitor, String) async throws -> Void
     ) async throws {
-        try await Visitor.enter("operator") { visitor in
-            let (store, now) = (visitor.sidecar.store, visitor.sidecar.clock.now.wall)
+        try await Visitor.enter("operator", store: store) { visitor in
             let more = #","payload":\#(ours)"# + (base.map { #","base":\#($0)"# } ?? "")
             try await visitor.sidecar.accept(operation("a", id: "a", more))
-            guard case .acquired(let fence, _, _) = try await store.acquireLock(owner: "test", now: now, staleAfterMs: 0) else { return }
-            let claim = try await store.exchange(Exchange(fence: fence, now: now, urgent: 1, normal: 1)).claims[0]
-            let error = LastError(class: .conflict, code: "VERSION", httpStatus: 412, message: "")
-            let settlement = Settlement(
-                seq: claim.seq, id: claim.operation.id, result: .failed(error), server: ServerState(state: theirs, etag: "\"7\""))
-            _ = try await store.exchange(Exchange(fence: fence, now: now, settlements: [settlement]))
+            try await Self.meet(ServerState(state: theirs, etag: "\"7\""), store, at: visitor.sidecar.clock.now.wall)
             try await body(visitor, try await visitor.get("/admin/operations/a").body)
         }
+    }
+
+    /// Sends what waits, as a processor would, and lets it meet this state of the server's.
+    private static func meet(_ theirs: ServerState, _ store: any Store, at now: Timestamp) async throws(StoreError) {
+        guard case .acquired(let fence, _, _) = try await store.acquireLock(owner: "test", now: now, staleAfterMs: 0) else { return }
+        let claims = try await store.exchange(Exchange(fence: fence, now: now, urgent: 1, normal: 1)).claims
+        let error = LastError(class: .conflict, code: "VERSION", httpStatus: 412, message: "")
+        let settlements = claims.map { Settlement(seq: $0.seq, id: $0.operation.id, result: .failed(error), server: theirs) }
+        _ = try await store.exchange(Exchange(fence: fence, now: now, settlements: settlements))
     }
 
     @Test("a field whose name is personal is chosen without its name ever being on the page")
@@ -80,6 +84,30 @@ import Testing
             expectBack(try await visitor.post("/admin/operations/a/resolve", form), to: "/admin/operations/a")
             let sent = try JSONValue(parsing: try await visitor.sidecar.store.operation(.text("a"))?.payload ?? "")
             #expect(sent == ["n": 1, "version": 7])
+        }
+    }
+
+    @Test(
+        "what was chosen between two sides is not sent over a third one that comes in the meantime",
+        arguments: ["fields", "local", "server"])
+    func meanwhile(take: String) async throws {
+        let store = TroubledStore()
+        try await withConflict(#"{"n":1}"#, #"{"n":2}"#, store: store) { visitor, page in
+            let updated = String(try #require(page.firstMatch(of: /name="updated" value="([^"]+)"/)).1)
+            let later = visitor.sidecar.clock.now.wall.adding(milliseconds: 1000)
+            // Somebody else sends ours again, and it meets yet another edit.
+            store.afterRead = { (memory: MemoryStore) async throws(StoreError) in
+                let seen = try await memory.operation(.text("a"))
+                let revision = seen?.revision(for: .local, newKey: UniqueID(high: 0x4000, low: 7))
+                _ = try await memory.resolve(.text("a"), revision, now: later)
+                try await Self.meet(ServerState(state: #"{"n":3}"#, etag: "\"8\""), memory, at: later)
+            }
+            let form = [("take", take), ("field:0", "local"), ("updated", updated)]
+            expectBack(try await visitor.post("/admin/operations/a/resolve", form), to: "/admin/operations/a")
+            let operation = try await store.operation(.text("a"))
+            #expect(operation?.status == .failed)
+            #expect(operation?.server == ServerState(state: #"{"n":3}"#, etag: "\"8\""))
+            #expect(try await visitor.get("/admin/operations/a").body.contains("It is not that conflict any more; look again."))
         }
     }
 

@@ -139,6 +139,34 @@ import Testing
         }
     }
 
+    @Test("however many have failed, clearing and retrying them all says how many, wants that typed, and is held to it")
+    func manyFailed() async throws {
+        try await Visitor.enter(change: { ($0.countingMs, $0.countedAtOnce) = (0, 100) }) { visitor in
+            let store = visitor.sidecar.store
+            try await visitor.sidecar.accept("[" + (0..<1200).map { operation("e\($0)", id: "e\($0)") }.joined(separator: ",") + "]")
+            let error = LastError(class: .permanent, code: "HTTP_422", httpStatus: 422, message: "no")
+            for _ in 0..<2 { try await visitor.sidecar.settleHeads(.failed(error)) }
+            let dialogs = ["/admin/actions/clear-failed", "/admin/actions/retry-all-failed", "/admin/bulk?kind=retry"]
+            for dialog in dialogs {
+                let page = try await visitor.get(dialog).body
+                #expect(page.contains("data-count=\"1200\""), "\(dialog)")
+                #expect(page.contains("and 1\u{202F}195 more"), "\(dialog)")
+            }
+            // The books know nothing of a filter.
+            #expect(try await visitor.get("/admin/bulk?kind=retry&entity_type=room").body.contains("data-count=\"1000+\""))
+            let form = try await visitor.form(dialogs[0])
+            #expect(form.first { $0.0 == "phrase" }?.1 == "clear 1200")
+            _ = try await store.retry([.text("e0")], now: visitor.sidecar.clock.now.wall)
+            try await visitor.post(dialogs[0], form).expectProblem(409, says: "there are 1199 in this set now")
+            #expect(try await store.books().failed == 1199)
+            expectBack(try await visitor.confirm(dialogs[0]), to: "/admin")
+            #expect(try await store.books().cleared == 1199)
+            let rows = try await visitor.get("/admin/audit").body.split(separator: "<tr>")
+            let asked = rows.first { $0.contains("<code>clear_failed</code>") && $0.contains(">asked<") }
+            #expect(asked?.contains("1\u{202F}199") == true)
+        }
+    }
+
     @Test("a job is paced, and its stop button stops it")
     func stopJob() async throws {
         try await Visitor.enter("operator", isTimed: true) { visitor in

@@ -7,15 +7,17 @@ extension ProcessTests {
     @Suite(.serialized) struct BenchTests {
         private let place = NSTemporaryDirectory() + "/guardian-bench-tests-" + UUID().uuidString
 
-        /// Runs it beside a baseline of so many operations per second.
-        private func bench(_ arguments: String..., baseline: String) async throws -> Guardian.Answer {
+        /// Runs it beside a baseline of so many operations per second, and beside those queues, which do as many.
+        private func bench(_ arguments: String..., baseline: String, peers: String = "") async throws -> Guardian.Answer {
             try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
-            let script = place + "/baseline"
-            _ = FileManager.default.createFile(
-                atPath: script, contents: Data("#!/bin/sh\necho '{\"per_second\":\(baseline)}'\n".utf8),
-                attributes: [.posixPermissions: 0o755])
+            let rate = #"echo '{"per_second":\#(baseline)}'"#
+            for (name, text) in [("baseline", rate), ("peers", "case $1 in install) echo '\(peers)' ;; *) \(rate) ;; esac")] {
+                _ = FileManager.default.createFile(
+                    atPath: place + "/" + name, contents: Data("#!/bin/sh\n\(text)\n".utf8), attributes: [.posixPermissions: 0o755])
+            }
             return try await Shell.run(
-                [Guardian.binary + "-bench"] + arguments, environment: ["BASELINE": script, "BENCH_DIR": place])
+                [Guardian.binary + "-bench"] + arguments,
+                environment: ["BASELINE": place + "/baseline", "PEERS": place + "/peers", "BENCH_DIR": place])
         }
 
         private func remove() { do { try FileManager.default.removeItem(atPath: place) } catch {} }
@@ -37,6 +39,20 @@ extension ProcessTests {
             #expect(behind.output.contains("DOES NOT HOLD") && behind.output.contains("1 miss what is required"), "\(behind.output)")
             let missed = try JSONValue(parsing: String(contentsOfFile: report, encoding: .utf8))["figures"]?.elements ?? []
             #expect(missed.first?["holds"] == .bool(false) && missed.first?["meets_aim"] == .bool(false))
+        }
+
+        @Test(
+            "peers that were asked for by name hold when all are there and behind, not when one is missing or nothing was measured",
+            arguments: [
+                (#"{"axes":{"litequeue":["batch"],"honker":["drain-batch"]},"missing":{}}"#, 0, "in batches of 500, beside honker"),
+                (#"{"axes":{"litequeue":["batch"]},"missing":{"honker":"no network"}}"#, 1, "not measured: honker: no network"),
+                (#"{"axes":{},"missing":{"honker":"no network"}}"#, 1, "not measured: honker: no network"),
+                (#"{"axes":{},"missing":{}}"#, 1, "measured: 0 figures"),
+            ] as [(String, Int32, String)])
+        func peers(found: String, status: Int32, says: String) async throws {
+            defer { remove() }
+            let answer = try await bench("peers", "--quick", baseline: "1.5", peers: found)
+            #expect(answer.status == status && answer.output.contains(says), "\(answer.output)\(answer.errors)")
         }
 
         @Test("a name that it does not know, and a report that can't be written, are refused before anything is measured")

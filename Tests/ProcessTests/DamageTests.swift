@@ -150,6 +150,53 @@ extension ProcessTests {
             try await workplace.expectBalance()
         }
 
+        @Test("a disk that can't read for a moment while serve starts: nothing is set aside, and the store is used when it can be read")
+        func momentaryError() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            #expect(try await workplace.enqueue("kept").status == 0)
+            let disk = try await FaultyDisk(in: workplace)
+            try disk.lose(page: 0, of: workplace.store)
+            let environment = Workplace.quick.merging(disk.environment) { $1 }
+            let serve = try await Guardian.start(
+                workplace.arguments(upstream: Workplace.nobody), environment: environment, ready: "is tried again")
+            defer { serve.kill() }
+            try disk.heal()
+            try await Web.wait("the store to be opened") { serve.errors.contains("guardian: ready on ") }
+            let names = try FileManager.default.contentsOfDirectory(atPath: workplace.path)
+            #expect(names.allSatisfy { !$0.contains("damaged") }, "\(names)")
+            #expect(serve.terminate() == 0)
+            #expect(try await workplace.run("status", "--json").output.contains(#""pending":1"#))
+            try await workplace.expectBalance()
+        }
+
+        @Test("a log that can't be read: serve leaves the store alone and says why; a repair goes on, and says that the loss is not known")
+        func badLog() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            #expect(try await workplace.enqueue("kept").status == 0)
+            try await workplace.sqlite("PRAGMA wal_checkpoint(TRUNCATE)")
+            let filling = try await workplace.serve(upstream: Workplace.nobody)
+            defer { filling.kill() }
+            try await fill(filling.url)
+            filling.kill()
+            let disk = try await FaultyDisk(in: workplace)
+            try disk.lose(page: 0, of: workplace.store + "-wal")
+            let environment = Workplace.quick.merging(disk.environment) { $1 }
+            let serve = try await Guardian.start(
+                workplace.arguments(upstream: Workplace.nobody), environment: environment, ready: "guardian: not ready on ")
+            defer { serve.kill() }
+            #expect(serve.errors.contains("write-ahead log can't be read"), "\(serve.errors)")
+            #expect(serve.terminate() == 0)
+            let names = try FileManager.default.contentsOfDirectory(atPath: workplace.path)
+            #expect(names.allSatisfy { !$0.contains("damaged") }, "\(names)")
+            let repair = try await workplace.run("check", "--repair", "--yes", "--json", environment: disk.environment)
+            let report = repair.json["repair"]
+            #expect(repair.status == 0 && report?["loss_known"] == JSONValue.bool(false), "\(repair)")
+            #expect(report?["recovered"]?.integer == 1 && report?["unread_log_bytes"]?.integer == 4096, "\(repair)")
+            try await workplace.expectBalance()
+        }
+
         private func fill(_ url: String) async throws {
             let lines = (1...500).map { number in
                 #"{"operation_type":"update","entity_type":"room","entity_id":"r\#(number)","payload":{"seq":1,"text":"something to say"}}"#

@@ -68,7 +68,7 @@ extension ProcessTests {
             }
         }
 
-        @Test("a variable that is spelt almost like a setting's stops serve, config check and config print, which say what was meant")
+        @Test("a variable that is a slip of a setting's stops serve, config check and config print, which say what was meant")
         func slipOfAVariable() async throws {
             let workplace = try Workplace()
             defer { workplace.remove() }
@@ -86,11 +86,12 @@ extension ProcessTests {
         func variableOfOthers() async throws {
             let workplace = try Workplace()
             defer { workplace.remove() }
-            let others = ["GUARDIAN_BIN": "/usr/bin/guardian", "GUARDIAN_SERVICE_HOST": "10.0.0.11"]
+            let others = ["GUARDIAN_BIN": "/usr/bin/guardian", "GUARDIAN_STAGE": "production", "GUARDIAN_SERVICE_HOST": "10.0.0.11"]
             let serve = try await Guardian.start(
                 workplace.arguments(upstream: Workplace.nobody), environment: Workplace.quick.merging(others) { $1 })
             defer { serve.kill() }
             #expect(serve.errors.contains("GUARDIAN_BIN names no setting"), "\(serve.errors)")
+            #expect(serve.errors.contains("GUARDIAN_STAGE names no setting; did you mean GUARDIAN_STORE?"), "\(serve.errors)")
             #expect(!serve.errors.contains("GUARDIAN_SERVICE_HOST"), "\(serve.errors)")
             let check = try await workplace.run("config", "check", environment: others)
             #expect(check.status == 2 && check.errors.contains("GUARDIAN_BIN names no setting"), "\(check.errors)")

@@ -29,6 +29,13 @@ struct FaultyDisk {
         try command("b", inode: inode.uint64Value, page: page)
     }
 
+    /// From now on all can be read, also by processes that run: they have the file mapped, so it is written in place.
+    func heal() throws {
+        let file = try FileHandle(forUpdating: URL(fileURLWithPath: control))
+        try file.write(contentsOf: Data("-".utf8))
+        try file.close()
+    }
+
     /// Writes the `struct control` of the library, for the processes that start now.
     private func command(_ kind: String, inode: UInt64, page: UInt64) throws {
         var bytes = Data(kind.utf8)

@@ -84,6 +84,9 @@ extension ProcessTests {
                     return count >= seconds && ContinuousClock.now - begin >= .seconds(seconds)
                 }
                 #expect(try await prometheus.query("min_over_time(up[5m]) == 1").count == 1, "a scrape failed")
+                let up = try await prometheus.query("up{job=\"guardian\"}")
+                let labels = try #require(up.first?.labels)
+                #expect(labels["store"] != nil && labels["store"] == labels["instance"], "\(labels.text)")
                 try await expectEveryQuery(prometheus)
                 try await expectExemplars(prometheus)
                 let groups = try #require(try await prometheus.get("/api/v1/rules")["groups"]?.elements)

@@ -38,6 +38,9 @@ struct Sabotage: Sendable, CustomTestStringConvertible {
 
     /// Every sabotage of the store and of the engine.
     static let all = ofStore + ofEngine
+    /// Those of conflicts, optimistic changes, local ids and the feed, and all others.
+    static let ofTwoSides = all.filter { [.changes, .house, .sharing].contains($0.troubles) }
+    static let ofDelivery = all.filter { ![.changes, .house, .sharing].contains($0.troubles) }
 
     static let ofStore = [
         Sabotage("nothing acknowledged is lost", .losesEnqueues, in: .crashes),

@@ -7,8 +7,13 @@ import Testing
     /// Worlds that a sabotage may pass unnoticed.
     static let seeds = UInt64(2000)
 
-    @Test("a guard that is switched off is found out", arguments: Sabotage.all)
-    func isFoundOut(sabotage: Sabotage) async {
+    @Test("a guard of delivery that is switched off is found out", arguments: Sabotage.ofDelivery)
+    func ofDelivery(sabotage: Sabotage) async { await expectFound(sabotage) }
+
+    @Test("a guard of what two sides know is found out too", arguments: Sabotage.ofTwoSides)
+    func ofTwoSides(sabotage: Sabotage) async { await expectFound(sabotage) }
+
+    private func expectFound(_ sabotage: Sabotage) async {
         let found: (seed: UInt64, violation: String)? = await OwnThreads.run {
             for seed in 0..<Self.seeds {
                 var world = sabotage.world(seed: seed)

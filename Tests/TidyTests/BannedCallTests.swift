@@ -34,6 +34,15 @@ struct BannedCallTests {
         report(call, in: "Sources")
     }
 
+    @Test("Who looks at a connection's certificate has event loops that show it, on Apple's platforms too")
+    func showsCertificates() {
+        let clients = tree.files(in: "Sources", endingIn: [".swift"]).filter { file in
+            file.text.contains("HTTPClient(") && ["ConnectionDebugInitializer", "UpstreamTrust("].contains { file.text.contains($0) }
+        }
+        #expect(clients.count == 2)
+        for file in clients { #expect(file.text.contains("MultiThreadedEventLoopGroup.singleton"), "\(file.path)") }
+    }
+
     @Test("A banned call is found as a word of its own")
     func callsAreWords() {
         #expect(Self.makes("print(", in: "    print(\"x\")"))

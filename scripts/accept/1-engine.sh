@@ -7,7 +7,7 @@ item kills "$(size 10 50) rounds of SIGKILL while producers post: nothing lost, 
 item outage "a simulated day of outage and a simulated day of 5xx: nothing failed, all delivered" "tests LongTroubleTests"
 item seeds "$(size '2 000' '1 000 000') simulated worlds: every promise after every step" \
     "GUARDIAN_SEEDS=$(size 2000 1000000) tests SimulationTests.SimulationTests"
-item sabotage "each promise broken and each guard switched off is found out, with its seed" "tests SabotageTests"
+item sabotage "each promise broken and each guard switched off is found out, with its seed" "tests 'SabotageTests/(ofDelivery|honest|replays)'"
 item books "a row deleted by hand is noticed" "tests noticesMissingRow"
 item fsync "strace: an fsync between the write and the answer of each enqueue" "tests DurabilityTests"
 item full "a store whose commits would not reach the disk refuses to start" "tests refusesNotDurable"

@@ -10,4 +10,4 @@ item coalescing "folding at enqueue: what it saves, and every wrong rule found o
 item together "$(size 20 200) kills -9 between the app's write and its enqueue, in one shared transaction: never one without the other" \
     "GUARDIAN_APP_KILLS=$(size 20 200) tests 'AppTransactionTests|AppKillTests/together'"
 item sides "every guard of conflicts, optimistic changes, local ids and the feed switched off: found out, with its seed" \
-    "tests 'SabotageTests|CoalesceTests'"
+    "tests 'SabotageTests/ofTwoSides|CoalesceTests'"

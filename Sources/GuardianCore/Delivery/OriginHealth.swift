@@ -10,6 +10,9 @@ public struct OriginHealth: Sendable, Equatable {
     public var plagueSince: Timestamp?
     /// The status that it answers with.
     public var plagueStatus: Int?
+    /// The processor that saves this has held delivery, and its hold has ended: where several share a store, only then does a plague end
+    /// that the others know of. Said to the store; not kept.
+    public var endsPlague = false
 
     public init(openUntil: Timestamp? = nil, holdUntil: Timestamp? = nil, trips: Int64 = 0) {
         self.openUntil = openUntil

@@ -23,7 +23,8 @@
 /// still for ever. Until the next success the answers are then taken for what they say.
 ///
 /// While held, one probe at a time asks again, first after ``firstProbeMs``, then after twice as long each time up to ``longestProbeMs``.
-/// A success ends the hold; what comes back late from before it says nothing.
+/// A success ends the hold; what comes back late from before it says nothing. Processors that share a store hold together: what one tells
+/// the others follow, save that a hold on evidence of its own ends by a probe of its own, which then goes at once.
 ///
 /// **Why these numbers.**
 /// - ``keys`` = 8. With a share *p* of bad writes the chance that a run of 8 begins at a given answer is p⁸: at 20 % it is 2.6 · 10⁻⁶, or one
@@ -75,6 +76,8 @@ public struct PlagueDetector: Sendable, Equatable {
     private var suspects: [Suspect] = []
     /// When a hold on little evidence ends; nil when the evidence is good.
     private var weakUntil: Int64?
+    /// Whether it holds on evidence of its own, and not on what was saved or another processor has told.
+    private var holdsByItself = false
     /// The status that is taken for what it says until something succeeds: a weak hold has not ended by itself.
     private var believed: Int?
     /// Ordering keys, by status, whose operations were failed since the last success: they are witnesses still.
@@ -87,6 +90,8 @@ public struct PlagueDetector: Sendable, Equatable {
     public init() {}
 
     public var isHeld: Bool { state != .clear }
+    /// Whether it holds on evidence of its own.
+    public var isOwn: Bool { isHeld && holdsByItself }
     public var isJudging: Bool { !suspects.isEmpty }
 
     /// Steady time at which ``advance(now:isIdle:)`` or a probe is due; nil when nothing is.
@@ -162,6 +167,7 @@ public struct PlagueDetector: Sendable, Equatable {
 
     private mutating func hold(_ status: Int, _ now: Int64, isWeak: Bool) -> Verdict {
         weakUntil = isWeak ? now + Self.longestWeakHoldMs : nil
+        holdsByItself = true
         let all = suspects.map(\.seq)
         suspects = []
         convicted = [:]
@@ -176,13 +182,26 @@ public struct PlagueDetector: Sendable, Equatable {
     /// As it was saved: held, and asking at once. How good the evidence was is not known, so the hold is taken for a weak one.
     public mutating func resume(status: Int, now: Int64) {
         weakUntil = now + Self.longestWeakHoldMs
+        holdsByItself = false
         state = .held(since: now, status: status, probeAt: now, waitMs: Self.firstProbeMs, isProbing: false)
     }
 
-    /// Another processor's probe has succeeded. A hold that began only at `heldBefore` or later is not what it ended, and a probe of our own
-    /// that is out decides for itself. Returns whether that ended a hold.
-    public mutating func followReleased(heldBefore: Int64) -> Bool {
-        guard case .held(let since, _, _, _, false) = state, since < heldBefore else { return false }
+    /// Another processor holds delivery: so it is held here too, and those that wait for judgement go back unharmed.
+    public mutating func join(status: Int, now: Int64) -> Verdict? {
+        let all = suspects.map(\.seq)
+        suspects = []
+        resume(status: status, now: now)
+        return all.isEmpty ? nil : .plague(all, status: status)
+    }
+
+    /// The hold of another processor has ended. One that began here only at `heldBefore` or later is not meant, and a probe of our own that
+    /// is out decides for itself. One on evidence of its own asks at once, and ends by that. Returns whether a hold has ended.
+    public mutating func followReleased(heldBefore: Int64, now: Int64) -> Bool {
+        guard case .held(let since, let status, let probeAt, let waitMs, false) = state, since < heldBefore else { return false }
+        guard !holdsByItself else {
+            state = .held(since: since, status: status, probeAt: min(probeAt, now), waitMs: waitMs, isProbing: false)
+            return false
+        }
         state = .clear
         return true
     }

@@ -22,9 +22,9 @@ final class EventHub: Sendable {
     func tell(_ event: Event, about subject: Event.Subject? = nil, at time: Timestamp) {
         for sink in sinks { sink.record(event, about: subject, at: time) }
         guard hasReaders.load(ordering: .relaxed) else { return }
-        state.withLock { state in
-            for reader in state.readers.values { reader.yield(event) }
-        }
+        // Not under the lock: to yield takes the reader's task, which may be ending just now and wait for this lock.
+        let readers = state.withLock { Array($0.readers.values) }
+        for reader in readers { reader.yield(event) }
     }
 
     func subscribe() -> AsyncStream<Event> {

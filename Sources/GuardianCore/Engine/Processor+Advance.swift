@@ -216,7 +216,11 @@ extension Processor {
 
         let batch = outbox.prefix(configuration.settleBatch)
         outboxSent = batch.count
+        let news = healthChanged ? health(now) : nil
         healthSent = healthChanged
+        healthChanged = false
+        plagueEndSent = plagueEnded
+        plagueEnded = false
         pauseWritesSent = pauseWrites
         exchangeUnderWay = true
         exchangeFence = lease.fence
@@ -226,7 +230,7 @@ extension Processor {
         if !isAlone, urgent + normal > 0 { askedOnlyUrgent = normal == 0 }
         if urgent + normal > 0 { mayHaveMore = false }
         var exchange = Exchange(
-            fence: lease.fence, now: now.wall, settlements: batch.map(\.settlement), health: healthChanged ? health(now) : nil,
+            fence: lease.fence, now: now.wall, settlements: batch.map(\.settlement), health: news,
             pauses: pauseWrites, signedIn: signedIn, held: held, urgent: isAlone ? 0 : urgent, normal: isAlone ? 0 : normal)
         exchange.isProbe = isProbe && exchange.urgent + exchange.normal > 0
         actions.append(.exchange(exchange))
@@ -254,6 +258,7 @@ extension Processor {
             health.plagueStatus = status
             health.plagueSince = plagueSince
         }
+        health.endsPlague = plagueEnded && !plague.isHeld
         if holdUntil > now.steady { health.holdUntil = now.wall.adding(milliseconds: holdUntil - now.steady) }
         return health
     }
@@ -267,6 +272,8 @@ extension Processor {
         case .failure(let error):
             storeFailures += 1
             mayHaveMore = true
+            healthChanged = healthChanged || healthSent
+            plagueEnded = plagueEnded || plagueEndSent
             askStoreAt = now.steady + min(5000, 100 << Int64(min(storeFailures, 6)))
             actions.append(.emit(.storeError(error)))
         case .success(let result):
@@ -279,7 +286,6 @@ extension Processor {
             outbox.removeFirst(outboxSent)
             outboxSince = outbox.isEmpty ? nil : now.steady
             awaitsProbe = result.awaitsProbe
-            if healthSent { healthChanged = false }
             if let signedInSent { storedSignedIn = signedInSent }
             if !result.claims.isEmpty { isDry = false } else if normalAsked > 0 { isDry = !result.isAlone }
             tellPauses(&actions)

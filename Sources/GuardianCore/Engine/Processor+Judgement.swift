@@ -65,8 +65,12 @@ extension Processor {
         guard flight.isPlagueProbe, plague.isHeld else { return false }
         if plague.probeEnded(success: success, now: now.steady, unit: random.unit()) {
             healthChanged = true
+            plagueEnded = true
             released(now, &actions)
+        } else if plagueIsUntold {
+            healthChanged = true
         }
+        plagueIsUntold = false
         return true
     }
 

@@ -71,11 +71,13 @@ extension Processor {
             holdUntil = max(holdUntil, ours)
         }
         if let status = shared.plagueStatus {
-            guard !plague.isHeld, accused.isEmpty else { return }
-            plague.resume(status: status, now: now.steady)
+            guard !plague.isHeld else { return }
             plagueSince = shared.plagueSince ?? now.wall
-        } else if plague.followReleased(heldBefore: exchangeBegunAt) {
+            apply(plague.join(status: status, now: now.steady), now, &actions)
+        } else if plague.followReleased(heldBefore: exchangeBegunAt, now: now.steady) {
             released(now, &actions)
+        } else {
+            plagueIsUntold = plague.isOwn
         }
     }
 
@@ -107,6 +109,7 @@ extension Processor {
         forgetPostponed()
         awaitsProbe = false
         healthChanged = false
+        plagueEnded = false
         pauseWrites = [:]
         askForLockAt = now.steady + configuration.pollMs
         actions.append(.interruptAll)

@@ -135,8 +135,14 @@ public struct Processor: Sendable {
     var storeFailures = 0
     var mayHaveMore = true
     var nextDue: Timestamp?
+    /// What is known of the upstream is to be saved; `healthSent`: it is on its way.
     var healthChanged = false
     var healthSent = false
+    /// A plague's hold has ended and the store does not know yet.
+    var plagueEnded = false
+    var plagueEndSent = false
+    /// Others were told that the plague is over while we hold on evidence of our own: unless our probe says so too, they are to know.
+    var plagueIsUntold = false
     var pauseWrites: [Pause: Bool] = [:]
     var pauseWritesSent: [Pause: Bool] = [:]
     // The upstream.

@@ -51,8 +51,11 @@ extension Event {
                 ("action", .string(alert.action)),
             ]
         case .storeError(let error): [("error", .string(error.description))]
-        case .storeSalvaged(let aside, let recovered, let lost):
-            [("aside", .string(aside)), ("recovered", JSONValue(recovered)), ("lost", JSONValue(lost))]
+        case .storeSalvaged(let aside, let recovered, let lost, let isLossKnown, let unreadBytes):
+            [
+                ("aside", .string(aside)), ("recovered", JSONValue(recovered)), ("lost", JSONValue(lost)),
+                ("loss_known", .bool(isLossKnown)), ("unread_bytes", JSONValue(unreadBytes)),
+            ]
         case .breakerProbing, .breakerClosed, .drained: []
         }
     }

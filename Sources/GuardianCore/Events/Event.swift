@@ -37,8 +37,9 @@ public enum Event: Sendable, Equatable {
     /// once for each row of failures; nothing was sent.
     case upstreamDistrusted(detail: String)
     case storeError(StoreError)
-    /// A damaged store was set aside, and what could be read of it brought over into a new one.
-    case storeSalvaged(aside: String, recovered: Int, lost: Int)
+    /// A damaged store was set aside, and what could be read of it brought over into a new one. More is lost than `lost` where that is not
+    /// known to be all.
+    case storeSalvaged(aside: String, recovered: Int, lost: Int, isLossKnown: Bool, unreadBytes: Int64)
     /// Operations were due, workers free, and nothing was claimed; what is done about it.
     case stalled(due: Int, repair: String)
     case booksUnbalanced(gap: Int64)

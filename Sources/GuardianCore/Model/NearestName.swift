@@ -7,6 +7,17 @@ public enum NearestName {
         return best.1
     }
 
+    /// Whether `name` is one slip of a finger away from `known`: a letter left out, added or taken for another, or two neighbours swapped.
+    public static func isSlip(_ name: String, of known: String) -> Bool {
+        guard name.utf8.count <= 64 else { return false }
+        let edits = distance(known, name)
+        guard edits == 2, known.utf8.count == name.utf8.count else { return edits == 1 }
+        let (meant, typed) = (Array(known.utf8), Array(name.utf8))
+        let wrong = meant.indices.filter { meant[$0] != typed[$0] }
+        guard wrong.count == 2, wrong[1] == wrong[0] + 1 else { return false }
+        return meant[wrong[0]] == typed[wrong[1]] && meant[wrong[1]] == typed[wrong[0]]
+    }
+
     private static func distance(_ a: String, _ b: String) -> Int {
         let a = Array(a.utf8)
         let b = Array(b.utf8)

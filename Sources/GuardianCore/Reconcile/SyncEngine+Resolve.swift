@@ -1,14 +1,17 @@
 extension SyncEngine {
     /// Ends a conflict by a person's choice (see ``ConflictChoice``), durably, and tells it. Returns false when the operation is none that
     /// failed as a conflict, or somebody else was faster.
+    ///
+    /// `ifUpdatedAt` is the ``Operation/updatedAt`` of the conflict that the person has seen: one that has come since is left alone, for
+    /// what was chosen knows nothing of its other side. nil, the default, takes any.
     @discardableResult
-    public func resolve(_ id: OperationID, _ choice: ConflictChoice) async throws(SyncError) -> Bool {
+    public func resolve(_ id: OperationID, _ choice: ConflictChoice, ifUpdatedAt: Timestamp? = nil) async throws(SyncError) -> Bool {
         if case .payload(let text) = choice { try check(text, "payload") }
         let now = clock.now.wall
         do throws(StoreError) {
-            guard let operation = try await store.operation(id), operation.status == .failed, operation.lastError?.class == .conflict else {
-                return false
-            }
+            guard let operation = try await store.operation(id), operation.status == .failed, operation.lastError?.class == .conflict,
+                ifUpdatedAt == nil || operation.updatedAt == ifUpdatedAt
+            else { return false }
             let revision = operation.revision(for: choice, newKey: newKey())
             guard try await store.resolve(id, revision, now: now) else { return false }
             hub.tell(

@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import NIOCore
+import NIOPosix
 
 extension HTTPTransportConfiguration {
     /// A client that speaks to the upstream as delivery does: TLS 1.2 at least, pinned keys, no redirects of its own, no hidden retries.
@@ -12,6 +13,8 @@ extension HTTPTransportConfiguration {
         settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = poolSize
         settings.connectionPool.retryConnectionEstablishment = false
         try UpstreamTrust(self).apply(to: &settings)
-        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
+        // Connections over Network.framework, the default of Apple's platforms, have no certificate to compare with pins.
+        let group: any EventLoopGroup = pins.isEmpty ? HTTPClient.defaultEventLoopGroup : MultiThreadedEventLoopGroup.singleton
+        return HTTPClient(eventLoopGroupProvider: .shared(group), configuration: settings)
     }
 }

@@ -8,7 +8,8 @@ internal import Synchronization
 ///
 /// A call that adds to a line which somebody's open transaction holds (an app's own, with `guardian_enqueue`) is *held up*: it waits aside
 /// until its deadline, with all that add to the lines of such calls, and one session tries them one after the other. So a transaction
-/// that is left open keeps a group waiting once, and after that only those that have to do with its keys.
+/// that is left open keeps a group waiting once, and after that only those that have to do with its keys. Once those have been tried,
+/// whoever came meanwhile and has to do with none that is held up still is written in groups again.
 final class EnqueueQueue: Sendable {
     /// Operations of one group at most; a call that has more is a group by itself.
     private static let groupLimit = 1000
@@ -45,6 +46,15 @@ final class EnqueueQueue: Sendable {
         var heldUp: [Waiting] = []
         /// The lines of all that are held up, those that are being tried included.
         var heldLines: Set<Int64> = []
+        /// Those of calls that were found held up while others were tried.
+        var foundLines: Set<Int64> = []
+
+        /// Takes a group to be written, if one more may be under way.
+        mutating func mayStart() -> Bool {
+            guard running < EnqueueQueue.mostAtOnce, !waiting.isEmpty else { return false }
+            running += 1
+            return true
+        }
     }
 
     private let state = Mutex(State())
@@ -62,9 +72,7 @@ final class EnqueueQueue: Sendable {
                 }
             }
             state.waiting.append(box.value)
-            guard state.running < Self.mostAtOnce else { return false }
-            state.running += 1
-            return true
+            return state.mayStart()
         }
     }
 
@@ -103,7 +111,8 @@ final class EnqueueQueue: Sendable {
         return state.withLock { state in
             let isFirst = state.heldLines.isEmpty
             state.heldUp += box.value
-            for call in box.value { state.heldLines.formUnion(call.lines) }
+            for call in box.value { state.foundLines.formUnion(call.lines) }
+            state.heldLines.formUnion(state.foundLines)
             return isFirst
         }
     }
@@ -111,18 +120,32 @@ final class EnqueueQueue: Sendable {
     /// All that are held up, to be tried.
     func takeHeldUp() -> [Waiting] {
         state.withLock { state -> Unchecked<[Waiting]> in
-            defer { state.heldUp = [] }
+            defer {
+                state.heldUp = []
+                state.foundLines = []
+            }
             return Unchecked(state.heldUp)
         }.value
     }
 
-    /// Takes those back that are held up still; returns whether there are any, these or newer ones.
-    func putBack(heldUp calls: [Waiting]) -> Bool {
+    /// Takes those back that are held up still. Of those that came meanwhile, what has to do with none of them is written with all others,
+    /// and keeps its place before whoever came later. Returns whether there are any left, and whether one more group is to be started.
+    func putBack(heldUp calls: [Waiting]) -> (isHeldUp: Bool, startsGroup: Bool) {
         let box = Unchecked(calls)
         return state.withLock { state in
-            state.heldUp = box.value + state.heldUp
-            state.heldLines = state.heldUp.reduce(into: Set<Int64>()) { $0.formUnion($1.lines) }
-            return !state.heldUp.isEmpty
+            let newer = state.heldUp
+            state.heldUp = box.value
+            state.heldLines = box.value.reduce(into: state.foundLines) { $0.formUnion($1.lines) }
+            for call in newer {
+                let lines = call.lines
+                if lines.isDisjoint(with: state.heldLines) {
+                    state.waiting.append(call)
+                } else {
+                    state.heldUp.append(call)
+                    state.heldLines.formUnion(lines)
+                }
+            }
+            return (isHeldUp: !state.heldUp.isEmpty, startsGroup: state.mayStart())
         }
     }
 }

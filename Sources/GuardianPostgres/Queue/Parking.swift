@@ -24,16 +24,30 @@ extension Write {
     private static let saveSignedIn = SQL(
         "INSERT INTO guardian_setting VALUES ('signed_in', $1) ON CONFLICT (name) DO UPDATE SET value = $1")
     private static let dropSignedIn = SQL("DELETE FROM guardian_setting WHERE name = 'signed_in'")
+    /// In lines where somebody's place is to change.
+    private static let concerned = SQL(
+        """
+        SELECT DISTINCT line FROM guardian_operation WHERE principal IS NOT NULL AND status = 0
+            AND CASE WHEN principal = $1 THEN due_at = \(Parking.due) ELSE due_at < \(Parking.due) END
+        """)
+    private static let holdLines = SQL("SELECT line FROM guardian_line WHERE line = ANY($1) ORDER BY line FOR UPDATE")
+    private static let holdFreeLines = SQL(
+        "SELECT line FROM guardian_line WHERE line = ANY($1) ORDER BY line FOR UPDATE SKIP LOCKED")
     private static let park = SQL(
         """
-        UPDATE guardian_operation SET due_at = \(Parking.due)
-        WHERE principal IS NOT NULL AND principal IS DISTINCT FROM $1 AND status = 0 AND due_at < \(Parking.due) RETURNING line
+        UPDATE guardian_operation o SET due_at = \(Parking.due) FROM unnest($2::bigint[]) AS h(line)
+        WHERE principal IS NOT NULL AND principal IS DISTINCT FROM $1 AND status = 0 AND due_at < \(Parking.due) AND o.line = h.line
         """)
     private static let back = SQL(
         """
-        UPDATE guardian_operation SET due_at = \(Parking.ownDue)
-        WHERE principal IS NOT NULL AND principal = $1 AND status = 0 AND due_at = \(Parking.due) RETURNING line
+        UPDATE guardian_operation o SET due_at = \(Parking.ownDue) FROM unnest($2::bigint[]) AS h(line)
+        WHERE principal IS NOT NULL AND principal = $1 AND status = 0 AND due_at = \(Parking.due) AND o.line = h.line
         """)
+    /// Set while some lines do not know yet who is signed in.
+    private static let unfinished = "signing_in"
+    static let findUnfinishedSignIn = SQL("SELECT 1 FROM guardian_setting WHERE name = '\(unfinished)'")
+    private static let saveUnfinished = SQL("INSERT INTO guardian_setting VALUES ('\(unfinished)', '1') ON CONFLICT (name) DO NOTHING")
+    private static let dropUnfinished = SQL("DELETE FROM guardian_setting WHERE name = '\(unfinished)'")
     private static let dueOfHeads = SQL(
         """
         UPDATE guardian_line l SET due_at = o.due_at FROM guardian_operation o
@@ -48,9 +62,23 @@ extension Write {
         guard try self.signedIn() != signedIn.hash else { return }
         if let hash = signedIn.hash { later(Self.saveSignedIn, .text(hash)) } else { later(Self.dropSignedIn) }
         remember(setting: "signed_in", signedIn.hash)
-        var lines = Set(try rows(Self.park, .text(signedIn.hash)).map { $0.int(0) })
-        if signedIn.hash != nil { lines.formUnion(try rows(Self.back, .text(signedIn.hash)).map { $0.int(0) }) }
-        takeOverDue(of: lines)
+        try finishSignIn()
+    }
+
+    /// Parks and brings back by who is signed in. A line that somebody's open transaction holds is left as it is, for the next rescue:
+    /// whoever claims its head meanwhile gives back what its token must not carry.
+    func finishSignIn() throws {
+        let hash = Parameter.text(try signedIn())
+        var lines = try rows(Self.concerned, hash).map { $0.int(0) }
+        let concerned = Parameter.ints(lines)
+        let isAll = try lines.isEmpty || attempt(lockMs: 100) { try rows(Self.holdLines, concerned) }
+        if !isAll { lines = try rows(Self.holdFreeLines, concerned).map { $0.int(0) } }
+        if !lines.isEmpty {
+            later(Self.park, hash, .ints(lines))
+            later(Self.back, hash, .ints(lines))
+        }
+        takeOverDue(of: Set(lines))
+        later(isAll ? Self.dropUnfinished : Self.saveUnfinished)
     }
 
     /// Heads take over when their operations are due.

@@ -126,24 +126,22 @@ extension PostgresStore {
     public func rebuildIndex(ordering wanted: Ordering?) async throws(StoreError) -> Int {
         let now = SystemClock().now.wall
         let (changed, ordering) = try await pool.with(isRepeatable: true, patienceMs: 3_600_000) { [self] connection -> (Int, Ordering) in
-            do {
-                return try Write.run(on: connection) { write in
-                    let stored = try write.ordering()
-                    let ordering = wanted ?? stored
-                    if stored != ordering { try clearSeats(stored, ordering, now, write) }
-                    let changed = try Self.rebuild(write, ordering: ordering)
-                    try Self.save(ordering: ordering, write)
-                    return (changed, ordering)
-                }
-            } catch let failure as ServerFailure where failure.state == ServerFailure.busy {
-                // Not tried again at once: whoever writes stands behind the one that waits.
-                throw StoreError.unavailable("a transaction that is open elsewhere holds part of the queue; end it, then line it up anew")
+            try Write.run(on: connection, lockMs: Self.lineUpMs) { write in
+                let stored = try write.ordering()
+                let ordering = wanted ?? stored
+                if stored != ordering { try clearSeats(stored, ordering, now, write) }
+                let changed = try Self.rebuild(write, ordering: ordering)
+                try Self.save(ordering: ordering, write)
+                return (changed, ordering)
             }
         }
         adopt(ordering)
         return changed
     }
 
+    /// Milliseconds that lining up waits for those who write. Longer than the server's `deadlock_timeout` (1 s), for that is when an
+    /// autovacuum that is in the way gives up.
+    static let lineUpMs = 1500
     private static let stopWriters = SQL("LOCK TABLE guardian_line, guardian_operation IN SHARE ROW EXCLUSIVE MODE")
     private static let page = SQL(
         """
@@ -184,7 +182,10 @@ extension PostgresStore {
 
     /// Computes the lines anew from the operations. Returns how many rows were wrong.
     static func rebuild(_ write: Write, ordering: Ordering) throws -> Int {
-        try write.rows(stopWriters)
+        do { try write.rows(stopWriters) } catch let failure as ServerFailure where failure.state == ServerFailure.busy {
+            // Not tried again at once: whoever writes stands behind the one that waits.
+            throw StoreError.unavailable("a transaction that is open elsewhere holds part of the queue; end it, then line it up anew")
+        }
         var changed = 0
         var after: Int64 = 0
         while true {

@@ -27,7 +27,7 @@ extension PostgresStore {
 
     // MARK: Groups
 
-    private func startGroup() {
+    func startGroup() {
         guard let group = enqueues.take() else { return }
         let deadline = Connection.nowMs() + configuration.patienceMs
         let job = SessionPool.Job(lane: .normal, deadline: deadline) { [self] connection in
@@ -82,12 +82,19 @@ extension PostgresStore {
     /// One after the other, each with an end of its own; those that somebody's open transaction is in the way of are held up.
     private func runAlone(_ group: EnqueueQueue.Group, on connection: Connection) throws {
         var heldLines = Set<Int64>()
+        var vain = 0
         while var call = group.calls.first {
             if group.isDoubtful { call.isDoubtful = true }
             var result: Result<[Receipt], StoreError>?
             do {
                 let isFree = heldLines.isEmpty || heldLines.isDisjoint(with: call.lines)
-                if isFree, let receipts = try insertAlone(call, on: connection) { result = .success(receipts) }
+                if isFree {
+                    if let receipts = try insertAlone(call, on: connection, waitMs: Self.waitMs(after: vain)) {
+                        result = .success(receipts)
+                    } else {
+                        vain += 1
+                    }
+                }
             } catch {
                 guard let failure = error as? ServerFailure, !failure.isLost, !failure.mayRepeat else { throw error }
                 result = .failure(pool.storeError(failure))

@@ -17,13 +17,15 @@ extension PostgresStore {
         """)
 
     public func exchange(_ exchange: Exchange) async throws(StoreError) -> ExchangeResult {
-        let late = memory.withLock { $0.postponed }
-        let isLate = exchange.settlements.map { late.contains($0.seq) }
+        let begun = memory.withLock { $0.begin(exchange) }
+        let open = exchange.settlements.filter { !begun.untold.settled.contains($0.seq) }
         do throws(StoreError) {
+            var done = begun.untold
             // What somebody was in the way of the last time goes by itself, and keeps the others waiting no more.
-            var done = try await settleApart(exchange, zip(exchange.settlements, isLate).filter { $1 }.map { $0.0 })
+            let late = try await settleApart(exchange, open.filter { begun.late.contains($0.seq) }, patient: begun.patient)
+            done.add(late)
             var others = exchange
-            others.settlements = zip(exchange.settlements, isLate).filter { !$1 }.map { $0.0 }
+            others.settlements = open.filter { !begun.late.contains($0.seq) }
             let last = try await exchangeTogether(others)
             done.add(last)
             done.answer(exchange)
@@ -32,7 +34,11 @@ extension PostgresStore {
             return done.result
         } catch {
             // Maybe it was committed all the same: claims that nobody has heard of are looked for by the next one.
-            if error != .stale { memory.withLock { _ = $0.doubtful.insert(exchange.fence.epoch) } }
+            if error == .stale {
+                memory.withLock { $0.forgetClaims(of: exchange.fence.epoch) }
+            } else {
+                memory.withLock { _ = $0.doubtful.insert(exchange.fence.epoch) }
+            }
             throw error
         }
     }
@@ -64,22 +70,29 @@ extension PostgresStore {
     /// Milliseconds that a settlement by itself waits for its line.
     private static let apartMs = 50
 
-    /// Each in a transaction of its own, so that only those stay behind that somebody is in the way of.
-    private func settleApart(_ exchange: Exchange, _ settlements: [Settlement]) async throws(StoreError) -> Exchanged {
+    /// Each in a transaction of its own, so that only those stay behind that somebody is in the way of. One (`patient`) may wait longer.
+    private func settleApart(
+        _ exchange: Exchange, _ settlements: [Settlement], patient: Int64? = nil
+    ) async throws(StoreError) -> Exchanged {
         var all = Exchanged()
         for settlement in settlements {
             let one = Exchange(fence: exchange.fence, now: exchange.now, settlements: [settlement])
             let plan = memory.withLock { ExchangePlan(one, $0) }
             var done: Exchanged?
             // It may have been the books' row that was held; the next time it is another one.
-            for _ in 0..<2 where done == nil {
+            for waitMs in [settlement.seq == patient ? Write.lockMs : Self.apartMs, Self.apartMs] where done == nil {
                 done = try await pool.with(.urgent) { connection -> Exchanged? in
                     try Self.unlessInTheWay(of: one.settlements) {
-                        try Write.run(on: connection, lockMs: Self.apartMs) { try $0.settle(one, plan) }
+                        try Write.run(on: connection, lockMs: waitMs) { try $0.settle(one, plan) }
                     }
                 }
             }
-            if let done { all.add(done) } else { all.result.postponed.insert(settlement.seq) }
+            if let done {
+                memory.withLock { $0.settledApart(settlement, done, exchange.fence) }
+                all.add(done)
+            } else {
+                all.result.postponed.insert(settlement.seq)
+            }
         }
         return all
     }
@@ -169,11 +182,7 @@ extension PostgresStore {
         memory.withLock { memory in
             if done.isDoubtful { memory.doubtful.insert(exchange.fence.epoch) } else { memory.doubtful.remove(exchange.fence.epoch) }
             memory.healthSeen[exchange.fence.epoch] = done.healthVersion
-            for settlement in exchange.settlements where !result.postponed.contains(settlement.seq) {
-                memory.handed[settlement.seq] = nil
-                memory.postponed.remove(settlement.seq)
-            }
-            memory.postponed.formUnion(result.postponed)
+            memory.told(exchange.settlements, postponed: result.postponed)
             for claim in result.claims {
                 memory.handed[claim.seq] = Handed(line: ordering.line(for: claim.operation), epoch: exchange.fence.epoch)
             }

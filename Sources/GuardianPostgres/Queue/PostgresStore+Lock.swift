@@ -133,14 +133,21 @@ extension PostgresStore {
     }
 
     /// Gives back what processors hold that are dead or silent for longer than their lease. What somebody's open transaction holds is left
-    /// for the next time. Returns how many claims.
+    /// for the next time. So does what was left of a sign-in. Returns how many claims.
     public func rescue(_ fence: Fence, now: Timestamp) async throws(StoreError) -> Int {
         @Sendable func needsIt(_ seat: Seat) -> Bool { seat.state.fence != fence && needsHelp(seat, now) }
-        let isNeeded = try await pool.with(.urgent, isRepeatable: true) { connection in
-            try connection.run([Call(Self.lookAtSeats)])[0].contains { needsIt(Seat($0)) }
+        let (isNeeded, signsIn) = try await pool.with(.urgent, isRepeatable: true) { connection in
+            let answers = try connection.run([Call(Self.lookAtSeats), Call(Write.findUnfinishedSignIn)])
+            return (answers[0].contains { needsIt(Seat($0)) }, answers[1].first != nil)
         }
-        guard isNeeded else { return 0 }
-        return try await write(.urgent) { [self] write -> Int in
+        let returned = try await isNeeded ? giveBack(needsIt, now) : 0
+        if signsIn { try await write(.urgent, isRepeatable: true) { try $0.finishSignIn() } }
+        return returned
+    }
+
+    /// Gives back what was claimed from the seats that need it.
+    private func giveBack(_ needsIt: @escaping @Sendable (Seat) -> Bool, _ now: Timestamp) async throws(StoreError) -> Int {
+        try await write(.urgent) { [self] write -> Int in
             // Another one is at it.
             guard try write.first(Self.tryOpenSeats) != nil else { return 0 }
             let epochs = try write.rows(Self.lookAtSeats).map { Seat($0) }.filter(needsIt).map(\.state.fence.epoch)

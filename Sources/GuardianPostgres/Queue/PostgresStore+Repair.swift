@@ -151,11 +151,16 @@ extension PostgresStore {
 
     private static let clamp = SQL(
         """
-        UPDATE guardian_operation o SET due_at = $1 + o.backoff_ms, next_retry_at = $1 + o.backoff_ms FROM guardian_line l
-        WHERE l.state = 0 AND l.due_at > 0 AND l.due_at > $1 AND l.due_at < \(Parking.due) AND o.seq = l.head AND o.backoff_ms > 0
-            AND o.due_at > $1 + o.backoff_ms RETURNING o.line
+        WITH early AS MATERIALIZED (
+            SELECT l.head FROM guardian_line l JOIN guardian_operation o ON o.seq = l.head
+            WHERE l.state = 0 AND l.due_at > 0 AND l.due_at > $1 AND l.due_at < \(Parking.due) AND o.backoff_ms > 0
+                AND o.due_at > $1 + o.backoff_ms ORDER BY l.line FOR UPDATE OF l SKIP LOCKED
+        )
+        UPDATE guardian_operation o SET due_at = $1 + o.backoff_ms, next_retry_at = $1 + o.backoff_ms FROM early
+        WHERE o.seq = early.head RETURNING o.line
         """)
 
+    /// What somebody's open transaction holds keeps the time that it has.
     public func clampRetries(now: Timestamp) async throws(StoreError) -> Int {
         try await write { write in
             let lines = try write.rows(Self.clamp, .time(now)).map { $0.int(0) }

@@ -3,8 +3,12 @@ internal import GuardianCore
 /// Seats that are taken from their processors, and what those had claimed.
 extension PostgresStore {
     private static let leave = SQL("DELETE FROM guardian_processor WHERE owner = $1 AND epoch = $2")
+    /// Whose process is not to be taken for dead when the rest is given back is of no process from now on.
     private static let fenceOff = SQL(
-        "UPDATE guardian_processor SET owner = '\(Seat.vacated)' || epoch, heartbeat_at = 0 WHERE owner = $1 AND epoch = $2")
+        """
+        UPDATE guardian_processor SET owner = '\(Seat.vacated)' || epoch, heartbeat_at = 0, host = CASE WHEN $3 THEN host ELSE '' END
+        WHERE owner = $1 AND epoch = $2
+        """)
     private static let claims = SQL("SELECT line, head, claimed_at, epoch FROM guardian_line WHERE state = 1 AND epoch = ANY($1)")
     private static let holdLines = SQL("SELECT line FROM guardian_line WHERE line = ANY($1) ORDER BY line FOR UPDATE SKIP LOCKED")
     private static let giveBack = SQL(
@@ -17,7 +21,8 @@ extension PostgresStore {
     /// Takes these seats, which the transaction holds, and gives back what was claimed from them. A line that somebody's open transaction
     /// holds is left as it is, with the seat under a name that no processor has: whoever rescues next goes on there.
     ///
-    /// Returns how many claims went back, and how many were left. `isForced`: nobody is taken for dead, so no claim counts as a crash.
+    /// Returns how many claims went back, and how many were left. `isForced`: nobody is taken for dead, so no claim counts as a crash,
+    /// now or when the rest is given back.
     func vacate(
         _ seats: [Seat], _ now: Timestamp?, _ write: Write, except owner: String? = nil, isForced: Bool = false
     ) throws -> (returned: Int, left: Int) {
@@ -41,7 +46,11 @@ extension PostgresStore {
         }
         for seat in seats {
             let fence = seat.state.fence
-            write.later(left.contains(fence.epoch) ? Self.fenceOff : Self.leave, .text(fence.owner), .int(fence.epoch))
+            if left.contains(fence.epoch) {
+                write.later(Self.fenceOff, .text(fence.owner), .int(fence.epoch), .bool(crashed.contains(fence.epoch)))
+            } else {
+                write.later(Self.leave, .text(fence.owner), .int(fence.epoch))
+            }
         }
         if !held.isEmpty { write.later(SQL.wakeAll) }
         return (held.count, claims.count - held.count)

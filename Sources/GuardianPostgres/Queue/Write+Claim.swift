@@ -9,8 +9,8 @@ extension Write {
             open_until = CASE WHEN version = $2 OR epoch = $1 THEN $3 ELSE greatest(open_until, $3) END,
             hold_until = CASE WHEN version = $2 OR epoch = $1 THEN $4 ELSE greatest(hold_until, $4) END,
             trips = CASE WHEN version = $2 OR epoch = $1 THEN $5 ELSE greatest(trips, $5) END,
-            plague_since = CASE WHEN version = $2 OR epoch = $1 THEN $6 ELSE coalesce(plague_since, $6) END,
-            plague_status = CASE WHEN version = $2 OR epoch = $1 THEN $7 ELSE coalesce(plague_status, $7) END
+            plague_since = CASE WHEN (version = $2 OR epoch = $1) AND ($7 IS NOT NULL OR $8) THEN $6 ELSE coalesce(plague_since, $6) END,
+            plague_status = CASE WHEN (version = $2 OR epoch = $1) AND ($7 IS NOT NULL OR $8) THEN $7 ELSE coalesce(plague_status, $7) END
         """)
     private static let claimed = SQL(
         "SELECT line, head FROM guardian_line WHERE state = 1 AND epoch = $1 ORDER BY line FOR UPDATE SKIP LOCKED")
@@ -42,7 +42,7 @@ extension Write {
         if let health = exchange.health {
             later(
                 Self.saveHealth, .int(exchange.fence.epoch), .int(plan.healthSeen), .time(health.openUntil), .time(health.holdUntil),
-                .int(health.trips), .time(health.plagueSince), .int32(health.plagueStatus))
+                .int(health.trips), .time(health.plagueSince), .int32(health.plagueStatus), .bool(health.endsPlague))
             endProbe(exchange)
         }
         for (pause, active) in exchange.pauses { PostgresStore.save(pause, active, self) }
@@ -134,10 +134,12 @@ extension Write {
         _ priority: Int, _ tenant: String, dueAfter: Int64, dueUntil: Int64, _ wanted: inout Int, _ exchange: Exchange,
         _ result: inout ExchangeResult
     ) throws {
+        // Those that wait for somebody's open transaction.
+        var left = Set<Int64>()
         while wanted > 0 {
             let heads = try rows(
-                Self.heads, .int32(priority), .text(tenant), .int(dueAfter), .int(dueUntil), .int(Int64(wanted))
-            ).map { (line: $0.int(0), seq: $0.int(1)) }
+                Self.heads, .int32(priority), .text(tenant), .int(dueAfter), .int(dueUntil), .int(Int64(wanted + left.count))
+            ).map { (line: $0.int(0), seq: $0.int(1)) }.filter { !left.contains($0.line) }
             guard !heads.isEmpty else { return }
             var claims: [Int64: Claim] = [:]
             for row in try rows(Self.content, .ints(heads.map(\.seq))) {
@@ -147,27 +149,18 @@ extension Write {
             var isMoved = false
             defer { mark(taken, exchange) }
             for (line, seq) in heads {
-                guard let claim = claims[seq] else { continue }
+                guard wanted > 0, let claim = claims[seq] else { continue }
                 let operation = claim.operation
-                if let end = operation.expiresAt, end <= exchange.now {
-                    try expire(operation, line, exchange.now)
-                    result.expired.append(operation.id)
+                if operation.leavesUnclaimed(at: exchange.now) {
                     isMoved = true
-                    // What depends on it leaves its line: the heads are to be read anew.
-                    if let token = operation.txnToken {
+                    if operation.txnToken != nil {
                         mark(taken, exchange)
                         taken = []
-                        try endOptimistic(token, .expired, exchange.now, &result)
-                        break
                     }
-                } else if operation.crashes >= Operation.mostCrashes {
-                    try setAside(operation, line, exchange.now)
-                    result.setAside.append(operation.id)
-                    isMoved = true
-                    if let token = operation.txnToken {
-                        mark(taken, exchange)
-                        taken = []
-                        try endOptimistic(token, .failed(.crashSuspect), exchange.now, &result)
+                    if try !leave(operation, line, exchange.now, &result) {
+                        left.insert(line)
+                    } else if operation.txnToken != nil {
+                        // What depends on it leaves its line: the heads are to be read anew.
                         break
                     }
                 } else if operation.crashes > 0 {
@@ -184,9 +177,36 @@ extension Write {
                     wanted -= 1
                 }
             }
-            // Expired heads made room for the next of their lines.
+            // Expired heads made room for the next of their lines, and those that are left take up places.
             if !isMoved { return }
         }
+    }
+
+    /// A head leaves its line instead of being claimed. False, and nothing is done, when somebody's open transaction holds what leaves or
+    /// goes on with it: it is looked at again by the next claim.
+    private func leave(_ operation: Operation, _ line: Int64, _ now: Timestamp, _ result: inout ExchangeResult) throws -> Bool {
+        var sum = result
+        let isExpired = operation.hasExpired(at: now)
+        func depart() throws {
+            if isExpired {
+                try expire(operation, line, now)
+                sum.expired.append(operation.id)
+            } else {
+                try setAside(operation, line, now)
+                sum.setAside.append(operation.id)
+            }
+            guard let token = operation.txnToken else { return }
+            let departure: Departure = isExpired ? .expired : .failed(.crashSuspect)
+            try endOptimistic(token, departure, now, &sum)
+        }
+        // Alone it has to do with no other line.
+        if try operation.txnToken == nil && !uses(.localIDs) {
+            try depart()
+        } else if try !attempt(lockMs: 50, depart) {
+            return false
+        }
+        result = sum
+        return true
     }
 
     private func mark(_ lines: [Int64], _ exchange: Exchange) {
@@ -216,4 +236,11 @@ extension Write {
             .text(error.message))
         count { $0.failed += 1 }
     }
+}
+
+extension Operation {
+    fileprivate func hasExpired(at now: Timestamp) -> Bool { expiresAt.map { $0 <= now } ?? false }
+
+    /// Whether it is not to be sent any more: it has expired, or was in hand at too many crashes.
+    fileprivate func leavesUnclaimed(at now: Timestamp) -> Bool { hasExpired(at: now) || crashes >= Operation.mostCrashes }
 }

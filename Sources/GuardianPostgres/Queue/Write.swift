@@ -142,6 +142,29 @@ final class Write {
         _ = try connection.run(calls, commits: false)
     }
 
+    private static let savepoint = SQL("SAVEPOINT guardian_attempt")
+    private static let keepAttempt = SQL("RELEASE SAVEPOINT guardian_attempt")
+    private static let undoAttempt = SQL("ROLLBACK TO SAVEPOINT guardian_attempt")
+    private static let waitForLocks = SQL("SELECT set_config('lock_timeout', $1, true)")
+
+    /// Does a part of the transaction, or nothing of it when a lock is not to be had within `lockMs`; returns whether it was done. What
+    /// `body` changes elsewhere is the caller's to take back.
+    func attempt(lockMs: Int, _ body: () throws -> Void) throws -> Bool {
+        try rows(Self.savepoint)
+        let (countedBefore, talliedBefore, knownBefore) = (change, tallies, settings)
+        later(Self.waitForLocks, .text("\(lockMs)"))
+        do {
+            try body()
+            later(Self.keepAttempt)
+            try rows(Self.waitForLocks, .text("\(Self.lockMs)"))
+            return true
+        } catch let failure as ServerFailure where failure.state == ServerFailure.busy {
+            (change, tallies, settings) = (countedBefore, talliedBefore, knownBefore)
+            waiting = [Call(Self.undoAttempt), Call(Self.keepAttempt)]
+            return false
+        }
+    }
+
     // MARK: What is known of the store as a whole
 
     func setting(_ name: String) throws -> String? {

@@ -21,6 +21,13 @@ extension Migrations {
             PERFORM guardian_check(payload IS NULL OR octet_length(payload) <= 1048576, 'payload', 'must be at most 1048576 bytes');
             PERFORM guardian_check(payload IS NULL OR guardian_is_object(payload), 'payload', 'must be a JSON object');
             PERFORM guardian_check(base IS NULL OR guardian_is_object(base), 'base', 'must be a JSON object');
+            -- One that is given no id can't be a duplicate: it goes without a subtransaction.
+            IF guardian_enqueue.id IS NULL THEN
+                SELECT e.receipt_id, e.seq, e.outcome INTO receipt_id, seq, outcome FROM guardian_enqueue_once(
+                    operation_type, entity_type, entity_id, payload, NULL, ordering_key, priority, not_before, expires_at, txn_token,
+                    base, schema_version, idempotency_key, trace_id, principal_hash) e;
+                RETURN;
+            END IF;
             LOOP
                 BEGIN
                     SELECT e.receipt_id, e.seq, e.outcome INTO receipt_id, seq, outcome FROM guardian_enqueue_once(

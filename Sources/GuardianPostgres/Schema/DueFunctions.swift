@@ -1,7 +1,7 @@
 extension Migrations {
     /// Claims that pass over tenants who have nothing due, and go on behind the one that had its turn last (`guardian-0005-due-tenants`).
+    /// `guardian_tenants` stays, for processors of an older build that still run.
     static let dueFunctions = #"""
-        DROP FUNCTION IF EXISTS guardian_tenants(integer, text, integer);
         -- Those behind `p_cursor`, round to itself, with a head that is due: `p_limit` at most. `cut` says where it stopped looking when so
         -- many have nothing due that a claim would take too long.
         CREATE OR REPLACE FUNCTION guardian_due_tenants(

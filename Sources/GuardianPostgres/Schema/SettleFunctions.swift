@@ -1,7 +1,7 @@
 extension Migrations {
-    /// Settling many lines at a time, with the ETags that the answers told (`guardian-0006-etags`).
+    /// Settling many lines at a time, with the ETags that the answers told (`guardian-0006-etags`). The one
+    /// without them stays, for processors of an older build that still run.
     static let settleFunctions = #"""
-        DROP FUNCTION IF EXISTS guardian_settle(text, bigint, integer, bigint, bigint[], bigint[], text[]);
         CREATE OR REPLACE FUNCTION guardian_settle(
             p_owner text, p_epoch bigint, p_stripe integer, p_now bigint, p_lines bigint[], p_seqs bigint[], p_answers text[],
             p_etags text[]

@@ -1,7 +1,8 @@
 /// Slows guessing: an address that gave a few wrong tokens within a minute waits, whatever it sends then.
 ///
-/// What others send never keeps a right token out. Of all wrong ones together only the cost is bounded: they are not all written down, and
-/// not all addresses are remembered.
+/// Wrong tokens from other addresses never keep a right one out. Who shares an address shares the wait, though: all that come over
+/// loopback, an SSH tunnel or one proxy, and all of a Unix socket. Of all wrong ones together only the cost is bounded: they are not all
+/// written down, and not all addresses are remembered.
 struct LoginLimiter {
     static let windowMs: Int64 = 60_000
     /// Wrong tokens within the window after which an address waits.

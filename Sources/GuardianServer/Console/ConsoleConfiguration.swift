@@ -45,6 +45,8 @@ public struct ConsoleConfiguration: Sendable {
     public var bulkRate = 50.0
     /// Milliseconds after which a dialog counts its set no further.
     package var countingMs: Int64 = 20
+    /// Failed operations up to which a dialog counts a set of them whatever it takes: an index leads to them.
+    package var countedAtOnce: Int64 = 20_000
 
     public init(tokens: AdminTokens, redactor: Redactor = .standard) {
         self.tokens = tokens

@@ -28,11 +28,13 @@ final class EventJournal: ConsoleLogs {
         let line = ConsoleLogLine(
             at: time, level: level, message: event.name, traceID: subject?.traceID.description,
             operationType: subject?.operationType, errorClass: fields["error"]?["class"]?.string, fields: fields)
-        state.withLock { state in
+        let readers = state.withLock { state in
             if state.lines.count < Self.most { state.lines.append(line) } else { state.lines[state.count % Self.most] = line }
             state.count += 1
-            for reader in state.readers.values where reader.query.fits(line) { reader.stream.yield(line) }
+            return state.readers.values.filter { $0.query.fits(line) }
         }
+        // Not under the lock: to yield takes the reader's task, which may be ending just now and wait for this lock.
+        for reader in readers { reader.stream.yield(line) }
     }
 
     /// A cursor is the number of a line: the page has those with a smaller one.

@@ -79,23 +79,31 @@ extension ConsolePages {
 
     /// Operations that a dialog names.
     private static let mostNamed = 5
-    /// Failed operations that are counted whatever it takes: an index leads to them.
-    private static let countedAtOnce: Int64 = 20_000
+
+    /// Whether it asks for nothing but what has failed.
+    private static func isAllFailed(_ search: OperationSearch) -> Bool {
+        var all = OperationSearch(status: .failed, limit: search.limit)
+        (all.through, all.asOf, all.cursor) = (search.through, search.asOf, search.cursor)
+        (all.includesPayload, all.isNewestFirst) = (search.includesPayload, search.isNewestFirst)
+        return all == search
+    }
 
     /// How many a set has, and the first of them: as far as a page's time goes. A filter that no index answers is asked of every row, and
-    /// a million of them take a second.
+    /// a million of them take a second. A set of all that has failed, frozen just now, is as large as the books say.
     private func look(at search: OperationSearch) async throws -> (size: SetSize, sample: [Operation]) {
         var part = search
         part.cursor = nil
         part.includesPayload = false
         part.limit = 1000
-        if search.status == .failed, search.text == nil,
-            try await ask({ () async throws(StoreError) in try await store.books().failed }) <= Self.countedAtOnce
-        {
-            let count = try await ask { () async throws(StoreError) in try await store.count(search) }
-            part.limit = Self.mostNamed
-            let first = try await ask { () async throws(StoreError) in try await store.search(part) }
-            return (SetSize(count: count, isWhole: true), first.operations)
+        if search.status == .failed, search.text == nil {
+            var count = try await ask { () async throws(StoreError) in try await store.books().failed }
+            let isFew = count <= console.configuration.countedAtOnce
+            if isFew { count = try await ask { () async throws(StoreError) in try await store.count(search) } }
+            if isFew || Self.isAllFailed(search) {
+                part.limit = Self.mostNamed
+                let first = try await ask { () async throws(StoreError) in try await store.search(part) }
+                return (SetSize(count: count, isWhole: true), first.operations)
+            }
         }
         var found = (size: SetSize(count: 0, isWhole: false), sample: [Operation]())
         let end = console.clock.now.steady + console.configuration.countingMs

@@ -70,12 +70,12 @@ extension ConsolePages {
         let take = visit.form["take"] ?? ""
         try ask(visit, "resolve", count: 1, "\(id): \(take)")
         let isDone: Bool
-        do throws(SyncError) { isDone = try await engine.resolve(id, choice) } catch {
+        do throws(SyncError) { isDone = try await engine.resolve(id, choice, ifUpdatedAt: operation.updatedAt) } catch {
             try ended(visit, "resolve", "\(id): \(take): \(error.description)", outcome: "failed")
             throw Problem(error)
         }
         try ended(visit, "resolve", count: isDone ? 1 : 0, "\(id): \(take)", outcome: isDone ? "done" : "refused")
         console.groups.forget()
-        return done(visit, isDone ? "The conflict is settled." : "It is no conflict any more.", to: Self.path(of: id))
+        return done(visit, isDone ? "The conflict is settled." : "It is not that conflict any more; look again.", to: Self.path(of: id))
     }
 }

@@ -2,12 +2,14 @@ public import GuardianCore
 
 /// Looks at the store once a second, sets the gauges of ``ProductionMetrics``, and evaluates the alerts, which it tells through the engine.
 ///
-/// A scrape then needs no call of the store. What is of the store, its totals too, is the same in all processes that share it. Of several
-/// processes at one store the one that delivers evaluates; while none does, each.
+/// A scrape then needs no call of the store. What is of the store, its totals too where it keeps tallies, is the same in all processes that
+/// share it. Of several processes at one store the one that delivers evaluates; while none does, each.
 public struct Monitor: Sendable {
     public struct Configuration: Sendable {
         /// Milliseconds between looks; 1 s by default.
         public var everyMs: Int64 = 1000
+        /// Looks from one evaluation of the alerts to the next; 1 by default.
+        public var looksPerEvaluation: Int64 = 1
         public var policy = AlertPolicy()
         /// Whether alerts are evaluated at all.
         public var evaluates = true
@@ -21,6 +23,12 @@ public struct Monitor: Sendable {
         public var save: @Sendable (String) throws -> Void = { _ in }
 
         public init() {}
+
+        /// Evaluates every so many milliseconds, and looks once a second at least: totals and gauges are not to wait for rare alerts.
+        public mutating func evaluate(everyMs: Int64) {
+            looksPerEvaluation = (max(1, everyMs) - 1) / 1000 + 1
+            self.everyMs = max(1, everyMs) / looksPerEvaluation
+        }
     }
 
     /// A save at least this often, so that commands can tell when alerts were evaluated last.
@@ -29,13 +37,15 @@ public struct Monitor: Sendable {
     private let metrics: ProductionMetrics
     private let engine: SyncEngine
     private let store: any Store
-    private let configuration: Configuration
+    package let configuration: Configuration
     private let clock: any TimeSource
 
     private var evaluator: AlertEvaluator
     private var trips = TripHistory()
     private var pending: Int64?
     private var wasResponsible = false
+    /// Looks that pass before the next evaluation.
+    private var looksLeft: Int64 = 0
     private var savedAt: Int64?
     private var saved: (AlertEvaluator, TripHistory)?
     /// Whether this process delivered at the last look.
@@ -54,7 +64,6 @@ public struct Monitor: Sendable {
         self.clock = clock
         evaluator = AlertEvaluator(rules: configuration.policy.rules)
         lastCircuit = metrics.lastCircuit
-        metrics.followStore()
     }
 
     /// Takes over what the store counts. Call it before the engine runs; after an error the first look that succeeds takes it over.
@@ -95,7 +104,10 @@ public struct Monitor: Sendable {
     }
 
     private mutating func catchUp(_ reading: StoreReading) async throws(StoreError) {
-        metrics.restore(try await store.tallies())
+        let tallies = try await store.tallies()
+        // One that keeps none leaves the totals to this process. What that has counted before is part of the first ones.
+        if !tallies.isEmpty { metrics.followStore() }
+        metrics.restore(tallies)
         followBreaker(reading)
     }
 
@@ -115,9 +127,12 @@ public struct Monitor: Sendable {
         let isResponsible = reading.map { $0.holdsLock || !$0.isDelivered } ?? wasResponsible
         if isResponsible != wasResponsible, configuration.evaluates {
             if isResponsible { recall() } else { retire() }
+            looksLeft = 0
         }
         wasResponsible = isResponsible
         guard isResponsible, configuration.evaluates else { return }
+        guard looksLeft <= 0 else { return looksLeft -= 1 }
+        looksLeft = configuration.looksPerEvaluation - 1
         let policy = configuration.policy
         let rise = trips.rise(to: metrics.circuitTrips, now: now.wall, windowMs: policy.tripsWindowMs)
         var measures = AlertMeasures(metrics.recent, pending: pending, trips: rise, leastTraffic: policy.leastTraffic)

@@ -32,7 +32,7 @@ public struct AnomalyDetector: Sendable {
     static let slicesToAccept = 180
     /// Attempts that a slice needs for its latency and errors to say anything.
     static let leastAttempts = 10
-    /// The usual rate, operations a slice, from which on a change of it says something; a slice with fewer is quiet.
+    /// The usual rate, operations a slice, from which on a change of it says something.
     static let leastRate = 20.0
     /// Slices without a quiet one, but for odd ones, after which traffic is steady: an hour.
     static let slicesToBeSteady = 360
@@ -49,6 +49,8 @@ public struct AnomalyDetector: Sendable {
     private var firing: [Signal: Alert] = [:]
     /// Slices since a quiet one; as if there had been none before the first.
     private var sinceQuiet = AnomalyDetector.slicesToBeSteady
+    /// Quiet slices before there was anything to judge by.
+    private var quietAtStart = 0
 
     public init() {}
 
@@ -59,9 +61,9 @@ public struct AnomalyDetector: Sendable {
     public mutating func take(_ slice: TrafficSlice, at now: Timestamp) -> [Event] {
         var events: [Event] = []
         let accepted = Double(slice.accepted)
-        let isSteady = sinceQuiet >= Self.slicesToBeSteady
-        let isOdd = judge(.rate, value: accepted, now, &events) { isSteady ? Self.rateScore(accepted, $0) : 0 }
-        sinceQuiet = accepted < Self.leastRate && !isOdd ? 0 : min(sinceQuiet + 1, Self.slicesToBeSteady)
+        let isJudged = sinceQuiet >= Self.slicesToBeSteady || firing[.rate] != nil
+        judge(.rate, value: accepted, now, &events) { isJudged ? Self.rateScore(accepted, $0) : 0 }
+        noteQuiet(accepted)
         if slice.good >= Self.leastAttempts, let latency = slice.latencyMs, latency > 0 {
             judge(.latency, value: latency, now, &events) { Self.latencyScore(latency, $0) }
         }
@@ -70,6 +72,19 @@ public struct AnomalyDetector: Sendable {
             judge(.errors, value: share, now, &events) { Self.errorScore(share, Double(slice.attempts), $0) }
         }
         return events
+    }
+
+    /// A quiet slice ends that traffic is steady: one that lies far below a usual rate which says something, or any low one where there is
+    /// none. Not while the rate is odd, and not the first few after a start, when a program has yet to begin.
+    private mutating func noteQuiet(_ accepted: Double) {
+        guard let rate = tracks[.rate] else { return }
+        let usual = rate.baseline.median ?? 0
+        let least = usual < Self.leastRate ? Self.leastRate : max(Self.leastRate / 2, min(Self.leastRate, usual / 3))
+        let isQuiet = accepted < least && !rate.isFiring && !rate.odd.contains(true)
+        let isStart = rate.baseline.count < Self.leastHistory
+        if isQuiet, isStart { quietAtStart += 1 }
+        let ends = isQuiet && (!isStart || quietAtStart > Self.oddSlices)
+        sinceQuiet = ends ? 0 : min(sinceQuiet + 1, Self.slicesToBeSteady)
     }
 
     /// Deviations from the usual rate; negative below it.
@@ -94,17 +109,12 @@ public struct AnomalyDetector: Sendable {
         return (value - usual) / max(baseline.deviation, chance, 0.01)
     }
 
-    /// Returns whether the value is odd.
-    @discardableResult
     private mutating func judge(
         _ signal: Signal, value: Double, _ now: Timestamp, _ events: inout [Event], _ score: (RobustBaseline) -> Double
-    ) -> Bool {
-        guard var track = tracks[signal] else { return false }
+    ) {
+        guard var track = tracks[signal] else { return }
         defer { tracks[signal] = track }
-        guard track.baseline.count >= Self.leastHistory else {
-            track.baseline.add(value)
-            return false
-        }
+        guard track.baseline.count >= Self.leastHistory else { return track.baseline.add(value) }
         let deviations = score(track.baseline)
         let isOdd = signal == .rate ? abs(deviations) > Self.deviations : deviations > Self.deviations
         track.odd.append(isOdd)
@@ -129,7 +139,6 @@ public struct AnomalyDetector: Sendable {
                 events.append(.alertCleared(alert))
             }
         }
-        return isOdd
     }
 
     private static func alert(_ signal: Signal, value: Double, usual: Double, since now: Timestamp) -> Alert {

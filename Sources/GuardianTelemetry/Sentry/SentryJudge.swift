@@ -97,8 +97,9 @@ package struct SentryJudge: Sendable {
         switch event {
         case .failed(_, let error):
             return (.error, "operation_failed.\(error.class.rawValue).\(error.code)", error.message)
-        case .storeSalvaged(_, let recovered, let lost):
-            return (.fatal, "store_salvaged", "a damaged store was set aside: \(recovered) operations brought over, \(lost) lost")
+        case .storeSalvaged(_, let recovered, let lost, let isLossKnown, let unreadBytes):
+            let loss = "\(lost) lost\(isLossKnown ? "" : ", and how many more is not known"), \(unreadBytes) bytes not readable"
+            return (.fatal, "store_salvaged", "a damaged store was set aside: \(recovered) operations brought over, \(loss)")
         case .storeError(let error):
             guard case .corrupt = error else { return nil }
             return (.fatal, "store_corrupt", error.description)

@@ -8,7 +8,10 @@ extension MemoryQueue {
             let isSettled = settle(settlement, exchange, &result)
             result.settled.append(isSettled)
         }
-        if let health = exchange.health { self.health = health }
+        if let health = exchange.health {
+            self.health = health
+            self.health?.endsPlague = false
+        }
         for (pause, active) in exchange.pauses { set(pause, active) }
         if let signedIn = exchange.signedIn { signIn(signedIn) }
         result.pauses = pauses

@@ -10,6 +10,7 @@ package final class TroubledStore: EnqueueStore, DeliveryStore, LockStore, Inspe
         var trouble: StoreError?
         var readsLeft: Int?
         var beforeCancel: Interference?
+        var afterRead: Interference?
         var isHeld = false
         var others: [LockState] = []
         var waiting: [CheckedContinuation<Void, Never>] = []
@@ -36,6 +37,12 @@ package final class TroubledStore: EnqueueStore, DeliveryStore, LockStore, Inspe
     package var beforeCancel: Interference? {
         get { state.withLock { $0.beforeCancel } }
         set { state.withLock { $0.beforeCancel = newValue } }
+    }
+
+    /// What happens, once, between the next reading of one operation and what its reader does then.
+    package var afterRead: Interference? {
+        get { state.withLock { $0.afterRead } }
+        set { state.withLock { $0.afterRead = newValue } }
     }
 
     /// Processors that deliver beside the one that holds the memory store's lock, as if it had room for them.
@@ -87,7 +94,14 @@ package final class TroubledStore: EnqueueStore, DeliveryStore, LockStore, Inspe
     }
     package func processors() async throws(StoreError) -> [LockState] { try await sound().processors() + otherProcessors }
     package func books() async throws(StoreError) -> Books { try await sound().books() }
-    package func operation(_ id: OperationID) async throws(StoreError) -> Operation? { try await sound().operation(id) }
+    package func operation(_ id: OperationID) async throws(StoreError) -> Operation? {
+        let operation = try await sound().operation(id)
+        if let interfere = afterRead {
+            afterRead = nil
+            try await interfere(store)
+        }
+        return operation
+    }
     package func list(_ filter: OperationFilter) async throws(StoreError) -> [Operation] {
         if let readsLeft {
             guard readsLeft > 0 else { throw .unavailable("no more reads, says the test") }

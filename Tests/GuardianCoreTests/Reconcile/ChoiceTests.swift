@@ -1,4 +1,5 @@
 import GuardianCore
+import GuardianTesting
 import Testing
 
 /// What a person's choice makes of a conflict.
@@ -47,5 +48,30 @@ import Testing
         let revision = try #require(Self.conflict(nil, type: "delete", server: server).revision(for: .local, newKey: Self.key))
         #expect(revision.payload == nil)
         #expect(Self.conflict("{}", server: server).revision(for: .server, newKey: Self.key) == nil)
+    }
+
+    @Test("a choice counts for the conflict that was seen only, where it says which; otherwise for any")
+    func seen() async throws {
+        let rig = EngineRig()
+        let (store, now) = (rig.store.memory, rig.clock.now.wall)
+        try await rig.enqueue(["a", "b"])
+        guard case .acquired(let fence, _, _) = try await store.acquireLock(owner: "test", now: now, staleAfterMs: 0) else {
+            Issue.record("the lock is taken")
+            return
+        }
+        let claims = try await store.exchange(Exchange(fence: fence, now: now, urgent: 2, normal: 2)).claims
+        let error = LastError(class: .conflict, code: "VERSION", httpStatus: 412, message: "")
+        let settlements = claims.map { Settlement(seq: $0.seq, id: $0.operation.id, result: .failed(error)) }
+        _ = try await store.exchange(Exchange(fence: fence, now: now, settlements: settlements))
+        let earlier = try await rig.engine.resolve(.text("a"), .local, ifUpdatedAt: now.adding(milliseconds: -1))
+        #expect(!earlier)
+        #expect(try await store.operation(.text("a"))?.status == .failed)
+        let seen = try await rig.engine.resolve(.text("a"), .local, ifUpdatedAt: now)
+        #expect(seen)
+        #expect(try await store.operation(.text("a"))?.status == .pending)
+        let unasked = try await rig.engine.resolve(.text("b"), .server)
+        #expect(unasked)
+        let books = try await store.books()
+        #expect([books.pending, books.processed, books.failed] == [1, 1, 0])
     }
 }

@@ -113,6 +113,42 @@ import Testing
         #expect(events.isEmpty, "\(events.count) events, the first: \(events.prefix(1))")
     }
 
+    /// Whether the rate is told to be odd after each slice.
+    private func firing(_ rates: [Int]) -> [Bool] {
+        var detector = AnomalyDetector()
+        return rates.map { rate in
+            _ = detector.take(TrafficSlice(accepted: rate), at: Timestamp(milliseconds: 0))
+            return detector.alerts.contains { $0.name == "anomaly_rate" }
+        }
+    }
+
+    @Test("steady traffic of some operations a second is judged, though chance makes single slices small")
+    func smallButSteady() {
+        let usual = [31, 24, 38, 17, 29, 35, 22, 33, 27, 19]
+        let steady: [Int] = (0..<500).map { usual[$0 % 10] }
+        let surge: [Int] = [150, 150, 150]
+        let told = firing(steady + surge)
+        #expect(!told[..<500].contains(true) && told[502])
+    }
+
+    @Test("an outage is told until it is over, though a few operations come through")
+    func trickleInOutage() {
+        let before: [Int] = (0..<400).map { 60 + $0 % 5 }
+        let outage: [Int] = (0..<40).map { $0 % 4 == 3 ? 16 : 0 }
+        let after: [Int] = (0..<10).map { 60 + $0 % 5 }
+        let told = firing(before + outage + after)
+        #expect(!told[..<400].contains(true) && !told[402..<440].contains(false) && told.last == false)
+    }
+
+    @Test("a slow first slice after a start does not keep the rate from being judged")
+    func slowStart() {
+        var rates: [Int] = [0]
+        rates += (0..<40).map { 100 + $0 % 7 }
+        rates += [0, 0, 0]
+        let told = firing(rates)
+        #expect(!told[..<41].contains(true) && told[43])
+    }
+
     @Test("too little traffic says nothing")
     func quiet() {
         var detector = AnomalyDetector()

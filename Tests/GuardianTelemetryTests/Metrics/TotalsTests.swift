@@ -56,6 +56,47 @@ import Testing
         try await run
     }
 
+    @Test("over a store that keeps no tallies the totals are what this process has done, however often it looks")
+    func withoutTallies() async throws {
+        let (store, clock, recorder) = (TroubledStore(), TestClock(), RecordingSink())
+        let metrics = ProductionMetrics(clock: clock)
+        let engine = SyncEngine(
+            store: store, transport: ScriptedTransport(), clock: clock, sinks: [MetricsSink(metrics), recorder])
+        var monitor = Monitor(metrics, engine: engine, store: store, clock: clock)
+        try await monitor.prepare()
+        try await engine.enqueue((0..<5).map { NewOperation("update", entityType: "room", entityID: "r\($0)", payload: "{}") })
+        async let run: Void = engine.run()
+        await recorder.wait(for: 5) { if case .processed = $0 { true } else { false } }
+        for _ in 0..<3 {
+            await monitor.turn(at: clock.now)
+            #expect(metrics.summary.processed == 5)
+        }
+        engine.drain()
+        try await run
+    }
+
+    @Test("gauges are as of each look, alerts as of each evaluation, which may be rarer")
+    func rareEvaluations() async throws {
+        let (store, clock) = (MemoryStore(), TestClock())
+        let metrics = ProductionMetrics(clock: clock)
+        let engine = SyncEngine(store: store, transport: ScriptedTransport(), clock: clock, sinks: [MetricsSink(metrics)])
+        var configuration = Monitor.Configuration()
+        configuration.evaluate(everyMs: 3000)
+        configuration.policy.pending = 10
+        configuration.policy.pendingForMs = 0
+        var monitor = Monitor(metrics, engine: engine, store: store, configuration: configuration, clock: clock)
+        await monitor.turn(at: clock.now)
+        try await engine.enqueue((0..<11).map { NewOperation("update", entityType: "room", entityID: "r\($0)", payload: "{}") })
+        for look in 1...3 {
+            clock.advance(byMilliseconds: configuration.everyMs)
+            await monitor.turn(at: clock.now)
+            #expect(metrics.exportPrometheus().contains("pending_ops_gauge 11\n"))
+            let firing = metrics.alerts.filter { $0.state == .firing }.map(\.name)
+            #expect(firing == (look == 3 ? ["queue_depth"] : []), "look \(look)")
+        }
+        #expect(clock.now.steady == 3000)
+    }
+
     @Test("each that has a seat, and was heard of lately, counts as a processor")
     func seats() async throws {
         let store = TroubledStore()
