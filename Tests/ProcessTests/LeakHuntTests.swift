@@ -104,8 +104,8 @@ extension ProcessTests.LeakHuntTests {
     /// What is followed while it happens: events, a page of the console, the log.
     private static func streams(_ scene: LeakHunt.Scene, _ serve: Guardian, _ cookie: String) async throws -> Ways {
         // Under the name that the session was begun under.
-        let curl = ["timeout", "-s", "KILL", "4", "curl", "-sN", "-H", "Host: localhost", "-H"]
-        let events = ["events", "--json", "--count", "120", "--data-dir", scene.workplace.path, "--listen"]
+        let curl = ["timeout", "-s", "KILL", "8", "curl", "-sN", "-H", "Host: localhost", "-H"]
+        let events = ["events", "--json", "--count", "300", "--data-dir", scene.workplace.path, "--listen"]
         let commands = [
             ["timeout", "-s", "KILL", "60", Guardian.binary] + events + [String(serve.url.dropFirst("http://".count))],
             curl + ["Authorization: Bearer " + LeakHunt.apiToken, serve.url + "/v1/events"],

@@ -4,7 +4,7 @@ import Synchronization
 
 /// One histogram with fixed bounds: an atomic number for each bucket, and the sum. Recording takes no lock.
 ///
-/// `@unchecked Sendable`: the buckets are atomics at a fixed address that lives as long as the cell.
+/// `@unchecked Sendable`: the buckets and slots are atomics and locks at fixed addresses that live as long as the cell.
 final class HistogramCell: RecorderHandler, TimerHandler, @unchecked Sendable {
     /// What a scrape shows.
     struct Reading: Sendable {
@@ -19,18 +19,23 @@ final class HistogramCell: RecorderHandler, TimerHandler, @unchecked Sendable {
     let bounds: [Double]
     private let buckets: UnsafeMutablePointer<Atomic<Int64>>
     private let total = GaugeCell()
-    private let slots: [ExemplarSlot]
+    private let slots: UnsafeMutablePointer<ExemplarSlot>
 
     init(bounds: [Double]) {
         self.bounds = bounds
         buckets = .allocate(capacity: bounds.count + 1)
-        for index in 0...bounds.count { (buckets + index).initialize(to: Atomic(0)) }
-        slots = (0...bounds.count).map { _ in ExemplarSlot() }
+        slots = .allocate(capacity: bounds.count + 1)
+        for index in 0...bounds.count {
+            (buckets + index).initialize(to: Atomic(0))
+            (slots + index).initialize(to: ExemplarSlot())
+        }
     }
 
     deinit {
         buckets.deinitialize(count: bounds.count + 1)
         buckets.deallocate()
+        slots.deinitialize(count: bounds.count + 1)
+        slots.deallocate()
     }
 
     private func bucket(of value: Double) -> Int {
@@ -64,6 +69,6 @@ final class HistogramCell: RecorderHandler, TimerHandler, @unchecked Sendable {
             sum += buckets[index].load(ordering: .relaxed)
             return sum
         }
-        return Reading(cumulative: cumulative, sum: total.value, exemplars: slots.map(\.exemplar))
+        return Reading(cumulative: cumulative, sum: total.value, exemplars: (0...bounds.count).map { slots[$0].exemplar })
     }
 }
