@@ -26,7 +26,7 @@ tests() { # filter; one that no test fits does not hold
     local run=(swift test -c release --skip-build)
     # Where the tests are a program (on Linux) it starts at once, and the package is not read anew for each item.
     [ -f "$program" ] && run=("$program" --testing-library swift-testing)
-    SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=2 "${run[@]}" --filter "$1" | tee /dev/stderr |
+    NO_COLOR=1 SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=2 "${run[@]}" --filter "$1" 2>&1 | tee /dev/stderr |
         grep -c 'Test run with [1-9][0-9]* tests\? .* passed' >/dev/null
 }
 
