@@ -4,7 +4,11 @@ import GuardianCore
 extension Judge {
     /// The store has confirmed an exchange: what it says of the upstream, the pauses and the user stands from now on, before its claims.
     mutating func confirmed(_ exchange: Exchange, _ result: ExchangeResult) {
-        if let health = exchange.health { control.health = health }
+        if var health = exchange.health {
+            // Said to the store only.
+            health.endsPlague = false
+            control.health = health
+        }
         if let signedIn = exchange.signedIn { control.signedIn = signedIn }
         for (pause, isActive) in exchange.pauses { set(pause, isActive) }
         if result.pauses != control.pauses { violated("the store says \(names(result.pauses)), and not \(names(control.pauses))") }
