@@ -51,7 +51,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
 
 let package = Package(
     name: "GuardianSync",
-    platforms: [.macOS(.v15), .iOS(.v18)],
+    platforms: [.macOS(.v15), .iOS(.v18), .tvOS(.v18), .visionOS(.v2)],
     products: [
         .library(name: "GuardianSync", targets: ["GuardianSync"]),
         .library(name: "GuardianCore", targets: ["GuardianCore"]),
@@ -147,9 +147,13 @@ let package = Package(
         tests("GuardianBackendTests", ["GuardianBackend", httpClient] + hummingbird + nio),
         tests(
             "GuardianRuntimeTests",
-            ["GuardianCore", "GuardianHTTP", "GuardianRuntime", "GuardianServer", "GuardianTelemetry", "GuardianTesting"]),
+            [
+                "GuardianCore", "GuardianHTTP", "GuardianPrivacy", "GuardianRuntime", "GuardianServer", "GuardianTelemetry",
+                "GuardianTesting",
+            ]),
         tests("GuardianLoadTests", ["GuardianCore", "GuardianLoad", "GuardianBackend", "GuardianSQLite", "GuardianHTTP"]),
         tests("GuardianTestingTests", ["GuardianCore", "GuardianTesting"]),
+        tests("GuardianSyncTests", ["GuardianCore", "GuardianSync", "GuardianTesting"]),
         tests(
             "IntegrationTests",
             ["GuardianCore", "GuardianSQLite", "GuardianHTTP", "GuardianBackend", "GuardianTesting", "GuardianLoad", httpClient] + nio),

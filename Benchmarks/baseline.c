@@ -16,7 +16,7 @@
 // The rules that keep it a fair opponent:
 //   - WAL and synchronous=FULL, read back and asserted. Each commit is one fsync before anyone is told yes.
 //   - Page size, page cache and wal_autocheckpoint stay at their defaults: it is what a program gets that uses SQLite as it comes. Ours
-//     is tuned: it has pages of 2048 bytes, not 4096, and copies its log back at 16 MB, not at 4 MB (docs/decisions/0006 and 0044).
+//     is tuned: it copies its log back at 16 MB, not at 4 MB, and beside the writer (docs/decisions/0006 and 0045).
 //     Checkpoints fall inside the measured time.
 //   - Statements are prepared once. A connection is used by one thread only, so it is opened without SQLite's mutex.
 //   - The table is the least that a real queue needs: a sequential UUIDv7 as a 16-byte blob under a unique index, and one

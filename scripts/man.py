@@ -27,8 +27,11 @@ def command(entry, path):
         if entry.get("abstract"):
             print(escape(entry["abstract"]))
     if entry.get("discussion"):
-        print(".PP\n.nf")
-        print(escape(entry["discussion"]))
+        # What is longer than a line is filled; the rest stands as it is.
+        print(".PP")
+        for line in entry["discussion"].splitlines():
+            print(".fi" if len(line) > 80 else ".nf")
+            print(escape(line) or ".PP")
         print(".fi")
     for one in entry.get("arguments", []):
         if not one.get("shouldDisplay", True) or one.get("valueName") == "version":
@@ -46,6 +49,8 @@ def command(entry, path):
 
 help_ = json.load(sys.stdin)["command"]
 print(f'.TH GUARDIAN 1 "" "guardian {escape(sys.argv[1])}" "User Commands"')
+# Commands are copied from here: no stretched lines, no hyphens that are not theirs.
+print(".ad l\n.nh")
 print(f".SH NAME\nguardian \\- {escape(help_.get('abstract', ''))}")
 print(".SH SYNOPSIS\n.B guardian\n\\fIcommand\\fR [\\fIoptions\\fR]")
 print(".SH COMMANDS")

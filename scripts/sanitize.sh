@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 sanitizer=${1:?thread or address}
 # Not ProcessTests: the binary that they run is the release build's, which is not sanitized.
-all='Guardian(Core|SQLite|Postgres|HTTP|Server|Runtime|Load|Privacy|Telemetry|Testing|Backend)Tests|SimulationTests|IntegrationTests'
+all='Guardian(Core|SQLite|Postgres|HTTP|Server|Runtime|Load|Privacy|Telemetry|Testing|Backend|Sync)Tests|SimulationTests|IntegrationTests'
 filter=${2:-$all}
 # Tests of speed, which a debug build has not.
 speed='LinearityTests/(growsLinearly|jsonGrowsLinearly|longLocalPart|slashes|isFast)|RecordingCostTests/isCheap'

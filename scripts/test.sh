@@ -3,7 +3,7 @@
 # processes. Together they would starve each other: a test that computes for seconds keeps a thread from one that has to answer in time.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-computing='^(GuardianCoreTests|GuardianPrivacyTests|GuardianTestingTests|SimulationTests|TidyTests)\.'
+computing='^(GuardianCoreTests|GuardianPrivacyTests|GuardianSyncTests|GuardianTestingTests|SimulationTests|TidyTests)\.'
 processes='^(ProcessTests|IntegrationTests|GuardianPostgresTests)\.'
 # How many tests are under way at once; by default Swift Testing starts all of them.
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4

@@ -6,11 +6,10 @@ struct DrainBenches {
     let options: BenchOptions
 
     /// Nothing but the store bounds it: as much in flight, and as many results in one transaction, as helps.
-    static let atFullSpeed = ProcessorConfiguration(workers: 512, settleBatch: 1000)
+    static let atFullSpeed = ProcessorConfiguration(workers: 256, settleBatch: 256)
 
-    /// Those who enqueue while it drains, and milliseconds from one call of each to its next.
-    private static let callers = 4
-    private static let everyMs = 4
+    /// Milliseconds from one call to the next, on average: they come by chance, whether or not those before have been answered.
+    private static let everyMs = 1.0
     /// What a call may take, in milliseconds.
     private static let boundMs = 10.0
 
@@ -38,14 +37,25 @@ struct DrainBenches {
         }
     }
 
-    /// The 99th percentile, in milliseconds, of callers who come steadily until `count` operations are drained.
+    /// The 99th percentile, in milliseconds, of calls that come at times of their own until `count` operations are drained.
     private static func enqueueTail(_ count: Int) async throws -> Double {
         try await EngineRun.withQueue(count, Agreeing(), atFullSpeed) { engine, _, counter in
             async let running: Void = engine.run()
-            let waits = try await withThrowingTaskGroup(of: [Double].self) { group in
-                for caller in 0..<callers { group.addTask { try await call(engine, caller, until: counter) } }
+            let waits = try await withThrowingTaskGroup(of: Double.self) { group in
+                var random = Xoshiro256(seed: 7)
+                var due = ContinuousClock.now
+                var calls = 0
+                while !counter.isReached {
+                    // Exponential, so that calls come singly and in bursts.
+                    let unit = Double(random.next() >> 11) / Double(1 << 53 as UInt64)
+                    due = due.advanced(by: .milliseconds(-everyMs * log(1 - unit)))
+                    if ContinuousClock.now < due { try await Task.sleep(until: due, clock: .continuous) }
+                    let number = calls
+                    group.addTask { try await call(engine, number) }
+                    calls += 1
+                }
                 var all: [Double] = []
-                for try await own in group { all += own }
+                for try await wait in group { all.append(wait) }
                 return all.sorted()
             }
             engine.drain()
@@ -55,21 +65,11 @@ struct DrainBenches {
         }
     }
 
-    /// How long each call took. One that the call before has made late counts from when it was due; how late a timer wakes us does not.
-    private static func call(_ engine: SyncEngine, _ caller: Int, until counter: ProcessedCounter) async throws -> [Double] {
-        var waits: [Double] = []
-        var due = ContinuousClock.now
-        while !counter.isReached {
-            var begin = due
-            if ContinuousClock.now < due {
-                try await Task.sleep(until: due, clock: .continuous)
-                begin = .now
-            }
-            try await engine.enqueue(StoreBenches.operation(0, key: "caller-\(caller)-\(waits.count)"))
-            waits.append((ContinuousClock.now - begin) / .milliseconds(1))
-            due = due.advanced(by: .milliseconds(everyMs))
-        }
-        return waits
+    /// How long a call took.
+    private static func call(_ engine: SyncEngine, _ number: Int) async throws -> Double {
+        let begin = ContinuousClock.now
+        try await engine.enqueue(StoreBenches.operation(0, key: "caller-\(number)"))
+        return (ContinuousClock.now - begin) / .milliseconds(1)
     }
 }
 

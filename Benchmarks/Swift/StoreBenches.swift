@@ -35,8 +35,8 @@ struct StoreBenches {
     }
 
     /// Short commits before a clock starts that counts such: until the log has been copied back once, at 16 MB, each makes the file longer.
-    /// One writes 10 KB. The baseline warms up for the same reason.
-    static let warmUp = 2000
+    /// One writes 20 KB. The baseline warms up for the same reason.
+    static let warmUp = 1000
 
     static func singleRate(_ count: Int) async throws -> Double {
         try await withEngine { engine, _ in

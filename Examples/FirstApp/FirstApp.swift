@@ -14,7 +14,8 @@ struct FirstApp {
         // end
 
         // deliver
-        async let delivery: Void = engine.run()
+        let delivery = Delivery(engine)
+        delivery.start()
         // end
 
         // enqueue
@@ -33,8 +34,7 @@ struct FirstApp {
         // end
 
         // stop
-        engine.drain()
-        try await delivery
+        await delivery.stop()
         await transport.shutdown()
         try store.close()
         // end

@@ -10,8 +10,6 @@ struct Note: Codable, Sendable, Equatable {
     var tags: [String]
 
     static func entity(_ id: String) -> EntityKey { EntityKey(type: "note", id: id) }
-
-    func json() throws -> String { String(decoding: try JSONEncoder().encode(self), as: UTF8.self) }
 }
 
 /// A note in the app's own table.

@@ -51,20 +51,20 @@ final class NotesStore: Sendable {
 
     /// Saves a note. `shown` is what was on the screen when the user began to edit: conflicts are merged on it. nil makes a new note.
     func save(_ note: Note, editedFrom shown: Note?) async throws {
-        let operation = NewOperation(
-            shown == nil ? "create" : "update", entityType: "note", entityID: note.id, payload: try note.json(), base: try shown?.json())
+        let operation = try NewOperation(
+            shown == nil ? "create" : "update", entityType: "note", entityID: note.id, encoding: note, base: shown)
         try await write(operation, NoteRow(id: note.id, note: note))
     }
 
     func delete(_ shown: Note) async throws {
-        let operation = NewOperation("delete", entityType: "note", entityID: shown.id, base: try shown.json())
+        let operation = try NewOperation("delete", entityType: "note", entityID: shown.id, encoding: nil, base: shown)
         try await write(operation, NoteRow(id: shown.id, note: shown, isDeleted: true))
     }
 
     /// Ends a conflict that was left to the user: the server's version stands, which the note shows already.
     func keepTheirs(_ id: String) async throws {
-        for operation in try await store.operations(of: Note.entity(id), limit: 100) where operation.lastError?.class == .conflict {
-            _ = try await store.resolve(operation.id, nil, now: SystemClock().now.wall)
+        for operation in try await engine.operations(of: Note.entity(id)) where operation.lastError?.class == .conflict {
+            try await engine.resolve(operation.id, .server)
         }
     }
 

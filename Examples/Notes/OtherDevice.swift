@@ -9,7 +9,7 @@ struct OtherDevice {
     private struct Answer: Decodable { var data: Note }
     let upstream: String
 
-    func put(_ note: Note) async throws { _ = try await send("PUT", note.id, Data(try note.json().utf8)) }
+    func put(_ note: Note) async throws { _ = try await send("PUT", note.id, try JSONEncoder().encode(note)) }
 
     func get(_ id: String) async throws -> Note {
         try JSONDecoder().decode(Answer.self, from: try await send("GET", id, nil)).data

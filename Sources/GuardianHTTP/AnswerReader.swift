@@ -17,7 +17,7 @@ struct AnswerReader {
         var answer = Answer(status: status, etag: headers.first(name: "etag"))
         answer.retryAfterMs = headers.first(name: "retry-after").flatMap { RetryAfter.milliseconds($0, now: SystemClock().now.wall) }
         if (200..<300).contains(status) {
-            if let outcome = check(text, isJSON: isJSON(headers), headers, operation, &answer) { return outcome }
+            if let outcome = check(text, headers, operation, route, &answer) { return outcome }
         } else if status >= 300 {
             describe(text, &answer)
         }
@@ -30,28 +30,34 @@ struct AnswerReader {
         return kind.map { .refused($0, answer) } ?? .accepted(answer)
     }
 
-    /// What is wrong with a success: nil when nothing is. One that can't be read may have had its effect; one that is not ours had none.
+    /// What is wrong with a success: nil when nothing is. One that can't be read, or that says it is an error, may have had its effect; one
+    /// that is not ours had none.
     private func check(
-        _ text: String, isJSON: Bool, _ headers: HTTPHeaders, _ operation: Operation, _ answer: inout Answer
+        _ text: String, _ headers: HTTPHeaders, _ operation: Operation, _ route: Route, _ answer: inout Answer
     ) -> Outcome? {
-        if requiresTraceEcho, headers.first(name: "trace-id") != operation.traceID.description {
+        if requiresTraceEcho, !Self.isTrace(headers.first(name: "trace-id"), of: operation) {
             return .unanswered(.foreign, detail: "an answer without our trace id")
         }
-        guard !text.isEmpty, isJSON || envelope == .standard else { return nil }
+        guard !text.isEmpty, envelope == .standard || isJSON(headers) else { return nil }
         do throws(JSONScanner.Defect) {
             let json = try JSONValue(parsing: text)
             guard envelope == .standard else {
-                answer.data = Self.told(json)
+                answer.data = Self.told(json, operation, route)
                 return nil
             }
             guard json.members != nil else { throw JSONScanner.Defect(constraint: "must be a JSON object", offset: 0) }
             guard json["meta"] != nil || json["data"] != nil else {
                 return .unanswered(.foreign, detail: "JSON that is no envelope of our server's")
             }
-            if let trace = json["meta"]?["trace_id"]?.string, trace != operation.traceID.description {
+            if let trace = json["meta"]?["trace_id"]?.string, !Self.isTrace(trace, of: operation) {
                 return .unanswered(.foreign, detail: "the answer to another request")
             }
-            answer.data = Self.told(json["data"])
+            let (data, error) = (json["data"] ?? JSONValue.null, json["error"] ?? JSONValue.null)
+            if data == JSONValue.null, error != JSONValue.null {
+                describe(text, &answer)
+                return .refused(.transient, answer)
+            }
+            answer.data = Self.told(data, operation, route)
             return nil
         } catch {
             answer.code = "UNPARSABLE_BODY"
@@ -63,8 +69,18 @@ struct AnswerReader {
     /// Foreign words as they may be kept and shown: an upstream repeats what it was sent.
     private static func told(_ words: String) -> String { Redactor.standard.redact(json: words) }
 
-    /// An object that says something.
-    private static func told(_ data: JSONValue?) -> JSONValue? { data?.members?.isEmpty == false ? data : nil }
+    /// An object that says something, under the app's names.
+    private static func told(_ data: JSONValue, _ operation: Operation, _ route: Route) -> JSONValue? {
+        guard data.members?.isEmpty == false else { return nil }
+        return route.keyMapping == .none ? data : WireNames(route.keyMapping, of: operation).restored(data)
+    }
+
+    /// Whether a trace id is the operation's: a UUID may be written in either case (RFC 9562 section 4).
+    private static func isTrace(_ text: String?, of operation: Operation) -> Bool {
+        guard let text else { return false }
+        let trace = operation.traceID.description
+        return text == trace || text.lowercased() == trace
+    }
 
     /// Why this can't be our server's answer: a captive portal's or proxy's page (spec section 4, last row).
     private func stranger(_ status: Int, _ headers: HTTPHeaders, _ text: String, _ url: String) -> String? {

@@ -10,7 +10,7 @@ final class AttemptTimer: Sendable {
     static let tick = TimeAmount.milliseconds(20)
 
     /// A handle may be cancelled from any thread while its task lives: each is cancelled under the lock only, and takes itself out before
-    /// its task ends.
+    /// its task ends. Cancellation handlers of the attempt, the app's among them, run under it too: like all of those they must not wait.
     private struct Entry: @unchecked Sendable {
         var task: UnsafeCurrentTask?
         var deadline: NIODeadline

@@ -24,7 +24,7 @@ extension HTTPTransport {
     private func deliver(_ members: [BatchGatherer.Member], to endpoint: BatchEndpoint, token: String?) async -> [BatchGatherer.Word] {
         let outcome: Outcome
         do {
-            let response = try await client.execute(batchRequest(members, endpoint, token: token), deadline: .distantFuture)
+            let (response, url, _) = try await follow(batchRequest(members, endpoint, token: token))
             let status = Int(response.status.code)
             let limit = configuration.responseBodyLimit + members.count * 4096
             let body = try await response.body.collect(upTo: limit)
@@ -36,8 +36,7 @@ extension HTTPTransport {
             }
             let first = members[0]
             let read = reader.outcome(
-                status: status, headers: response.headers, body: body, operation: first.operation, route: first.draft.route,
-                url: origin.text + endpoint.path)
+                status: status, headers: response.headers, body: body, operation: first.operation, route: first.draft.route, url: url)
             if case .accepted = read { outcome = Self.noResult(status) } else { outcome = read }
         } catch is NIOTooManyBytesError {
             outcome = .refused(.transient, Answer(status: 200, code: "ANSWER_TOO_LARGE", message: "the answer to a batch is too large"))
@@ -69,7 +68,7 @@ extension HTTPTransport {
             buffer.writeString(JSONValue.string(String(member.draft.url.dropFirst(origin.text.count))).text)
             buffer.writeString(#","idempotency_key":""# + member.operation.idempotencyKey.description)
             buffer.writeString(#"","trace_id":""# + member.operation.traceID.description + "\"")
-            if let etag = member.operation.ifMatch { buffer.writeString(",\"if_match\":" + JSONValue.string(etag).text) }
+            if let etag = member.operation.sentIfMatch { buffer.writeString(",\"if_match\":" + JSONValue.string(etag).text) }
             buffer.writeString(",\"body\":")
             buffer.writeImmutableBuffer(member.draft.body)
             buffer.writeString("}")

@@ -6,19 +6,23 @@ import NIOHTTP1
 extension HTTPTransport {
     /// Asks for the entity as the upstream has it now, and compares it with what was sent.
     ///
-    /// All fields of the payload as they were sent: applied. Not there: not applied. A create that is there and differs, or an update that
-    /// neither arrived nor left the base untouched, can't be told.
+    /// All that was sent stands there, system fields aside: applied. Nothing is there where the upstream keeps the entity under its id, or
+    /// an update has left its base, or its strong ETag, as it was: not applied. A delete is never taken for done, for deleting twice is
+    /// harmless. All else can't be told.
     public func look(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Look {
+        let operation = claim.operation
         switch await fetch(claim, token: token, timeoutMs: timeoutMs) {
-        case .gone: .notApplied
-        case .present(let there, _): compare(there, claim.operation)
-        case .failed(.unsendable(let error)): .unclear(error.message)
-        case .failed(let outcome): .failed(outcome)
+        case .failed(.unsendable(let error)): return .unclear(error.message)
+        case .failed(let outcome): return .failed(outcome)
+        case .gone where operation.type == "delete", .present where operation.type == "delete": return .notApplied
+        case .gone where routes.findsByID(operation): return .notApplied
+        case .gone: return .unclear("nothing is found by its id, under which the upstream may not have it")
+        case .present(let there, let etag): return compare(there, etag, operation)
         }
     }
 
     /// Gets the entity: a route for `read`, else the member's own path. The names of its members are turned back into the app's, where the
-    /// route maps them.
+    /// route maps them; members that the route never sends are the payload's own.
     public func fetch(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Fetch {
         let operation = claim.operation
         let path: String
@@ -34,30 +38,42 @@ extension HTTPTransport {
 
     private func ask(_ request: HTTPClientRequest, _ operation: Operation) async -> Fetch {
         do {
-            let response = try await client.execute(request, deadline: .distantFuture)
+            let (response, url, _) = try await follow(request)
             let status = Int(response.status.code)
             let body = try await response.body.collect(upTo: configuration.responseBodyLimit)
             if status == 404 || status == 410 { return .gone }
             let reader = AnswerReader(envelope: configuration.envelope, origin: origin)
-            let route = Route(operation: operation.type, entity: operation.entity.type, method: "GET", path: "/")
+            let own = routes.route(for: operation)
+            let route = Route(
+                operation: operation.type, entity: operation.entity.type, method: "GET", path: "/", keyMapping: own?.keyMapping ?? .none)
             let outcome = reader.outcome(
-                status: status, headers: response.headers, body: body, operation: operation, route: route, url: request.url)
+                status: status, headers: response.headers, body: body, operation: operation, route: route, url: url)
             guard case .accepted(let answer) = outcome else { return .failed(outcome) }
-            let mapping = routes.route(for: operation)?.keyMapping ?? .none
-            return .present(RequestBuilder.renamed(answer.data ?? [:], mapping.inverse), etag: answer.etag)
+            guard let state = answer.data else { return Self.noState }
+            return .present(own?.completed(state, by: JSONValue.reading(operation.payload)) ?? state, etag: answer.etag)
         } catch {
             return .failed(NetworkErrors.outcome(of: error))
         }
     }
 
-    private func compare(_ there: JSONValue, _ operation: Operation) -> Look {
+    /// Of an answer without an object. As an empty entity it would say that somebody has removed every field.
+    private static let noState = Fetch.failed(
+        .unsendable(
+            LastError(class: .conflict, code: "NO_STATE", message: "the upstream's answer has no JSON object that says what is there")))
+
+    private func compare(_ there: JSONValue, _ etag: String?, _ operation: Operation) -> Look {
         do throws(JSONScanner.Defect) {
-            let sent = try JSONValue(parsing: operation.payload ?? "{}").members ?? []
-            if sent.allSatisfy({ there[$0.name] == $0.value }) { return .applied }
-            guard operation.type != "create", let text = operation.base else { return .unclear("what is there differs from what was sent") }
+            let payload = try JSONValue(parsing: operation.payload ?? "{}")
+            let sent = SystemFields.standard.content(of: routes.route(for: operation)?.chosen(from: payload) ?? payload)
+            let names = Set((sent.members ?? []).map(\.name))
+            // That an entity is there says that it was created, and nothing of an operation without content.
+            if operation.type == "create" || !names.isEmpty, there.holds(sent) { return .applied }
+            guard operation.type == "update" else { return .unclear("what is there differs from what was sent") }
+            if let known = operation.sentIfMatch, known == etag { return .notApplied }
+            guard let text = operation.base, !names.isEmpty else { return .unclear("what is there differs from what was sent") }
             let base = try JSONValue(parsing: text)
-            let isUntouched = sent.allSatisfy { there[$0.name] == base[$0.name] }
-            return isUntouched ? .notApplied : .unclear("somebody else has changed it meanwhile")
+            func part(_ entity: JSONValue) -> JSONValue { .object((entity.members ?? []).filter { names.contains($0.name) }) }
+            return part(there).means(part(base)) ? .notApplied : .unclear("somebody else has changed it meanwhile")
         } catch {
             return .unclear("the payload \(error.constraint)")
         }

@@ -28,6 +28,9 @@ public final class HTTPTransport: Transport, Sendable {
         client = try configuration.makeClient()
     }
 
+    /// One that nobody has shut down closes its connections; after ``shutdown()`` this does nothing.
+    deinit { client.shutdown { _ in } }
+
     /// Throws what ``init(configuration:)`` would, and opens nothing.
     public static func check(_ configuration: HTTPTransportConfiguration) throws(HTTPConfigurationError) {
         _ = try Origin(configuration.url, allowInsecure: configuration.allowInsecure)
@@ -82,7 +85,8 @@ public final class HTTPTransport: Transport, Sendable {
         return detail
     }
 
-    /// Closes all connections. The transport can't be used after it.
+    /// Closes all connections, and returns when they are: better than to let go of the transport, which closes them some time later. The
+    /// transport can't be used after it.
     public func shutdown() async {
         timer.stop()
         do { try await client.shutdown() } catch {}
@@ -124,9 +128,8 @@ public final class HTTPTransport: Transport, Sendable {
         return Draft(route: route, url: origin.text + path, body: try builder.body(of: operation, route: route))
     }
 
-    /// The request to `url`, which is the draft's own or one that a redirect leads to.
-    func request(to url: String, _ operation: Operation, _ draft: Draft, token: String?) -> HTTPClientRequest {
-        var request = HTTPClientRequest(url: url)
+    func request(_ operation: Operation, _ draft: Draft, token: String?) -> HTTPClientRequest {
+        var request = HTTPClientRequest(url: draft.url)
         request.method = HTTPMethod(rawValue: draft.route.method)
         request.headers = builder.headers(of: operation, token: token)
         for (name, value) in configuration.traceHeaders?() ?? [] { request.headers.replaceOrAdd(name: name, value: value) }
@@ -135,21 +138,28 @@ public final class HTTPTransport: Transport, Sendable {
     }
 
     private func exchange(_ operation: Operation, _ draft: Draft, token: String?) async throws -> Outcome {
-        var url = draft.url
+        let request = request(operation, draft, token: token)
+        let (response, url, watch) = try await follow(request) { self.watch($0, draft, operation) }
+        return try await read(response, operation, draft.route, url, watch)
+    }
+
+    /// The answer to `request` and the URL that gave it: 307 and 308 within the origin are followed with method, headers and body. `watch`
+    /// hears of each request before it goes out. Throws ``TooManyRedirects`` beside the client's own errors.
+    func follow(
+        _ request: HTTPClientRequest, watch: (HTTPClientRequest) -> WireWatch? = { _ in nil }
+    ) async throws -> (response: HTTPClientResponse, url: String, watch: WireWatch?) {
+        var request = request
         for _ in 0...Self.redirectLimit {
-            let request = request(to: url, operation, draft, token: token)
-            let watch = watch(request, draft, operation)
+            let watched = watch(request)
             let response = try await client.execute(request, deadline: .distantFuture)
-            if response.status == .temporaryRedirect || response.status == .permanentRedirect,
+            let url = request.url
+            guard response.status == .temporaryRedirect || response.status == .permanentRedirect,
                 let next = response.headers.first(name: "location").flatMap({ origin.resolve($0, from: url) })
-            {
-                _ = try await response.body.collect(upTo: configuration.responseBodyLimit)
-                url = next
-                continue
-            }
-            return try await read(response, operation, draft.route, url, watch)
+            else { return (response, url, watched) }
+            _ = try await response.body.collect(upTo: configuration.responseBodyLimit)
+            request.url = next
         }
-        return .refused(.permanent, Answer(status: 308, code: "TOO_MANY_REDIRECTS", message: "more than \(Self.redirectLimit) redirects"))
+        throw TooManyRedirects()
     }
 
     var reader: AnswerReader {
@@ -177,4 +187,10 @@ public final class HTTPTransport: Transport, Sendable {
         return reader.outcome(
             status: status, headers: response.headers, body: body, operation: operation, route: route, url: url)
     }
+}
+
+/// More redirects than ``HTTPTransport/redirectLimit``.
+struct TooManyRedirects: Error {
+    static let outcome = Outcome.refused(
+        .permanent, Answer(status: 308, code: "TOO_MANY_REDIRECTS", message: "more than \(HTTPTransport.redirectLimit) redirects"))
 }

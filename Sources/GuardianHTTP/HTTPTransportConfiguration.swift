@@ -16,10 +16,12 @@ public struct HTTPTransportConfiguration: Sendable {
     public var routes: [Route]
     /// Bytes of an answer's body; 1 MiB by default.
     public var responseBodyLimit: Int
-    public var appVersion: String
+    /// The app's version, sent as `X-App-Version`; nil, the default, sends none.
+    public var appVersion: String?
     /// A UUID v4, made once and kept.
     public var deviceID: String
-    /// Connections kept to the upstream at most over HTTP/1.1.
+    /// Connections to the upstream at most over HTTP/1.1, opened as attempts need them; 64 by default. Where they are fewer than the
+    /// engine's workers, attempts wait for one while their timeout runs.
     public var poolSize: Int
     /// PEM file of certificate authorities to trust instead of the system's.
     public var trustRootsFile: String?
@@ -34,7 +36,7 @@ public struct HTTPTransportConfiguration: Sendable {
 
     public init(
         url: String, envelope: Envelope = .standard, connectTimeoutMs: Int64 = 10_000, allowInsecure: Bool = false, routes: [Route] = [],
-        responseBodyLimit: Int = 1 << 20, appVersion: String = "0.1.0", deviceID: String, poolSize: Int = 8, trustRootsFile: String? = nil
+        responseBodyLimit: Int = 1 << 20, appVersion: String? = nil, deviceID: String, poolSize: Int = 64, trustRootsFile: String? = nil
     ) {
         self.url = url
         self.envelope = envelope
@@ -47,6 +49,9 @@ public struct HTTPTransportConfiguration: Sendable {
         self.poolSize = poolSize
         self.trustRootsFile = trustRootsFile
     }
+
+    /// The library, and the app's version where there is one.
+    var userAgent: String { appVersion.map { "GuardianSync/\($0)" } ?? "GuardianSync" }
 }
 
 /// A configuration that can't be used: which key, and what to do.

@@ -14,6 +14,7 @@ import NIOSSL
 enum NetworkErrors {
     static func outcome(of error: any Error) -> Outcome {
         if error is CancellationError { return .interrupted }
+        if error is TooManyRedirects { return TooManyRedirects.outcome }
         if let error = error as? HTTPClientError {
             switch error {
             case .cancelled: return .interrupted

@@ -9,10 +9,11 @@ struct RequestBuilder: Sendable {
 
     init(configuration: HTTPTransportConfiguration) {
         self.configuration = configuration
-        constant = [
-            "content-type": "application/json; charset=utf-8", "accept": "application/json", "x-app-version": configuration.appVersion,
-            "x-device-id": configuration.deviceID, "user-agent": "GuardianSync/\(configuration.appVersion)",
-        ]
+        var constant: HTTPHeaders = ["content-type": "application/json; charset=utf-8", "accept": "application/json"]
+        if let version = configuration.appVersion { constant.add(name: "x-app-version", value: version) }
+        constant.add(name: "x-device-id", value: configuration.deviceID)
+        constant.add(name: "user-agent", value: configuration.userAgent)
+        self.constant = constant
     }
 
     func headers(of operation: Operation, token: String?) -> HTTPHeaders {
@@ -22,7 +23,7 @@ struct RequestBuilder: Sendable {
         headers.add(name: "trace-id", value: operation.traceID.description)
         // W3C Trace Context: the trace is the operation's; the span is the second half of its key.
         headers.add(name: "traceparent", value: "00-\(operation.traceID.hex)-\(operation.idempotencyKey.lowHex)-01")
-        if let etag = operation.ifMatch { headers.add(name: "if-match", value: etag) }
+        if let etag = operation.sentIfMatch { headers.add(name: "if-match", value: etag) }
         if let token { headers.add(name: "authorization", value: "Bearer \(token)") }
         return headers
     }
@@ -53,25 +54,14 @@ struct RequestBuilder: Sendable {
         do throws(JSONScanner.Defect) { json = try JSONValue(parsing: payload) } catch {
             throw Unroutable(code: "BAD_PAYLOAD", message: "the payload \(error.constraint) (at byte \(error.offset))")
         }
-        let chosen = (json.members ?? []).filter { member in route.fields.map { $0.contains(member.name) } ?? true }
-        return Self.renamed(.object(chosen), route.keyMapping).text
+        return Self.renamed(route.chosen(from: json), route.keyMapping).text
     }
 
-    static func renamed(_ value: JSONValue, _ mapping: Route.KeyMapping) -> JSONValue {
+    private static func renamed(_ value: JSONValue, _ mapping: Route.KeyMapping) -> JSONValue {
         switch value {
-        case .object(let members):
-            return .object(
-                members.map { member in
-                    let name: String
-                    switch mapping {
-                    case .none: name = member.name
-                    case .snakeCase: name = KeySpelling.snakeCase(member.name)
-                    case .camelCase: name = KeySpelling.camelCase(member.name)
-                    }
-                    return .init(name, renamed(member.value, mapping))
-                })
-        case .array(let elements): return .array(elements.map { renamed($0, mapping) })
-        default: return value
+        case .object(let members): .object(members.map { JSONValue.Member(mapping.spelled($0.name), renamed($0.value, mapping)) })
+        case .array(let elements): .array(elements.map { renamed($0, mapping) })
+        default: value
         }
     }
 }

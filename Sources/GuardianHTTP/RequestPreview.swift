@@ -44,9 +44,9 @@ public struct RequestPreview: Sendable {
 
 extension HTTPTransport {
     /// What ``send(_:token:timeoutMs:)`` would send, made the same way; the token is masked. Throws why there is nothing to send.
-    public func preview(of operation: Operation, hasToken: Bool) throws(Unroutable) -> RequestPreview {
+    public func preview(of operation: GuardianCore.Operation, hasToken: Bool) throws(Unroutable) -> RequestPreview {
         let draft = try draft(of: operation)
-        let request = request(to: draft.url, operation, draft, token: hasToken ? RequestPreview.mask : nil)
+        let request = request(operation, draft, token: hasToken ? RequestPreview.mask : nil)
         return try RequestPreview(request, body: draft.body)
     }
 }

@@ -16,6 +16,15 @@ public struct Route: Sendable, Equatable {
             case .camelCase: .snakeCase
             }
         }
+
+        /// A name in this spelling.
+        func spelled(_ name: String) -> String {
+            switch self {
+            case .none: name
+            case .snakeCase: KeySpelling.snakeCase(name)
+            case .camelCase: KeySpelling.camelCase(name)
+            }
+        }
     }
 
     /// An operation type, or `*`.
@@ -45,6 +54,40 @@ public struct Route: Sendable, Equatable {
         self.keyMapping = keyMapping
         self.fields = fields
         self.overrides = overrides
+    }
+}
+
+extension Route {
+    /// Whether the path holds the entity's id.
+    var namesEntity: Bool { path.contains("{id}") || path.contains("{entity_id}") }
+
+    /// Whether the path ends with the entity's id, so that it is the entity's own.
+    var endsWithEntity: Bool {
+        let path = path.prefix { $0 != "?" }
+        return path.hasSuffix("/{id}") || path.hasSuffix("/{entity_id}")
+    }
+
+    /// What is sent of a payload, under the app's names.
+    func chosen(from payload: JSONValue) -> JSONValue {
+        guard let fields, let members = payload.members else { return payload }
+        return .object(members.filter { fields.contains($0.name) })
+    }
+
+    /// What is there as the app sees it: members that are never sent are the payload's own.
+    func completed(_ state: JSONValue, by payload: JSONValue?) -> JSONValue {
+        guard let fields, let members = state.members, let own = payload?.members else { return state }
+        let names = Set(fields + members.map(\.name))
+        return .object(members + own.filter { !names.contains($0.name) })
+    }
+
+    /// Whether what is sent says the entity's id: the path, or the member `id` of the body.
+    func sendsID(of operation: Operation) -> Bool {
+        if namesEntity { return true }
+        guard let payload = JSONValue.reading(operation.payload) else { return false }
+        let id = operation.entity.id
+        return chosen(from: payload).members?.contains { member in
+            keyMapping.spelled(member.name) == SystemFields.identity && (member.value == .string(id) || member.value == .number(id))
+        } ?? false
     }
 }
 

@@ -15,10 +15,8 @@ extension RouteTable {
 
     /// Where an entity of a type is read, as a template.
     private func template(of type: String) -> String {
-        for word in ["read", "update", "delete"] {
-            if let route = explicitRoute(word, type), route.path.contains("{id}") || route.path.contains("{entity_id}") {
-                return route.path
-            }
+        for route in [readRoute(of: type), explicitRoute("update", type), explicitRoute("delete", type)] {
+            if let route, route.namesEntity { return route.path }
         }
         return "/api/v1/\(Self.plural(type))/{id}"
     }

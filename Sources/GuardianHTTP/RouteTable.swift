@@ -27,6 +27,10 @@ public struct RouteTable: Sendable {
                 throw HTTPConfigurationError(
                     key: "upstream.routes[\(index)].path", message: "must begin with / and close each { (it is \"\(route.path)\")")
             }
+            guard !route.path.contains("{}") else {
+                throw HTTPConfigurationError(
+                    key: "upstream.routes[\(index)].path", message: "must name what stands in each {} (it is \"\(route.path)\")")
+            }
         }
     }
 
@@ -49,15 +53,28 @@ public struct RouteTable: Sendable {
         return exact["\(type) \(entity)"] ?? exact["* \(entity)"] ?? exact["\(type) *"] ?? exact["* *"]
     }
 
+    /// A route that says `read`, of the entity type or of any: a wildcard for operations is meant for writes.
+    func readRoute(of entity: String) -> Route? { exact["read \(entity)"] ?? exact["read *"] }
+
     /// Where the entity of an operation is read: a route for `read`, else the member's own path.
     public func lookPath(for operation: Operation) throws(Unroutable) -> String {
-        if let read = exact["read \(operation.entity.type)"] { return try Self.path(of: read, for: operation) }
+        if let read = readRoute(of: operation.entity.type) { return try Self.path(of: read, for: operation) }
         guard let route = route(for: operation) else {
             throw Unroutable(code: "NO_ROUTE", message: "no route for (read, \(operation.entity.type)); add one under upstream.routes")
         }
         var path = try Self.path(of: route, for: operation)
-        if route.method == "POST", !route.path.contains("{id}") { path += "/" + (try Self.encode(operation.entity.id, "id")) }
+        if route.method == "POST", !route.namesEntity { path += "/" + (try Self.encode(operation.entity.id, "id")) }
         return path
+    }
+
+    /// Whether nothing at ``lookPath(for:)`` says that the operation had no effect: the place is that of an entity the upstream knows by
+    /// its id. What was made without that id stands elsewhere, and nothing stands at the URL of an action.
+    func findsByID(_ operation: Operation) -> Bool {
+        guard operation.type == "update" || operation.type == "create" && !operation.opensLocalID, let route = route(for: operation) else {
+            return false
+        }
+        if readRoute(of: operation.entity.type) != nil { return operation.type == "update" || route.sendsID(of: operation) }
+        return route.method != "POST" || (route.namesEntity ? route.endsWithEntity : route.sendsID(of: operation))
     }
 
     /// The path with its parameters filled in and percent-encoded.
@@ -96,20 +113,12 @@ public struct RouteTable: Sendable {
         throw Unroutable(code: "MISSING_PARAMETER", message: "the payload has no \"\(name)\", which the route's path asks for")
     }
 
-    /// RFC 3986: everything but unreserved characters is encoded, so that a value can't leave its segment.
+    /// Percent-encoded, so that a value can't leave its segment.
     private static func encode(_ value: String, _ name: String) throws(Unroutable) -> String {
         guard !value.isEmpty, value != ".", value != ".." else {
             throw Unroutable(code: "BAD_PARAMETER", message: "\"\(name)\" is \"\(value)\", which can't be part of a path")
         }
-        let hex = Array("0123456789ABCDEF".utf8)
-        var out: [UInt8] = []
-        for byte in value.utf8 {
-            switch byte {
-            case 48...57, 65...90, 97...122, UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"): out.append(byte)
-            default: out += [UInt8(ascii: "%"), hex[Int(byte >> 4)], hex[Int(byte & 15)]]
-            }
-        }
-        return String(decoding: out, as: UTF8.self)
+        return PercentEncoding.encoded(value)
     }
 
     /// English plurals as far as REST paths need them: `fall_event` → `fall_events`, `battery` → `batteries`, `box` → `boxes`.

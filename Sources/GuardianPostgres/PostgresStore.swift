@@ -161,15 +161,15 @@ public final class PostgresStore: Sendable {
     /// What commits are worth on this server: `fsync`, `synchronous_commit` and `full_page_writes`.
     public func durability() async throws(StoreError) -> (fsync: String, synchronousCommit: String, fullPageWrites: String) {
         try await pool.with(isRepeatable: true) { connection in
-            guard let row = try connection.run([Call(Self.durability)])[0].first else { throw ServerFailure.lost("no answer") }
+            guard let row = try connection.look(Call(Self.durability)).first else { throw ServerFailure.lost("no answer") }
             return (row.text(0) ?? "", row.text(1) ?? "", row.text(2) ?? "")
         }
     }
 
     private static func examine(_ connection: Connection) throws {
-        guard let row = try connection.run([Call(durability)])[0].first else { throw ServerFailure.lost("no answer") }
+        guard let row = try connection.look(Call(durability)).first else { throw ServerFailure.lost("no answer") }
         guard row.int(3) >= 130_000 else { throw StoreError.unavailable("the server's version is older than PostgreSQL 13") }
-        guard !row.bool(4) else { throw StoreError.readOnly("the server is a standby; add target_session_attrs=read-write to the URL") }
+        guard !row.bool(4) else { throw StoreError.unavailable("the server is a standby; name all hosts in the URL, as in //a,b/app") }
         guard row.text(0) == "on" else { throw StoreError.notDurable("the server's `fsync` is \(row.text(0) ?? "?"), not on") }
         guard row.text(1) != "off" else { throw StoreError.notDurable("the server's `synchronous_commit` is off") }
     }
@@ -219,9 +219,9 @@ public final class PostgresStore: Sendable {
 
     /// Looks in one snapshot; never waits for writers.
     func look<Value: Sendable>(
-        patienceMs: Int32 = 30_000, _ body: @escaping @Sendable (Write) throws -> Value
+        _ lane: SessionPool.Lane = .normal, patienceMs: Int32 = 30_000, _ body: @escaping @Sendable (Write) throws -> Value
     ) async throws(StoreError) -> Value {
-        try await pool.with(isRepeatable: true, patienceMs: patienceMs) { connection in try Write.look(on: connection, body) }
+        try await pool.with(lane, isRepeatable: true, patienceMs: patienceMs) { connection in try Write.look(on: connection, body) }
     }
 
     private static let findDevice = SQL("SELECT value FROM guardian_setting WHERE name = 'device_id'")

@@ -25,13 +25,18 @@ extension Assembly {
             }
             return APIServer.Configuration(socketPath: path)
         }
-        guard let colon = listen.lastIndex(of: ":"), let port = Int(listen[listen.index(after: colon)...]), (0...65_535).contains(port)
-        else {
+        guard let (host, port) = Self.hostAndPort(listen) else {
             throw SettingsError("listen", "must be host:port or unix:/path (it is \"\(listen)\")")
         }
-        var host = String(listen[..<colon])
-        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
         return APIServer.Configuration(host: host, port: port)
+    }
+
+    /// What `host:port` and `[host]:port` consist of; nil for anything else.
+    package static func hostAndPort(_ listen: String) -> (host: String, port: Int)? {
+        guard let colon = listen.lastIndex(of: ":"), let port = Int(listen[listen.index(after: colon)...]), (0...65_535).contains(port)
+        else { return nil }
+        let host = listen[..<colon]
+        return (String(host.hasPrefix("[") && host.hasSuffix("]") ? host.dropFirst().dropLast() : host), port)
     }
 
     private func certificate() throws -> APIServer.Configuration.Certificate? {

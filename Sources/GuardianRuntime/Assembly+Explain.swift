@@ -49,11 +49,12 @@ extension Assembly {
     public func preview(of operation: Operation, from store: any OpenedStore) async throws -> (request: RequestPreview, newKey: Bool) {
         var operation = operation
         var newKey = false
-        switch try upcasters().cast(operation) {
+        switch try processorConfiguration().cast(operation) {
         case .upToDate: break
-        case .changed(let payload, let version):
+        case .changed(let payload, let base, let version):
             newKey = operation.lastAttemptAt != nil
             operation.payload = payload
+            operation.base = base
             operation.schemaVersion = version
         case .impossible(let error): throw Unroutable(code: error.code, message: error.message)
         }

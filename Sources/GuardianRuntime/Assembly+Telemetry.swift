@@ -31,8 +31,12 @@ extension Assembly {
         return LogWriter(level: level, console: isChosen ? nil : format, file: file)
     }
 
-    /// https://no-color.org
-    private static var takesColor: Bool { ProcessInfo.processInfo.environment["NO_COLOR"].map(\.isEmpty) ?? true }
+    /// Whether a terminal is to be written to in colour: https://no-color.org, and whether it can.
+    package static var takesColor: Bool { takesColor(in: ProcessInfo.processInfo.environment) }
+
+    package static func takesColor(in environment: [String: String]) -> Bool {
+        (environment["NO_COLOR"] ?? "").isEmpty && environment["TERM"] != "dumb"
+    }
 
     /// Where spans go; nil for nowhere. Throws a ``SettingsError`` for plain http off this machine, unless that is allowed.
     func traceEndpoint() throws -> String? {

@@ -95,6 +95,7 @@ public struct Assembly: Sendable {
         let transport = try HTTPTransport(configuration: wire)
         let principalHash = PrincipalHash(salt: deviceID)
         var configuration = SyncEngine.Configuration(processor: processor, principalHash: { principalHash($0) })
+        configuration.limits = limits
         configuration.coalesces = try coalescing()
         configuration.references = try references()
         let engine = SyncEngine(
@@ -130,6 +131,13 @@ public struct Assembly: Sendable {
             .map { $0.isEmpty ? nil : FileManager.default.contents(atPath: $0) }
     }
 
+    /// What is accepted at most.
+    package var limits: Limits {
+        var limits = Limits()
+        if let bytes = settings.bytes("limits.payload") { limits.payloadBytes = Int(bytes) }
+        return limits
+    }
+
     package func processorConfiguration() throws -> ProcessorConfiguration {
         var processor = ProcessorConfiguration(workers: settings.integer("workers"))
         processor.findsCapacity = settings.text("concurrency") == "adaptive"
@@ -143,11 +151,21 @@ public struct Assembly: Sendable {
             heartbeatMs: settings.milliseconds("lock.heartbeat"), staleAfterMs: settings.milliseconds("lock.stale_after"))
         processor.idempotencyWindowMs = settings.milliseconds("upstream.idempotency_window")
         processor.attemptTimeoutMs = settings.milliseconds("upstream.timeout")
+        processor.keptAnswers = KeptAnswers(rawValue: settings.text("ledger.answers")) ?? .creates
         processor.upcasters = try upcasters()
+        processor.upcasters.payloadBytes = limits.payloadBytes
         processor.conflicts = try conflicts()
         for entry in try routeEntries() where try entry.assignsID() { processor.assignsIDs.insert(entry.entity) }
         guard processor.lease.heartbeatMs * 2 <= processor.lease.staleAfterMs else {
             throw SettingsError("lock.stale_after", "must be at least twice lock.heartbeat")
+        }
+        let (timeoutMs, lease) = (processor.attemptTimeoutMs, processor.lease)
+        guard timeoutMs <= lease.longestRequestMs else {
+            let wanted = ((timeoutMs + lease.heartbeatMs) * 10 + 8999) / 9000
+            throw SettingsError(
+                "upstream.timeout",
+                "does not fit into the lease: nine tenths of lock.stale_after less lock.heartbeat leave a request "
+                    + "\(lease.longestRequestMs) ms. Set lock.stale_after to \(wanted)s or more, or shorten upstream.timeout")
         }
         return processor
     }
@@ -178,7 +196,18 @@ public struct Assembly: Sendable {
 
     func routeEntries() throws -> [RouteEntry] { settings.routes.enumerated().map { RouteEntry(index: $0, entry: $1) } }
 
-    private func routes() throws -> [Route] { try routeEntries().map { try $0.route() } }
+    private func routes() throws -> [Route] {
+        var places: [String: Int] = [:]
+        return try routeEntries().map { entry in
+            let route = try entry.route()
+            if let first = places.updateValue(entry.index, forKey: "\(route.operation) \(route.entity)") {
+                throw SettingsError(
+                    "upstream.routes[\(entry.index)]",
+                    "is a second route for (\(route.operation), \(route.entity)), which upstream.routes[\(first)] has already")
+            }
+            return route
+        }
+    }
 
     /// The policies of the keys `conflict` and `merge` of each route.
     private func conflicts() throws -> ConflictRules {

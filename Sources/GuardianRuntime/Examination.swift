@@ -43,7 +43,7 @@ public struct Examination: Sendable {
     public func run(sendingToSentry: Bool = false) async -> [Finding] {
         var findings = [configuration(), directory(), disk(), clock()]
         findings += await store()
-        findings += [token(), await auth(), await upstream(), log()]
+        findings += [token(), secrets(), await auth(), await upstream(), log()]
         if let sentry = await sentry(sending: sendingToSentry) { findings.append(sentry) }
         return findings
     }
@@ -134,6 +134,13 @@ public struct Examination: Sendable {
         } catch {
             return Finding("token", .fails, "\(error)")
         }
+    }
+
+    private func secrets() -> Finding {
+        let open = assembly.openSecrets
+        return open.isEmpty
+            ? Finding("secrets", .holds, "no file with a secret can be read by others")
+            : Finding("secrets", .warns, open.joined(separator: "; "))
     }
 
     /// Gets a credential as delivery would, and says when it expires; never what it is.

@@ -22,8 +22,18 @@ struct RouteEntry {
         }
         guard let path = text("path"), path.hasPrefix("/") else { throw wrong("path", "must begin with /") }
         return Route(
-            operation: text("operation") ?? "*", entity: text("entity") ?? "*", method: method, path: path, keyMapping: try keyMapping(),
-            fields: try fields(), overrides: try overrides(), batch: try batch())
+            operation: try word("operation", "[a-z0-9_-]{1,64}"), entity: try word("entity", "[A-Za-z0-9_-]{1,64}"), method: method,
+            path: path, keyMapping: try keyMapping(), fields: try fields(), overrides: try overrides(), batch: try batch())
+    }
+
+    /// What an operation can have there, or `*`, which it is without the member: any other word would match nothing.
+    private func word(_ name: String, _ pattern: String) throws -> String {
+        guard let value = entry[name] else { return "*" }
+        let regex = try Regex(pattern)
+        guard let word = value as? String, word == "*" || word.wholeMatch(of: regex) != nil else {
+            throw wrong(name, "must be * or match \(pattern)")
+        }
+        return word
     }
 
     /// `batch: { path: /api/v1/batch, size: 50, linger: 2ms }`.

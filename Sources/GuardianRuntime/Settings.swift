@@ -43,9 +43,11 @@ public struct Settings: Sendable {
 
     /// The one list of keys.
     static let keys = deliveryKeys + telemetryKeys
+    /// Keys with lists of entries, which only a file can hold.
+    static let lists = ["upstream.routes", "upcasters"]
 
     private static let deliveryKeys: [Key] = [
-        Key(name: "data_dir", fallback: "./guardian-data", check: Check.any),
+        Key(name: "data_dir", fallback: "./guardian-data", check: Check.path),
         Key(name: "store", fallback: "sqlite", check: Check.store),
         Key(name: "listen", fallback: "127.0.0.1:8080", check: Check.any),
         Key(name: "token_file", fallback: "", check: Check.any),
@@ -59,6 +61,8 @@ public struct Settings: Sendable {
         Key(name: "workers", fallback: "4", check: Check.integer(1...1024)),
         Key(name: "concurrency", fallback: "fixed", check: Check.oneOf(["fixed", "adaptive"])),
         Key(name: "ordering", fallback: "entity", check: Check.oneOf(["entity", "strict"])),
+        Key(name: "limits.payload", fallback: "1MiB", check: Check.payloadLimit),
+        Key(name: "ledger.answers", fallback: "creates", check: Check.oneOf(KeptAnswers.allCases.map(\.rawValue))),
         Key(name: "upstream.url", fallback: "http://127.0.0.1:8090", check: Check.any),
         Key(name: "upstream.envelope", fallback: "standard", check: Check.oneOf(["standard", "none"])),
         Key(name: "upstream.timeout", fallback: "30s", check: Check.duration),
@@ -146,7 +150,7 @@ public struct Settings: Sendable {
             if key.isSecret, value.source == .file || value.source == .flag {
                 let name = Self.variable(of: key.name)
                 throw SettingsError(
-                    key.name, "is a secret: put it into the environment (\(name)), or into the file that \(key.name)_file names")
+                    key.name, "must not stand here; put it into the environment (\(name)), or into the file that \(key.name)_file names")
             }
             guard let wrong = key.check(value.text) else { continue }
             throw SettingsError(key.name, "\(wrong) (it is \"\(Self.shown(key, value.text))\", from the \(value.source.rawValue))")
@@ -155,18 +159,22 @@ public struct Settings: Sendable {
 
     private mutating func read(file: String) throws {
         let text: String
-        do { text = try String(contentsOfFile: file, encoding: .utf8) } catch { throw SettingsError("config", "\(file) can't be read") }
+        do throws(TextFile.Unreadable) { text = try TextFile.text(of: file) } catch {
+            throw SettingsError("config", "\(file) can't be read: \(error.reason)")
+        }
         let tree: Any?
         do { tree = try YAMLTree.read(text) } catch let error as SettingsError { throw error } catch {
             throw SettingsError("config", "\(file) is not YAML: \(YAMLTree.words(for: error))")
         }
         guard let tree, (tree as? YAMLScalar)?.isNull != true else { return }
         guard let map = tree as? [String: Any] else { throw SettingsError("config", "\(file) must be a map of keys") }
-        try flatten(map, "")
+        var seen: Set<String> = []
+        try flatten(map, "", &seen)
     }
 
-    private mutating func flatten(_ map: [String: Any], _ prefix: String) throws {
-        for (name, value) in map {
+    /// `seen` are the keys that stood before, in whichever spelling: under their section, or with dots.
+    private mutating func flatten(_ map: [String: Any], _ prefix: String, _ seen: inout Set<String>) throws {
+        for (name, value) in map.sorted(by: { $0.key < $1.key }) {
             guard !name.isEmpty else {
                 throw SettingsError("config", "a key is empty\(prefix.isEmpty ? "" : " (under \(prefix.dropLast()))")")
             }
@@ -176,22 +184,35 @@ public struct Settings: Sendable {
                 throw SettingsError("config", "the key that begins with \"\(word)\" has a sign in it that no key has")
             }
             let key = prefix + name
-            if key == "upstream.routes" {
-                guard let list = value as? [[String: Any]] else { throw SettingsError(key, "must be a list of maps") }
-                routes = try list.enumerated().map { index, entry in
-                    try entry.mapValues { try Self.texts($0, "\(key)[\(index)]") }
-                }
-            } else if key == "upcasters" {
-                upcasters = try UpcasterEntry.list(value)
-            } else if let inner = value as? [String: Any] {
-                try flatten(inner, key + ".")
+            if let inner = value as? [String: Any], !Self.lists.contains(key) {
+                try flatten(inner, key + ".", &seen)
             } else {
-                guard values[key] != nil else {
-                    let near = NearestName.of(key, in: Self.keys.map(\.name)).map { "; did you mean \($0)?" } ?? ""
-                    throw SettingsError(key, "is not a known key" + near)
+                guard seen.insert(key).inserted else {
+                    throw SettingsError(key, "is there twice: under its section, and with a dot in its name; take one of them out")
                 }
-                values[key] = Value(text: try Self.text(value, key), source: .file)
+                try take(value, key)
             }
+        }
+    }
+
+    /// Takes what stands under one key. A section, or a list of entries, of which everything is commented out says nothing.
+    private mutating func take(_ value: Any, _ key: String) throws {
+        let example = Self.keys.first { $0.name.hasPrefix(key + ".") }?.name
+        if (value as? YAMLScalar)?.isNull == true, example != nil || Self.lists.contains(key) { return }
+        if let example { throw SettingsError(key, "is a section; give what belongs in it, such as \(example)") }
+        if key == "upstream.routes" {
+            guard let list = value as? [[String: Any]] else { throw SettingsError(key, "must be a list of maps") }
+            routes = try list.enumerated().map { index, entry in
+                try entry.mapValues { try Self.texts($0, "\(key)[\(index)]") }
+            }
+        } else if key == "upcasters" {
+            upcasters = try UpcasterEntry.list(value)
+        } else {
+            guard values[key] != nil else {
+                let near = NearestName.of(key, in: Self.keys.map(\.name)).map { "; did you mean \($0)?" } ?? ""
+                throw SettingsError(key, "is not a known key" + near)
+            }
+            values[key] = Value(text: try Self.text(value, key), source: .file)
         }
     }
 
@@ -233,7 +254,9 @@ public struct Settings: Sendable {
         let file = text(key)
         guard !file.isEmpty else { return nil }
         let content: String
-        do { content = try String(contentsOfFile: file, encoding: .utf8) } catch { throw SettingsError(key, "\(file) can't be read") }
+        do throws(TextFile.Unreadable) { content = try TextFile.text(of: file) } catch {
+            throw SettingsError(key, "\(file) can't be read: \(error.reason)")
+        }
         let trimmed = String(content.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed())
         guard !trimmed.isEmpty else { throw SettingsError(key, "\(file) is empty") }
         return trimmed
@@ -282,6 +305,8 @@ extension Settings: CustomStringConvertible, CustomReflectable {
 /// Rules for single values: nil when a text is fine, else what it must be.
 enum Check {
     @Sendable static func any(_ text: String) -> String? { nil }
+
+    @Sendable static func path(_ text: String) -> String? { text.isEmpty ? "must be a path" : nil }
 
     /// A key of the contract whose part is still to come: only the value that asks for nothing is taken.
     static func notYet(_ part: String, unless value: String = "") -> @Sendable (String) -> String? {
@@ -358,6 +383,10 @@ enum Check {
         bytes(text).map { (1...(1 << 30)).contains($0) } == true ? nil : "must be a size from 1KiB to 1GiB, such as 16MiB"
     }
 
+    @Sendable static func payloadLimit(_ text: String) -> String? {
+        bytes(text).map { (1 << 10...8 << 20).contains($0) } == true ? nil : "must be a size from 1KiB to 8MiB, such as 1MiB"
+    }
+
     /// Permission bits of a socket.
     @Sendable static func mode(_ text: String) -> String? {
         UInt32(text, radix: 8).map { $0 & 0o600 == 0o600 && $0 <= 0o777 } == true ? nil : "must be permission bits such as 0600 or 0660"
@@ -371,16 +400,14 @@ enum Check {
         return text == "0" ? 0 : nil
     }
 
+    /// What can be counted in nanoseconds: some 250 years.
+    private static let longest = 8e12
+
     static func milliseconds(_ text: String) -> Int64? {
-        for (unit, factor) in [("ms", 1.0), ("s", 1000), ("m", 60_000), ("h", 3_600_000)] where text.hasSuffix(unit) {
-            guard let number = Double(text.dropLast(unit.count)), number >= 0, number <= 1e9 else { return nil }
+        for (unit, factor) in [("ms", 1.0), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)] where text.hasSuffix(unit) {
+            guard let number = Double(text.dropLast(unit.count)), number >= 0, number * factor <= longest else { return nil }
             return Int64(number * factor)
         }
         return nil
     }
-}
-
-extension Settings {
-    /// Reads `50ms`, `30s`, `2m`, `24h`; nil for anything else.
-    public static func duration(_ text: String) -> Duration? { Check.milliseconds(text).map { .milliseconds($0) } }
 }

@@ -66,7 +66,10 @@ public final class Telemetry: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [self] in await run() }
             defer { group.cancelAll() }
-            try await body()
+            do { try await body() } catch let error where !(error is CancellationError) {
+                say(.error, "process can't go on", .init("reason", .string(ErrorWords.of(error))))
+                throw error
+            }
         }
     }
 
@@ -99,7 +102,7 @@ public final class Telemetry: Sendable {
             }
             return marker
         } catch {
-            say(.warning, "run marker not written", .init("reason", .string("\(error)")))
+            say(.warning, "run marker not written", .init("reason", .string(ErrorWords.of(error))))
             return nil
         }
     }

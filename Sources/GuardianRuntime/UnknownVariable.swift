@@ -12,8 +12,6 @@ public struct UnknownVariable: Sendable, Equatable {
     /// are a letter away from too many others to be sure.
     public let isSlip: Bool
 
-    /// Keys with lists of entries, which only a file can hold.
-    private static let lists = ["upstream.routes", "upcasters"]
     /// Letters behind the prefix without which a slip is no more than a guess.
     private static let leastLetters = 6
 
@@ -28,7 +26,7 @@ public struct UnknownVariable: Sendable, Equatable {
 
     private init(_ name: String, known: [String]) {
         self.name = name
-        if let list = Self.lists.first(where: { Settings.variable(of: $0) == name }) {
+        if let list = Settings.lists.first(where: { Settings.variable(of: $0) == name }) {
             meant = "the key \(list) of the file"
             isSlip = true
             return

@@ -15,7 +15,10 @@ enum VersionMark {
         do { before = try String(contentsOf: file, encoding: .utf8) } catch { before = nil }
         if before == version { return false }
         // Without a mark the next start asks again: a pause is then ended by hand, or by the build after this one.
-        do { try Data(version.utf8).write(to: file, options: .atomic) } catch { return false }
+        do {
+            try Data(version.utf8).write(to: file, options: .atomic)
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
+        } catch { return false }
         return before != nil
     }
 }

@@ -1,4 +1,6 @@
+internal import Dispatch
 internal import GRDB
+internal import GRDBSQLite
 internal import GuardianCore
 internal import Synchronization
 
@@ -10,21 +12,16 @@ internal import Synchronization
 
 /// Group commit: writes that wait together share one transaction, and so one fsync.
 ///
-/// Jobs run in the order in which they came, in one `BEGIN IMMEDIATE … COMMIT`; each caller hears back after the commit is on disk. When
+/// Jobs run in one `BEGIN IMMEDIATE … COMMIT`, in the order in which they came, but for short enqueues, which may pass what is longer; each
+/// caller hears back after the commit is on disk. When
 /// one job of a group fails, the group is rolled back and each of its jobs runs again in a transaction of its own, so that a bad one
 /// harms no other. A job must therefore have no effect but on the database.
 final class CommitQueue: Sendable {
     /// Jobs in one transaction at most.
     private static let groupLimit = 512
-    /// Bytes that the log keeps when it begins anew, and from which on the writer makes it do so: a reader that never pauses would otherwise
-    /// let it grow without end.
-    static let logLimit: Int64 = 64 << 20
-    /// Groups from one look at the log to the next.
-    private static let groupsToLook = 64
-
-    /// How long the writer waits for callers it has just answered to come again, in nanoseconds: an eighth of what the last commit took, and
-    /// this at most.
-    private static let gatherNanoseconds: UInt64 = 60_000
+    /// How long the writer waits for one more caller, in nanoseconds: an eighth of what the last commit took, and this at most. For all of
+    /// them it waits a third of that commit.
+    private static let patience: UInt64 = 30_000
 
     struct Job {
         let body: (WriteTransaction) throws -> Void
@@ -60,21 +57,47 @@ final class CommitQueue: Sendable {
         var isDraining = false
         /// What the last group took.
         var lastNanoseconds: UInt64 = 0
-        var groups = 0
+        /// Jobs of the last group, and those that came while it was written: how many there may be again.
+        var lastCount = 0
+        /// Whether the writer has a part of the log to copy back.
+        var isLogLong = false
+        /// Whether the last group let short enqueues pass others.
+        var hasLetPass = false
+
+        /// The next group: in every other one short enqueues pass what is longer, such as an exchange, which then waits for one short commit.
+        mutating func takeGroup() -> [Job] {
+            if !hasLetPass, waiting.contains(where: { $0.kind != .shortEnqueue }) {
+                let short = waiting.filter { $0.kind == .shortEnqueue }
+                if !short.isEmpty, short.count <= CommitQueue.groupLimit {
+                    waiting.removeAll { $0.kind == .shortEnqueue }
+                    hasLetPass = true
+                    return short
+                }
+            }
+            hasLetPass = false
+            let group = Array(waiting.prefix(CommitQueue.groupLimit))
+            waiting.removeFirst(group.count)
+            return group
+        }
     }
 
     private let pool: DatabasePool
     // Jobs are closures over caller-local boxes that only the writer touches until `finish`; the queue hands each over once.
     private let state = Mutex(Unchecked(State()))
-    // Touched on the writer's queue only.
+    // Touched on the writer's queue only: its statements belong to the writer's connection.
     private let transaction = Mutex<Unchecked<WriteTransaction?>>(Unchecked(nil))
     private let path: String
+    /// Milliseconds that the writer waits for another process's write.
+    private let busyTimeoutMs: Int
     private let vault: Vault
     private let space: DiskSpace
+    let checkpointer: Checkpointer
 
-    init(pool: DatabasePool, path: String, vault: Vault, space: DiskSpace) {
+    init(pool: DatabasePool, path: String, busyTimeoutMs: Int, vault: Vault, space: DiskSpace, checkpointer: Checkpointer) {
+        self.checkpointer = checkpointer
         self.space = space
         self.vault = vault
+        self.busyTimeoutMs = busyTimeoutMs
         self.pool = pool
         self.path = path
     }
@@ -144,66 +167,85 @@ final class CommitQueue: Sendable {
                 state.value.isDraining = false
                 return Unchecked([])
             }
-            let group = Array(state.value.waiting.prefix(Self.groupLimit))
-            state.value.waiting.removeFirst(group.count)
-            return Unchecked(group)
+            return Unchecked(state.value.takeGroup())
         }.value
     }
 
-    /// One group, the caller's own job in it. False when others wait already.
+    /// One group, the caller's own job in it. False when there is more to do for the writer's thread: others wait already, another process
+    /// writes, or the log is too long.
     private func drainOnce(_ db: Database) -> Bool {
-        guard let transaction = transaction(on: db) else { return true }
-        run(takeGroup(), in: transaction)
+        let transaction = transaction(on: db)
+        guard beginAtOnce(transaction) else { return false }
+        run(takeGroup(), in: transaction, isBegun: true)
         return state.withLock { state in
-            guard state.value.waiting.isEmpty else { return false }
+            guard state.value.waiting.isEmpty, !state.value.isLogLong else { return false }
             state.value.isDraining = false
             return true
         }
     }
 
+    /// Begins, unless that takes waiting. What else is in the way is told to whoever tries next.
+    private func beginAtOnce(_ transaction: WriteTransaction) -> Bool {
+        guard let connection = transaction.db.sqliteConnection else { return false }
+        sqlite3_busy_timeout(connection, 0)
+        defer { sqlite3_busy_timeout(connection, Int32(clamping: busyTimeoutMs)) }
+        do { try transaction.begin() } catch { return false }
+        return true
+    }
+
     private func drain(_ db: Database) {
-        guard let transaction = transaction(on: db) else { return }
-        var last = 0
+        let transaction = transaction(on: db)
+        var isFirst = true
         while true {
-            if last > 1 { gather(last) }
+            boundLog(db)
+            if !isFirst { gather() }
+            isFirst = false
             let group = takeGroup()
             if group.isEmpty { return }
-            last = group.count
             run(group, in: transaction)
         }
     }
 
     /// The one transaction, made at first use; on the writer's queue only.
-    private func transaction(on db: Database) -> WriteTransaction? {
+    private func transaction(on db: Database) -> WriteTransaction {
         transaction.withLock { held in
-            if held.value == nil { held.value = WriteTransaction(db, vault) }
-            return Unchecked(held.value)
+            if let made = held.value { return Unchecked(made) }
+            let made = WriteTransaction(db, vault)
+            held.value = made
+            return Unchecked(made)
         }.value
     }
 
-    /// Lets the callers of the last group come back before the next one is closed.
-    private func gather(_ count: Int) {
-        let start = Self.nanoseconds()
-        let limit = min(Self.gatherNanoseconds, state.withLock { $0.value.lastNanoseconds } / 8)
-        while state.withLock({ $0.value.waiting.count }) < count, Self.nanoseconds() - start < limit { sched_yield() }
+    /// Lets the callers that were just answered come back, so that they share the next commit with those that came meanwhile. Without it
+    /// the callers fall into two halves, each of which waits for the other's commit.
+    private func gather() {
+        let (count, took) = state.withLock { (min($0.value.lastCount, Self.groupLimit), $0.value.lastNanoseconds) }
+        guard count > 1 else { return }
+        let start = DispatchTime.now().uptimeNanoseconds
+        var (arrived, arrivedAt) = (0, start)
+        while true {
+            let waiting = state.withLock { $0.value.waiting.count }
+            let now = DispatchTime.now().uptimeNanoseconds
+            if waiting > arrived { (arrived, arrivedAt) = (waiting, now) }
+            if waiting >= count || now - arrivedAt > min(Self.patience, took / 8) || now - start > took / 3 { return }
+            sched_yield()
+        }
     }
 
-    private static func nanoseconds() -> UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-    }
-
-    private func run(_ group: [Job], in transaction: WriteTransaction) {
+    /// `isBegun`: the transaction is open already.
+    private func run(_ group: [Job], in transaction: WriteTransaction, isBegun: Bool = false) {
         do {
-            let start = Self.nanoseconds()
-            try transaction.begin()
+            let start = DispatchTime.now().uptimeNanoseconds
+            if !isBegun { try transaction.begin() }
             try perform(group, in: transaction)
             try transaction.commit(keepsKnowledge: group.allSatisfy { $0.kind.keepsKnowledge })
-            let took = Self.nanoseconds() - start
-            state.withLock { $0.value.lastNanoseconds = took }
+            let took = DispatchTime.now().uptimeNanoseconds - start
+            state.withLock { state in
+                state.value.lastNanoseconds = took
+                state.value.lastCount = group.count + state.value.waiting.count
+            }
             for job in group { job.finish(nil) }
-            boundLog(transaction.db)
+            if checkpointer.look() { state.withLock { $0.value.isLogLong = true } }
         } catch {
             transaction.rollback()
             if group.count > 1 {
@@ -241,19 +283,20 @@ final class CommitQueue: Sendable {
         }
     }
 
-    /// Copies all of the log back once it is too long, and waits for readers to let it begin anew: what arrives meanwhile reads the file.
+    /// Copies back what is left of a log that is too long.
     private func boundLog(_ db: Database) {
-        let isTime = state.withLock { state in
-            state.value.groups += 1
-            return state.value.groups % Self.groupsToLook == 0
+        let isLong = state.withLock { state in
+            defer { state.value.isLogLong = false }
+            return state.value.isLogLong
         }
-        guard isTime, let size = Disk.size(of: path + "-wal"), size > Self.logLimit else { return }
-        // Busy readers: the next look tries again.
-        do { _ = try db.checkpoint(.restart) } catch {}
+        if isLong { checkpointer.copyRest(db) }
     }
 
-    /// Ends the prepared statements, so that the connection can close.
-    func close() { transaction.withLock { $0.value = nil } }
+    /// Ends the prepared statements behind what waits, so that the connection can close.
+    func close() {
+        pool.unsafeReentrantWrite { _ in transaction.withLock { $0.value = nil } }
+        checkpointer.close()
+    }
 }
 
 /// Says that its value crosses threads under a rule that the compiler can't see; the rule stands where it is used.

@@ -17,10 +17,11 @@ extension SQLiteStore {
         let needed = 2 * (bytes.database + bytes.log)
         if let free = Disk.freeBytes(at: configuration.path), free < needed { throw .full(free: free, needed: needed) }
         do {
+            let patienceMs = configuration.busyTimeoutMs
             try await pool.writeWithoutTransaction { db in
-                _ = try db.checkpoint(.truncate)
+                try Checkpointer.empty(db, patienceMs: patienceMs)
                 try db.execute(sql: "VACUUM")
-                _ = try db.checkpoint(.truncate)
+                try Checkpointer.empty(db, patienceMs: patienceMs)
             }
         } catch {
             throw StoreError(error, path: configuration.path)

@@ -24,7 +24,7 @@ extension SQLiteStore {
     ) throws -> [Receipt] {
         let receipts =
             operations.indices.contains { operations[$0].folds }
-            ? try FoldingInsertion(transaction: transaction, ordering: transaction.ordering(), folding: Folding()).run(operations)
+            ? try FoldingInsertion(transaction: transaction, ordering: transaction.ordering()).run(operations)
             : try Insertion(transaction, operations).run()
         var tokens: Set<String> = []
         for place in operations.indices { if let token = operations[place].txnToken { tokens.insert(token) } }

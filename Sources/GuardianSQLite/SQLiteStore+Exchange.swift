@@ -34,6 +34,39 @@ extension SQLiteStore {
 
     // MARK: Settle
 
+    // In each, ?1 and ?2 are the claim that must be in force, and ?3 is now.
+
+    private static let writeRetry = SQL(
+        """
+        UPDATE guardian_operation SET status = 0, claim_epoch = NULL, due_at = \(Parking.sql(due: "?4")), next_retry_at = ?4,
+            backoff_ms = ?5, tries = tries + 1, attempt_count = attempt_count + ?6, failure_mark = ?7, updated_at = ?3,
+            error_class = ?8, error_code = ?9, error_status = ?10, error_message = ?11, unknown_at = ?12, crashes = NULL
+        WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING next, tries, operation_type, entity_type
+        """)
+    private static let writeFailure = SQL(
+        """
+        UPDATE guardian_operation SET status = 2, head = 0, claim_epoch = NULL, due_at = 0, next_retry_at = NULL, tries = tries + 1,
+            attempt_count = attempt_count + 1, updated_at = ?3, error_class = ?4, error_code = ?5, error_status = ?6,
+            error_message = ?7, server_state = ?8, server_etag = ?9, server_gone = ?10, error_shape = ?11
+        WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2
+        RETURNING next, txn_token, tries, operation_type, entity_type
+        """)
+    private static let writeReturn = SQL(
+        """
+        UPDATE guardian_operation SET status = 0, claim_epoch = NULL, updated_at = ?3, due_at = \(Parking.sql(due: "due_at")),
+            unknown_at = CASE WHEN ?4 THEN unknown_at ELSE coalesce(unknown_at, last_attempt_at) END,
+            crashes = CASE WHEN ?4 THEN crashes ELSE NULL END,
+            last_attempt_at = CASE WHEN ?4 THEN attempted_before ELSE last_attempt_at END
+        WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING next
+        """)
+    private static let writeRecast = SQL(
+        """
+        UPDATE guardian_operation SET status = 0, claim_epoch = NULL, updated_at = ?3, due_at = \(Parking.sql(due: "due_at")),
+            payload = ?4, base = ?5, schema_version = ?6, last_attempt_at = attempted_before,
+            idempotency_key = CASE WHEN attempted_before IS NULL THEN idempotency_key ELSE ?7 END, unknown_at = NULL
+        WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING next
+        """)
+
     /// Writes one result, if the claim it belongs to is still in force.
     private static func settle(
         _ settlement: Settlement, _ exchange: Exchange, _ transaction: WriteTransaction, _ departures: inout Departures,
@@ -46,14 +79,9 @@ extension SQLiteStore {
         switch settlement.result {
         case .processed, .overruled: return try settleProcessed(settlement, epoch, now, transaction, &departures, &result)
         case .revised(let revision): return try settleRevised(settlement, revision, epoch, now, transaction)
+        case .failed(let error): return try settleFailed(settlement, error, epoch, now, transaction, &departures, &result)
         case .retry(let due, let backoffMs, let error, let charged, let mark, let unknownAt):
-            let update = try transaction.statement(
-                """
-                UPDATE guardian_operation SET status = 0, claim_epoch = NULL, due_at = \(Parking.sql(due: "?4")), next_retry_at = ?4,
-                    backoff_ms = ?5, tries = tries + 1, attempt_count = attempt_count + ?6, failure_mark = ?7, updated_at = ?3,
-                    error_class = ?8, error_code = ?9, error_status = ?10, error_message = ?11, unknown_at = ?12, crashes = NULL
-                WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING next, tries, operation_type, entity_type
-                """)
+            let update = try transaction.statement(writeRetry)
             bind(update, seq, epoch, now)
             update.bind(4, due)
             update.bind(5, backoffMs)
@@ -62,67 +90,55 @@ extension SQLiteStore {
             try bind(update, error, of: seq, from: 8, transaction)
             update.bind(12, unknownAt)
             return try backToPending(update, seq, transaction, tallies: settlement.isTold)
-        case .failed(let error):
-            let update = try transaction.statement(
-                """
-                UPDATE guardian_operation SET status = 2, head = 0, claim_epoch = NULL, due_at = 0, next_retry_at = NULL, tries = tries + 1,
-                    attempt_count = attempt_count + 1, updated_at = ?3, error_class = ?4, error_code = ?5, error_status = ?6,
-                    error_message = ?7, server_state = ?8, server_etag = ?9, server_gone = ?10, error_shape = ?11
-                WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2
-                RETURNING next, txn_token, tries, operation_type, entity_type
-                """)
-            bind(update, seq, epoch, now)
-            try bind(update, error, of: seq, from: 4, transaction)
-            update.bind(8, try transaction.stored(settlement.server?.state, SealedKind.conflictState.at(seq)))
-            update.bind(9, settlement.server?.etag)
-            update.bind(10, settlement.server.map { $0.isGone ? 1 : 0 })
-            update.bind(11, FailureShape(of: error).id)
-            guard try update.step() else { return false }
-            let next = update.optionalInt(0)
-            let token = update.text(1)
-            let isRetry = update.int(2) > 1
-            var labels = Tally.Labels(operationType: update.text(3) ?? "", entityType: update.text(4) ?? "")
-            try update.run()
-            try EntityTable.hear(settlement.server, ofOperation: seq, now, transaction)
-            transaction.count { $0.failed += 1 }
-            if isRetry { try transaction.tally(.retry, labels) }
-            labels.errorClass = error.class.rawValue
-            try transaction.tally(.failed, labels)
-            if let next {
-                try transaction.setHead(next, true)
-                try transaction.setNext(of: seq, to: nil)
-            }
-            if let token {
-                try departures.write()
-                try endOptimistic(token, .failed(error), state: settlement.server?.state, now, transaction, &result)
-            }
-            return true
         case .unsent, .returned:
-            let update = try transaction.statement(
-                """
-                UPDATE guardian_operation SET status = 0, claim_epoch = NULL, updated_at = ?3, due_at = \(Parking.sql(due: "due_at")),
-                    unknown_at = CASE WHEN ?4 THEN unknown_at ELSE coalesce(unknown_at, last_attempt_at) END,
-                    crashes = CASE WHEN ?4 THEN crashes ELSE NULL END,
-                    last_attempt_at = CASE WHEN ?4 THEN attempted_before ELSE last_attempt_at END
-                WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING next
-                """)
+            let update = try transaction.statement(writeReturn)
             bind(update, seq, epoch, now)
             update.bind(4, settlement.result == .unsent ? 1 : 0)
             return try backToPending(update, seq, transaction)
-        case .recast(let payload, let version, let newKey):
-            let update = try transaction.statement(
-                """
-                UPDATE guardian_operation SET status = 0, claim_epoch = NULL, updated_at = ?3, due_at = \(Parking.sql(due: "due_at")),
-                    payload = ?4, schema_version = ?5, last_attempt_at = attempted_before,
-                    idempotency_key = CASE WHEN attempted_before IS NULL THEN idempotency_key ELSE ?6 END, unknown_at = NULL
-                WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING next
-                """)
+        case .recast(let payload, let base, let version, let newKey):
+            let update = try transaction.statement(writeRecast)
             bind(update, seq, epoch, now)
             update.bind(4, try transaction.stored(payload, SealedKind.payload.at(seq)))
-            update.bind(5, version)
-            update.bind(6, newKey)
+            update.bind(5, try transaction.stored(base, SealedKind.base.at(seq)))
+            update.bind(6, version)
+            update.bind(7, newKey)
             return try backToPending(update, seq, transaction)
         }
+    }
+
+    /// It steps out of its line, and the next one is due.
+    private static func settleFailed(
+        _ settlement: Settlement, _ error: LastError, _ epoch: Int64, _ now: Timestamp, _ transaction: WriteTransaction,
+        _ departures: inout Departures, _ result: inout ExchangeResult
+    ) throws -> Bool {
+        let seq = settlement.seq
+        let update = try transaction.statement(writeFailure)
+        bind(update, seq, epoch, now)
+        try bind(update, error, of: seq, from: 4, transaction)
+        update.bind(8, try transaction.stored(settlement.server?.state, SealedKind.conflictState.at(seq)))
+        update.bind(9, settlement.server?.etag)
+        update.bind(10, settlement.server.map { $0.isGone ? 1 : 0 })
+        update.bind(11, FailureShape(of: error).id)
+        guard try update.step() else { return false }
+        let next = update.optionalInt(0)
+        let token = update.text(1)
+        let isRetry = update.int(2) > 1
+        var labels = Tally.Labels(operationType: update.text(3) ?? "", entityType: update.text(4) ?? "")
+        try update.run()
+        try EntityTable.hear(settlement.server, ofOperation: seq, now, transaction)
+        transaction.count { $0.failed += 1 }
+        if isRetry { try transaction.tally(.retry, labels) }
+        labels.errorClass = error.class.rawValue
+        try transaction.tally(.failed, labels)
+        if let next {
+            try transaction.setHead(next, true)
+            try transaction.setNext(of: seq, to: nil)
+        }
+        if let token {
+            try departures.write()
+            try endOptimistic(token, .failed(error), state: settlement.server?.state, now, transaction, &result)
+        }
+        return true
     }
 
     /// Runs the update that makes a claimed operation pending; it leads its line unless an older one came back meanwhile.
@@ -311,7 +327,8 @@ extension SQLiteStore {
             var taken: [Int64] = []
             var expired = 0
             for (operation, next) in found {
-                if let end = operation.expiresAt, end <= exchange.now {
+                let turn = operation.turn(at: exchange.now)
+                if turn == .expires {
                     try expire(operation, next, exchange.now, transaction)
                     result.expired.append(operation.id)
                     expired += 1
@@ -321,13 +338,13 @@ extension SQLiteStore {
                         try endOptimistic(token, .expired, exchange.now, transaction, &result)
                         break
                     }
-                } else if operation.crashes >= Operation.mostCrashes {
-                    try setAside(operation, next, exchange.now, transaction)
-                    result.setAside.append(operation.id)
+                } else if case .isSetAside(let reason) = turn {
+                    try setAside(operation, next, reason, exchange.now, transaction)
+                    result.setAside.append((operation.id, reason))
                     expired += 1
                     if let token = operation.txnToken {
                         try mark(&taken, exchange, transaction)
-                        try endOptimistic(token, .failed(.crashSuspect), exchange.now, transaction, &result)
+                        try endOptimistic(token, .failed(reason), exchange.now, transaction, &result)
                         break
                     }
                 } else if operation.crashes > 0 {
@@ -388,9 +405,9 @@ extension SQLiteStore {
         if let next { try transaction.setHead(next, true) }
     }
 
-    /// Fails a head that was in hand at too many crashes.
+    /// Fails a head that is not to be sent.
     private static func setAside(
-        _ operation: GuardianCore.Operation, _ next: Int64?, _ now: Timestamp, _ transaction: WriteTransaction
+        _ operation: GuardianCore.Operation, _ next: Int64?, _ reason: LastError, _ now: Timestamp, _ transaction: WriteTransaction
     ) throws {
         let update = try transaction.statement(
             """
@@ -400,11 +417,11 @@ extension SQLiteStore {
             """)
         update.bind(1, operation.seq)
         update.bind(2, now)
-        try bind(update, .crashSuspect, of: operation.seq, from: 3, transaction)
-        update.bind(7, FailureShape(of: .crashSuspect).id)
+        try bind(update, reason, of: operation.seq, from: 3, transaction)
+        update.bind(7, FailureShape(of: reason).id)
         try update.run()
         transaction.count { $0.failed += 1 }
-        try transaction.tally(.failed, .other(.crashSuspect))
+        try transaction.tally(.failed, .other(reason.class))
         if let next { try transaction.setHead(next, true) }
     }
 

@@ -8,7 +8,6 @@ internal import GuardianCore
 struct FoldingInsertion {
     let transaction: WriteTransaction
     let ordering: Ordering
-    let folding: Folding
 
     private static let findLast = SQL(
         "SELECT \(OperationRow.columns) FROM guardian_line l JOIN guardian_operation o ON o.seq = l.last WHERE l.line = ?1 AND o.status < 2"
@@ -26,7 +25,7 @@ struct FoldingInsertion {
     private func enqueue(_ new: GuardianCore.Operation) throws -> Receipt {
         let new = try transaction.resolved([new])[0]
         guard new.folds, let waiting = try last(of: ordering.line(for: new)) else { return try append(new) }
-        let decision = folding.decide(new, behind: waiting)
+        let decision = Folding(payloadBytes: new.foldedBytes).decide(new, behind: waiting)
         if decision == .append { return try append(new) }
         if let known = try Insertion.seq(of: new.id, transaction) { return Receipt(id: new.id, seq: known, outcome: .duplicate) }
         switch decision {

@@ -130,16 +130,62 @@ extension SQLiteStore {
     }
 
     private static func sweepLedger(_ before: Timestamp, _ limit: Int, _ transaction: WriteTransaction) throws -> Int {
-        // Numbers grow with time, so the oldest come first and the walk ends at the first that is young enough.
+        // Numbers grow with time, so the oldest come first and the walk ends at the first that is young enough. One from a clock that was
+        // ahead is no end: old ones stand behind it.
         let find = try transaction.statement("SELECT number, at FROM guardian_ledger ORDER BY number LIMIT ?1")
         find.bind(1, limit)
         var last: Int64?
-        while try find.step(), find.int(1) < before.milliseconds { last = find.int(0) }
+        var seen = 0
+        var young: [Int64] = []
+        while try find.step() {
+            seen += 1
+            let number = find.int(0)
+            if find.int(1) < before.milliseconds {
+                last = number
+            } else if try !young.isEmpty || hasOld(before, behind: number, transaction) {
+                young.append(number)
+            } else {
+                break
+            }
+        }
         find.reset()
-        guard let last else { return 0 }
-        let waiting = try mergedThatWait(until: last, transaction)
-        let delete = try transaction.statement("DELETE FROM guardian_ledger WHERE number <= ?1")
+        let count = try last.map { try forget(until: $0, before, transaction) } ?? 0
+        if seen == limit { try putLast(young, transaction) }
+        return count
+    }
+
+    /// Whether old entries stand behind a young one, looked for at distances that double: few steps, however long the ledger is. Those of
+    /// folded ids say nothing, as they are renewed (``renewalMs``).
+    private static func hasOld(_ before: Timestamp, behind number: Int64, _ transaction: WriteTransaction) throws -> Bool {
+        let find = try transaction.statement("SELECT at, ending FROM guardian_ledger WHERE number > ?1 ORDER BY number LIMIT 1")
+        defer { find.reset() }
+        var distance: Int64 = 0
+        while distance < Int64.max / 4 {
+            find.bind(1, number &+ distance)
+            guard try find.step() else { return false }
+            if find.int(0) < before.milliseconds, find.int(1) != 1 { return true }
+            find.reset()
+            distance = max(1, distance * 2)
+        }
+        return false
+    }
+
+    /// Puts entries behind all others, out of the way of the next sweep. They keep their time: a clock may be behind as well as ahead.
+    private static func putLast(_ numbers: [Int64], _ transaction: WriteTransaction) throws {
+        let move = try transaction.statement(
+            "UPDATE guardian_ledger SET number = (SELECT max(number) + 1 FROM guardian_ledger) WHERE number = ?1")
+        for number in numbers {
+            move.bind(1, number)
+            try move.run()
+        }
+    }
+
+    /// Drops the old ones of the entries up to `last`.
+    private static func forget(until last: Int64, _ before: Timestamp, _ transaction: WriteTransaction) throws -> Int {
+        let waiting = try mergedThatWait(until: last, before, transaction)
+        let delete = try transaction.statement("DELETE FROM guardian_ledger WHERE number <= ?1 AND at < ?2")
         delete.bind(1, last)
+        delete.bind(2, before)
         let count = try delete.run()
         for entry in waiting {
             try transaction.remember(
@@ -153,14 +199,15 @@ extension SQLiteStore {
 
     /// Ids that were folded into an operation that still waits are known as long as that is: handed in again, they add nothing.
     private static func mergedThatWait(
-        until last: Int64, _ transaction: WriteTransaction
+        until last: Int64, _ before: Timestamp, _ transaction: WriteTransaction
     ) throws -> [(id: OperationID, seq: Int64, key: UniqueID, into: OperationID)] {
         let find = try transaction.statement(
             """
             SELECT l.id, l.seq, l.idempotency_key, l.merged_into FROM guardian_ledger l JOIN guardian_operation o ON o.id = l.merged_into
-            WHERE l.number <= ?1 AND l.ending = 1 ORDER BY l.number
+            WHERE l.number <= ?1 AND l.ending = 1 AND l.at < ?2 ORDER BY l.number
             """)
         find.bind(1, last)
+        find.bind(2, before)
         var found: [(id: OperationID, seq: Int64, key: UniqueID, into: OperationID)] = []
         while try find.step() { found.append((try find.operationID(0), find.int(1), try find.uuid(2), try find.operationID(3))) }
         return found

@@ -62,7 +62,9 @@ public final class SQLiteStore: Sendable {
         space = DiskSpace(storePath: configuration.path, policy: configuration.disk)
         self.configuration = configuration
         self.pool = pool
-        queue = CommitQueue(pool: pool, path: configuration.path, vault: vault, space: space)
+        queue = CommitQueue(
+            pool: pool, path: configuration.path, busyTimeoutMs: configuration.busyTimeoutMs, vault: vault, space: space,
+            checkpointer: Checkpointer(path: configuration.path, configuration: Self.connections(configuration)))
         presence = ProcessorPresence(storePath: configuration.path, space: space)
     }
 
@@ -88,8 +90,10 @@ public final class SQLiteStore: Sendable {
             let pool = try DatabasePool(path: configuration.path, configuration: connections(configuration))
             let store = SQLiteStore(configuration, pool, vault)
             if !configuration.readOnly { try Migrations.all.migrate(pool) }
-            let bytes = store.space.limits.checkpointBytes
-            try pool.writeWithoutTransaction { db in try makeDurable(db, configuration, checkpointBytes: bytes) }
+            try pool.writeWithoutTransaction { db in
+                try makeDurable(db, configuration)
+                if !configuration.readOnly { try store.queue.checkpointer.begin(db, logBytes: store.space.limits.checkpointBytes) }
+            }
             try store.lineUp()
             try store.openSealed(isNew: isNew)
             return store
@@ -102,8 +106,12 @@ public final class SQLiteStore: Sendable {
     public func close() throws(StoreError) {
         queue.close()
         do {
-            // What can't be copied now (another process reads) stays in the log, and is as safe there.
-            if !configuration.readOnly { try pool.writeWithoutTransaction { db in _ = try db.checkpoint(.passive) } }
+            if !configuration.readOnly {
+                try pool.writeWithoutTransaction { db in
+                    // What can't be copied now (another process reads, or copies) stays in the log, and is as safe there.
+                    do { _ = try db.checkpoint(.passive) } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {}
+                }
+            }
             try pool.close()
         } catch { throw StoreError(error, path: configuration.path) }
     }
@@ -131,14 +139,12 @@ public final class SQLiteStore: Sendable {
     /// Copies the write-ahead log back into the file and empties it; waits for other writers.
     public func checkpoint() async throws(StoreError) {
         do {
-            try await pool.writeWithoutTransaction { db in _ = try db.checkpoint(.truncate) }
+            let patienceMs = configuration.busyTimeoutMs
+            try await pool.writeWithoutTransaction { db in try Checkpointer.empty(db, patienceMs: patienceMs) }
         } catch {
             throw StoreError(error, path: configuration.path)
         }
     }
-
-    /// Bytes of a page in a new file; an older one keeps its own. A short commit writes five pages, whatever their size (docs/decisions/0044).
-    private static let pageSize: Int64 = 2048
 
     static func connections(_ configuration: Configuration) -> GRDB.Configuration {
         var connections = GRDB.Configuration()
@@ -148,7 +154,7 @@ public final class SQLiteStore: Sendable {
         connections.label = "GuardianSync"
         connections.prepareDatabase { db in
             // What is sorted or kept for a while never reaches a temporary file.
-            try db.execute(sql: "PRAGMA page_size = \(pageSize); PRAGMA cache_size = -2000; PRAGMA temp_store = MEMORY")
+            try db.execute(sql: "PRAGMA cache_size = -2000; PRAGMA temp_store = MEMORY")
             #if canImport(Darwin)
                 try db.execute(sql: "PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1")
             #endif
@@ -179,17 +185,13 @@ public final class SQLiteStore: Sendable {
         }
     }
 
-    /// `checkpointBytes`: the WAL's size at which it is copied back into the file. Up to four times SQLite's default: pages that many commits
-    /// write, such as those of the heads, are copied once for all of them. GRDB sets `synchronous = NORMAL` on a pool's writer, which would answer before the disk has it. Sets FULL, and asks whether it took.
-    private static func makeDurable(_ db: Database, _ configuration: Configuration, checkpointBytes: Int64) throws {
+    /// GRDB sets `synchronous = NORMAL` on a pool's writer, which would answer before the disk has it. Sets FULL, and asks whether it took.
+    private static func makeDurable(_ db: Database, _ configuration: Configuration) throws {
         if configuration.readOnly { return }
-        let page = try Int64.fetchOne(db, sql: "PRAGMA page_size") ?? pageSize
         try db.execute(
             sql: """
                 PRAGMA synchronous = \(configuration.synchronous);
                 PRAGMA cache_size = -4000;
-                PRAGMA wal_autocheckpoint = \(checkpointBytes / page);
-                PRAGMA journal_size_limit = \(CommitQueue.logLimit);
                 """)
         let synchronous = try Int.fetchOne(db, sql: "PRAGMA synchronous") ?? -1
         guard synchronous >= 2 else { throw StoreError.notDurable("`PRAGMA synchronous` is \(synchronous), not FULL (2)") }

@@ -11,25 +11,28 @@ public import GuardianCore
 ///     return [NewOperation("update", entityType: "note", entityID: note.id, payload: note.json)]
 /// }
 /// ```
+///
+/// The engine writes to the file too. While it does, the app's other writes fail at once, which is GRDB's default, unless its connections
+/// have a `busyMode` that waits, such as `.timeout(10)`.
 extension SyncEngine {
     /// Runs `change` and writes the operations it returns, in one durable transaction; delivery is woken after the commit.
     ///
-    /// GRDB opens a pool's writer with `synchronous = NORMAL`, by which a commit may be gone after a power cut. For this transaction it is
-    /// FULL. Throws what `change` throws, ``SyncError`` for what can't be enqueued, and then nothing of it is stored.
+    /// GRDB opens a pool's writer with `synchronous = NORMAL`, by which a commit may be gone after a power cut, and on Apple's platforms
+    /// without `fullfsync`. For this transaction the connection is as durable as the store's own, and one that would fail at once while
+    /// somebody else writes (`busyMode`) waits as long as the store's would. Throws what `change` throws, ``SyncError`` for what can't be
+    /// enqueued, and GRDB's `DatabaseError` for a transaction that can't begin or commit; then nothing of it is stored.
     @discardableResult
     public func write(
         to database: any DatabaseWriter, store: SQLiteStore, _ change: @escaping @Sendable (Database) throws -> [NewOperation]
     ) async throws -> [Receipt] {
         let written = try await database.writeWithoutTransaction { db in
-            let before = try Int.fetchOne(db, sql: "PRAGMA synchronous") ?? 1
-            if before < 2 { try db.execute(sql: "PRAGMA synchronous = FULL") }
-            // A connection on which this fails stays FULL, which is only slower.
-            defer { if before < 2 { do { try db.execute(sql: "PRAGMA synchronous = \(before)") } catch {} } }
             var written: (receipts: [Receipt], operations: [GuardianCore.Operation]) = ([], [])
-            try db.inTransaction(.immediate) {
-                let operations = try change(db)
-                written = try enqueueInside(operations, of: db, store: store)
-                return .commit
+            try db.withSettings(of: store) {
+                try db.inTransaction(.immediate) {
+                    let operations = try change(db)
+                    written = try enqueueInside(operations, of: db, store: store)
+                    return .commit
+                }
             }
             return written
         }
@@ -39,15 +42,20 @@ extension SyncEngine {
 
     /// Writes operations inside a transaction that is open on `db`; delivery is woken when that commits.
     ///
-    /// For apps that manage transactions themselves. The connection must be durable (`PRAGMA synchronous = FULL`, set outside of any
-    /// transaction) and to the store's own file: anything else is refused with an error that says so. Receipts hold once the transaction
-    /// has committed.
+    /// For apps that manage transactions themselves. The connection must be to the store's own file, and durable: `PRAGMA synchronous` is
+    /// `FULL` and `PRAGMA fullfsync` is 1, both set outside of any transaction. The second has an effect on Apple's platforms only, and is
+    /// asked for on all, so that what works on one is safe on the other. Anything else is refused with an error that says so. The
+    /// connection should have a `busyMode` that waits. Receipts hold once the transaction has committed.
     @discardableResult
     public func enqueue(_ operations: [NewOperation], in db: Database, store: SQLiteStore) throws -> [Receipt] {
         guard db.isInsideTransaction else { throw SyncError.refused(reason: "enqueue(in:) must be called inside a transaction") }
         let synchronous = try Int.fetchOne(db, sql: "PRAGMA synchronous") ?? 0
         guard synchronous >= 2 else {
             throw SyncError.store(.notDurable("`PRAGMA synchronous` of the app's connection is \(synchronous), not FULL (2)"))
+        }
+        let fullfsync = try Int.fetchOne(db, sql: "PRAGMA fullfsync") ?? 0
+        guard fullfsync == 1 else {
+            throw SyncError.store(.notDurable("`PRAGMA fullfsync` of the app's connection is \(fullfsync), not 1"))
         }
         let written = try enqueueInside(operations, of: db, store: store)
         db.afterNextTransaction { [self] _ in enqueued(written.receipts, of: written.operations) }
@@ -62,7 +70,28 @@ extension SyncEngine {
         }
         guard !operations.isEmpty else { return ([], []) }
         let admitted = try admit(operations)
-        return (try store.insert(admitted, inside: db), admitted)
+        do { return (try store.insert(admitted, inside: db), admitted) } catch {
+            throw SyncError.store(StoreError(error, path: store.configuration.path))
+        }
+    }
+}
+
+extension Database {
+    /// Runs `body`, for which this connection is as durable as a store's, and as patient where the app has not said how patient it is.
+    fileprivate func withSettings(of store: SQLiteStore, _ body: () throws -> Void) throws {
+        let patience = if case .immediateError = configuration.busyMode { store.configuration.busyTimeoutMs } else { 0 }
+        try holding("busy_timeout", atLeast: patience) {
+            try holding("synchronous", atLeast: 2) { try holding("fullfsync", atLeast: 1, body) }
+        }
+    }
+
+    /// Runs `body` with a setting of `value` at least, and puts back what it was. One that can't be put back stays: that is only slower.
+    private func holding(_ pragma: String, atLeast value: Int, _ body: () throws -> Void) throws {
+        let before = try Int.fetchOne(self, sql: "PRAGMA \(pragma)") ?? 0
+        guard before < value else { return try body() }
+        try execute(sql: "PRAGMA \(pragma) = \(value)")
+        defer { do { try execute(sql: "PRAGMA \(pragma) = \(before)") } catch {} }
+        try body()
     }
 }
 

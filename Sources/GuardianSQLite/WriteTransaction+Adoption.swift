@@ -98,11 +98,11 @@ extension WriteTransaction {
         guard try knowsOpenCreates() else { return }
         let find = try statement(Self.kept)
         find.bind(1, operation.seq)
-        var gone: [Reference] = []
+        var kept: [Reference] = []
         while try find.step() {
-            let reference = Reference(to: EntityKey(type: find.text(0) ?? "", id: find.text(1) ?? ""), field: find.text(2) ?? "")
-            if !operation.holds(reference) { gone.append(reference) }
+            kept.append(Reference(to: EntityKey(type: find.text(0) ?? "", id: find.text(1) ?? ""), field: find.text(2) ?? ""))
         }
+        let gone = operation.lost(among: kept)
         guard !gone.isEmpty else { return }
         for reference in gone {
             let unpoint = try statement(Self.unpointOne, of: reference.entity)

@@ -74,11 +74,7 @@ extension WriteTransaction {
                 operation.entity.id = server.text
                 operation.references.removeAll { $0.isOwn }
             }
-            for reference in operation.references where !reference.isOwn {
-                guard let server = try serverID(of: reference.entity) else { continue }
-                _ = operation.rewrite(reference.field, from: reference.entity.id, to: server)
-                operation.references.removeAll { $0 == reference }
-            }
+            try operation.resolveReferences { try serverID(of: $0) }
             return operation
         }
     }

@@ -10,6 +10,11 @@ extension API {
         guard type == "application/json" || type == "application/x-ndjson" else {
             throw Problem(.unsupportedMediaType, "unsupported media type", "send application/json or application/x-ndjson")
         }
+        guard ["", "identity"].contains((request.headers[.contentEncoding] ?? "").lowercased()) else {
+            var problem = Problem(.unsupportedMediaType, "unsupported content coding", "send the body as it is, without a Content-Encoding")
+            problem.fields[.acceptEncoding] = "identity"
+            throw problem
+        }
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > configuration.bodyLimit { throw tooLarge }
         if type == "application/x-ndjson" { return try await enqueueLines(request) }
         var request = request
@@ -19,7 +24,7 @@ extension API {
             throw Problem(SyncError.validation(field: "body", constraint: "is not valid UTF-8"))
         }
         let key = try RepeatGuard.key(Self.idempotencyKey.flatMap { request.headers[$0] })
-        if let key { try repeats.check(key, body: text.utf8) }
+        let isFirst = try key.map { try repeats.check($0, body: text.utf8) } ?? false
         func operation(_ json: JSONValue, _ place: Int) throws(SyncError) -> NewOperation {
             var operation = try NewOperation(json: json)
             if let key, operation.id == nil { operation.id = RepeatGuard.id(key, place, of: json.text.utf8) }
@@ -27,7 +32,7 @@ extension API {
         }
         do throws(SyncError) {
             let json: JSONValue
-            do throws(JSONScanner.Defect) { json = try JSONValue(parsing: text) } catch {
+            do throws(JSONScanner.Defect) { json = try JSONValue(parsing: text, isStrict: true) } catch {
                 throw .validation(field: "body", constraint: "\(error.constraint) (at byte \(error.offset))")
             }
             guard let elements = json.elements else {
@@ -47,6 +52,7 @@ extension API {
             }
             return Self.json(.accepted, ["receipts": .array(receipts.map(\.json))])
         } catch {
+            if isFirst, let key, case .validation = error { repeats.forget(key) }
             throw Problem(error)
         }
     }

@@ -44,7 +44,9 @@ struct API: Sendable {
     func show(_ id: OperationID, _ request: Request) async throws -> Response {
         let found = try await stored(id)
         let tag = Self.tag(of: found)
-        if request.headers[.ifNoneMatch] == tag { return Response(status: .notModified, headers: [.eTag: tag]) }
+        if EntityTag.isNamed(tag, in: request.headers[.ifNoneMatch], weakly: true) {
+            return Response(status: .notModified, headers: [.eTag: tag])
+        }
         var response = Self.json(.ok, found.json())
         response.headers[.eTag] = tag
         return response
@@ -67,7 +69,7 @@ struct API: Sendable {
     private func matched(_ id: OperationID, _ request: Request) async throws -> GuardianCore.Operation.Status? {
         guard let wanted = request.headers[.ifMatch], wanted != "*" else { return nil }
         let found = try await stored(id)
-        guard Self.tag(of: found) == wanted else { throw Self.changed(id) }
+        guard EntityTag.isNamed(Self.tag(of: found), in: wanted, weakly: false) else { throw Self.changed(id) }
         return found.status
     }
 
@@ -79,19 +81,15 @@ struct API: Sendable {
         let status = try await matched(id, request)
         let before: GuardianCore.Operation?
         let answer: CancelAnswer
-        do throws(StoreError) {
-            before = try await store.operation(id)
-            answer = try await store.cancel(id, ifStill: status, now: SystemClock().now.wall)
-        } catch {
-            throw Problem(SyncError.store(error))
-        }
+        do throws(StoreError) { before = try await store.operation(id) } catch { throw Problem(SyncError.store(error)) }
+        do throws(SyncError) { answer = try await engine.cancel(id, ifStill: status) } catch { throw Problem(error) }
         switch answer {
         // With a state that was named it was there a moment ago, in that state.
         case .notFound: throw status == nil ? Problem(SyncError.notFound(id: id.description)) : Self.changed(id)
         case .inFlight: throw Problem(SyncError.refused(reason: "operation \(id) is on the wire now; ask again when it has settled"))
         case .neverSent: return Self.json(.ok, ["id": .string(id.description), "cancelled": .string(answer.rawValue)])
         case .mayHaveApplied:
-            let undo = before?.undo?.json ?? .null
+            let undo = before?.undo()?.json ?? .null
             return Self.json(.ok, ["id": .string(id.description), "cancelled": .string(answer.rawValue), "undo": undo])
         }
     }
@@ -106,21 +104,20 @@ struct API: Sendable {
     private func retryNow(_ id: OperationID, _ request: Request) async throws -> JSONValue {
         _ = try await matched(id, request)
         let count: Int
-        do throws(StoreError) { count = try await store.retry([id], now: SystemClock().now.wall) } catch {
-            throw Problem(SyncError.store(error))
-        }
+        do throws(SyncError) { count = try await engine.retry([id]) } catch { throw Problem(error) }
         guard count == 1 else {
             _ = try await stored(id)
             throw Problem(SyncError.refused(reason: "operation \(id) is not among the failed ones"))
         }
-        engine.wake()
         return ["id": .string(id.description), "status": "pending"]
     }
 
     /// The OpenAPI document of this API.
     static func openAPI(_ request: Request) -> Response {
         let tag = "\"\(ConsoleViews.digest(of: OpenAPIDocument.text))\""
-        if request.headers[.ifNoneMatch] == tag { return Response(status: .notModified, headers: [.eTag: tag]) }
+        if EntityTag.isNamed(tag, in: request.headers[.ifNoneMatch], weakly: true) {
+            return Response(status: .notModified, headers: [.eTag: tag])
+        }
         var response = Response(status: .ok, body: .init(byteBuffer: ByteBuffer(string: OpenAPIDocument.text)))
         response.headers[.contentType] = "application/json; charset=utf-8"
         response.headers[.eTag] = tag

@@ -25,7 +25,8 @@ public final class APIServer: Sendable {
         public var certificate: Certificate?
         /// Connections at once at most; more wait. 1024.
         public var mostConnections = 1024
-        /// Requests a second at most; 0 sets no limit. Wrong tokens are limited always.
+        /// Requests a second at most that may do something, and as many on paths that ask for no token; 0 sets no limit. Wrong tokens are
+        /// limited always, and by themselves.
         public var requestsPerSecond = 0
         /// Milliseconds for a request's head, for each piece of its body, and for an answer to be taken; 10 s.
         public var patienceMs: Int64 = 10_000
@@ -49,9 +50,13 @@ public final class APIServer: Sendable {
 
         /// Where it answers once it listens on `port`.
         public func url(port: Int) -> String {
-            socketPath.map { "unix:" + $0 }
-                ?? "\(certificate == nil ? "http" : "https")://\(host.contains(":") ? "[\(host)]" : host):\(port)"
+            socketPath.map { "unix:" + $0 } ?? "\(certificate == nil ? "http" : "https")://" + authority(port: port)
         }
+
+        private func authority(port: Int) -> String { "\(host.contains(":") ? "[\(host)]" : host):\(port)" }
+
+        /// What it is to listen on, as the key `listen` has it.
+        var address: String { socketPath.map { "unix:" + $0 } ?? authority(port: port) }
 
         /// The URL of `path` at this address, as an HTTP client of this machine takes it: an address that means all of them is reached on
         /// loopback, and a socket by `http+unix://` and its percent-encoded path.
@@ -112,7 +117,7 @@ public final class APIServer: Sendable {
         }
     }
 
-    /// Listens until cancelled or shut down gracefully; `onListening` gets the port.
+    /// Listens until cancelled or shut down gracefully; `onListening` gets the port. Throws what says why it can't listen.
     public func run(onListening: @escaping @Sendable (Int) -> Void) async throws {
         try configuration.check()
         var logger = Logger(label: "guardian.api")
@@ -144,7 +149,7 @@ public final class APIServer: Sendable {
             address = .hostname(configuration.host, port: configuration.port)
         }
         let application = Application(
-            router: router, server: try configuration.server(),
+            responder: AnswerRules(router: router.buildResponder()), server: try configuration.server(),
             configuration: .init(
                 address: address, availableConnectionsDelegate: MaximumAvailableConnections(configuration.mostConnections, logger: logger)),
             onServerRunning: { [configuration] channel in
@@ -157,10 +162,19 @@ public final class APIServer: Sendable {
         services.maximumGracefulShutdownDuration = Goodbye.longest
         let group = ServiceGroup(configuration: services)
         let running = Task { try await group.run() }
-        try await withTaskCancellationHandler {
-            try await running.value
-        } onCancel: {
-            Task { await group.triggerGracefulShutdown() }
+        do {
+            try await withTaskCancellationHandler {
+                try await running.value
+            } onCancel: {
+                Task { await group.triggerGracefulShutdown() }
+            }
+        } catch {
+            if let refusal = Configuration.ListenError(error, at: configuration.address) { throw refusal }
+            throw error
+        }
+        if let path = configuration.socketPath {
+            // Whoever has put a socket of theirs in its place keeps it.
+            do { try await SocketFile.clear(path) } catch {}
         }
     }
 }

@@ -67,8 +67,28 @@ extension APIServer.Configuration {
         let checksPeer = socketPath != nil && socketMode & 0o066 == 0
         let http = HTTPServerBuilder.http1(
             configuration: .init(
-                additionalChannelHandlers: (checksPeer ? [PeerCheck()] : []) + [Patience(patience), Goodbye(APIServer.longestGoodbye)],
+                additionalChannelHandlers: (checksPeer ? [PeerCheck()] : [])
+                    + [HeadReader.Door(), Patience(patience), Goodbye(APIServer.longestGoodbye)],
                 httpDecoderConfiguration: .init(maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10, maxHeaderFieldCount: 100)))
         return try certificate.map { try .tls(http, tlsConfiguration: $0.tls()) } ?? http
+    }
+}
+
+extension APIServer.Configuration.ListenError {
+    /// Why there is no listening on `address`, and what to do; nil for an error that has nothing to do with it.
+    package init?(_ error: any Error, at address: String) {
+        let reason: String
+        switch error {
+        case let error as IOError where error.errnoCode == EADDRINUSE:
+            reason = "is in use; stop what listens there, or give another --listen"
+        case let error as IOError where error.errnoCode == EADDRNOTAVAIL:
+            reason = "is not an address of this machine; give one that is with --listen"
+        case let error as IOError where error.errnoCode == EACCES:
+            reason = "is not for this user; give a port above 1023 with --listen"
+        case let error as IOError: reason = "can't be listened on: \(String(cString: strerror(error.errnoCode)))"
+        case is SocketAddressError.UnknownHost: reason = "has a host that nobody knows; give an address of this machine with --listen"
+        default: return nil
+        }
+        self.init(key: "listen", message: "\(address) \(reason)")
     }
 }

@@ -13,8 +13,8 @@ struct Problem: Error, HTTPResponseError {
     var errors: [(field: String, line: Int?, message: String)] = []
     /// Facts of its own, such as how many lines were kept.
     var extra: [JSONValue.Member] = []
-    /// What the `Allow` field of a 405 lists.
-    var allow: [String] = []
+    /// Header fields beside those that the status asks for.
+    var fields = HTTPFields()
 
     init(_ status: HTTPResponse.Status, _ title: String, _ detail: String) {
         self.status = status
@@ -37,6 +37,13 @@ struct Problem: Error, HTTPResponseError {
 
     static func tooLarge(_ limit: Int) -> Problem {
         Problem(.contentTooLarge, "body too large", "the body is larger than \(limit) bytes; send it in parts")
+    }
+
+    static func wrongMethod(_ request: Request, allowed: [String]) -> Problem {
+        let methods = allowed.joined(separator: ", ")
+        var problem = Problem(.methodNotAllowed, "method not allowed", "\(request.method) is not for \(request.uri.path); use \(methods)")
+        problem.fields[.allow] = methods
+        return problem
     }
 
     static func tooMany(_ why: String) -> Problem { Problem(.tooManyRequests, "too many requests", why + "; wait a second") }
@@ -78,12 +85,17 @@ struct Problem: Error, HTTPResponseError {
         return .object(parts + [.init("message", .string(error.message))])
     }
 
+    /// Header fields of the answer, as JSON and as a page.
+    var headers: HTTPFields {
+        var headers = fields
+        if status == .tooManyRequests { headers[.retryAfter] = "1" }
+        if status == .unauthorized { headers[.wwwAuthenticate] = "Bearer" }
+        return headers
+    }
+
     func response(from request: Request, context: some RequestContext) throws -> Response {
-        var response = Response(status: status, body: .init(byteBuffer: ByteBuffer(string: json.text)))
+        var response = Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(string: json.text)))
         response.headers[.contentType] = "application/problem+json"
-        if !allow.isEmpty { response.headers[.allow] = allow.joined(separator: ", ") }
-        if status == .tooManyRequests { response.headers[.retryAfter] = "1" }
-        if status == .unauthorized { response.headers[.wwwAuthenticate] = "Bearer" }
         return response
     }
 }

@@ -61,11 +61,12 @@ final class RepeatGuard: Sendable {
         }
     }
 
-    /// Notes the body of a key. Throws a ``Problem`` when another one came under it.
-    func check(_ key: String, body: some Sequence<UInt8>) throws {
+    /// Notes the body of a key, and says whether it is the key's first. Throws a ``Problem`` when another one came under it.
+    @discardableResult
+    func check(_ key: String, body: some Sequence<UInt8>) throws -> Bool {
         let digest = Array(SHA256.hash(data: Array(body)))
-        let isOther = known.withLock { known in
-            if let first = known.bodies[key] { return first != digest }
+        let first = known.withLock { known -> [UInt8]? in
+            if let first = known.bodies[key] { return first }
             known.bodies[key] = digest
             known.order.append(key)
             if known.order.count > Self.most {
@@ -73,10 +74,21 @@ final class RepeatGuard: Sendable {
                 known.bodies[oldest] = nil
                 known.answers[oldest] = nil
             }
-            return false
+            return nil
         }
-        guard isOther else { return }
-        throw Problem(.unprocessableContent, "key used before", "this Idempotency-Key came with another request before; use a new one")
+        guard first == nil || first == digest else {
+            throw Problem(.unprocessableContent, "key used before", "this Idempotency-Key came with another request before; use a new one")
+        }
+        return first == nil
+    }
+
+    /// Frees a key whose first body was wrong, so that nothing was done: what is right may come under it.
+    func forget(_ key: String) {
+        known.withLock { known in
+            known.bodies[key] = nil
+            known.answers[key] = nil
+            if let place = known.order.lastIndex(of: key) { known.order.remove(at: place) }
+        }
     }
 
     /// The id of the operation at `place` of the body, when the caller gives none: a UUID (version 8) that stays the same as long as the

@@ -16,10 +16,11 @@ struct TransportScript: Sendable {
     }
 
     var recording = Recording<ScriptedTransport.Attempt>()
-    var otherwise: @Sendable (ScriptedTransport.Attempt) -> Outcome
-    var next: [Outcome] = []
-    var ofEntity: [EntityKey: [Outcome]] = [:]
-    var ofOperation: [OperationID: [Outcome]] = [:]
+    var sends: ScriptedAnswers<Outcome>
+    var fetches = ScriptedAnswers<Fetch> { _ in .unable }
+    var looks = ScriptedAnswers<Look> { _ in .unable }
+    private(set) var fetched: [ScriptedTransport.Attempt] = []
+    private(set) var looked: [ScriptedTransport.Attempt] = []
     var holds: (@Sendable (Claim) -> Bool)?
     private(set) var held: [Held] = []
     private(set) var most = 0
@@ -28,7 +29,7 @@ struct TransportScript: Sendable {
     private var cancelled: Set<Int> = []
     private var tickets = 0
 
-    init(otherwise: @escaping @Sendable (ScriptedTransport.Attempt) -> Outcome) { self.otherwise = otherwise }
+    init(otherwise: @escaping @Sendable (ScriptedTransport.Attempt) -> Outcome) { sends = ScriptedAnswers(otherwise: otherwise) }
 
     mutating func ticket() -> Int {
         tickets += 1
@@ -51,7 +52,7 @@ struct TransportScript: Sendable {
             held.append(Held(ticket: ticket, attempt: attempt, answer: answer))
             return (nil, woken)
         }
-        return (outcome(for: attempt), woken)
+        return (sends.take(for: attempt), woken)
     }
 
     /// The request is over.
@@ -73,13 +74,22 @@ struct TransportScript: Sendable {
     mutating func release(_ outcome: Outcome? = nil, where matches: (ScriptedTransport.Attempt) -> Bool) -> [Answered] {
         let released = held.filter { matches($0.attempt) }
         held.removeAll { matches($0.attempt) }
-        return released.map { Answered(outcome: outcome ?? self.outcome(for: $0.attempt), answer: $0.answer) }
+        return released.map { Answered(outcome: outcome ?? sends.take(for: $0.attempt), answer: $0.answer) }
     }
 
-    private mutating func outcome(for attempt: ScriptedTransport.Attempt) -> Outcome {
-        let operation = attempt.operation
-        if ofOperation[operation.id]?.isEmpty == false, let first = ofOperation[operation.id]?.removeFirst() { return first }
-        if ofEntity[operation.entity]?.isEmpty == false, let first = ofEntity[operation.entity]?.removeFirst() { return first }
-        return next.isEmpty ? otherwise(attempt) : next.removeFirst()
+    /// What is there is asked for.
+    mutating func fetch(_ attempt: ScriptedTransport.Attempt) -> Fetch {
+        var attempt = attempt
+        attempt.number = fetched.count + 1
+        fetched.append(attempt)
+        return fetches.take(for: attempt)
+    }
+
+    /// Whether an operation has had its effect is asked.
+    mutating func look(_ attempt: ScriptedTransport.Attempt) -> Look {
+        var attempt = attempt
+        attempt.number = looked.count + 1
+        looked.append(attempt)
+        return looks.take(for: attempt)
     }
 }

@@ -9,16 +9,16 @@ struct Archive: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Move failed operations that nobody has touched for long out of the store, into a file; or bring them back.",
         discussion: """
-            One operation a line, as JSON with its payload and last error, in a file of mode 0600 that is on disk before
-            anything leaves the store; they count as cleared. --restore enqueues them again, under their ids and keys; one that was sent
-            may have been applied, and is looked up first when the upstream may have forgotten its key. A line that can't be read is named
-            and left out (exit code 1).
+            One operation a line, as JSON with its payload and last error, in a file of mode 0600 that is on disk before anything leaves \
+            the store; they count as cleared. --restore enqueues them again, under their ids and keys; one that was sent may have been \
+            applied, and is looked up first when the upstream may have forgotten its key. A line that can't be read is named and left out \
+            (exit code 1).
             Examples:
-              guardian archive --older-than 720h --out failed-2026-01.ndjson --yes
+              guardian archive --older-than 30d --out failed-2026-01.ndjson --yes
               guardian archive --restore failed-2026-01.ndjson
             """)
     @OptionGroup var options: StoreOptions
-    @Option(help: "Failed and untouched for at least so long, such as 24h or 720h.") var olderThan = "720h"
+    @Option(help: "Failed and untouched for at least so long, such as 24h or 30d, or since before a date.") var olderThan = "30d"
     @Option(help: "The file to write; what it holds already stays.") var out: String?
     @Option(help: "A file that was written so, to enqueue again.") var restore: String?
     @Flag(help: "Do not ask.") var yes = false
@@ -29,9 +29,8 @@ struct Archive: AsyncParsableCommand {
             return try await bringBack(restore)
         }
         guard let out else { throw Failure(.usage, "give --out FILE, or --restore FILE") }
-        guard let age = Settings.duration(olderThan) else { throw Failure(.usage, "--older-than: must be a duration such as 24h or 720h") }
+        let before = try pointInTime(olderThan, "--older-than", .past, of: SystemClock().now.wall)
         let store = try await options.existingFile()
-        let before = SystemClock().now.wall.adding(milliseconds: -Int64(age / .milliseconds(1)))
         try Terminal.confirm("Move failed operations last touched before \(before) to \(out)?", yes: yes)
         let file = try ArchiveFile(path: out)
         var total = 0
@@ -45,11 +44,10 @@ struct Archive: AsyncParsableCommand {
     }
 
     private func bringBack(_ path: String) async throws {
-        guard let input = FileHandle(forReadingAtPath: path) else { throw Failure(.usage, "--restore: \(path) can't be read") }
+        var reader = try LineReader(path, flag: "--restore")
         let assembly = Assembly(try options.settings())
         let store = try await options.existingFile()
         let (engine, transport) = try await assembly.engine(store: store)
-        var reader = LineReader(input)
         var (accepted, known, unreadable) = (0, 0, 0)
         while let (number, bytes) = try reader.next() {
             do throws(SyncError) {

@@ -1,7 +1,9 @@
 import ArgumentParser
+import Foundation
 import GuardianBackend
+import GuardianCore
 import GuardianRuntime
-import UnixSignals
+import GuardianServer
 
 struct Backend: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -9,7 +11,7 @@ struct Backend: AsyncParsableCommand {
         discussion: """
             Example: guardian backend --listen 127.0.0.1:8090 --latency 50ms --seed 7
 
-            It is for tests on loopback: it asks for no login unless told to, and shows
+            It is for tests on loopback: it asks for no login unless told to, and shows \
             credentials as they came. Beside its API (/api/...) it has pages for tests:
 
             GET /_effects?after=N&limit=M    what was applied, in order
@@ -58,6 +60,8 @@ struct Backend: AsyncParsableCommand {
     @Option(help: "How long an idempotency key is remembered after its answer, such as 90s or 24h; 0s forgets at once.")
     var idempotencyWindow = "24h"
     @Option(help: "API requests per second at most, a second's worth at once; 429 above it. Any number without it.") var rate: Double?
+    @Flag(help: "End when standard input does, and so with whoever started it.") var endWithInput = false
+    @Flag(help: "Say as JSON on standard output, too, where it listens.") var json = false
 
     func run() async throws {
         guard let wait = Settings.duration(latency) else { throw Failure(.usage, "--latency: must be a duration such as 50ms") }
@@ -66,20 +70,48 @@ struct Backend: AsyncParsableCommand {
             throw Failure(.usage, "--idempotency-window: must be a duration such as 90s or 24h")
         }
         if let rate, !(0.001...1e9).contains(rate) { throw Failure(.usage, "--rate: must be a number of requests per second above 0") }
-        guard let colon = listen.lastIndex(of: ":"), let port = Int(listen[listen.index(after: colon)...]), (0...65535).contains(port)
-        else {
-            throw Failure(.usage, "--listen: must be host:port")
-        }
-        let host = String(listen[..<colon])
-        let upstream = try ReferenceUpstream(
+        guard let (host, port) = Assembly.hostAndPort(listen) else { throw Failure(.usage, "--listen: must be host:port") }
+        let upstream = try makeUpstream(
             .init(
                 host: host, port: port, latency: wait, failureRate: failureRate, seed: seed, dataDirectory: dataDir,
                 idempotencyWindow: window, rate: rate))
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await upstream.run { port in Terminal.complainRaw("guardian: ready on http://\(host):\(port)") } }
-            group.addTask { for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { return } }
+            group.addTask { [json, listen] in
+                do {
+                    try await upstream.run { Self.tell(APIServer.Configuration(host: host).url(port: $0), asJSON: json) }
+                } catch {
+                    if let refusal = APIServer.Configuration.ListenError(error, at: listen) { throw refusal }
+                    throw error
+                }
+            }
+            group.addTask { await Launch.waitForEnding() }
+            if endWithInput { group.addTask { await Self.waitForEndOfInput() } }
             _ = try await group.next()
             group.cancelAll()
         }
+    }
+
+    private func makeUpstream(_ configuration: ReferenceUpstreamConfiguration) throws -> ReferenceUpstream {
+        do { return try ReferenceUpstream(configuration) } catch {
+            throw Failure(.failed, "--data-dir: can't be used: \(ErrorWords.of(error))")
+        }
+    }
+
+    private static func tell(_ url: String, asJSON json: Bool) {
+        Terminal.complainRaw("guardian: ready on \(url)")
+        let ready: JSONValue = ["state": "ready", "url": .string(url)]
+        if json { Terminal.report(ready.text) }
+    }
+
+    /// Reads what comes, and lets it go.
+    private static func waitForEndOfInput() async {
+        let (end, ending) = AsyncStream.makeStream(of: Void.self)
+        FileHandle.standardInput.readabilityHandler = { handle in
+            var piece = [UInt8](repeating: 0, count: 4096)
+            let count = read(handle.fileDescriptor, &piece, piece.count)
+            if count == 0 || count < 0 && errno != EINTR && errno != EAGAIN { ending.finish() }
+        }
+        for await _ in end {}
+        FileHandle.standardInput.readabilityHandler = nil
     }
 }

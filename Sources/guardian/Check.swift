@@ -8,9 +8,9 @@ struct Check: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Count everything anew and look for damage; exit 1 when something is wrong.",
         discussion: """
-            --repair mends what can be: lines and heads are computed anew; a damaged file is set aside whole, what can be
-            read of it goes into a new store, and what can't is named. Nothing is deleted. It needs the store for itself.
-            Unlike `serve`, it passes at once over what the disk can't read, and over a log that can't be read.
+            --repair mends what can be: lines and heads are computed anew; a damaged file is set aside whole, what can be read of it goes \
+            into a new store, and what can't is named. Nothing is deleted. It needs the store for itself. Unlike `serve`, it passes at \
+            once over what the disk can't read, and over a log that can't be read.
             Examples:
               guardian check --json
               guardian check --repair --yes

@@ -13,6 +13,7 @@ struct Demo: AsyncParsableCommand {
             """
             Example: DEMO_SECONDS=30 guardian demo
             Stays up until Ctrl-C; DEMO_SECONDS ends it by itself, with exit code 0 when all holds.
+            With --json what happens is said on standard error, and what came of it is one JSON object on standard output.
             GUARDIAN_LOG_…, GUARDIAN_SENTRY_… and GUARDIAN_TRACE_… work as for `serve`; the log goes to a file only.
             """
     )
@@ -21,6 +22,7 @@ struct Demo: AsyncParsableCommand {
     @Option(help: "Rooms, users and devices that they change.") var entities = 100
     @Option var seed: UInt64 = 7
     @Option(help: "host:port of the API; port 0 takes a free one.") var listen = "127.0.0.1:0"
+    @Flag(help: "Print what came of it as JSON.") var json = false
 
     func run() async throws {
         let end = try Self.end()
@@ -38,7 +40,7 @@ struct Demo: AsyncParsableCommand {
         if environment["GUARDIAN_LOG_FILE"] == nil { flags["log.file"] = directory + "/logs/guardian.log" }
         let settings = try Settings(environment: environment, flags: flags)
         let story = DemoStory(
-            operations: operations, entities: entities, seed: seed, settings: settings, upstream: upstream, end: end)
+            operations: operations, entities: entities, seed: seed, settings: settings, upstream: upstream, end: end, json: json)
         // All that `serve` has: metrics, alerts, console, log. Only who enqueues differs.
         let daemon = try Daemon(settings, sinks: [story.latencies])
         daemon.takeOverLoggers()
@@ -65,7 +67,7 @@ struct Demo: AsyncParsableCommand {
         try await withThrowingTaskGroup(of: Finished.self) { group in
             group.addTask {
                 defer { opening.finish() }
-                try await daemon.run(tell: { Self.tell($0, daemon) }, opened: { opening.yield(($0, $1)) })
+                try await daemon.run(tell: { Self.tell($0, daemon, story) }, opened: { opening.yield(($0, $1)) })
                 return .daemon
             }
             group.addTask {
@@ -82,11 +84,11 @@ struct Demo: AsyncParsableCommand {
         if !holds { throw Failure(.failed, "the demo did not deliver everything exactly once and in order") }
     }
 
-    private static func tell(_ state: Daemon.State, _ daemon: Daemon) {
+    private static func tell(_ state: Daemon.State, _ daemon: Daemon, _ story: DemoStory) {
         switch state {
         case .ready(let url):
-            Terminal.report("API        \(url)/v1/status")
-            if let token = daemon.consoleToken { Terminal.report("console    \(url)/admin  token \(token)") }
+            story.tell("API        \(url)/v1/status")
+            if let token = daemon.consoleToken { story.tell("console    \(url)/admin  token \(token)") }
         case .notReady(_, let reason), .unreadable(let reason): Terminal.complain(reason.description)
         case .salvaged: break
         }

@@ -2,8 +2,8 @@ import Foundation
 import GuardianBackend
 import GuardianCore
 import GuardianLoad
+import GuardianPrivacy
 import GuardianRuntime
-import UnixSignals
 
 /// What the demo shows: operations enqueued while nobody answers, delivered when the upstream is back, and whether all of it held.
 struct DemoStory: Sendable {
@@ -14,17 +14,24 @@ struct DemoStory: Sendable {
     let upstream: ReferenceUpstream
     /// When it ends by itself; nil for a signal.
     let end: ContinuousClock.Instant?
+    /// Whether standard output is for what came of it, as JSON.
+    let json: Bool
     let latencies = LatencySink()
+
+    /// Says what happens.
+    func tell(_ text: String) {
+        if json { Terminal.write(text.printable + "\n", to: .standardError) } else { Terminal.report(text) }
+    }
 
     /// Whether everything was delivered, exactly once in effect and in order.
     func play(_ engine: SyncEngine, _ store: any OpenedStore) async throws -> Bool {
-        Terminal.report(
+        tell(
             "offline    enqueuing \(operations) operations over \(entities) entities; nobody answers at \(settings.text("upstream.url"))")
         let start = ContinuousClock.now
         for operation in Workload(seed: seed, operations: operations, entities: entities, readings: false) {
             try await engine.enqueue(operation)
         }
-        Terminal.report("on disk    \(try await store.books().pending) pending after \(Self.text(ContinuousClock.now - start))")
+        tell("on disk    \(try await store.books().pending) pending after \(Self.text(ContinuousClock.now - start))")
         return try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
                 try await runUpstream()
@@ -45,13 +52,13 @@ struct DemoStory: Sendable {
 
     /// Waits until all is delivered, says how it went, and stays until the end. Returns whether all of it held.
     private func watch(_ store: any OpenedStore) async throws -> Bool {
-        Terminal.report("online     the upstream is back")
-        Terminal.report("log        guardian logs --follow --data-dir \(settings.text("data_dir"))")
+        tell("online     the upstream is back")
+        tell("log        guardian logs --follow --data-dir \(settings.text("data_dir"))")
         while try await store.books().processed < operations, end.map({ ContinuousClock.now < $0 }) ?? true {
             try await Task.sleep(for: .milliseconds(50))
         }
         let holds = try await summarize(store)
-        if end == nil { Terminal.report("Up until Ctrl-C.") }
+        if end == nil { tell("Up until Ctrl-C.") }
         await waitForEnd()
         return holds
     }
@@ -60,20 +67,31 @@ struct DemoStory: Sendable {
         let books = try await store.books()
         let effects = upstream.effects
         let violations = OrderCheck.violations(effects.map { ($0.entity, $0.payloadSeq ?? 0) })
+        let entities = Set(effects.map(\.entity)).count
+        let duplicates = upstream.duplicateEffects
+        let holds = books.processed == operations && effects.count == operations && duplicates == 0 && violations == 0
         let (p50, p95, p99) = latencies.percentiles
-        Terminal.report("enqueued          \(books.accepted) over \(Set(effects.map(\.entity)).count) entities")
-        Terminal.report("delivered         \(books.processed)")
-        Terminal.report("effects           \(effects.count)")
-        Terminal.report("duplicate effects \(upstream.duplicateEffects)")
-        Terminal.report("order violations  \(violations)")
-        Terminal.report("failed            \(books.failed)")
-        Terminal.report("latency           p50 \(p50) ms, p95 \(p95) ms, p99 \(p99) ms")
-        return books.processed == operations && effects.count == operations && upstream.duplicateEffects == 0 && violations == 0
+        tell("enqueued          \(books.accepted) over \(entities) entities")
+        tell("delivered         \(books.processed)")
+        tell("effects           \(effects.count)")
+        tell("duplicate effects \(duplicates)")
+        tell("order violations  \(violations)")
+        tell("failed            \(books.failed)")
+        tell("latency           p50 \(p50) ms, p95 \(p95) ms, p99 \(p99) ms")
+        guard json else { return holds }
+        let summary: JSONValue = [
+            "holds": .bool(holds), "enqueued": JSONValue(books.accepted), "entities": JSONValue(entities),
+            "delivered": JSONValue(books.processed), "effects": JSONValue(effects.count), "duplicate_effects": JSONValue(duplicates),
+            "order_violations": JSONValue(violations), "failed": JSONValue(books.failed), "p50_ms": JSONValue(p50),
+            "p95_ms": JSONValue(p95), "p99_ms": JSONValue(p99),
+        ]
+        Terminal.report(summary.text)
+        return holds
     }
 
     private func waitForEnd() async {
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { return } }
+            group.addTask { await Launch.waitForEnding() }
             if let end { group.addTask { do { try await Task.sleep(until: end, clock: .continuous) } catch {} } }
             await group.next()
             group.cancelAll()

@@ -21,6 +21,7 @@ struct Explain: AsyncParsableCommand {
     @Option(help: "The upstream's URL, for --as-request.") var upstream: String?
 
     func run() async throws {
+        guard upstream == nil || asRequest else { throw Failure(.usage, "--upstream: is for --as-request only") }
         guard let id else {
             guard !asRequest else { throw Failure(.usage, "--as-request: give the ID of an operation") }
             return try await explainQueue()

@@ -10,8 +10,8 @@ struct Export: AsyncParsableCommand {
             Examples:
               guardian export --out ops.csv --format csv --failed-only
               guardian export --out - --format ndjson --include-payload --since 24h | jq .
-            The file appears whole or not at all; an old one of that name is replaced. Payloads are redacted too. All operations are shown
-            as they stood at one instant.
+            The file appears whole or not at all; an old one of that name is replaced, a device or a pipe is written to as it is. \
+            Payloads are redacted too. All operations are shown as they stood at one instant.
             Exit codes: 0 written, 1 the file can't be written, 2 usage, 4 store unavailable.
             """)
     @OptionGroup var options: StoreOptions
@@ -19,8 +19,8 @@ struct Export: AsyncParsableCommand {
     @Option(help: "csv, json or ndjson; by default what the file's name ends with, or csv.") var format: String?
     @Flag(help: "Only operations that were given up on.") var failedOnly = false
     @Flag(help: "Payloads too, redacted.") var includePayload = false
-    @Option(help: "Only those enqueued since: RFC 3339, or so long ago, such as 90s, 24h or 7d.") var since: String?
-    @Option(help: "Only those enqueued before: RFC 3339, or so long ago.") var until: String?
+    @Option(help: "Only those enqueued since: RFC 3339, a date, or so long ago, such as 90s, 24h or 7d.") var since: String?
+    @Option(help: "Only those enqueued before this; the same forms as --since.") var until: String?
     @Option(help: "pending, processing or failed.") var status: String?
     @Option(help: "Only operations of that kind, such as create.") var operation: String?
     @Option var entityType: String?
@@ -31,15 +31,22 @@ struct Export: AsyncParsableCommand {
         let format = try chosenFormat()
         let filter = try filter(now)
         let store = try await options.existingStore()
+        // Before there is anything to leave behind.
+        let endings = await Launch.endings()
         let file = try ExportFile(out)
+        let part = file.part
         let run = ExportRun(
             ExportWriter(format: format, includingPayload: includePayload, exportedAt: now), to: file)
-        do {
-            try await store.export(filter, includingPayload: includePayload, to: run)
-            try run.finish()
-        } catch {
-            file.discard()
-            throw error
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await Launch.end(on: endings, without: part) }
+            defer { group.cancelAll() }
+            do {
+                try await store.export(filter, includingPayload: includePayload, to: run)
+                try run.finish()
+            } catch {
+                file.discard()
+                throw error
+            }
         }
         guard out != "-" else { return }
         let answer: JSONValue = ["file": .string(out), "format": .string(format.rawValue), "exported": JSONValue(run.count)]
@@ -70,21 +77,9 @@ struct Export: AsyncParsableCommand {
         filter.operationType = operation
         filter.entityType = entityType
         filter.entityID = entityID
-        filter.since = try since.map { try Self.time($0, "--since", now) }
-        filter.until = try until.map { try Self.time($0, "--until", now) }
+        filter.since = try since.map { try pointInTime($0, "--since", .past, of: now) }
+        filter.until = try until.map { try pointInTime($0, "--until", .past, of: now) }
         return filter
-    }
-
-    /// RFC 3339, a date, or how long ago.
-    private static func time(_ text: String, _ flag: String, _ now: Timestamp) throws -> Timestamp {
-        if let time = Timestamp(rfc3339: text) ?? Timestamp(rfc3339: text + "T00:00:00Z") { return time }
-        if text.hasSuffix("d"), let days = Int64(text.dropLast()), (0...100_000).contains(days) {
-            return now.adding(milliseconds: -days * 86_400_000)
-        }
-        if let ago = Settings.duration(text) {
-            return now.adding(milliseconds: -(ago.components.seconds * 1000 + ago.components.attoseconds / 1_000_000_000_000_000))
-        }
-        throw Failure(.usage, "\(flag): must be a time such as 2026-01-31T09:00:00Z, a date, or how long ago, such as 24h or 7d")
     }
 }
 

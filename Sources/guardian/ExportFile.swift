@@ -1,28 +1,95 @@
 import Foundation
 
-/// A file that appears whole under its name, or not at all: written beside it under a name that nobody can know beforehand (mode 0600),
-/// brought to disk, renamed. `-` is standard output.
+/// A file that appears whole under its name, or not at all: written beside it under a name that nobody can know beforehand, brought to
+/// disk, renamed. `-` is standard output; a device or a pipe is written to as it is, and a link is followed.
 final class ExportFile {
+    /// What becomes the file's name; nil for what is written to as it is.
     private let path: String?
+    /// What is written to.
     private let temporary: String
     private let descriptor: Int32
 
-    init(_ path: String) throws {
+    /// `flag` is named in errors.
+    init(_ path: String, flag: String = "--out", mode: mode_t = 0o600) throws {
         guard path != "-" else {
-            (self.path, temporary, descriptor) = (nil, "", 1)
+            (self.path, temporary, descriptor) = (nil, "standard output", STDOUT_FILENO)
             return
         }
-        var isDirectory: ObjCBool = false
-        if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue {
-            throw Failure(.usage, "--out: \(path) is a directory; name a file in it")
+        try Self.check(path, flag: flag)
+        if Self.standing(at: path) == .stream {
+            self.path = nil
+            temporary = path
+            descriptor = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC)
+            guard descriptor >= 0 else { throw Self.failure("\(flag): \(path) can't be written") }
+            return
         }
-        self.path = path
-        let url = URL(fileURLWithPath: path)
+        let target = try Self.followed(path, flag: flag)
+        self.path = target
+        let url = URL(fileURLWithPath: target)
         let chance = String(UInt64.random(in: 0...UInt64.max), radix: 36)
         temporary = url.deletingLastPathComponent().appendingPathComponent(".\(url.lastPathComponent).\(chance).part").path
         // What is there already is somebody's, and would keep its owner and mode.
-        descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw Self.failure("--out: \(temporary) can't be made") }
+        descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+        guard descriptor >= 0 else { throw Self.failure("\(flag): \(temporary) can't be made") }
+    }
+
+    /// Writes a report, which others may read.
+    static func put(_ text: String, at path: String, flag: String) throws {
+        let file = try ExportFile(path, flag: flag, mode: 0o666)
+        do {
+            try file.write(Array(text.utf8))
+            try file.commit()
+        } catch {
+            file.discard()
+            throw error
+        }
+    }
+
+    // MARK: What is there
+
+    private enum Standing { case nothing, file, directory, socket, stream }
+
+    private static func standing(at path: String) -> Standing {
+        var info = stat()
+        guard stat(path, &info) == 0 else { return .nothing }
+        switch info.st_mode & S_IFMT {
+        case S_IFREG: return .file
+        case S_IFDIR: return .directory
+        case S_IFSOCK: return .socket
+        default: return .stream
+        }
+    }
+
+    /// Refuses what can't be written as a file, before there is anything to write.
+    static func check(_ path: String, flag: String) throws {
+        switch standing(at: path) {
+        case .directory: throw Failure(.usage, "\(flag): \(path) is a directory; name a file in it")
+        case .socket: throw Failure(.usage, "\(flag): \(path) is a socket; name a file")
+        case .nothing, .file, .stream: return
+        }
+    }
+
+    /// The directory that a file is made in; nil for what is written to as it is.
+    static func directory(of path: String, flag: String) throws -> String? {
+        guard standing(at: path) != .stream else { return nil }
+        return URL(fileURLWithPath: try followed(path, flag: flag)).deletingLastPathComponent().path
+    }
+
+    /// Where a path leads, also to what is not there yet. The system judges whether a link may be followed: in a directory that all write
+    /// to, it may be a trap.
+    private static func followed(_ path: String, flag: String) throws -> String {
+        var place = path
+        // As many as the system follows.
+        for _ in 0..<40 {
+            let next: String
+            do { next = try FileManager.default.destinationOfSymbolicLink(atPath: place) } catch { break }
+            place = next.hasPrefix("/") ? next : URL(fileURLWithPath: place).deletingLastPathComponent().path + "/" + next
+        }
+        guard place != path else { return path }
+        let probe = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC)
+        guard probe >= 0 || errno == ENOENT else { throw failure("\(flag): \(path) can't be written") }
+        if probe >= 0 { close(probe) }
+        return place
     }
 
     func write(_ bytes: [UInt8]) throws {
@@ -30,17 +97,18 @@ final class ExportFile {
         while start < bytes.count {
             let written = bytes.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress! + start, $0.count - start) }
             if written < 0, errno == EINTR { continue }
-            if written < 0, errno == EPIPE, path == nil { Terminal.endUnread() }
-            guard written > 0 else {
-                throw Self.failure(path == nil ? "standard output can't be written" : "\(temporary) can't be written")
-            }
+            if written < 0, errno == EPIPE, descriptor == STDOUT_FILENO { Terminal.endUnread() }
+            guard written > 0 else { throw Self.failure("\(temporary) can't be written") }
             start += written
         }
     }
 
     /// Gives the file its name.
     func commit() throws {
-        guard let path else { return }
+        guard let path else {
+            guard descriptor == STDOUT_FILENO || close(descriptor) == 0 else { throw Self.failure("\(temporary) can't be closed") }
+            return
+        }
         guard fsync(descriptor) == 0 else { throw Self.failure("\(temporary) can't be brought to disk") }
         guard close(descriptor) == 0 else { throw Self.failure("\(temporary) can't be closed") }
         guard rename(temporary, path) == 0 else {
@@ -59,11 +127,14 @@ final class ExportFile {
         close(directory)
     }
 
+    /// What stands there until it gets its name; nil for what is written to as it is.
+    var part: String? { path == nil ? nil : temporary }
+
     /// Leaves nothing behind.
     func discard() {
-        guard path != nil else { return }
+        guard descriptor != STDOUT_FILENO else { return }
         close(descriptor)
-        unlink(temporary)
+        if path != nil { unlink(temporary) }
     }
 
     private static func failure(_ what: String) -> Failure { Failure(.failed, "\(what): \(String(cString: strerror(errno)))") }

@@ -6,21 +6,29 @@ import GuardianLoad
 struct Generate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Write a realistic, seeded stream of operations as NDJSON.",
-        discussion: "Example: guardian generate --operations 10000 --entities 500 --seed 7 > operations.ndjson")
+        discussion: """
+            Example:
+              guardian generate --operations 10000 --entities 500 > operations.ndjson
+            With --json it is one array, which POST /v1/operations takes too.
+            """)
     @Option var operations = 1000
     @Option var entities = 100
     @Option var seed: UInt64 = 1
+    @Flag(help: "Print one JSON array.") var json = false
 
     func run() async throws {
         guard operations >= 0, entities >= 1 else { throw Failure(.usage, "--operations and --entities must be positive") }
-        var text = ""
+        var text = json ? "[" : ""
+        var isFirst = true
         for operation in Workload(seed: seed, operations: operations, entities: entities) {
-            text += operation.ndjson + "\n"
+            if json { text += isFirst ? "\n" : ",\n" }
+            text += json ? operation.ndjson : operation.ndjson + "\n"
+            isFirst = false
             if text.utf8.count > 1 << 16 {
                 Terminal.write(text, to: .standardOutput)
                 text = ""
             }
         }
-        Terminal.write(text, to: .standardOutput)
+        Terminal.write(json ? text + "\n]\n" : text, to: .standardOutput)
     }
 }

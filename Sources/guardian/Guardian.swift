@@ -5,6 +5,7 @@ import GuardianHTTP
 import GuardianPrivacy
 import GuardianRuntime
 import GuardianSQLite
+import Synchronization
 
 /// The binary: sidecar, operator's tool and reference upstream.
 @main
@@ -13,7 +14,8 @@ struct Guardian: AsyncParsableCommand {
         commandName: "guardian",
         abstract: "A durable, offline-first outbox: keeps writes on disk and delivers them exactly once in effect.",
         discussion: """
-            Example: guardian serve --data-dir ./guardian-data --upstream https://api.example.com
+            Example:
+              guardian serve --data-dir ./guardian-data --upstream https://api.example.com
             Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 store unavailable, 5 refused.
             """,
         version: BuildInfo.version,
@@ -27,14 +29,21 @@ struct Guardian: AsyncParsableCommand {
             Archive.self, Simulate.self, Pins.self, Rekey.self, MigrateStore.self, Export.self, Redact.self,
         ])
 
+    static var _errorPrefix: String { "guardian: " }
+
     static func main() async {
+        // Before anything is opened.
+        Launch.occupyStandardDescriptors()
         // A reader that goes away is an error of the write then, and ``Terminal`` knows what it means.
         _ = signal(SIGPIPE, SIG_IGN)
         shareOneHeap()
         Launch.keepSecrets()
         do {
-            var command = try parseAsRoot(Array(CommandLine.arguments.dropFirst()))
+            let arguments = Array(CommandLine.arguments.dropFirst())
+            try checkCommand(arguments)
+            var command = try parseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
+            Terminal.endIfCut()
         } catch let failure as Failure {
             Terminal.complain(failure.message)
             Foundation.exit(failure.code.rawValue)
@@ -48,6 +57,23 @@ struct Guardian: AsyncParsableCommand {
             let failure = Failure(error)
             Terminal.complain(failure.message)
             Foundation.exit(failure.code.rawValue)
+        }
+    }
+}
+
+extension Guardian {
+    /// Refuses a word in the place of a command that is none, with the one that was meant; behind `help` too, which shows its own page for
+    /// any word.
+    fileprivate static func checkCommand(_ arguments: [String]) throws {
+        var subcommands = configuration.subcommands
+        for word in arguments.first == "help" ? arguments.dropFirst() : arguments[...] {
+            guard !subcommands.isEmpty, !word.hasPrefix("-") else { return }
+            guard let command = subcommands.first(where: { $0._commandName == word }) else {
+                let names = subcommands.map { $0._commandName }
+                let advice = NearestName.of(word, in: names).map { "did you mean \($0)?" } ?? "guardian --help lists all"
+                throw Failure(.usage, "\(word) is no command; \(advice)")
+            }
+            subcommands = command.configuration.subcommands
         }
     }
 }
@@ -95,7 +121,7 @@ struct Failure: Error {
         case SyncError.refused(let reason): self.init(.refused, reason)
         case let error as SettingsError: self.init(.usage, error.description)
         case let error as HTTPConfigurationError: self.init(.usage, error.description)
-        default: self.init(.failed, String(describing: error))
+        default: self.init(.failed, ErrorWords.of(error))
         }
     }
 }
@@ -104,17 +130,46 @@ struct Failure: Error {
 enum Terminal {
     /// Says what was asked for; ends the process when nobody reads it any more.
     static func say(_ text: String) { write(text.printable + "\n", to: .standardOutput) }
-    /// Says how work goes that has an end and an exit code of its own: it goes on when nobody reads that.
-    static func report(_ text: String) { _ = put(text.printable + "\n", to: .standardOutput) }
+    /// Says how work goes that has an end and an exit code of its own: it goes on when nobody reads that, and when it can't be written.
+    static func report(_ text: String) {
+        let error = put(text.printable + "\n", to: .standardOutput)
+        if error != 0, error != EPIPE { cut.store(error, ordering: .relaxed) }
+    }
     /// Says on standard error what is wrong. Redacted: an error repeats what it was given.
     static func complain(_ text: String) { complainRaw("guardian: \(text)") }
     static func complainRaw(_ text: String) { write(Redactor.standard.redact(text).printable + "\n", to: .standardError) }
     static var errorIsTerminal: Bool { isatty(2) == 1 }
     static var outputIsTerminal: Bool { isatty(1) == 1 }
+    static var takesColor: Bool { outputIsTerminal && Assembly.takesColor }
 
-    /// Writes all of it as it is. What nobody reads on standard error is lost; a reader of standard output that went away ends the process.
+    /// Columns and rows; 80 × 24 where they can't be asked.
+    static var size: (width: Int, height: Int) {
+        var size = winsize()
+        guard ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else { return (80, 24) }
+        return (Int(size.ws_col), Int(size.ws_row))
+    }
+
+    /// What `errno` said when a part of what was reported could not be written.
+    private static let cut = Atomic<Int32>(0)
+
+    /// Writes all of it as it is. What nobody reads on standard error is lost; a reader of standard output that went away ends the process,
+    /// and so does a standard output that can't be written.
     static func write(_ text: String, to file: FileHandle) {
-        if put(text, to: file) == EPIPE, file.fileDescriptor == STDOUT_FILENO { endUnread() }
+        let error = put(text, to: file)
+        guard error != 0, file.fileDescriptor == STDOUT_FILENO else { return }
+        if error == EPIPE { endUnread() }
+        endCut(error)
+    }
+
+    /// Ends the process as failed when standard output has not got all that was reported.
+    static func endIfCut() {
+        let error = cut.load(ordering: .relaxed)
+        if error != 0 { endCut(error) }
+    }
+
+    private static func endCut(_ error: Int32) -> Never {
+        complain("standard output can't be written: \(String(cString: strerror(error)))")
+        Foundation.exit(ExitStatus.failed.rawValue)
     }
 
     /// Ends the process, as a success: whoever read its standard output wants no more of it (`guardian events | head -1`).
@@ -126,6 +181,12 @@ enum Terminal {
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Foundation.write(file.fileDescriptor, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
+            if count < 0, errno == EAGAIN {
+                // Somebody has made it non-blocking.
+                var waiting = pollfd(fd: file.fileDescriptor, events: Int16(POLLOUT), revents: 0)
+                _ = poll(&waiting, 1, -1)
+                continue
+            }
             guard count > 0 else { return errno }
             rest = rest.dropFirst(count)
         }
@@ -137,7 +198,9 @@ enum Terminal {
         if yes { return }
         guard isatty(0) == 1 else { throw Failure(.refused, "\(question) Add --yes to do it.") }
         write("\(question.printableLine) [y/N] ", to: .standardError)
-        guard readLine()?.lowercased() == "y" else { throw Failure(.refused, "not done") }
+        guard let answer = readLine(), ["y", "yes"].contains(answer.trimmingCharacters(in: .whitespaces).lowercased()) else {
+            throw Failure(.refused, "not done")
+        }
     }
 }
 
@@ -190,4 +253,9 @@ struct StoreOptions: ParsableArguments {
 func operationID(_ text: String) throws -> OperationID {
     guard let id = OperationID(text) else { throw Failure(.usage, "ID: must be 1–128 printable ASCII characters") }
     return id
+}
+
+func pointInTime(_ text: String, _ flag: String, _ side: Settings.Side, of now: Timestamp) throws -> Timestamp {
+    guard let time = Settings.time(text, side, of: now) else { throw Failure(.usage, "\(flag): \(Settings.timeForms(side))") }
+    return time
 }

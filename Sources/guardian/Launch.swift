@@ -1,6 +1,7 @@
 import Foundation
 import GuardianPrivacy
 import GuardianRuntime
+import UnixSignals
 
 /// What every command begins with: any of them may hold keys, tokens and payloads.
 enum Launch {
@@ -12,4 +13,47 @@ enum Launch {
         CoreDump.forbid()
         for name in Settings.secretVariables where environment[name] != nil { Wipe.environment(name) }
     }
+
+    /// Takes the numbers 0 to 2 where whoever started us has closed them: a socket or a log with one of them would be written to as if it
+    /// were standard output. Opened the wrong way round, so that using them still fails.
+    static func occupyStandardDescriptors() {
+        for (number, mode) in [(STDIN_FILENO, O_WRONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_RDONLY)] {
+            // The lowest free number is taken, and those below are.
+            if fcntl(number, F_GETFD) < 0 { _ = open("/dev/null", mode) }
+        }
+    }
+
+    /// What asks a process to end: SIGTERM, SIGINT, and SIGHUP where whoever started us does not want us to go on without a terminal
+    /// (`nohup`).
+    static func endings() async -> UnixSignalsSequence {
+        let signals: [UnixSignal] = ignoresHangup ? [.sigterm, .sigint] : [.sigterm, .sigint, .sighup]
+        return await UnixSignalsSequence(trapping: signals)
+    }
+
+    /// Ends the process when somebody asks it to, as the signal does by itself, but without the file that it has begun to write.
+    static func end(on endings: UnixSignalsSequence, without part: String?) async {
+        for await ending in endings {
+            if let part { unlink(part) }
+            die(of: ending.rawValue)
+        }
+    }
+
+    private static func die(of number: Int32) {
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, number)
+        _ = signal(number, SIG_DFL)
+        pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+        raise(number)
+    }
+
+    /// Returns when somebody asks the process to end, or the task is cancelled.
+    static func waitForEnding() async { for await _ in await endings() { return } }
+
+    private static let ignoresHangup: Bool = {
+        let before = signal(SIGHUP, SIG_IGN)
+        let isIgnored = unsafeBitCast(before, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+        if !isIgnored { _ = signal(SIGHUP, before) }
+        return isIgnored
+    }()
 }

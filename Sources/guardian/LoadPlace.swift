@@ -70,11 +70,12 @@ struct LoadPlace {
         process.executableURL = URL(fileURLWithPath: Bundle.main.executablePath ?? CommandLine.arguments[0])
         process.arguments = [
             "backend", "--listen", "127.0.0.1:0", "--latency", "\(behaviour.latencyMs)ms", "--failure-rate", "\(behaviour.failureRate)",
-            "--seed", "\(behaviour.seed)",
+            "--seed", "\(behaviour.seed)", "--end-with-input",
         ]
         let pipe = Pipe()
         process.standardError = pipe
-        process.standardInput = FileHandle.nullDevice
+        // It ends with this process, however that ends.
+        process.standardInput = Pipe()
         try process.run()
         let said = Ready(pipe.fileHandleForReading)
         guard let url = await said.url(while: process) else {

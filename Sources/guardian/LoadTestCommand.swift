@@ -10,10 +10,10 @@ struct LoadTestCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "loadtest", abstract: "Measure this machine: five suites over real HTTP and a real store, each with what must hold.",
         discussion: """
-            Suites: enqueue, latency, memory, breaker, concurrency; and soak, which runs when it is named or
-            when --duration is given. The mock upstream takes 50 ms and fails 5 % of requests, by the seed.
-            On PostgreSQL each suite has schemas of its own, which go when it is done; a database that holds a
-            queue in use is refused. env:NAME takes the URL from the environment, where others can't see it.
+            Suites: enqueue, latency, memory, breaker, concurrency; and soak, which runs when it is named or when --duration is given. The \
+            mock upstream takes 50 ms and fails 5 % of requests, by the seed. On PostgreSQL each suite has schemas of its own, which go \
+            when it is done; a database that holds a queue in use is refused. env:NAME takes the URL from the environment, where others \
+            can't see it.
             Examples:
               guardian loadtest
               guardian loadtest --suite latency --suite memory --report report.html
@@ -45,12 +45,9 @@ struct LoadTestCommand: AsyncParsableCommand {
         let store = try chosenStore()
         let place = try LoadPlace(directory: dataDir, store: store)
         defer { place.remove() }
-        let bar = ProgressBar()
-        var result = LoadReport(startedAt: SystemClock().now.wall, seed: seed, options: facts(suites, options, store: store))
-        for suite in suites {
-            let test = LoadTest(world: place.world(), options: options) { bar.show("\(suite.rawValue): \($2)", done: $0, of: $1) }
-            result.suites.append(await test.run(suite))
-            bar.clear()
+        let empty = LoadReport(startedAt: SystemClock().now.wall, seed: seed, options: facts(suites, options, store: store))
+        guard var result = await Self.measure(suites, options, in: place, empty) else {
+            throw Failure(.failed, "ended by a signal: nothing is reported, and nothing is left of it")
         }
         var mismatch: Comparison.Mismatch?
         if let before {
@@ -63,6 +60,30 @@ struct LoadTestCommand: AsyncParsableCommand {
         // A suite that was broken off has no figures; then that is what is told.
         if !result.passed { throw Failure(.failed, "not all suites passed") }
         if let mismatch { throw Failure(.usage, "--baseline: \(mismatch)") }
+    }
+
+    /// The report with a result for each suite; nil when somebody asks the process to end. The suites have let go of the place then.
+    private static func measure(
+        _ suites: [LoadOptions.Suite], _ options: LoadOptions, in place: LoadPlace, _ report: LoadReport
+    ) async -> LoadReport? {
+        await withTaskGroup(of: LoadReport?.self) { group in
+            group.addTask {
+                let bar = ProgressBar()
+                var report = report
+                for suite in suites where !Task.isCancelled {
+                    let test = LoadTest(world: place.world(), options: options) { bar.show("\(suite.rawValue): \($2)", done: $0, of: $1) }
+                    report.suites.append(await test.run(suite))
+                    bar.clear()
+                }
+                return report
+            }
+            group.addTask {
+                await Launch.waitForEnding()
+                return nil
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? nil
+        }
     }
 
     /// What is needed to run the same again, and to see that a baseline is of the same.
@@ -147,9 +168,10 @@ struct LoadTestCommand: AsyncParsableCommand {
         return number.flatMap { (0...100).contains($0) ? $0 : nil }
     }
 
-    /// Half an hour of soak should not end at a directory that is not there.
+    /// Half an hour of soak should not end at a directory that is not there, or where a file should be.
     static func checkWritable(_ path: String) throws {
-        let directory = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        try ExportFile.check(path, flag: "--report")
+        guard let directory = try ExportFile.directory(of: path, flag: "--report") else { return }
         guard FileManager.default.isWritableFile(atPath: directory) else {
             throw Failure(.usage, "--report: \(directory) can't be written")
         }
@@ -162,8 +184,6 @@ struct LoadTestCommand: AsyncParsableCommand {
             case "json": report.json.text + "\n"
             default: report.text + "\n"
             }
-        do { try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic) } catch {
-            throw Failure(.failed, "\(path) can't be written: \(error.localizedDescription)")
-        }
+        try ExportFile.put(text, at: path, flag: "--report")
     }
 }

@@ -8,7 +8,8 @@ struct Logs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Search the log, and follow it.",
         discussion: """
-            Reads the files that `log.file` names, and the older ones beside them; the newest lines come last.
+            Reads the files that `log.file` names, and the older ones beside them; the newest lines come last. Times are in UTC, with the \
+            date where it is not today's.
             Example: guardian logs --level warning --since 2h --type update
             Example: guardian logs --trace 6f9619ff-8b86-4d01-b42d-00cf4fc964ff --json
             Exit code 3 when there is no log.
@@ -18,7 +19,7 @@ struct Logs: AsyncParsableCommand {
     @Option(help: "Only lines about operations of this type.") var type: String?
     @Option(name: .customLong("class"), help: "Only lines with this error class.") var errorClass: String?
     @Option(help: "debug, info, warning, error or fatal: this level and those above.") var level: String?
-    @Option(help: "Only lines of the last 30s, 15m, 2h …, or since a time such as 2026-01-31T09:05:00Z.") var since: String?
+    @Option(help: "Only lines since: RFC 3339, a date, or so long ago, such as 90s, 2h or 7d.") var since: String?
     @Option(help: "Only lines before this; the same forms as --since.") var until: String?
     @Option(help: "Only lines with this text in message or fields.") var grep: String?
     @Option(name: .shortAndLong, help: "The newest so many lines; 100 by default, all with --since.") var limit: Int?
@@ -58,8 +59,7 @@ struct Logs: AsyncParsableCommand {
     private func say(_ line: LogLine) {
         if options.json { return Terminal.say(line.json.text) }
         // Its colours are ours, and it has no other control characters.
-        let isColored = Terminal.outputIsTerminal && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
-        Terminal.write(line.text(colored: isColored) + "\n", to: .standardOutput)
+        Terminal.write(line.text(colored: Terminal.takesColor, now: SystemClock().now.wall) + "\n", to: .standardOutput)
     }
 
     private func filter() throws -> LogFilter {
@@ -71,17 +71,9 @@ struct Logs: AsyncParsableCommand {
             }
             filter.level = known
         }
-        filter.since = try since.map { try time($0, "--since") }
-        filter.until = try until.map { try time($0, "--until") }
+        let now = SystemClock().now.wall
+        filter.since = try since.map { try pointInTime($0, "--since", .past, of: now) }
+        filter.until = try until.map { try pointInTime($0, "--until", .past, of: now) }
         return filter
-    }
-
-    private func time(_ text: String, _ flag: String) throws -> Timestamp {
-        if let time = Timestamp(rfc3339: text) { return time }
-        let isDays = text.hasSuffix("d")
-        guard let ago = Settings.duration(isDays ? String(text.dropLast()) + "h" : text) else {
-            throw Failure(.usage, "\(flag): must be how long ago, such as 30s, 15m, 2h or 7d, or a time such as 2026-01-31T09:05:00Z")
-        }
-        return SystemClock().now.wall.adding(milliseconds: -ago.components.seconds * 1000 * (isDays ? 24 : 1))
     }
 }

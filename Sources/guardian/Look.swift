@@ -9,7 +9,7 @@ struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Say on one screen how the queue is doing, what holds it up, and what to do.",
         discussion: """
-            Reads the store, so it works beside a running sidecar and without one. What is measured (success, latency, alerts) is what the
+            Reads the store, so it works beside a running sidecar and without one. What is measured (success, latency, alerts) is what the \
             sidecar of this data directory has saved, twice a minute.
             Example: guardian status --data-dir ./guardian-data
             """)
@@ -19,7 +19,7 @@ struct Status: AsyncParsableCommand {
         let store = try await options.existingStore()
         let assembly = Assembly(try options.settings())
         let report = try await assembly.status(of: store)
-        guard options.json else { return report.lines().forEach { Terminal.say($0) } }
+        guard options.json else { return report.lines(width: Terminal.size.width).forEach { Terminal.say($0) } }
         let (control, lock) = (report.situation.control, report.situation.lock)
         let holder: JSONValue = lock.map { ["owner": .string($0.fence.owner), "epoch": JSONValue($0.fence.epoch)] } ?? .null
         let known: [JSONValue.Member] = [
@@ -39,7 +39,11 @@ struct Status: AsyncParsableCommand {
 
 struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "List stored operations.", discussion: "Example: guardian list --status failed --limit 20 --json")
+        abstract: "List stored operations, a page at a time.",
+        discussion: """
+            Example: guardian list --status failed --limit 20 --json
+            Where more follow, the call for the next page is said on standard error.
+            """)
     @OptionGroup var options: StoreOptions
     @Option(help: "pending, processing or failed.") var status: String?
     @Option var entityType: String?
@@ -48,6 +52,9 @@ struct List: AsyncParsableCommand {
     @Option(help: "Only operations after this seq.") var after: Int64 = 0
 
     func run() async throws {
+        guard (1...OperationFilter.longestPage).contains(limit) else {
+            throw Failure(.usage, "--limit: must be from 1 to \(OperationFilter.longestPage)")
+        }
         var filter = OperationFilter(afterSeq: after, limit: limit)
         if let status {
             guard let known = Operation.Status(name: status) else {
@@ -57,14 +64,19 @@ struct List: AsyncParsableCommand {
         }
         filter.entityType = entityType
         filter.entityID = entityID
-        let found = try await options.existingStore().list(filter)
-        if options.json { return Terminal.say(JSONValue.array(found.map { $0.json() }).text) }
-        for operation in found {
+        let store = try await options.existingStore()
+        let found = try await store.list(filter)
+        if options.json { Terminal.say(JSONValue.array(found.map { $0.json() }).text) }
+        for operation in found where !options.json {
             let trouble = operation.lastError.map { "  \($0.class.rawValue): \($0.code)" } ?? ""
             Terminal.say(
                 "\(operation.seq)  \(operation.id)  \(operation.status.name)  \(operation.type) \(operation.entity.orderingKey)  tries \(operation.tries)\(trouble)"
                     .printableLine)
         }
+        guard found.count == limit, let last = found.last else { return }
+        filter.afterSeq = last.seq
+        filter.limit = 1
+        if try await !store.list(filter).isEmpty { Terminal.complain("there are more: --after \(last.seq)") }
     }
 }
 

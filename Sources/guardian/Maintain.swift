@@ -46,7 +46,7 @@ struct Backup: AsyncParsableCommand {
         let now = SystemClock().now.wall
         let size = StoreFiles(path: Assembly(try options.settings()).storePath).bytes
         let bar = ProgressBar()
-        let report = try await withThrowingTaskGroup(of: SQLiteStore.BackupReport?.self) { group in
+        let report = try await withThrowingTaskGroup(of: SQLiteStore.BackupReport?.self) { group -> SQLiteStore.BackupReport in
             group.addTask {
                 // What has been written of the copy so far.
                 while !Task.isCancelled {
@@ -57,7 +57,11 @@ struct Backup: AsyncParsableCommand {
                 return nil
             }
             defer { group.cancelAll() }
-            return try await store.backup(to: out, now: now)
+            do throws(StoreError) { return try await store.backup(to: out, now: now) } catch {
+                // What can't be written is the copy: the store is only read.
+                guard case .readOnly(let what) = error else { throw error }
+                throw Failure(.failed, "--out: \(out) can't be written (\(what))")
+            }
         }
         bar.clear()
         try store.close()
@@ -76,7 +80,7 @@ struct Restore: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Put a backup in the place of the store; the store that was there is kept beside it.",
         discussion: """
-            Refused while any process has the store open. What waits in the backup may have been delivered since: it is sent
+            Refused while any process has the store open. What waits in the backup may have been delivered since: it is sent \
             under its old key, and looked up first when the upstream may have forgotten that.
             Exit codes: 0 restored, 3 no such backup, 4 it can't be used, 5 a process has the store open.
             Example: guardian restore backups/guardian-2026-01-31.sqlite --yes
@@ -90,7 +94,10 @@ struct Restore: AsyncParsableCommand {
         guard assembly.isStoredInFile else { throw Failure.needsFile }
         guard FileManager.default.fileExists(atPath: backup) else { throw Failure(.notFound, "there is no backup at \(backup)") }
         let configuration = try assembly.storeConfiguration()
-        let plan = try SQLiteStore.planRestore(of: backup, into: configuration)
+        let plan: SQLiteStore.RestorePlan
+        do throws(StoreError) { plan = try SQLiteStore.planRestore(of: backup, into: configuration) } catch {
+            throw Failure(.storeUnavailable, "\(backup) can't be restored: \(error.words)")
+        }
         let missing =
             switch plan.missing {
             case 0: "The backup has all that is in the store now."
@@ -107,6 +114,16 @@ struct Restore: AsyncParsableCommand {
             return Terminal.say(answer.text)
         }
         Terminal.say("\(plan.operations) operations restored" + (aside.map { "; the old store is \($0)" } ?? ""))
+    }
+}
+
+extension StoreError {
+    /// What is wrong with a file that is not the store.
+    fileprivate var words: String {
+        switch self {
+        case .corrupt(let what), .readOnly(let what), .unavailable(let what): what
+        default: description
+        }
     }
 }
 

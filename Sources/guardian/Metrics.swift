@@ -13,7 +13,7 @@ struct Metrics: AsyncParsableCommand {
         discussion: """
             Asks the sidecar at `listen`; when none answers there, reads the store itself. One under TLS must show `tls.certificate_file`.
             Example: guardian metrics --watch --every 5s
-            Example: guardian metrics --prometheus | promtool check metrics
+            Example: guardian metrics --prometheus | grep pending_ops_gauge
             """)
     @OptionGroup var options: StoreOptions
     @Option(help: "Where the sidecar listens: host:port or unix:/path.") var listen: String?

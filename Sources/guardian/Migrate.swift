@@ -23,7 +23,7 @@ struct Migrate: AsyncParsableCommand {
                 .usage,
                 "casts are made at claim by the running engine: start `guardian serve` with the same configuration; --dry-run only looks")
         }
-        var forecast = Forecast(upcasters: try Assembly(try options.settings()).upcasters())
+        var forecast = Forecast(processor: try Assembly(try options.settings()).processorConfiguration())
         let store = try await options.existingStore()
         var filter = OperationFilter(status: .pending, limit: Self.page)
         while true {
@@ -65,17 +65,17 @@ struct Forecast {
         var all: Int { upToDate + cast + impossible }
     }
 
-    let upcasters: Upcasters
+    let processor: ProcessorConfiguration
     private var groups: [Group: Count] = [:]
     private(set) var total = Count()
 
-    init(upcasters: Upcasters) { self.upcasters = upcasters }
+    init(processor: ProcessorConfiguration) { self.processor = processor }
 
     mutating func add(_ operation: GuardianCore.Operation) {
         var group = Group(entity: operation.entity.type, version: operation.schemaVersion)
         if groups[group] == nil, groups.count >= Self.mostGroups { group = .others }
         var count = groups[group] ?? Count()
-        switch upcasters.cast(operation) {
+        switch processor.cast(operation) {
         case .upToDate:
             count.upToDate += 1
             total.upToDate += 1
@@ -92,7 +92,7 @@ struct Forecast {
 
     private var sorted: [(key: Group, value: Count)] { groups.sorted { $0.key < $1.key } }
 
-    private func target(of group: Group) -> Int? { group == .others ? nil : upcasters.current(for: group.entity) }
+    private func target(of group: Group) -> Int? { group == .others ? nil : processor.upcasters.current(for: group.entity) }
 
     var lines: [String] {
         var lines = ["\(total.all) pending: \(Self.words(total, to: nil))"]

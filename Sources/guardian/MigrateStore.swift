@@ -8,11 +8,11 @@ struct MigrateStore: AsyncParsableCommand {
         commandName: "migrate-store",
         abstract: "Move a queue from one store to another: a file to PostgreSQL, or back. Can be broken off and run again.",
         discussion: """
-            Stop `guardian serve` on the old store first; nothing is delivered from it meanwhile. Operations keep their ids, keys, attempts,
-            errors and order; what was processed in the last 24 h, local ids, ETags, feeds and how far they were followed, and open changes
-            go along. Each page is on the new store's disk before the old one lets go of it. Exit 5 when somebody delivers from the old store.
-            env:NAME takes a URL from the environment, where other users can't see its password. From the environment and --config come
-            seal.*, disk.* and redaction.*: a file is sealed under the key that they name, PostgreSQL seals nothing.
+            Stop `guardian serve` on the old store first; nothing is delivered from it meanwhile. Operations keep their ids, keys, \
+            attempts, errors and order; what was processed in the last 24 h, local ids, ETags, feeds and how far they were followed, and \
+            open changes go along. Each page is on the new store's disk before the old one lets go of it. Exit 5 when somebody delivers \
+            from the old store. env:NAME takes a URL from the environment, where other users can't see its password. From the environment \
+            and --config come seal.*, disk.* and redaction.*: a file is sealed under the key that they name, PostgreSQL seals nothing.
             Example: guardian migrate-store --from ./guardian-data --to env:GUARDIAN_STORE
             """)
 
@@ -35,21 +35,20 @@ struct MigrateStore: AsyncParsableCommand {
             throw Failure(.usage, "--ordering: must be entity or strict")
         }
         let configured = try Settings(file: config, environment: Launch.environment)
-        let (old, new) = (try await open(from, isOld: true, configured), try await open(to, isOld: false, configured))
-        defer {
-            do { try old.shut() } catch {}
-            do { try new.shut() } catch {}
-        }
+        let old = try await open(from, isOld: true, configured)
+        defer { do { try old.shut() } catch {} }
         let clock = SystemClock()
         let owner = UUID().uuidString.lowercased()
         guard
             case .acquired(let fence, _, _) = try await old.acquireLock(owner: owner, now: clock.now.wall, staleAfterMs: Self.staleAfterMs)
         else { throw Failure(.refused, "somebody delivers from the old store; stop `guardian serve` there first") }
-        // Two spellings of one store: it would let go of what it has just taken over.
-        if try await new.lockState()?.fence.owner == owner {
+        // Made only when there is something to move into it.
+        let new: any OpenedStore
+        do { new = try await openNew(configured, owner: owner) } catch {
             try await old.releaseLock(fence)
-            throw Failure(.refused, Self.same)
+            throw error
         }
+        defer { do { try new.shut() } catch {} }
         if let wanted = try await newOrdering(old, new) { _ = try await new.rebuildIndex(ordering: wanted) }
         let moved = try await move(old, new, fence, clock)
         for pause in try await old.loadControl().pauses { try await new.setPause(pause, to: true) }
@@ -58,6 +57,18 @@ struct MigrateStore: AsyncParsableCommand {
         let gap = try await new.accountingGap()
         guard gap == 0 else { throw Failure(.failed, "the new store's books do not balance (\(gap)); run `guardian check` on it") }
         Terminal.say(json ? moved.json.text : moved.text)
+    }
+
+    /// Refuses two spellings of one store: it would let go of what it has just taken over. `owner` holds the old one's lock.
+    private func openNew(_ configured: Settings, owner: String) async throws -> any OpenedStore {
+        let new = try await open(to, isOld: false, configured)
+        do {
+            guard try await new.lockState()?.fence.owner != owner else { throw Failure(.refused, Self.same) }
+        } catch {
+            do { try new.shut() } catch {}
+            throw error
+        }
+        return new
     }
 
     /// How the new store is to line up; nil as it does.

@@ -22,9 +22,13 @@ struct Retry: AsyncParsableCommand {
             }
             return try await retryPaced(perSecond)
         }
-        let ids = try id.map { [try operationID($0)] }
-        let count = try await options.existingStore().retry(ids, now: SystemClock().now.wall)
-        if let id, count == 0 { throw Failure(.notFound, "no failed operation \(id)") }
+        let one = try id.map { try operationID($0) }
+        let store = try await options.existingStore()
+        let count = try await store.retry(one.map { [$0] }, now: SystemClock().now.wall)
+        if let one, count == 0 {
+            guard let found = try await store.operation(one) else { throw SyncError.notFound(id: one.description) }
+            throw Failure(.refused, "operation \(one) is \(found.status.name), not failed; see guardian explain \(one)")
+        }
         Terminal.say(options.json ? "{\"retried\":\(count)}" : "\(count) put back")
     }
 
@@ -63,18 +67,19 @@ struct Cancel: AsyncParsableCommand {
 
     func run() async throws {
         let id = try operationID(id)
-        try Terminal.confirm("Cancel operation \(id)? It will not be delivered.", yes: yes)
         let store = try await options.existingStore()
-        let before = try await store.operation(id)
+        guard let before = try await store.operation(id) else { throw SyncError.notFound(id: id.description) }
+        try Terminal.confirm("Cancel operation \(id)? It will not be delivered.", yes: yes)
         let answer = try await store.cancel(id, now: SystemClock().now.wall)
         switch answer {
         case .notFound: throw SyncError.notFound(id: id.description)
         case .inFlight: throw Failure(.refused, "operation \(id) is on the wire now; ask again when it has settled")
         case .neverSent: Terminal.say(options.json ? "{\"cancelled\":\"\(answer.rawValue)\"}" : answer.rawValue)
         case .mayHaveApplied:
-            let undo = before?.undo?.json ?? .null
-            let object: JSONValue = ["cancelled": .string(answer.rawValue), "undo": undo]
-            Terminal.say(options.json ? object.text : "\(answer.rawValue); this would take it back: \(undo.text)")
+            let undo = before.undo()?.json
+            let object: JSONValue = ["cancelled": .string(answer.rawValue), "undo": undo ?? .null]
+            let advice = undo.map { "this would take it back: \($0.text)" } ?? "what would take it back is not known, or its user's to send"
+            Terminal.say(options.json ? object.text : "\(answer.rawValue); \(advice)")
         }
     }
 }
@@ -148,7 +153,8 @@ struct ResumeDelivery: AsyncParsableCommand {
 
 struct Lock: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Look at the processing lock, or take it from its holder.", subcommands: [State.self, Release.self])
+        abstract: "Look at the processing lock, or take it from its holder.", discussion: "Example: guardian lock status",
+        subcommands: [State.self, Release.self])
 
     struct State: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -180,7 +186,7 @@ struct Lock: AsyncParsableCommand {
             discussion: """
                 Example: guardian lock release --yes
 
-                Where several processors share a PostgreSQL, it fences off all of them. Without --yes it
+                Where several processors share a PostgreSQL, it fences off all of them. Without --yes it \
                 takes the lock from those that it has named, and not from who has come since.
                 """)
         @OptionGroup var options: StoreOptions
@@ -226,7 +232,9 @@ struct RebuildIndex: AsyncParsableCommand {
 }
 
 struct Config: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Check or print the configuration.", subcommands: [Print.self, Verify.self])
+    static let configuration = CommandConfiguration(
+        abstract: "Check or print the configuration.", discussion: "Example: guardian config check --config guardian.yaml",
+        subcommands: [Print.self, Verify.self])
 
     struct Print: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

@@ -8,9 +8,10 @@ struct Pins: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Print the pin of a server's key, for upstream.pins; exit 1 when the server can't be trusted.",
         discussion: """
-            Makes a TLS connection and sends nothing. The first line is the pin of the server's own key. Look at it from a network that you
-            trust, and add a second pin, of a key that you keep elsewhere for the day the first is lost:
-              openssl pkey -in spare-key.pem -pubout -outform der | openssl dgst -sha256 -binary | base64
+            Makes a TLS connection and sends nothing. The first line is the pin of the server's own key. Look at it from a network that \
+            you trust, and add a second pin, of a key that you keep elsewhere for the day the first is lost:
+              openssl pkey -in spare-key.pem -pubout -outform der |
+                openssl dgst -sha256 -binary | base64
             To change keys: pin the new one beside the old, restart, change the server's certificate, and take the old pin out.
             Example: guardian pins https://api.example.com
             """)

@@ -8,9 +8,9 @@ struct Redact: AsyncParsableCommand {
         discussion: """
             Examples:
               journalctl -u app | guardian redact > app.log
-              guardian redact --json --name patient_id --pattern 'MRN-#{6,10}' < operations.ndjson
-            A pattern is a row of items: # a digit, @ a letter, * either, [A-F0-9] one of those, anything else itself; {3} or {3,5} behind one
-            says how often.
+              guardian redact --json --name patient_id --pattern 'MRN-#{6,10}' < in.ndjson
+            A pattern is a row of items: # a digit, @ a letter, * either, [A-F0-9] one of those, anything else itself; {3} or {3,5} behind \
+            one says how often.
             """)
     @Flag(help: "Each line is one JSON value; one that is not is redacted as text.") var json = false
     @Option(help: "A further name whose values are secret; may be given more than once.") var name: [String] = []

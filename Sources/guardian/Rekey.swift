@@ -8,9 +8,9 @@ struct Rekey: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Seal everything in the store under the current key; or unseal it.",
         discussion: """
-            seal.key_file holds one key a line, the current one first. To change keys: put the new one in front of the old, restart serve, run
-            this, and take the old one out. It works beside a running serve that has the same key file, and can be killed and run again. A store
-            that was never sealed is sealed likewise; the file is then written anew, which needs as much room as it has.
+            seal.key_file holds one key a line, the current one first. To change keys: put the new one in front of the old, restart serve, \
+            run this, and take the old one out. It works beside a running serve that has the same key file, and can be killed and run \
+            again. A store that was never sealed is sealed likewise; the file is then written anew, which needs as much room as it has. \
             --unseal turns sealing off: take the key out of the configuration afterwards, or the next start of serve seals again.
             Examples:
               openssl rand -base64 32 > seal.key && chmod 600 seal.key

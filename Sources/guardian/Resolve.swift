@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import GuardianCore
+import GuardianRuntime
 import GuardianSQLite
 
 struct Resolve: AsyncParsableCommand {
@@ -9,8 +10,8 @@ struct Resolve: AsyncParsableCommand {
         discussion: """
             Example: guardian resolve ID --take local
 
-            `guardian show ID` prints both sides. `local` and a file are sent again from the
-            operation's old place, under a new key, and only over the state that you have seen;
+            `guardian show ID` prints both sides. `local` and a file are sent again from the \
+            operation's old place, under a new key, and only over the state that you have seen; \
             `server` lets that state stand, and the operation leaves the queue.
             """)
     @OptionGroup var options: StoreOptions
@@ -43,12 +44,13 @@ struct Resolve: AsyncParsableCommand {
             guard let data = FileManager.default.contents(atPath: take) else {
                 throw Failure(.usage, "--take: must be local, server, or a file that can be read (it is \"\(take)\")")
             }
-            guard data.count <= Limits().payloadBytes else {
-                throw Failure(.usage, "--take: \(take) is larger than \(Limits().payloadBytes) bytes")
+            let most = Assembly(try options.settings()).limits.payloadBytes
+            guard data.count <= most else {
+                throw Failure(.usage, "--take: \(take) is larger than \(most) bytes (limits.payload)")
             }
             let text = String(decoding: data, as: UTF8.self)
             do throws(JSONScanner.Defect) {
-                guard case .object = try JSONValue(parsing: text) else {
+                guard case .object = try JSONValue(parsing: text, isStrict: true) else {
                     throw JSONScanner.Defect(constraint: "must be a JSON object", offset: 0)
                 }
             } catch {

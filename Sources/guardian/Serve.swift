@@ -1,5 +1,6 @@
 import ArgumentParser
 import GuardianCore
+import GuardianPrivacy
 import GuardianRuntime
 import GuardianSQLite
 import UnixSignals
@@ -8,10 +9,13 @@ struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run the sidecar: take operations over HTTP, deliver them.",
         discussion: """
-            A store that can't be opened is tried again every second; until then requests are answered with the reason.
-            With SWIFT_BACKTRACE=enable=yes,color=no,unwind=fast,symbolicate=fast,output-to=DATA_DIR/crashes/ in its environment a crash is
-            reported with its stack at the next start.
-            Example: guardian serve --data-dir ./guardian-data --listen 127.0.0.1:8080 --upstream https://api.example.com
+            A store that can't be opened is tried again every second; until then requests are answered with the reason. SIGTERM, SIGINT \
+            and SIGHUP drain; under nohup SIGHUP is passed over. With --json each change of state is one JSON object on standard output \
+            too: ready, not_ready, unreadable or salvaged.
+            A crash is reported with its stack at the next start when SWIFT_BACKTRACE is in the environment, with \
+            enable=yes,color=no,unwind=fast,symbolicate=fast,output-to=DATA_DIR/crashes/
+            Example:
+              guardian serve --data-dir ./guardian-data --upstream https://api.example.com
             """)
 
     @OptionGroup var options: StoreOptions
@@ -33,9 +37,11 @@ struct Serve: AsyncParsableCommand {
         daemon.takeOverLoggers()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { daemon.stop() }
+                for await _ in await Launch.endings() { daemon.stop() }
             }
+            let json = options.json
             try await daemon.run { state in
+                if json { Terminal.report(Redactor.standard.redact(state.json).text) }
                 switch state {
                 case .ready(let url):
                     Terminal.complainRaw("guardian: ready on \(url)")

@@ -68,6 +68,11 @@ struct SidecarClient {
             if Self.isNobody(error) { throw NobodyThere(reason: "\(error)") }
             throw Failure(.failed, "what listens at \(listen) can't be asked: \(complaint(error))")
         }
+        if answer.status == .unauthorized {
+            let what = address.token == nil ? "asks for a token" : "does not take the token that token_file names"
+            throw Failure(
+                .failed, "the sidecar at \(listen) \(what); name its file in GUARDIAN_TOKEN_FILE, or give the --config that it runs with")
+        }
         guard answer.status == .ok else { throw Failure(.failed, "the sidecar at \(listen) answers \(answer.status)") }
         return answer
     }

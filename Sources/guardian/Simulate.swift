@@ -7,15 +7,15 @@ import GuardianRuntime
 struct Simulate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Play what can't be tried on a real upstream, in virtual time.",
-        discussion: "Example: guardian simulate backoff --clients 1000 --outage 60s --report backoff.html", subcommands: [Backoffs.self])
+        discussion: "Example: guardian simulate backoff --clients 1000 --report backoff.html", subcommands: [Backoffs.self])
 
     struct Backoffs: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "backoff", abstract: "Compare ways to wait between attempts when many clients meet one outage.",
             discussion: """
-                Each client has one operation. The upstream is away, comes back, and takes so many requests a second; what is
+                Each client has one operation. The upstream is away, comes back, and takes so many requests a second; what is \
                 above that fails. The waits alone are compared: no breaker, no holds, no learnt rate.
-                Example: guardian simulate backoff --clients 1000 --outage 60s --rate 200 --report backoff.html
+                Example: guardian simulate backoff --clients 1000 --outage 60s --rate 200
                 """)
         @Option(help: "Clients, 1 to 100000.") var clients = 1000
         @Option(help: "How long the upstream is away, such as 60s.") var outage = "60s"
@@ -45,7 +45,7 @@ struct Simulate: AsyncParsableCommand {
             let comparison = BackoffComparison(script, strategies: try strategies())
             if let report {
                 let text = report.hasSuffix(".html") ? comparison.html : report.hasSuffix(".json") ? comparison.json.text : comparison.text
-                try Data((text + "\n").utf8).write(to: URL(fileURLWithPath: report), options: .atomic)
+                try ExportFile.put(text + "\n", at: report, flag: "--report")
             }
             Terminal.say(json ? comparison.json.text : comparison.text)
         }

@@ -45,8 +45,8 @@ struct Top: AsyncParsableCommand {
                 while !Task.isCancelled {
                     let frame = try await TopFrame(store, since: last)
                     last = frame
-                    let size = screen.size
-                    screen.show(frame.lines(width: size.width, height: size.height, isColored: true))
+                    let size = Terminal.size
+                    screen.show(frame.lines(width: size.width, height: size.height, isColored: Terminal.takesColor))
                     do { try await Task.sleep(for: .seconds(interval)) } catch { return }
                 }
             }
@@ -64,13 +64,6 @@ final class Screen: Sendable {
         var mode = termios()
         tcgetattr(0, &mode)
         before = mode
-    }
-
-    /// Columns and rows; 80 × 24 where they can't be asked.
-    var size: (width: Int, height: Int) {
-        var size = winsize()
-        guard ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else { return (80, 24) }
-        return (Int(size.ws_col), Int(size.ws_row))
     }
 
     /// Takes the alternate screen, hides the cursor, and reads keys as they are pressed.

@@ -30,9 +30,50 @@ import Testing
             (#"{"operation_type":"update","entity_type":"room","entity_id":"1","payload":{},"prioritty":3}"#, "prioritty"),
             (#"{"operation_type":"update","entity_type":"room","entity_id":"1","payload":{},"not_before":"tomorrow"}"#, "not_before"),
             (#"{"operation_type":"update","entity_type":"room","entity_id":"1","payload":{},"idempotency_key":"x"}"#, "idempotency_key"),
+            (
+                #"{"operation_type":"update","entity_type":"room","entity_id":"1","payload":{},"not_before":"0000-01-01T00:00:00+01:00"}"#,
+                "not_before"
+            ),
+            (
+                #"{"operation_type":"update","entity_type":"room","entity_id":"1","payload":{},"expires_at":"9999-12-31T23:59:59-01:00"}"#,
+                "expires_at"
+            ),
+            (#"{"operation_type":"update","entity_type":"room","entity_id":"1","payload":{"x":"\ud83d\ude00"}}"#, nil),
+            (#"{"operation_type":"update","entity_type":"room","entity_id":"1","payload":{"x":"\ud800"}}"#, "operation"),
             (#"{"operation_type":"update"#, "operation"), ("", "operation"), ("[]", "operation"),
         ] as [(String, String?)])
     func namesField(json: String, expected: String?) { #expect(field(json) == expected) }
+
+    @Test("what an app hands in and no text or RFC 3339 can hold is refused with its field")
+    func unwritable() throws {
+        var random = Xoshiro256(seed: 3)
+        let changes: [(String, (inout NewOperation) -> Void)] = [
+            ("payload", { $0.payload = #"{"x":"\udc00"}"# }), ("base", { $0.base = #"{"\ud800\u0041":1}"# }),
+            ("not_before", { $0.notBefore = Timestamp(milliseconds: .min) }),
+            ("expires_at", { $0.expiresAt = Timestamp(milliseconds: .max) }),
+        ]
+        for (field, change) in changes {
+            var operation = NewOperation("update", entityType: "room", entityID: "1", payload: "{}")
+            change(&operation)
+            do throws(SyncError) {
+                _ = try Admission().admit(operation, at: Timestamp(milliseconds: 0), random: &random)
+                Issue.record("\(field) was taken")
+            } catch {
+                guard case .validation(let named, _) = error else { throw error }
+                #expect(named == field)
+            }
+        }
+    }
+
+    @Test("an operation that is written as JSON is read as it was")
+    func readsBack() throws {
+        let least = NewOperation("delete", entityType: "room", entityID: "1")
+        let all = NewOperation(
+            "update", entityType: "room", entityID: "1", payload: #"{"n":1.50}"#, id: "a", idempotencyKey: "k", traceID: "t",
+            orderingKey: "o", base: #"{"n":1}"#, txnToken: "x", priority: -3, notBefore: Timestamp(milliseconds: 1_767_225_600_000),
+            expiresAt: Timestamp(milliseconds: 1_767_225_600_001), principal: "anna", schemaVersion: 2)
+        for operation in [least, all] { #expect(try NewOperation(json: operation.json) == operation) }
+    }
 
     @Test("huge ids, huge payloads and ten thousand levels are refused, not crashed on")
     func refusesHuge() {

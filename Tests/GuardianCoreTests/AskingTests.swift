@@ -33,6 +33,23 @@ import Testing
         await #expect(throws: SyncError.notFound(id: "never")) { try await later.outcome(of: .text("never")) }
     }
 
+    @Test("outcome brings the answer's body, of an update where the app wants it kept", arguments: KeptAnswers.allCases)
+    func answers(kept: KeptAnswers) async throws {
+        let transport = ScriptedTransport()
+        transport.answerOtherwise(.accepted(Answer(status: 200, data: ["name": "Ward 7"])))
+        var configuration = SyncEngine.Configuration()
+        configuration.processor.keptAnswers = kept
+        let engine = SyncEngine(store: MemoryStore(), transport: transport, configuration: configuration)
+        let create = NewOperation("create", entityType: "room", entityID: "1", payload: "{}", id: "c")
+        try await engine.enqueue([create, operation("u", entity: "2")])
+        async let running: Void = engine.run()
+        let body = #"{"name":"Ward 7"}"#
+        #expect(try await engine.outcome(of: .text("c")) == .processed(answer: body))
+        #expect(try await engine.outcome(of: .text("u")) == .processed(answer: kept == .all ? body : nil))
+        engine.drain()
+        try await running
+    }
+
     @Test("outcome of a cancelled operation says so, and of a failed one why")
     func otherEnds() async throws {
         let (engine, store, transport) = rig()
@@ -65,6 +82,45 @@ import Testing
         try await running
     }
 
+    @Test("what another process does to an entity is told within a second", .timeLimit(.minutes(1)))
+    func statesOfOthers() async throws {
+        let store = MemoryStore()
+        let clock = TestClock()
+        let engine = SyncEngine(store: store, transport: ScriptedTransport(), clock: clock)
+        let entity = EntityKey(type: "room", id: "1")
+        var new = operation("a")
+        new.payload = #"{"n":1}"#
+        try await engine.enqueue(new)
+        var states = engine.states(of: entity).makeAsyncIterator()
+        var overlays = engine.optimistic.overlays(of: entity).makeAsyncIterator()
+        #expect(try await states.next() == .pending(1))
+        #expect(try await overlays.next() == Overlay(state: ["n": 1], isPending: true))
+        async let outcome = engine.outcome(of: .text("a"))
+        await clock.waitForSleepers(3)
+        _ = try await store.cancel(.text("a"), now: clock.now.wall)
+        clock.advance(byMilliseconds: 1000)
+        #expect(try await states.next() == .synced)
+        #expect(try await overlays.next() == Overlay(state: nil))
+        #expect(try await outcome == .cancelled)
+    }
+
+    @Test("however much happens while an entity is looked at, it is looked at once more", .timeLimit(.minutes(1)))
+    func looksOnceForMany() async throws {
+        let rig = EngineRig()
+        var states = rig.engine.states(of: EntityKey(type: "room", id: "a")).makeAsyncIterator()
+        #expect(try await states.next() == .synced)
+        rig.store.hold()
+        rig.engine.tell(.drained)
+        let isLooking = await rig.eventually { rig.store.held == 1 }
+        #expect(isLooking)
+        let before = rig.store.count(.operations)
+        for _ in 0..<1000 { rig.engine.tell(.drained) }
+        rig.store.release()
+        try await rig.enqueue(["a"])
+        #expect(try await states.next() == .pending(1))
+        #expect(rig.store.count(.operations) - before < 10)
+    }
+
     @Test("unsent is what a logout would leave behind: of that principal only, in order")
     func unsent() async throws {
         let (engine, _, _) = rig()
@@ -82,9 +138,30 @@ import Testing
             let new = NewOperation(type, entityType: "room", entityID: "1", payload: #"{"n":1}"#, base: base)
             return try Admission().admit(new, at: Timestamp(milliseconds: 0), random: &random)
         }
-        #expect(try stored("create", base: nil).undo?.operationType == "delete")
-        #expect(try stored("update", base: #"{"n":0}"#).undo?.payload == #"{"n":0}"#)
-        #expect(try stored("update", base: nil).undo == nil)
-        #expect(try stored("delete", base: #"{"n":0}"#).undo?.operationType == "create")
+        #expect(try stored("create", base: nil).undo()?.operationType == "delete")
+        #expect(try stored("update", base: #"{"n":0}"#).undo()?.payload == #"{"n":0}"#)
+        #expect(try stored("update", base: nil).undo() == nil)
+        #expect(try stored("delete", base: #"{"n":0}"#).undo()?.operationType == "create")
+    }
+
+    @Test("an undo has the payload's version, and goes out for the principal of what it takes back or for nobody")
+    func undoOfPrincipal() async throws {
+        let (engine, store, _) = rig()
+        var new = operation("a", principal: "anna")
+        new.base = #"{"n":0}"#
+        new.schemaVersion = 3
+        try await engine.enqueue(new)
+        let anna = try #require(try await store.operation(.text("a")))
+        #expect(anna.undo() == nil)
+        let undo = try #require(anna.undo(as: "anna"))
+        #expect(undo.principal == "anna" && undo.schemaVersion == 3)
+        try await engine.enqueue(undo)
+        #expect(try await engine.unsent(for: "anna").map(\.payload) == ["{}", #"{"n":0}"#])
+        new.principal = nil
+        new.id = "b"
+        try await engine.enqueue(new)
+        let nobody = try #require(try await store.operation(.text("b")))
+        #expect(nobody.undo(as: "anna") == nobody.undo())
+        #expect(nobody.undo()?.schemaVersion == 3)
     }
 }

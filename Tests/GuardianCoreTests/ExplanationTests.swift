@@ -116,6 +116,11 @@ import Testing
         #expect(probing.claimable && probing.detail.contains("one probe first"))
         let expired = try explain { standing, _ in standing.operation.expiresAt = Self.now }
         #expect(expired.claimable && expired.detail.contains("leaves the queue unsent"))
+        let inDoubt = try explain { standing, _ in
+            standing.operation.expiresAt = Self.now
+            standing.operation.unknownAt = Timestamp(milliseconds: 0)
+        }
+        #expect(inDoubt.claimable && inDoubt.detail.contains("may have been applied"), "\(inDoubt.detail)")
     }
 
     @Test("what was claimed by a processor that is silent says who takes it back")

@@ -36,6 +36,22 @@ import Testing
         #expect(try JSONValue(parsing: text).string == meaning)
     }
 
+    @Test(
+        "strictly read, half a pair of surrogates is refused where it ends",
+        arguments: [
+            (#"{"a":"\ud83d"}"#, 12), (#"{"a":"\ude00!"}"#, 12), (#"{"a":"\ud83d\u0041"}"#, 12), (#"{"a":"\ud83d\ud83d\ude00"}"#, 12),
+            (#"{"\ude00\ud83d":1}"#, 8), (#"{"a":"\ud83d\ude00"}"#, nil),
+        ] as [(String, Int?)])
+    func strictSurrogates(text: String, offset: Int?) throws {
+        try JSONScanner.checkObject(text)
+        guard let offset else {
+            _ = try JSONValue(parsing: text, isStrict: true)
+            return try JSONScanner.checkObject(text, isStrict: true)
+        }
+        #expect(#expect(throws: JSONScanner.Defect.self) { try JSONValue(parsing: text, isStrict: true) }?.offset == offset)
+        #expect(#expect(throws: JSONScanner.Defect.self) { try JSONScanner.checkObject(text, isStrict: true) }?.offset == offset)
+    }
+
     @Test("128 levels are read and checked, 129 refused by both, with the place")
     func depth() throws {
         func nested(_ levels: Int) -> String {

@@ -15,6 +15,16 @@ import Testing
         #expect(Ordering.entity.line(for: key) == line)
     }
 
+    @Test("two spellings of one accented letter are two entities, as they are two lines")
+    func spellings() {
+        let (one, other) = (EntityKey(type: "room", id: "caf\u{e9}"), EntityKey(type: "room", id: "cafe\u{301}"))
+        #expect(one != other && Line.of(one) != Line.of(other))
+        #expect(Set([one, other, one]).count == 2)
+        #expect(Reference(to: one, field: "x") != Reference(to: other, field: "x"))
+        #expect(Reference(to: one, field: "\u{e9}") != Reference(to: one, field: "e\u{301}"))
+        #expect(Set([Reference(to: one), Reference(to: other), Reference(to: one)]).count == 2)
+    }
+
     @Test("a million keys share no line")
     func spreads() {
         var seen: Set<Int64> = []

@@ -110,6 +110,22 @@ extension ProcessorTests {
         #expect(!after.events.contains(.resumed(.auth)) && after.sends.isEmpty)
     }
 
+    @Test("a renewal that fails before its token has ended is told with its cause, and delivery goes on")
+    func earlyRenewalFails() {
+        var bench = ProcessorBench()
+        _ = bench.begin(token: "old")
+        _ = bench.give(.tokenAnswered(.success(Token("old", renewInMs: 30_000))))
+        bench.pass(ms: 30_000)
+        #expect(bench.give(.tick).asksForToken)
+        let failed = bench.give(.tokenAnswered(.failure(.init("timeout: no answer"))))
+        #expect(failed.events == [.tokenRefreshed(success: false, reason: "timeout: no answer")])
+        #expect(bench.processor.pauses.isEmpty)
+        bench.pass(ms: 9_999)
+        #expect(!bench.give(.tick).asksForToken)
+        bench.pass(ms: 1)
+        #expect(bench.give(.tick).asksForToken)
+    }
+
     @Test("a pause of the engine's own is told when it is on disk, so that whoever lifts it then is heard")
     func tellsPausesAfterTheCommit() {
         var bench = ProcessorBench()
@@ -158,6 +174,39 @@ extension ProcessorTests {
         #expect(!forward.clampsRetries && forward.events == [.clockStepped(milliseconds: 3_600_000)])
         bench.pass(ms: 3_600_000)
         #expect(bench.give(.tick).events.allSatisfy { !$0.isNamed("clock_stepped") })
+    }
+
+    @Test("a look is told whether the upstream may have given what was created another id", arguments: [false, true])
+    func looksKnowWhoGivesIDs(assigns: Bool) {
+        var configuration = ProcessorConfiguration()
+        if assigns { configuration.assignsIDs = ["room"] }
+        var bench = ProcessorBench()
+        bench.processor = Processor(owner: "p", configuration: configuration)
+        _ = bench.begin()
+        var claim = bench.claim(1)
+        claim.operation.type = "create"
+        claim.operation.unknownAt = bench.now.wall.adding(milliseconds: -86_400_000)
+        let actions = bench.give(.exchanged(.success(ExchangeResult(claims: [claim]))))
+        let told: [Bool] = actions.compactMap { if case .look(let claim, _, _, _) = $0 { claim.operation.opensLocalID } else { nil } }
+        #expect(told == [assigns])
+    }
+
+    @Test("an id that no store could hold is not taken from an answer", arguments: [("s1", "s1"), ("s\0", nil)])
+    func takesIDs(given: String, taken: String?) {
+        var configuration = ProcessorConfiguration()
+        configuration.assignsIDs = ["room"]
+        var bench = ProcessorBench()
+        bench.processor = Processor(owner: "p", configuration: configuration)
+        _ = bench.begin()
+        var claim = bench.claim(1)
+        claim.operation.type = "create"
+        let sends = bench.give(.exchanged(.success(ExchangeResult(claims: [claim])))).sends
+        var actions = bench.give(.exchanged(.success(ExchangeResult())))
+        for send in sends {
+            let answer = Answer(status: 201, data: ["id": .string(given)])
+            actions += bench.give(.attempted(seq: send.seq, attempt: send.attempt, .accepted(answer)))
+        }
+        #expect(actions.settlements.map(\.assignedID) == [taken])
     }
 
     @Test("drained, it gives back what it has not sent as unsent and what was interrupted as returned, then frees the lock")

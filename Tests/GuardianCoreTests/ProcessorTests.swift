@@ -143,6 +143,27 @@ import Testing
         #expect((claimed + answered).settlements.isEmpty)
     }
 
+    @Test("numbers that were set out of their range after init are taken as the nearest that is in it")
+    func clamps() {
+        var configuration = ProcessorConfiguration()
+        configuration.workers = 0
+        configuration.settleBatch = 0
+        configuration.pollMs = 0
+        (configuration.drainMs, configuration.attemptTimeoutMs) = (-1, .max)
+        let nearest = ProcessorConfiguration(workers: 1, attemptTimeoutMs: 86_400_000, pollMs: 10, drainMs: 0, settleBatch: 1)
+        #expect(Processor(owner: "p", configuration: configuration).configuration == nearest)
+
+        var bench = ProcessorBench()
+        bench.processor = Processor(owner: "p", configuration: configuration)
+        #expect(bench.begin().exchanges.contains { $0.normal > 0 })
+        let send = bench.claims(1...1).sends[0]
+        _ = bench.give(.exchanged(.success(ExchangeResult())))
+        #expect(bench.give(.attempted(seq: 1, attempt: send.attempt, Self.ok)).settlements.map(\.result) == [.processed])
+        _ = bench.give(.exchanged(.success(ExchangeResult(settled: [true]))))
+        _ = bench.give(.exchanged(.success(ExchangeResult())))
+        #expect(bench.processor.deadline(now: bench.now) == bench.now.steady + 10)
+    }
+
     @Test("a request never outlives the lease, and none starts when the lease has no time left")
     func distrusts() {
         var bench = ProcessorBench()

@@ -74,10 +74,20 @@ import Testing
         let census = try await store.census(at: now)
         let free = QueueExplanation.of(census, .init(now: now))
         let counts: JSONValue = ["behind": 8, "not_before": 1, "backoff": 1, "principal": 1, "leased": 1, "failed": 1]
-        #expect(free.json == ["pending": 14, "claimable": 3, "reasons": counts])
+        #expect(free.json == ["pending": 14, "claimable": 3, "reasons": counts, "detail": .string(free.detail)])
         #expect(free.detail.contains("nobody delivers now"))
         let empty = QueueExplanation.of(Census(), .init(now: now))
-        #expect(empty.json == ["pending": 0, "claimable": 0, "reasons": [:]])
+        #expect(empty.json == ["pending": 0, "claimable": 0, "reasons": [:], "detail": "nothing waits to be sent"])
+    }
+
+    @Test("what waits is said to wait where none of it may go, and for what")
+    func noneMayGo() {
+        var census = Census()
+        (census.behind, census.notBefore, census.parked, census.leased, census.failed) = (2, 1, 3, 1, 9)
+        let detail = QueueExplanation.of(census, .init(now: now)).detail
+        #expect(detail.hasPrefix("none of the 6 that wait may go now (behind 2, not_before 1, principal 3)"), "\(detail)")
+        census.due = 1
+        #expect(QueueExplanation.of(census, .init(now: now)).detail.hasPrefix("1 may go"))
     }
 
     @Test("the engine explains what is stored, knows what it holds itself, and has never heard of the rest")

@@ -66,6 +66,30 @@ import Testing
         #expect(given.payload == #"{"peers":[17,"x","b"]}"#)
     }
 
+    @Test("two spellings of one accented letter are two ids, in payloads as in stores")
+    func spellings() {
+        var given = operation("{\"peers\":[\"\u{e9}\",\"e\u{301}\"]}")
+        #expect(Self.references.of(given, assigned: ["*"]).count == 3)
+        let isChanged = given.rewrite("peers", from: "e\u{301}", to: ServerID("s"))
+        #expect(isChanged)
+        #expect(given.payload.map { Array($0.utf8) } == Array("{\"peers\":[\"\u{e9}\",\"s\"]}".utf8))
+    }
+
+    @Test("all ids of a long payload are found, looked for and rewritten in one pass")
+    func manyIDs() {
+        var given = operation("{\"peers\":[" + (0..<10_000).map { "\"device-\($0)\"" }.joined(separator: ",") + "]}")
+        let start = ServerSentEventsTests.processorTime()
+        given.references = Self.references.of(given, assigned: ["*"])
+        #expect(given.references.count == 10_001)
+        #expect(given.lost(among: given.references).isEmpty)
+        given.resolveReferences { ServerID("s-" + $0.id) }
+        // A pass for each takes minutes.
+        let took = ServerSentEventsTests.processorTime() - start
+        #expect(took < .seconds(5), "\(took)")
+        #expect(given.references.map(\.isOwn) == [true])
+        #expect(given.payload?.contains(#""s-device-9999""#) == true)
+    }
+
     @Test("one that was attempted gets a new key of version 4, always the same; one never attempted keeps its own")
     func keys() {
         var given = operation("{}")

@@ -55,6 +55,20 @@ extension SyncEngineTests {
         #expect(rig.clock.now.steady == 0)
     }
 
+    @Test("what a reader that never reads has lost is counted, each event once")
+    func countsWhatIsMissed() async throws {
+        let rig = EngineRig()
+        let missed = MissedEvents()
+        let events = rig.engine.events(missed: missed)
+        try await rig.enqueue((0..<5000).map { "\($0)" })
+        #expect(missed.take() == 5000 - 4096)
+        #expect(missed.take() == 0)
+        var iterator = events.makeAsyncIterator()
+        #expect(await iterator.next()?.operationID == .text("\(5000 - 4096)"))
+        try await rig.enqueue(["more"])
+        #expect(missed.take() == 0)
+    }
+
     @Test("a success is told only after it is committed")
     func tellsAfterTheCommit() async throws {
         let witness = CommitWitness()
@@ -64,6 +78,20 @@ extension SyncEngineTests {
         try await rig.run { await rig.processed(3) }
         #expect((0..<3).allSatisfy { rig.store.isProcessed(.text(["a", "b", "c"][$0])) })
         #expect(witness.early.withLock { $0 }.isEmpty)
+    }
+
+    @Test("what is told ends with the engine", .timeLimit(.minutes(1)))
+    func endsWithTheEngine() async throws {
+        func eventsOfOne() async throws -> AsyncStream<Event> {
+            let engine = SyncEngine(store: MemoryStore(), transport: ScriptedTransport())
+            let events = engine.events
+            try await engine.enqueue(EngineRig.operation("a"))
+            return events
+        }
+        let events = try await eventsOfOne()
+        var heard: [String] = []
+        for await event in events { heard.append(event.name) }
+        #expect(heard == ["enqueued"])
     }
 
     @Test("readers that end while events are told hold up neither the engine nor each other", .timeLimit(.minutes(1)))

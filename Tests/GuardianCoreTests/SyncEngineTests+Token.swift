@@ -2,6 +2,17 @@ import GuardianCore
 import GuardianTesting
 import Testing
 
+/// A provider that says the same each time.
+private struct Always: TokenProvider {
+    let answer: @Sendable () throws -> Token
+
+    func token(refresh: Bool) async throws -> Token? { try answer() }
+}
+
+private struct SaysWhy: TellableError { let description = "needs_login: sign in again" }
+
+private struct HoldsAToken: Error { let token = "canary" }
+
 extension SyncEngineTests {
     @Test("a 401 for many workers is one refresh; all go on at once with the new token")
     func refreshesOnce() async throws {
@@ -81,13 +92,38 @@ extension SyncEngineTests {
         let rig = EngineRig(tokens: tokens)
         try await rig.enqueue(["a"])
         try await rig.run {
-            await rig.sink.wait(for: 1) { $0 == .tokenRefreshed(success: false) }
+            await rig.sink.wait(for: 1) { $0 == .tokenRefreshed(success: false, reason: "NobodyIsLoggedIn") }
             await rig.poll(times: 20)
             #expect(rig.sent.isEmpty)
             tokens.logIn("late")
             #expect(await rig.advance { rig.sink.count { $0.isNamed("processed") } == 1 })
         }
         #expect(rig.transport.attempts.map(\.token) == ["late"])
+    }
+
+    @Test("why there is no token is told: in the provider's words where they hold no secret, else by the error's type alone")
+    func tellsWhyThereIsNoToken() async throws {
+        let errors: [(any Error, String)] = [(SaysWhy(), "needs_login: sign in again"), (HoldsAToken(), "HoldsAToken")]
+        for (error, reason) in errors {
+            let rig = EngineRig(tokens: Always { throw error })
+            try await rig.run {
+                let told = await rig.sink.first { $0.isNamed("token_refreshed") }
+                #expect(told?.event == .tokenRefreshed(success: false, reason: reason))
+            }
+        }
+    }
+
+    @Test("a principal's token for an engine without a principalHash pauses delivery, and the cause is named")
+    func namesTheMissingHash() async throws {
+        let rig = EngineRig(tokens: Always { Token("t", principal: "anna") })
+        try await rig.enqueue(["a"])
+        try await rig.run {
+            let told = await rig.sink.first { $0.isNamed("token_refreshed") }
+            let reason = told?.event.json(at: rig.clock.now.wall)["reason"]?.string
+            #expect(reason?.hasPrefix("misconfigured: ") == true && reason?.contains("principalHash") == true)
+            await rig.sink.first { $0 == .paused(.auth) }
+            #expect(rig.sent.isEmpty)
+        }
     }
 
     @Test("426 pauses delivery and fails nothing; lifted by hand, it goes on")

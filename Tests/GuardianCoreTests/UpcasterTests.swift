@@ -1,4 +1,5 @@
 import GuardianCore
+import GuardianTesting
 import Testing
 
 @Suite struct UpcasterTests {
@@ -43,12 +44,14 @@ import Testing
         let (walking, leaping) = (try Upcasters(Self.steps), try Upcasters([Self.leap]))
         for _ in 0..<100 {
             let operation = Self.operation(Self.payload(&random))
-            guard case .changed(let walked, 3) = walking.cast(operation), case .changed(let leapt, 3) = leaping.cast(operation) else {
+            guard case .changed(let walked, nil, 3) = walking.cast(operation),
+                case .changed(let leapt, nil, 3) = leaping.cast(operation)
+            else {
                 Issue.record("seed \(seed): \(operation.payload ?? "")")
                 return
             }
             #expect(try JSONValue(parsing: walked).sorted == JSONValue(parsing: leapt).sorted, "seed \(seed): \(operation.payload ?? "")")
-            guard case .changed(let again, 3) = walking.cast(operation) else { continue }
+            guard case .changed(let again, nil, 3) = walking.cast(operation) else { continue }
             #expect(again == walked, "seed \(seed): a cast made again gives the same bytes")
         }
     }
@@ -98,18 +101,25 @@ import Testing
         #expect(told.contains("upgrade"))
     }
 
-    @Test("a payload may grow to 1 MiB, and no further")
+    @Test("a payload may grow to 1 MiB, or to what the engine allows, and no further")
     func size() throws {
         func casters(_ count: Int) throws -> Upcasters {
             try Upcasters([Upcaster(entity: "room", from: 1, to: 2) { _ in ["a": .string(String(repeating: "a", count: count))] }])
         }
-        let most = Upcasters.mostPayloadBytes - #"{"a":""}"#.utf8.count
-        guard case .changed(let payload, 2) = try casters(most).cast(Self.operation("{}")) else {
+        let most = (1 << 20) - #"{"a":""}"#.utf8.count
+        guard case .changed(let payload, nil, 2) = try casters(most).cast(Self.operation("{}")) else {
             Issue.record("a payload of 1 MiB is refused")
             return
         }
         #expect(payload.utf8.count == 1 << 20)
         #expect(try reason(casters(most + 1).cast(Self.operation("{}"))).contains("1048577 bytes"))
+        let configuration = SyncEngine.Configuration(
+            processor: .init(upcasters: try casters(most + 1)), limits: Limits(payloadBytes: (1 << 20) + 1))
+        let engine = SyncEngine(store: MemoryStore(), transport: ScriptedTransport(), configuration: configuration)
+        guard case .changed = engine.configuration.processor.cast(Self.operation("{}")) else {
+            Issue.record("a payload of 1 MiB and a byte is refused where the engine takes it")
+            return
+        }
     }
 
     @Test("two casters from one version of one entity are refused, and so are versions and names that make no sense")

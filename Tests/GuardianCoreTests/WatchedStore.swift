@@ -5,7 +5,7 @@ import Synchronization
 /// A memory store that counts what the engine asks of it, and refuses the calls that a test picks.
 final class WatchedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, ExplainStore, RepairStore {
     enum Call: CaseIterable {
-        case enqueue, exchange, loadControl, setPause, acquireLock, renewLock, rescue, releaseLock, clampRetries, sweepLedger
+        case enqueue, exchange, loadControl, setPause, acquireLock, renewLock, rescue, releaseLock, clampRetries, sweepLedger, operations
     }
 
     private struct State {
@@ -13,6 +13,8 @@ final class WatchedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, 
         var underWay = 0
         var refuses: @Sendable (Call, Int) -> Bool = { _, _ in false }
         var processed: Set<OperationID> = []
+        var isHeld = false
+        var held: [CheckedContinuation<Void, Never>] = []
     }
 
     let memory: MemoryStore
@@ -22,6 +24,21 @@ final class WatchedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, 
 
     /// From now on calls fail as `.unavailable` when `refuses` says so; it gets each call with its number, from 1.
     func refuse(when refuses: @escaping @Sendable (Call, Int) -> Bool) { state.withLock { $0.refuses = refuses } }
+
+    /// From now on looks at the operations of an entity wait for ``release()``.
+    func hold() { state.withLock { $0.isHeld = true } }
+
+    /// How many looks wait.
+    var held: Int { state.withLock { $0.held.count } }
+
+    func release() {
+        let held = state.withLock { state in
+            defer { state.held = [] }
+            state.isHeld = false
+            return state.held
+        }
+        for look in held { look.resume() }
+    }
 
     /// How often a call was made.
     func count(_ call: Call) -> Int { state.withLock { $0.calls[call] ?? 0 } }
@@ -105,7 +122,14 @@ final class WatchedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, 
     func census(at now: Timestamp) async throws(StoreError) -> Census { try await memory.census(at: now) }
     func ending(of id: OperationID) async throws(StoreError) -> Ending? { try await memory.ending(of: id) }
     func operations(of entity: EntityKey, limit: Int) async throws(StoreError) -> [Operation] {
-        try await memory.operations(of: entity, limit: limit)
+        await withCheckedContinuation { continuation in
+            let waits = state.withLock { state in
+                if state.isHeld { state.held.append(continuation) }
+                return state.isHeld
+            }
+            if !waits { continuation.resume() }
+        }
+        return try await meet(.operations) { () async throws(StoreError) in try await memory.operations(of: entity, limit: limit) }
     }
     func unsent(for principal: String, afterSeq: Int64, limit: Int) async throws(StoreError) -> [Operation] {
         try await memory.unsent(for: principal, afterSeq: afterSeq, limit: limit)

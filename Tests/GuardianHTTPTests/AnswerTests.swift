@@ -19,7 +19,8 @@ import Testing
 
     @Test("every row of the answer table holds over the wire", arguments: rows)
     func row(status: Int, expected: String) async throws {
-        let outcome = try await outcome(of: .answer(status, #"{"meta":{},"error":{"code":"TOLD","message":"so"}}"#))
+        let body = expected == "accepted" ? #"{"meta":{},"data":{}}"# : #"{"meta":{},"error":{"code":"TOLD","message":"so"}}"#
+        let outcome = try await outcome(of: .answer(status, body))
         #expect(outcome.word == expected)
         guard let answer = outcome.answer else { return }
         #expect(answer.status == status)
@@ -100,6 +101,30 @@ import Testing
     func bareBody(type: String, body: String, expected: String) async throws {
         let reply = WireServer.Reply.answer(200, body, fields: "Content-Type: \(type)")
         #expect(try await outcome(of: reply) { $0.envelope = .none }.word == expected)
+    }
+
+    @Test("a 2xx that says it is an error settles nothing: it is sent again under its key, as after a 5xx")
+    func errorInSuccess() async throws {
+        let busy = try await outcome(of: .answer(200, #"{"meta":{},"error":{"code":"BUSY","message":"later"}}"#))
+        #expect(busy == .refused(.transient, Answer(status: 200, code: "BUSY", message: "later")))
+        for body in [#"{"meta":{},"data":{"n":1},"error":null}"#, #"{"meta":{},"error":null}"#, #"{"meta":{},"data":{},"error":{}}"#] {
+            #expect(try await outcome(of: .answer(200, body)).word == "accepted", "\(body)")
+        }
+    }
+
+    @Test("our trace id comes back in either case, in the header and in the envelope; another one is a stranger's")
+    func traceEcho() async throws {
+        let claim = try claimed()
+        let own = claim.operation.traceID.description
+        for (header, inside, expected) in [
+            (own, own, "accepted"), (own.uppercased(), own.uppercased(), "accepted"), (String(own.dropLast()), own, "foreign"),
+            (own, String(own.dropLast()), "foreign"),
+        ] {
+            let reply = WireServer.Reply.answer(
+                200, #"{"meta":{"trace_id":"\#(inside)"},"data":{}}"#, fields: "Trace-Id: \(header)")
+            let outcome = try await outcome(of: reply, claim) { $0.requiresTraceEcho = true }
+            #expect(outcome.word == expected, "\(header) \(inside)")
+        }
     }
 
     @Test("204 needs no body")

@@ -163,6 +163,28 @@ import Testing
         }
     }
 
+    @Test("a batch is redirected within its origin as any request, and names strong ETags only")
+    func redirected() async throws {
+        var claims = try rooms(2)
+        claims[0].operation.ifMatch = "\"v1\""
+        claims[1].operation.ifMatch = "W/\"v1\""
+        let results = claims.map { #"{"idempotency_key":"\#($0.operation.idempotencyKey)","status":200,"body":{"meta":{},"data":{}}}"# }
+        let body = #"{"meta":{},"data":{"results":[\#(results.joined(separator: ","))]}}"#
+        let reply: @Sendable (WireRequest) -> WireServer.Reply = { request in
+            request.target == "/v2/batch" ? .answer(200, body) : .answer(308, "", fields: "Location: /v2/batch")
+        }
+        try await WireServer.run(reply: reply) { server in
+            try await withTransport(to: server.url, configure: { $0.routes = Self.routes }) { transport in
+                let outcomes = await send(claims, by: transport)
+                #expect(outcomes.map(\.word) == ["accepted", "accepted"])
+            }
+            #expect(server.requests.map(\.target) == ["/api/v1/batch", "/v2/batch"])
+            let sent = try JSONValue(parsing: try #require(server.requests.last).body)["operations"]?.elements
+            let tags = try #require(sent).compactMap { $0["if_match"]?.string }
+            #expect(tags == ["\"v1\""])
+        }
+    }
+
     @Test("an answer without a result for an operation is unknown for that one only")
     func missingResult() async throws {
         let claims = try rooms(2)

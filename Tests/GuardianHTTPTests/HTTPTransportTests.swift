@@ -39,6 +39,29 @@ import Testing
         }
     }
 
+    @Test("a create whose answer was lost is found by the id that was sent; without one it is a person's, and not sent again")
+    func lostCreate() async throws {
+        try await withUpstream { upstream, transport in
+            let found = try await lookForLost(try claim("create", payload: #"{"id":"r 1/x","seq":1}"#), upstream, transport)
+            #expect(found == .applied)
+        }
+        try await withUpstream { upstream, transport in
+            guard case .unclear = try await lookForLost(try claim("create"), upstream, transport) else {
+                Issue.record("what stands under another id was taken for not applied")
+                return
+            }
+        }
+    }
+
+    /// Sends what is applied without an answer, and looks for it.
+    private func lookForLost(_ claim: Claim, _ upstream: ReferenceUpstream, _ transport: HTTPTransport) async throws -> Look {
+        upstream.setMode(.drop(share: 1, remaining: 1))
+        _ = await transport.send(claim, token: nil, timeoutMs: 5000)
+        upstream.setMode(.up)
+        #expect(upstream.effects.count == 1)
+        return await transport.look(claim, token: nil, timeoutMs: 5000)
+    }
+
     @Test("a stranger's page settles nothing")
     func portal() async throws {
         try await withUpstream { upstream, transport in

@@ -97,6 +97,22 @@ import Testing
         }
     }
 
+    @Test("a transport that is let go of without a shutdown closes its connections, and brings nobody down", .timeLimit(.minutes(5)))
+    func letGo() async throws {
+        func send(to url: String) async throws -> Outcome {
+            let transport = try HTTPTransport(configuration: .init(url: url, deviceID: "6f1d1c0e-7a43-4f0e-9c1b-3f6a1f1c2d3e"))
+            return await transport.send(try claimed(), token: nil, timeoutMs: 20_000)
+        }
+        try await WireServer.run { server in
+            let outcome = try await send(to: server.url)
+            #expect(outcome.word == "accepted")
+            let start = ContinuousClock.now
+            for await _ in server.ended { break }
+            // One that is merely idle ends after a minute.
+            #expect(ContinuousClock.now - start < .seconds(30))
+        }
+    }
+
     @Test("a probe takes any answer for a sign of life, and sends no credentials and no body")
     func probe() async throws {
         try await WireServer.run(reply: { _ in .says("HTTP/1.1 404 Told\r\nContent-Length: 99\r\n\r\n") }) { server in

@@ -34,6 +34,32 @@ import Testing
         }
     }
 
+    @Test("an absolute target needs no path before its query")
+    func followsQuery() async throws {
+        let reply: @Sendable (WireRequest) -> WireServer.Reply = { request in
+            request.target == "/?at=2" ? .accepted : .answer(307, "", fields: "Location: http://\(request["host"] ?? "")?at=2")
+        }
+        try await WireServer.run(reply: reply) { server in
+            let outcome = try await deliver(claimed(), to: server.url)
+            #expect(outcome.word == "accepted")
+            #expect(server.requests.count == 2)
+        }
+    }
+
+    /// The upstream's URL, a target, and where that leads; nil for another origin.
+    static let targets: [(String, String, String?)] = [
+        ("https://h:443/x", "https://H/y", "https://h/y"), ("https://h", "https://h:443/y?q", "https://h/y?q"),
+        ("https://h", "https://h:/y", "https://h/y"), ("https://h", "https://h?x", "https://h/?x"),
+        ("http://localhost:80", "http://LOCALHOST", "http://localhost/"), ("https://[::1]", "https://[::1]:443/y", "https://[::1]/y"),
+        ("https://h", "https://h:80/y", nil), ("https://h:8443", "https://h/y", nil), ("https://h", "http://h:443/y", nil),
+        ("https://h", "https://h:443@evil/y", nil), ("https://h", "https://h.evil?x", nil), ("https://h", "//h.evil/y", nil),
+    ]
+
+    @Test("the scheme's own port makes no other origin, written out or left out", arguments: targets)
+    func ownPort(url: String, target: String, expected: String?) throws {
+        #expect(try Origin(url, allowInsecure: false).resolve(target, from: url) == expected)
+    }
+
     @Test(
         "a relative target is taken from the path that was asked",
         arguments: [("moved", "/api/v1/rooms/moved"), ("../devices/r1", "/api/v1/devices/r1"), ("?at=2", "/api/v1/rooms/r1?at=2")])

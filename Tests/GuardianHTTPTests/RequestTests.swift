@@ -34,6 +34,13 @@ import Testing
         #expect(request["user-agent"] == "GuardianSync/4.2.0")
     }
 
+    @Test("without a version of the app none is sent")
+    func noVersion() async throws {
+        let request = try await request(of: claimed())
+        #expect(request["x-app-version"] == nil)
+        #expect(request["user-agent"] == "GuardianSync")
+    }
+
     @Test("traceparent is W3C Trace Context, with the operation's trace")
     func traceparent() async throws {
         let claim = try claimed()
@@ -43,6 +50,15 @@ import Testing
         #expect(parts[1] == claim.operation.traceID.description.replacing("-", with: ""))
         #expect(parts[2].utf8.count == 16 && parts[2].allSatisfy { $0.isHexDigit && !$0.isUppercase })
         #expect(parts[2].contains { $0 != "0" })
+    }
+
+    @Test("If-Match names a strong ETag; a weak one would never match, and is left out")
+    func ifMatch() async throws {
+        var claim = try claimed()
+        claim.operation.ifMatch = "\"v1\""
+        #expect(try await request(of: claim)["if-match"] == "\"v1\"")
+        claim.operation.ifMatch = "W/\"v1\""
+        #expect(try await request(of: claim)["if-match"] == nil)
     }
 
     @Test("without a token there is no Authorization")

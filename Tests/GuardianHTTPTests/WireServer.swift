@@ -65,6 +65,7 @@ final class WireServer: Sendable {
 
     private let heard = Mutex((port: 0, requests: [WireRequest](), connections: 0))
     private let reply: @Sendable (WireRequest) -> Reply
+    private let ends = AsyncStream.makeStream(of: Void.self)
 
     private init(_ reply: @escaping @Sendable (WireRequest) -> Reply) { self.reply = reply }
 
@@ -72,6 +73,8 @@ final class WireServer: Sendable {
     var url: String { "http://127.0.0.1:\(port)" }
     var requests: [WireRequest] { heard.withLock { $0.requests } }
     var connections: Int { heard.withLock { $0.connections } }
+    /// Tells of each connection that has ended.
+    var ended: AsyncStream<Void> { ends.stream }
 
     /// Runs one on a free port of loopback for as long as `body` takes.
     static func run(
@@ -124,6 +127,8 @@ final class WireServer: Sendable {
                 }
             }
         }
+
+        func channelInactive(context: ChannelHandlerContext) { server.ends.continuation.yield() }
 
         func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 

@@ -109,8 +109,52 @@ import Testing
             ("upstream: { routes: [{ method: PUT, path: /x, coalesce: maybe }] }", "coalesce: must be true or false"),
             ("upstream: { routes: [{ method: PUT, path: }] }", "upstream.routes[0]"),
             ("workers: [1, 2]", "workers: must be a single value"), ("upstream: { pins: [[a]] }", "upstream.pins: must be"),
+            ("upstream.url: http://127.0.0.1:1\nupstream: { url: http://127.0.0.1:2 }", "upstream.url: is there twice"),
+            ("upstream.auth: { kind: none }\nupstream: { auth: { kind: none } }", "upstream.auth.kind: is there twice"),
+            ("upstream.routes: []\nupstream: { routes: [] }", "upstream.routes: is there twice"),
+            ("upstream: http://127.0.0.1:1", "upstream: is a section; give what belongs in it, such as upstream.url"),
+            ("upstream: { auth: [] }", "upstream.auth: is a section; give what belongs in it, such as upstream.auth.kind"),
+            ("data_dir: ''", "data_dir: must be a path"),
         ])
     func refused(_ yaml: String, _ wanted: String) {
         #expect(complaint(yaml)?.contains(wanted) == true, "\(complaint(yaml) ?? "taken")")
+    }
+
+    @Test("a section or a list of which everything is commented out leaves the defaults")
+    func emptySections() throws {
+        let yaml = "upstream:\n  # url: https://a.example\n  auth:\n    # kind: command\n  routes:\nupcasters:\nretry: ~\nworkers: 9\n"
+        let read = try settings(yaml)
+        #expect(read.text("workers") == "9" && read.values["upstream.url"]?.source == .defaults)
+        try Assembly(read).validate()
+    }
+
+    @Test(
+        "a route that no operation can match, a second one for the same operations and a parameter without a name are refused",
+        arguments: [
+            ("operation: Update", "upstream.routes[0].operation: must be * or match [a-z0-9_-]{1,64}"),
+            ("operation: [update]", "upstream.routes[0].operation: must be *"),
+            ("operation: ''", "upstream.routes[0].operation: must be *"), ("entity: ro om", "upstream.routes[0].entity: must be *"),
+            ("entity: { a: b }", "upstream.routes[0].entity: must be *"), ("path: '/x/{}'", "upstream.routes[0].path: must name"),
+            ("operation: update }, { method: PUT, path: /y, operation: update", "upstream.routes[1]: is a second route for (update, *)"),
+            ("keys: none }, { method: PUT, path: /y, entity: '*'", "upstream.routes[1]: is a second route for (*, *)"),
+        ])
+    func routes(_ members: String, _ wanted: String) {
+        let path = members.hasPrefix("path") ? "" : "path: /x, "
+        let told = complaint("upstream: { routes: [{ method: PUT, \(path)\(members) }] }")
+        #expect(told?.contains(wanted) == true, "\(told ?? "taken")")
+    }
+
+    @Test("routes for one entity type under several operations, and wildcards beside them, are taken")
+    func severalRoutes() throws {
+        let yaml = """
+            upstream:
+              routes:
+                - { operation: update, entity: Room-1, method: PUT, path: /a }
+                - { operation: my_word-2, entity: Room-1, method: POST, path: /b }
+                - { operation: "*", entity: Room-1, method: POST, path: /c }
+                - { operation: update, entity: "*", method: POST, path: /d }
+                - { method: POST, path: /e }
+            """
+        #expect(complaint(yaml) == nil)
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import GuardianCore
+import GuardianHTTP
 import GuardianRuntime
 import Testing
 
@@ -39,6 +40,7 @@ import Testing
             (["GUARDIAN_API_SOCKET_MODE": "0666", "GUARDIAN_LISTEN": "unix:/tmp/s"], "token_file"),
             (["GUARDIAN_API_BODY_LIMIT": "16"], "api.body_limit"),
             (["GUARDIAN_API_CONNECTIONS": "0"], "api.connections"),
+            (["GUARDIAN_LIMITS_PAYLOAD": "1GiB"], "limits.payload"), (["GUARDIAN_LIMITS_PAYLOAD": "0"], "limits.payload"),
             (["GUARDIAN_SEAL_KEY_FILE": "/nowhere"], "seal.key_file"),
             (["GUARDIAN_SEAL_KEY": "AAAA"], "seal.key"),
             (["GUARDIAN_SEAL_KEY": key, "GUARDIAN_SEAL_KEY_FILE": "/nowhere"], "seal.key"),
@@ -56,9 +58,28 @@ import Testing
             upstream: { url: "https://example.com", pins: ["\(Self.pin)", "\(other)"] }
             disk: { reserve: 8MiB, first_watermark: 1GiB, second_watermark: 512KiB, low_priority: -1 }
             api: { socket_mode: "0660", body_limit: 1MiB, connections: 10, rate: 100, patience: 5s }
+            limits: { payload: 8MiB }
             """
         #expect(try complaint([:], yaml: yaml) == nil)
         #expect(try complaint(["GUARDIAN_SEAL_KEY": Self.key]) == nil)
+    }
+
+    @Test("a payload may be as long as limits.payload says, when it comes and after a cast")
+    func payloads() async throws {
+        let directory = NSTemporaryDirectory() + "/guardian-settings-" + UUID().uuidString
+        defer { do { try FileManager.default.removeItem(atPath: directory) } catch {} }
+        let assembly = Assembly(try Settings(environment: ["GUARDIAN_DATA_DIR": directory, "GUARDIAN_LIMITS_PAYLOAD": "1KiB"]))
+        #expect(try assembly.processorConfiguration().upcasters.payloadBytes == 1024)
+        let store = try await assembly.openStore()
+        let (engine, transport) = try await assembly.engine(store: store)
+        func operation(_ bytes: Int) -> NewOperation {
+            NewOperation(
+                "update", entityType: "room", entityID: "1", payload: #"{"x":"\#(String(repeating: "x", count: bytes - 8))"}"#)
+        }
+        #expect(try engine.admit([operation(1024)]).first?.foldedBytes == 1024)
+        #expect(throws: SyncError.self) { try engine.admit([operation(1025)]) }
+        await transport.shutdown()
+        try store.shut()
     }
 
     @Test("the room where the store lives is judged by the watermarks that are set; a database's is not known")
@@ -74,6 +95,23 @@ import Testing
         #expect(try level("0", "1000000GiB") == .full)
         environment["GUARDIAN_STORE"] = "postgresql://u@127.0.0.1/db"
         #expect(try level("0", "0") == nil)
+    }
+
+    @Test(
+        "a file with a secret that others can read is warned of under its key",
+        arguments: [
+            "token_file", "tls.key_file", "seal.key_file", "upstream.auth.file", "upstream.auth.client_secret_file",
+            "upstream.auth.refresh_token_file", "sentry.dsn_file",
+        ])
+    func openSecrets(key: String) throws {
+        let file = NSTemporaryDirectory() + "/guardian-secret-" + UUID().uuidString
+        defer { unlink(file) }
+        try Data("s".utf8).write(to: URL(fileURLWithPath: file))
+        for (mode, isOpen) in [(0o600, false), (0o640, true), (0o604, true)] {
+            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: file)
+            let warnings = Assembly(try Settings(flags: [key: file])).warnings
+            #expect(warnings.contains { $0.hasPrefix("\(key): \(file) can be read by others") } == isOpen)
+        }
     }
 
     @Test("a sealing key is taken from no file of settings, and shown nowhere")

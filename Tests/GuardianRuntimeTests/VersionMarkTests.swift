@@ -22,6 +22,8 @@ import Testing
         }
         try await engine.resumeAfterUpgrade(in: directory, version: "1.1.0")
         #expect(try await store.loadControl().pauses == [.operator])
+        let mode = try FileManager.default.attributesOfItem(atPath: directory + "/version")[.posixPermissions] as? Int
+        #expect(mode == 0o600)
         try await store.setPause(.upgrade, to: true)
         try await engine.resumeAfterUpgrade(in: directory, version: "1.1.0")
         #expect(try await store.loadControl().pauses == [.upgrade, .operator])

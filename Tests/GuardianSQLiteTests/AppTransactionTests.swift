@@ -12,12 +12,13 @@ import Testing
     private let path = NSTemporaryDirectory() + "/guardian-app-" + UUID().uuidString
     private var file: String { path + "/app.sqlite" }
 
-    private func app() throws -> (SQLiteStore, SyncEngine, DatabasePool) {
-        let store = try SQLiteStore.open(.init(path: file))
+    /// An app that has given GRDB no settings of its own.
+    private func app(disk: DiskPolicy = DiskPolicy()) throws -> (SQLiteStore, SyncEngine, DatabasePool) {
+        var opening = SQLiteStore.Configuration(path: file)
+        opening.disk = disk
+        let store = try SQLiteStore.open(opening)
         let engine = SyncEngine(store: store, transport: ScriptedTransport())
-        var configuration = Configuration()
-        configuration.busyMode = .timeout(10)
-        let pool = try DatabasePool(path: file, configuration: configuration)
+        let pool = try DatabasePool(path: file)
         try pool.write { db in try db.execute(sql: "CREATE TABLE note (id TEXT PRIMARY KEY, text TEXT)") }
         return (store, engine, pool)
     }
@@ -85,6 +86,73 @@ import Testing
         }
         #expect(try await store.books().accepted == 0)
         try other.close()
+        try close(store, pool)
+    }
+
+    /// How durable and how patient a connection is.
+    private static func settings(of db: Database) throws -> String {
+        try ["synchronous", "fullfsync", "busy_timeout"].map { try String.fetchOne(db, sql: "PRAGMA \($0)") ?? "none" }
+            .joined(separator: " ")
+    }
+
+    /// What a transaction of the engine's in `database` has found its connection to be.
+    private func found(_ number: Int, _ engine: SyncEngine, _ database: DatabasePool, _ store: SQLiteStore) async throws -> String? {
+        let id = "n\(number)"
+        try await engine.write(to: database, store: store) { db in
+            try db.execute(sql: "INSERT INTO note VALUES (?, ?)", arguments: [id, Self.settings(of: db)])
+            return [Self.note(number)]
+        }
+        return try await database.read { db in try String.fetchOne(db, sql: "SELECT text FROM note WHERE id = ?", arguments: [id]) }
+    }
+
+    @Test("for the call the app's connection is as durable and as patient as the store's, and then as it was")
+    func durableForTheCall() async throws {
+        let (store, engine, pool) = try app()
+        #expect(try await found(1, engine, pool, store) == "2 1 \(store.configuration.busyTimeoutMs)")
+        await #expect(throws: Refused.self) { try await engine.write(to: pool, store: store) { _ in throw Refused() } }
+        #expect(try await pool.writeWithoutTransaction { db in try Self.settings(of: db) } == "1 0 0")
+        var patient = Configuration()
+        patient.busyMode = .timeout(3)
+        let other = try DatabasePool(path: file, configuration: patient)
+        #expect(try await found(2, engine, other, store) == "2 1 3000", "an app that has said how patient it is stays so")
+        try other.close()
+        try close(store, pool)
+    }
+
+    @Test("inside a transaction of the app's, its connection must be as durable as the store's on every platform")
+    func durable() async throws {
+        let (store, engine, pool) = try app()
+        func enqueue(_ pragma: String) async throws {
+            try await pool.writeWithoutTransaction { db in
+                try db.execute(sql: pragma)
+                try db.inTransaction(.immediate) {
+                    _ = try engine.enqueue([Self.note(1)], in: db, store: store)
+                    return .commit
+                }
+            }
+        }
+        await #expect(throws: SyncError.store(.notDurable("`PRAGMA synchronous` of the app's connection is 1, not FULL (2)"))) {
+            try await enqueue("PRAGMA fullfsync = 1")
+        }
+        await #expect(throws: SyncError.store(.notDurable("`PRAGMA fullfsync` of the app's connection is 0, not 1"))) {
+            try await enqueue("PRAGMA fullfsync = 0; PRAGMA synchronous = FULL")
+        }
+        try await enqueue("PRAGMA fullfsync = 1")
+        #expect(try await store.books().pending == 1)
+        try close(store, pool)
+    }
+
+    @Test("a volume without room is a SyncError, as it is from enqueue, and leaves nothing of either")
+    func full() async throws {
+        let (store, engine, pool) = try app(disk: DiskPolicy(secondWatermark: Int64.max / 2, reserve: 0))
+        do {
+            try await engine.write(to: pool, store: store) { db in
+                try db.execute(sql: "INSERT INTO note VALUES ('n1', 'text')")
+                return [Self.note(1)]
+            }
+            Issue.record("it was taken")
+        } catch SyncError.store(.full) {}
+        #expect(try await pool.read { db in try Int.fetchOne(db, sql: "SELECT count(*) FROM note") } == 0)
         try close(store, pool)
     }
 

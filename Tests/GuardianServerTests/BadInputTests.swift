@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import GuardianCore
 import GuardianServer
 import NIOCore
+import NIOHTTP1
 import Testing
 
 @Suite struct BadInputTests {
@@ -21,6 +22,8 @@ import Testing
         (operation("a") + operation("b"), "body", "text after"),
         ("{\u{0}}", "body", "is not JSON"),
         (operation("a\u{0}b"), "body", "control character"),
+        (operation("a", #","payload":{"x":"\ud800"}"#), "body", "half of a surrogate pair"),
+        (operation(#"a\udc00"#), "body", "half of a surrogate pair"),
         (operation(#"a\u0000b"#), "entity_id", "control characters"),
         (operation("a\\n"), "entity_id", "control characters"),
         (operation("a", #","payload":{"x":\#(deep)}"#), "body", "nests deeper than 128"),
@@ -51,6 +54,7 @@ import Testing
         (operation("a", #","payload":{},"not_before":"tomorrow""#), "not_before", "RFC 3339"),
         (operation("a", #","payload":{},"not_before":1767225600"#), "not_before", "must be a string"),
         (operation("a", #","payload":{},"expires_at":"2026-02-30T00:00:00Z""#), "expires_at", "RFC 3339"),
+        (operation("a", #","payload":{},"expires_at":"9999-12-31T23:59:59-01:00""#), "expires_at", "RFC 3339"),
         (
             operation("a", #","payload":{},"not_before":"2026-01-02T00:00:00Z","expires_at":"2026-01-01T00:00:00Z""#), "expires_at",
             "after not_before"
@@ -173,8 +177,26 @@ import Testing
         arguments: ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "text/json"])
     func mediaType(type: String) async throws {
         try await Sidecar.run { sidecar in
-            try await sidecar.post(operation("a"), type: type).expectProblem(415, says: "application/json")
+            let answer = try await sidecar.post(operation("a"), type: type)
+            answer.expectProblem(415, says: "application/json")
+            // That would say that the content coding is what is wrong.
+            #expect(answer.headers["accept-encoding"].isEmpty)
             #expect(try await sidecar.store.books().accepted == 0)
+        }
+    }
+
+    @Test("a body with a content coding is 415, and the answer says that it may have none")
+    func contentCoding() async throws {
+        try await Sidecar.run { sidecar in
+            for coding in ["gzip", "br, identity"] {
+                for type in ["application/json", "application/x-ndjson"] {
+                    let answer = try await sidecar.post(operation("a"), type: type, fields: [("Content-Encoding", coding)])
+                    answer.expectProblem(415, says: "Content-Encoding")
+                    #expect(answer.headers["accept-encoding"] == ["identity"])
+                }
+            }
+            #expect(try await sidecar.store.books().accepted == 0)
+            #expect(try await sidecar.post(operation("a"), fields: [("Content-Encoding", "Identity")]).status == 202)
         }
     }
 }

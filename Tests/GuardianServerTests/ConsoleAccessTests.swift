@@ -238,6 +238,30 @@ import Testing
         }
     }
 
+    @Test(
+        "a method that a page does not take is 405 there, with those that it does, under the console's policy",
+        arguments: [
+            (HTTPMethod.POST, "/admin", "GET, HEAD"), (.POST, "/admin/failures", "GET, HEAD"), (.PUT, "/admin/login", "GET, HEAD, POST"),
+            (.DELETE, "/admin/operations/a", "GET, HEAD"), (.GET, "/admin/operations/a/retry", "POST"),
+            (.GET, "/admin/actions/pause", "POST"), (.HEAD, "/admin/logout", "POST"), (.OPTIONS, "/admin/assets/console.js", "GET, HEAD"),
+            (.HEAD, "/admin/live", "GET"), (.PATCH, "/admin/logs/live", "GET"),
+        ])
+    func wrongMethod(method: HTTPMethod, path: String, allowed: String) async throws {
+        try await Visitor.withConsole { sidecar in
+            for accept in ["text/html", "*/*"] {
+                let answer = try await sidecar.send(method, path, fields: [("Accept", accept)])
+                #expect(answer.status == 405, "\(answer.body)")
+                #expect(answer.headers["allow"] == [allowed])
+                #expect(answer.headers["content-security-policy"].first?.contains("default-src 'none'") == true)
+            }
+            for method in [HTTPMethod.GET, .POST, .DELETE] {
+                let nowhere = try await sidecar.send(method, "/admin/nowhere")
+                nowhere.expectProblem(404)
+                #expect(nowhere.headers["content-security-policy"].isEmpty == false)
+            }
+        }
+    }
+
     @Test("the API's token and the console's login are two things")
     func apiToken() async throws {
         let file = "admin \(Visitor.tokens["admin"] ?? "")"

@@ -35,6 +35,7 @@ import Testing
             for (frame, (id, seq)) in zip(frames, [("x", 1), ("y", 2)] as [(String, Int64)]) {
                 let lines = frame.split(separator: "\n")
                 #expect(lines.first == "event: enqueued")
+                #expect(lines.dropFirst().first == "id: \(seq)")
                 let json = try JSONValue(parsing: String(try #require(lines.last).dropFirst("data: ".count)))
                 #expect(json["event"] == "enqueued")
                 #expect(json["id"]?.string == id)
@@ -60,6 +61,34 @@ import Testing
                 if event.name == "claimed" { break }
             }
             #expect(names.contains("enqueued"))
+        }
+    }
+
+    @Test("a reader that does not keep up is told where it has missed how many", .timeLimit(.minutes(1)))
+    func missed() async throws {
+        try await Sidecar.run { sidecar in
+            // All are told at once, faster than any stream can be written.
+            let count = 30_000
+            let bodies = (1...count).map { #"{"operation_type":"delete","entity_type":"room","entity_id":"\#($0)"}"# }
+            let text = try await stream(sidecar) {
+                try await sidecar.accept("[" + bodies.joined(separator: ",") + "]")
+            } until: {
+                $0.hasSuffix("\"seq\":\(count)}\n\n")
+            }
+            var (heard, missed) = (0, 0)
+            for frame in text.split(separator: "\n\n") where frame.hasPrefix("event: ") {
+                let lines = frame.split(separator: "\n")
+                if lines.first == "event: missed" {
+                    let facts = try JSONValue(parsing: String(try #require(lines.last).dropFirst("data: ".count)))
+                    #expect(facts["event"] == "missed")
+                    missed += Int(try #require(facts["count"]?.integer))
+                } else {
+                    heard += 1
+                    #expect(lines.dropFirst().first == "id: \(heard + missed)")
+                }
+            }
+            #expect(missed > 0)
+            #expect(heard + missed == count)
         }
     }
 

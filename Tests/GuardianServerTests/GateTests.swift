@@ -66,7 +66,7 @@ import Testing
                 let fields = value.map { [("Authorization", $0)] } ?? []
                 for (method, path) in [(HTTPMethod.GET, "/v1/operations"), (.GET, "/v1/events"), (.POST, "/v1/pause"), (.GET, "/nowhere")] {
                     let answer = try await sidecar.send(method, path, fields: fields)
-                    answer.expectProblem(401)
+                    answer.expectProblem(401, says: "after the word Bearer")
                     #expect(answer.headers["www-authenticate"] == ["Bearer"])
                 }
             }

@@ -150,6 +150,45 @@ import Testing
         }
     }
 
+    @Test("who has no token uses nothing up of the rate of those who have one")
+    func strangersRate() async throws {
+        var configuration = APIServer.Configuration(port: 0, token: "s3cret")
+        configuration.requestsPerSecond = 1
+        try await Sidecar.run(configuration) { sidecar in
+            for _ in 0..<6 {
+                try await sidecar.get("/v1/status").expectProblem(401)
+                _ = try await sidecar.get("/openapi.json")
+            }
+            #expect(try await sidecar.send(.GET, "/v1/status", fields: [("Authorization", "Bearer s3cret")]).status == 200)
+        }
+    }
+
+    @Test("what can't be listened on is named, with what to do")
+    func refusedAddress() async throws {
+        try await Sidecar.run { sidecar in
+            let taken = APIServer(configuration: .init(port: sidecar.port))
+            await #expect {
+                try await taken.run { _ in }
+            } throws: { error in
+                "\(error)".hasPrefix("listen: 127.0.0.1:\(sidecar.port) is in use; stop what listens there, or give another --listen")
+            }
+        }
+        try await withCertificate { certificate in
+            // No label of a name is that long, so that nobody is asked for it.
+            let unknown = String(repeating: "x", count: 64)
+            for (host, says) in [("192.0.2.1", "192.0.2.1:0 is not an address of this machine"), (unknown, "a host that nobody knows")] {
+                var configuration = APIServer.Configuration(host: host, port: 0, token: "t")
+                configuration.certificate = certificate
+                let server = APIServer(configuration: configuration)
+                await #expect {
+                    try await server.run { _ in }
+                } throws: { error in
+                    "\(error)".hasPrefix("listen: ") && "\(error)".contains(says)
+                }
+            }
+        }
+    }
+
     @Test("a body larger than the limit is refused on every path")
     func bodies() async throws {
         try await Sidecar.run(.init(port: 0, bodyLimit: 1000)) { sidecar in

@@ -49,7 +49,7 @@ import Testing
         }
     }
 
-    @Test("every operation names what a foreign Origin and a missing Host are answered, and the longest token that it names is taken")
+    @Test("every operation names what a foreign Origin and a missing Host are answered, and the longest texts that it names are taken")
     func limits() async throws {
         try await Sidecar.run { sidecar in
             let document = try await sidecar.get("/openapi.json").json
@@ -61,11 +61,18 @@ import Testing
                 }
             }
             try await sidecar.send(.GET, "/v1/status", fields: [("Origin", "https://evil.example")]).expectProblem(403)
-            let token = document["components"]?["schemas"]?["NewOperation"]?["properties"]?["txn_token"]
-            let longest = Int(try #require(token?["maxLength"]?.integer))
-            for (length, status) in [(longest, 202), (longest + 1, 400)] {
-                let text = String(repeating: "🙂", count: length)
-                #expect(try await sidecar.post(operation("a", #","payload":{},"txn_token":"\#(text)""#)).status == status)
+            let properties = document["components"]?["schemas"]?["NewOperation"]?["properties"]
+            for name in ["txn_token", "entity_id", "ordering_key"] {
+                let longest = Int(try #require(properties?[name]?["maxLength"]?.integer))
+                #expect(properties?[name]?["description"]?.string?.hasPrefix("\(longest) bytes") == true)
+                let entity = name == "entity_id" ? "" : #""entity_id":"a","#
+                for (letter, length) in [("x", longest), ("🙂", longest / 4)] {
+                    for (count, status) in [(length, 202), (length + 1, 400)] {
+                        let text = String(repeating: letter, count: count)
+                        let body = #"{"operation_type":"update","entity_type":"room",\#(entity)"payload":{},"\#(name)":"\#(text)"}"#
+                        #expect(try await sidecar.post(body).status == status, "\(name) \(letter) \(count)")
+                    }
+                }
             }
         }
     }
@@ -135,6 +142,21 @@ import Testing
         }
     }
 
+    @Test("a body that was wrong leaves its key free for what is right")
+    func wrongBody() async throws {
+        try await Sidecar.run { sidecar in
+            let key = [("Idempotency-Key", "k")]
+            for wrong in ["{", operation("a", #","payload":5"#), operation("a", #","payload":{},"priority":101"#), "[\(operation(""))]"] {
+                #expect(try await sidecar.post(wrong, fields: key).status == 400, "\(wrong)")
+            }
+            #expect(try await sidecar.post(operation("a"), fields: key).status == 202)
+            // Once something was done under it, it is taken, whatever comes.
+            for other in ["{", operation("b")] { try await sidecar.post(other, fields: key).expectProblem(422) }
+            #expect(try await sidecar.post(operation("a"), fields: key).json["outcome"] == "duplicate")
+            #expect(try await sidecar.store.books().accepted == 1)
+        }
+    }
+
     @Test("lines that have changed under a key that was used are operations of their own, and those that have not add nothing")
     func changedLines() async throws {
         try await Sidecar.run { sidecar in
@@ -164,6 +186,28 @@ import Testing
             }
         }
         #expect(try await store.books().accepted == 4)
+    }
+
+    @Test("a condition may name several tags, weak ones, and any; only a strong one guards a change")
+    func conditions() async throws {
+        try await Sidecar.run { sidecar in
+            try await sidecar.accept(operation("a", id: "a"))
+            for path in ["/v1/operations/a", "/openapi.json"] {
+                let tag = try #require(try await sidecar.get(path).headers["etag"].first)
+                for named in ["*", "W/" + tag, #""x,", "# + tag, tag + #",W/"y""#] {
+                    #expect(try await sidecar.send(.GET, path, fields: [("If-None-Match", named)]).status == 304, "\(named)")
+                }
+                for named in [#""x""#, #"W/"x", "y""#, "x", String(tag.dropFirst())] {
+                    #expect(try await sidecar.send(.GET, path, fields: [("If-None-Match", named)]).status == 200, "\(named)")
+                }
+            }
+            let tag = try #require(try await sidecar.get("/v1/operations/a").headers["etag"].first)
+            for named in ["W/" + tag, #""x""#, "x"] {
+                try await sidecar.send(.DELETE, "/v1/operations/a", fields: [("If-Match", named)]).expectProblem(412)
+            }
+            try await sidecar.send(.DELETE, "/v1/operations/none", fields: [("If-Match", "*")]).expectProblem(404)
+            #expect(try await sidecar.send(.DELETE, "/v1/operations/a", fields: [("If-Match", #""x", "# + tag)]).status == 200)
+        }
     }
 
     @Test("an operation's ETag spares its body as long as it is the same, and guards a retry and a cancel")

@@ -106,6 +106,21 @@ import Testing
         }
     }
 
+    @Test("a retry and a cancel are told to whoever follows the events", .timeLimit(.minutes(1)))
+    func tells() async throws {
+        try await Sidecar.run { sidecar in
+            var events = sidecar.engine.events.makeAsyncIterator()
+            try await sidecar.accept(operation("a", id: "x"))
+            try await sidecar.settleHeads(.failed(failure))
+            _ = try await sidecar.send(.POST, "/v1/operations/x/retry")
+            _ = try await sidecar.send(.DELETE, "/v1/operations/x")
+            var told: [Event] = []
+            while told.count < 3, let event = await events.next() { told.append(event) }
+            #expect(told.map(\.name) == ["enqueued", "retried", "cancelled"])
+            #expect(told.last == .cancelled(id: .text("x"), mayHaveApplied: true))
+        }
+    }
+
     @Test("pause stops delivery until resume, and both may be said twice")
     func pause() async throws {
         try await Sidecar.run { sidecar in
@@ -152,10 +167,11 @@ import Testing
     @Test(
         "a method that a path does not take is 405, with those that it does",
         arguments: [
-            (HTTPMethod.PUT, "/v1/operations", "GET, POST"), (.DELETE, "/v1/operations", "GET, POST"),
-            (.POST, "/v1/operations/x", "DELETE, GET"), (.PATCH, "/v1/operations/x", "DELETE, GET"),
+            (HTTPMethod.PUT, "/v1/operations", "GET, HEAD, POST"), (.DELETE, "/v1/operations", "GET, HEAD, POST"),
+            (.POST, "/v1/operations/x", "DELETE, GET, HEAD"), (.PATCH, "/v1/operations/x", "DELETE, GET, HEAD"),
             (.GET, "/v1/operations/x/retry", "POST"), (.GET, "/v1/pause", "POST"), (.PUT, "/v1/resume", "POST"),
-            (.POST, "/v1/events", "GET"), (.POST, "/v1/status", "GET"), (.DELETE, "/healthz", "GET"), (.POST, "/readyz", "GET"),
+            (.POST, "/v1/events", "GET"), (.POST, "/v1/status", "GET, HEAD"), (.DELETE, "/healthz", "GET, HEAD"),
+            (.POST, "/readyz", "GET, HEAD"),
         ])
     func wrongMethod(method: HTTPMethod, path: String, allowed: String) async throws {
         try await Sidecar.run { sidecar in

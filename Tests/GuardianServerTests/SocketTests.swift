@@ -67,6 +67,18 @@ import Testing
         }
     }
 
+    @Test("a server that has ended leaves no file behind, and takes away none that is another's by now")
+    func gone() async throws {
+        try await withPath { path in
+            try await serve(path) { _ in #expect(FileManager.default.fileExists(atPath: path)) }
+            #expect(!FileManager.default.fileExists(atPath: path))
+            try await serve(path + "2") { _ in
+                try await serve(path) { _ in #expect(rename(path + "2", path) == 0) }
+                #expect(FileManager.default.fileExists(atPath: path))
+            }
+        }
+    }
+
     @Test("a socket that is in use is refused by its path, and its owner goes on")
     func inUse() async throws {
         try await withPath { path in

@@ -37,6 +37,52 @@ import Testing
         #expect(await transport.send(claim("a"), token: "good", timeoutMs: 1) == .status(200))
     }
 
+    @Test("fetches and looks have scripts of their own, with the same precedence, and are remembered apart from what is sent")
+    func fetchesAndLooks() async {
+        let transport = ScriptedTransport()
+        let (first, other) = (claim("a"), claim("b", entity: "2"))
+        #expect(await transport.fetch(first, token: nil, timeoutMs: 1) == .unable)
+        #expect(await transport.look(first, token: nil, timeoutMs: 1) == .unable)
+        transport.hold()
+        transport.answerFetchOtherwise(.gone)
+        transport.answerFetch(.present(["n": 1], etag: nil))
+        transport.answerFetch(entity: EntityKey(type: "room", id: "1"), .present(["n": 2], etag: "v2"))
+        transport.answerFetch(operation: .text("a"), .failed(.status(503)))
+        var fetches: [Fetch] = []
+        for claim in [first, first, first, first, other] { fetches.append(await transport.fetch(claim, token: "secret", timeoutMs: 7)) }
+        #expect(fetches == [.failed(.status(503)), .present(["n": 2], etag: "v2"), .present(["n": 1], etag: nil), .gone, .gone])
+        transport.answerLookOtherwise { $0.operation.id == .text("a") ? .applied : .notApplied }
+        transport.answerLook(.unclear("both"))
+        transport.answerLook(entity: EntityKey(type: "room", id: "1"), .notApplied)
+        transport.answerLook(operation: .text("a"), .failed(.status(500)))
+        var looks: [Look] = []
+        for claim in [first, first, first, first, other] { looks.append(await transport.look(claim, token: nil, timeoutMs: 1)) }
+        #expect(looks == [.failed(.status(500)), .notApplied, .unclear("both"), .applied, .notApplied])
+        #expect(transport.fetches.map(\.number) == [1, 2, 3, 4, 5, 6] && transport.fetches.last?.token == "secret")
+        #expect(transport.looks.map(\.operation.id) == Array(repeating: OperationID.text("a"), count: 5) + [.text("b")])
+        #expect(transport.attempts.isEmpty)
+    }
+
+    @Test("an app's merge policy is tried with what a fetch is to find")
+    func merges() async throws {
+        let transport = ScriptedTransport()
+        transport.answerFetch(entity: EntityKey(type: "room", id: "1"), .present(["name": "Kitchen", "temperature": 23], etag: "v2"))
+        var configuration = SyncEngine.Configuration()
+        configuration.processor.conflicts = ConflictRules(standard: .merge(ThreeWayMerge()))
+        let engine = SyncEngine(store: MemoryStore(), transport: transport, configuration: configuration)
+        try await engine.enqueue(
+            NewOperation(
+                "update", entityType: "room", entityID: "1", payload: #"{"name":"Galley","temperature":20}"#, id: "a",
+                base: #"{"name":"Kitchen","temperature":20}"#))
+        async let running: Void = engine.run()
+        #expect(try await engine.outcome(of: .text("a")) == .processed(answer: nil))
+        engine.drain()
+        try await running
+        #expect(transport.fetches.map(\.operation.id) == [.text("a")])
+        #expect(transport.attempts.map(\.operation.payload) == [#"{"name":"Galley","temperature":23}"#])
+        #expect(transport.attempts.map(\.operation.ifMatch) == ["v2"])
+    }
+
     @Test("a status is classed as the real transport would: 429 waits, 404 on a delete is success")
     func statuses() {
         #expect(Outcome.status(429, retryAfterMs: 5) == .refused(.transient, Answer(status: 429, retryAfterMs: 5)))

@@ -55,6 +55,18 @@ extension ProcessTests {
             try await workplace.expectBalance()
         }
 
+        @Test("migrate-store from a store that somebody delivers from is refused, and makes no new store")
+        func migrationFromBusyStore() async throws {
+            let (old, new) = (try Workplace(), try Workplace())
+            defer { for workplace in [old, new] { workplace.remove() } }
+            let serve = try await old.serve(upstream: Workplace.nobody)
+            defer { serve.kill() }
+            try await Web.wait("the lock") { try await old.run("lock", "status", "--json").json["held"] == true }
+            let answer = try await Guardian.run(["migrate-store", "--from", old.path, "--to", new.path])
+            #expect(answer.status == 5 && answer.errors.contains("somebody delivers"), "\(answer.errors)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: new.path).isEmpty)
+        }
+
         @Test("a sealed queue moves under the key of the environment or of the configuration, and is sealed in the new store")
         func sealedMigration() async throws {
             let (old, new, last) = (try Workplace(), try Workplace(), try Workplace())
@@ -166,6 +178,11 @@ extension ProcessTests {
             #expect(elsewhere.status == 2 && elsewhere.errors.contains("PostgreSQL has its own tools"), "\(elsewhere.errors)")
             let missing = try await workplace.run("restore", workplace.path + "/nothing.sqlite", "--yes")
             #expect(missing.status == 3 && missing.errors.contains("nothing.sqlite"), "\(missing.errors)")
+            let table = workplace.path + "/table.csv"
+            try String(repeating: "a,b\n", count: 1000).write(toFile: table, atomically: true, encoding: .utf8)
+            let none = try await workplace.run("restore", table, "--yes")
+            #expect(none.status == 4 && none.errors.contains("\(table) can't be restored"), "\(none.errors)")
+            #expect(!none.errors.contains("the store is damaged"), "\(none.errors)")
             #expect(try await workplace.run("status", "--json").json["books"]?["pending"]?.integer == 1)
         }
 
@@ -179,6 +196,18 @@ extension ProcessTests {
             let answer = try await workplace.run("backup", "--out", copy)
             #expect(answer.status == 5 && answer.errors.contains("exists already"), "\(answer.errors)")
             #expect(try String(contentsOfFile: copy, encoding: .utf8) == "mine")
+            let nowhere = try await workplace.run("backup", "--out", workplace.path + "/none/copy.sqlite")
+            #expect(nowhere.status == 1 && nowhere.errors.contains("--out: "), "\(nowhere.errors)")
+            #expect(nowhere.errors.contains("No such file or directory") && !nowhere.errors.contains("data directory"), "\(nowhere.errors)")
+        }
+
+        @Test("a store that is damaged is said to be mended by a repair, which is another command than the one that found it")
+        func damaged() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            try String(repeating: "none of ours\n", count: 1000).write(toFile: workplace.store, atomically: true, encoding: .utf8)
+            let answer = try await workplace.run("check")
+            #expect(answer.status == 4 && answer.errors.contains("guardian check --repair"), "\(answer.errors)")
         }
 
         // MARK: usage

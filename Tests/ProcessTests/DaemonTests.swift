@@ -1,4 +1,5 @@
 import Foundation
+import GuardianCore
 import GuardianLoad
 import Testing
 
@@ -16,6 +17,49 @@ extension ProcessTests {
             let status = try await workplace.run("status", "--json")
             #expect(status.output.contains(#""pending":1"#))
             #expect(status.output.contains(#""lock":null"#))
+        }
+
+        @Test("a port in use is named with what to do, on stderr and in the log; the backend names it too, on IPv6 as well")
+        func portInUse() async throws {
+            let (workplace, other) = (try Workplace(), try Workplace())
+            defer {
+                workplace.remove()
+                other.remove()
+            }
+            let what = "is in use; stop what listens there, or give another --listen"
+            let serve = try await workplace.serve(upstream: Workplace.nobody)
+            defer { serve.kill() }
+            let address = String(serve.url.dropFirst("http://".count))
+            let second = try await Guardian.run(
+                ["serve", "--data-dir", other.path, "--listen", address, "--upstream", Workplace.nobody], wrapper: ["timeout", "20"])
+            #expect(second.status == 1)
+            #expect(second.errors.contains("guardian: listen: \(address) \(what)"), "\(second.errors)")
+            #expect(second.errors.contains(#""reason":"listen: \#(address) \#(what)""#), "\(second.errors)")
+
+            let backend = try await Guardian.start(["backend", "--listen", "[::1]:0"])
+            defer { backend.kill() }
+            let place = String(backend.url.dropFirst("http://".count))
+            #expect(place.hasPrefix("[::1]:"), "\(backend.errors)")
+            let next = try await Guardian.run(["backend", "--listen", place], wrapper: ["timeout", "20"])
+            #expect(next.status == 1)
+            #expect(next.errors.contains("guardian: listen: \(place) \(what)"), "\(next.errors)")
+        }
+
+        @Test("a hang-up drains as SIGTERM does; one that whoever started it does not want to end it by is passed over")
+        func hangsUp() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let arguments = workplace.arguments(upstream: Workplace.nobody)
+            let serve = try await Guardian.start(arguments, environment: Workplace.quick, wrapper: ["env", "--default-signal=HUP"])
+            defer { serve.kill() }
+            #expect(serve.end(by: SIGHUP) == 0)
+            #expect(try await workplace.run("status", "--json").output.contains(#""lock":null"#))
+
+            let stubborn = try await Guardian.start(arguments, environment: Workplace.quick, wrapper: ["env", "--ignore-signal=HUP"])
+            defer { stubborn.kill() }
+            Foundation.kill(stubborn.pid, SIGHUP)
+            #expect(try await Web.get(stubborn.url, "/healthz").status == 200)
+            #expect(stubborn.terminate() == 0)
         }
 
         @Test("two daemons on one store: one delivers, the other stands by and takes over when the first is killed")

@@ -6,7 +6,7 @@ extension ProcessTests {
     /// `guardian doctor`: one line for each thing the sidecar needs.
     @Suite(.serialized) struct DoctorTests {
         static let checks: Set<String> = [
-            "config", "data_dir", "store", "integrity", "durability", "lock", "disk", "clock", "upstream", "token",
+            "config", "data_dir", "store", "integrity", "durability", "lock", "disk", "clock", "upstream", "token", "secrets",
         ]
 
         @Test("with all in order every check is ok, one a line")
@@ -32,6 +32,23 @@ extension ProcessTests {
             #expect(try await workplace.enqueue("a").status == 0)
             let verdicts = try await examine(workplace, upstream: Workplace.nobody, status: 0)
             #expect(verdicts["upstream"] == "warning")
+        }
+
+        @Test("a secret that others can read is a warning that says what to do; serve says it too")
+        func openSecret() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            #expect(try await workplace.enqueue("a").status == 0)
+            let file = workplace.path + "/token"
+            try Data("a-token-of-the-api".utf8).write(to: URL(fileURLWithPath: file))
+            try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: file)
+            let environment = ["GUARDIAN_TOKEN_FILE": file]
+            let answer = try await workplace.run("doctor", "--upstream", Workplace.nobody, environment: environment)
+            #expect(answer.status == 0, "\(answer.output)")
+            #expect(answer.output.contains("token_file: \(file) can be read by others"))
+            let serve = try await Guardian.start(workplace.arguments(upstream: Workplace.nobody), environment: environment)
+            defer { serve.kill() }
+            #expect(serve.errors.contains("token_file: \(file) can be read by others; run: chmod 600"))
         }
 
         @Test("beside a running daemon it says who holds the lock")

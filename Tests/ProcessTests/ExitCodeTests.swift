@@ -10,14 +10,15 @@ extension ProcessTests {
             let workplace = try Workplace()
             defer { workplace.remove() }
             #expect(try await workplace.enqueue("a").status == 0)
-            let unknown = [["show", "nope"], ["explain", "nope"], ["retry", "nope"], ["cancel", "nope", "--yes"]]
+            let unknown = [["show", "nope"], ["explain", "nope"], ["retry", "nope"], ["cancel", "nope"], ["cancel", "nope", "--yes"]]
             let senseless = [
                 ["list", "--status", "lost"], ["explain", "--as-request"], ["retry"], ["retry", "a", "--all-failed"], ["enqueue"], ["show"],
                 ["status", "--nonsense"],
                 ["nonsense"], ["enqueue", "--from-file", workplace.path + "/nothing"], ["serve", "--workers", "none"],
-                ["serve", "--listen", "nowhere"],
+                ["serve", "--listen", "nowhere"], ["list", "--limit", "0"], ["list", "--limit", "1001"],
+                ["explain", "a", "--upstream", Workplace.nobody], ["enqueue", "--from-file", workplace.path],
             ]
-            for (commands, status) in [(unknown, Int32(3)), (senseless, 2)] {
+            for (commands, status) in [(unknown, Int32(3)), (senseless, 2), ([["retry", "a"]], 5)] {
                 for command in commands {
                     let answer = try await Guardian.run(command + ["--data-dir", workplace.path], wrapper: ["timeout", "20"])
                     #expect(answer.status == status, "\(command): \(answer.errors)")
@@ -73,12 +74,64 @@ extension ProcessTests {
             let workplace = try Workplace()
             defer { workplace.remove() }
             let slip = ["GUARDIAN_UPSTREAM_ULR": Workplace.nobody]
-            for command in [["serve", "--listen", "127.0.0.1:0"], ["config", "check"], ["config", "print"]] {
+            let enqueue = ["enqueue", "--operation", "delete", "--entity-type", "room", "--entity-id", "r1"]
+            for command in [["serve", "--listen", "127.0.0.1:0"], ["config", "check"], ["config", "print"], enqueue] {
                 let answer = try await Guardian.run(
                     command + ["--data-dir", workplace.path], environment: slip, wrapper: ["timeout", "20"])
                 #expect(answer.status == 2 && answer.output.isEmpty, "\(command): \(answer)")
                 let told = "GUARDIAN_UPSTREAM_ULR names no setting; did you mean GUARDIAN_UPSTREAM_URL?"
                 #expect(answer.errors.contains(told), "\(command): \(answer.errors)")
+            }
+            let nowhere = try await Guardian.run(enqueue, environment: ["GUARDIAN_DATA_DIR": ""])
+            #expect(nowhere.status == 2 && nowhere.errors.contains("data_dir: must be a path"), "\(nowhere)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: workplace.path).isEmpty)
+        }
+
+        @Test("a word that is no command is refused with the one that was meant, behind help and inside a group too")
+        func misspelled() async throws {
+            for (words, told) in [
+                (["statsu"], "statsu is no command; did you mean status?"), (["lock", "stauts"], "did you mean status?"),
+                (["help", "nonsense"], "nonsense is no command; guardian --help lists all"), (["help", "statsu"], "did you mean status?"),
+                (["status", "--nonsense"], "Unknown option '--nonsense'"),
+            ] {
+                let answer = try await Guardian.run(words)
+                #expect(answer.status == 2 && answer.output.isEmpty, "\(words): \(answer)")
+                #expect(answer.errors.hasPrefix("guardian: ") && answer.errors.contains(told), "\(words): \(answer.errors)")
+            }
+            #expect(try await Guardian.run(["help", "lock"]).output.contains("guardian lock status"))
+        }
+
+        @Test("what standard output does not take makes a command fail, which says so")
+        func fullOutput() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            #expect(try await workplace.enqueue("a").status == 0)
+            let stored = [["list", "--json"], ["status", "--json"], ["check", "--json"], ["config", "print"]].map {
+                $0 + ["--data-dir", workplace.path]
+            }
+            for command in stored + [["generate"], ["--help"], ["--version"]] {
+                let answer = try await Guardian.run(command, wrapper: ["sh", "-c", "exec \"$0\" \"$@\" > /dev/full"])
+                #expect(answer.status == 1, "\(command)")
+                let told = "guardian: standard output can't be written: No space left on device\n"
+                #expect(answer.errors == told, "\(command): \(answer.errors)")
+            }
+        }
+
+        @Test("where standard descriptors are closed nothing else takes their numbers, and using them fails")
+        func closedDescriptors() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let closed = ["sh", "-c", "exec \"$0\" \"$@\" <&- >&-"]
+            let read = try await Guardian.run(["enqueue", "--from-file", "-", "--data-dir", workplace.path], wrapper: closed)
+            #expect(read.status == 1 && read.errors.contains("--from-file: - can't be read: Bad file descriptor"), "\(read.errors)")
+            let said = try await Guardian.run(["list", "--data-dir", workplace.path, "--json"], wrapper: closed)
+            #expect(said.status == 1 && said.errors.contains("standard output can't be written: Bad file descriptor"), "\(said.errors)")
+            let serve = try await Guardian.start(
+                workplace.arguments(upstream: Workplace.nobody), environment: Workplace.quick, wrapper: closed)
+            defer { serve.kill() }
+            for number in 0...1 {
+                let file = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(serve.pid)/fd/\(number)")
+                #expect(file == "/dev/null")
             }
         }
 
@@ -98,17 +151,18 @@ extension ProcessTests {
             #expect(try await workplace.run("status", environment: others).status == 0)
         }
 
-        @Test("every command has --help with an example")
+        @Test("every command has --help with an example, none of whose lines is too long for a terminal")
         func help() async throws {
             var waiting: [[String]] = [[]]
             var leaves = 0
             while let command = waiting.popLast() {
-                let answer = try await Guardian.run(command + ["--help"])
+                let answer = try await Guardian.run(command + ["--help"], environment: ["COLUMNS": "80"])
                 #expect(answer.status == 0, "\(command): \(answer.errors)")
+                let wide = answer.output.split(separator: "\n").filter { $0.count > 80 && !$0.hasPrefix("USAGE: ") }
+                #expect(wide.isEmpty, "\(command): \(wide)")
                 let inner = Self.subcommands(in: answer.output)
                 waiting += inner.map { command + [$0] }
-                guard inner.isEmpty else { continue }
-                leaves += 1
+                if inner.isEmpty { leaves += 1 }
                 // Help is wrapped where the line ends.
                 let words = answer.output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
                 let examples = words.ranges(of: "Example").first.map { String(words[$0.upperBound...]) } ?? ""

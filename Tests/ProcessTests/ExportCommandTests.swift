@@ -114,6 +114,41 @@ extension ProcessTests {
             #expect(try await workplace.run("export", "--out", "-", "--until", "2001-01-01", "--format", "ndjson").output.isEmpty)
         }
 
+        @Test("What a link names is written and the link stays; a pipe is written to as it is; a directory or a socket is refused")
+        func takesPlaces() async throws {
+            let workplace = try await stocked()
+            defer { workplace.remove() }
+            let place = workplace.path + "/place"
+            try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
+            let expected = try await workplace.run("export", "--out", "-").output
+            let (link, chain) = (workplace.path + "/ops.csv", workplace.path + "/chain.csv")
+            try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "place/real.csv")
+            try FileManager.default.createSymbolicLink(atPath: chain, withDestinationPath: link)
+            for out in [link, chain] {
+                let answer = try await workplace.run("export", "--out", out)
+                #expect(answer.status == 0, "\(answer.errors)")
+                #expect(try String(contentsOfFile: place + "/real.csv", encoding: .utf8) == expected)
+                #expect(try FileManager.default.contentsOfDirectory(atPath: place) == ["real.csv"])
+                try FileManager.default.removeItem(atPath: place + "/real.csv")
+            }
+            #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == "place/real.csv")
+
+            let pipe = place + "/pipe"
+            let script = "mkfifo \"$2\"; cat \"$2\" & \"$0\" export --out \"$2\" --data-dir \"$1\" > /dev/null; wait"
+            let piped = try await Shell.run(["timeout", "20", "sh", "-c", script, Guardian.binary, workplace.path, pipe])
+            #expect(piped.output == expected, "\(piped.errors)")
+            #expect(try FileManager.default.attributesOfItem(atPath: pipe)[.type] as? FileAttributeType != .typeRegular)
+
+            let socket = place + "/socket"
+            let made = "import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])"
+            #expect(try await Shell.run(["python3", "-c", made, socket]).status == 0)
+            for (out, told) in [(place, "is a directory"), (socket, "is a socket")] {
+                let answer = try await workplace.run("export", "--out", out)
+                #expect(answer.status == 2 && answer.errors.contains(told), "\(answer.errors)")
+            }
+            #expect(try FileManager.default.contentsOfDirectory(atPath: place).sorted() == ["pipe", "socket"])
+        }
+
         @Test("What can't be done has its exit code, and leaves no file and no part of one")
         func failures() async throws {
             let workplace = try await stocked()
@@ -129,6 +164,34 @@ extension ProcessTests {
             ])
             #expect(full.status == 1 && full.errors.contains("standard output"), "\(full.errors)")
             #expect(try FileManager.default.contentsOfDirectory(atPath: workplace.path).allSatisfy { !$0.contains(".part") })
+        }
+
+        /// Runs the command behind it without blocked signals: the threads of tests block them, and children inherit that.
+        private static let unblocked = [
+            "python3", "-c",
+            "import os,signal,sys; signal.pthread_sigmask(signal.SIG_SETMASK, []); os.execvp(sys.argv[1], sys.argv[1:])",
+        ]
+
+        @Test("A signal that ends it leaves no part of a file")
+        func ended() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let file = workplace.path + "/operations.ndjson"
+            let job = ["sh", "-c", "\"$0\" generate --operations 50000 --entities 5000 --seed 3 > \(file)", Guardian.binary]
+            #expect(try await Shell.run(job).status == 0)
+            #expect(try await workplace.run("enqueue", "--from-file", file).status == 0)
+            func parts() throws -> [String] {
+                try FileManager.default.contentsOfDirectory(atPath: workplace.path).filter { $0.hasSuffix(".part") }
+            }
+            for signal in [SIGTERM, SIGHUP, SIGINT] {
+                let export = try Guardian.launch(
+                    ["export", "--out", workplace.path + "/ops.csv", "--data-dir", workplace.path], wrapper: Self.unblocked)
+                defer { export.kill() }
+                try await Web.wait("a part") { try !export.isRunning || !parts().isEmpty }
+                kill(export.pid, signal)
+                try await Web.wait("the end") { !export.isRunning }
+                #expect(try parts() == [], "signal \(signal)")
+            }
         }
 
         @Test(

@@ -85,6 +85,13 @@ final class Guardian: @unchecked Sendable {
         process.waitUntilExit()
     }
 
+    /// Sends it a signal that ends it, and returns its exit status.
+    func end(by signal: Int32) -> Int32 {
+        Foundation.kill(process.processIdentifier, signal)
+        process.waitUntilExit()
+        return process.terminationStatus
+    }
+
     /// Asks it to end, and returns its exit status.
     @discardableResult
     func terminate() -> Int32 {

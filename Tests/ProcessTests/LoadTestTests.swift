@@ -56,6 +56,38 @@ extension ProcessTests {
             print("measured: soak of \(seconds): \(details.joined(separator: "; "))")
         }
 
+        @Test("a signal ends it with 1 and leaves no store; its upstream ends with it, also when it is killed")
+        func ends() async throws {
+            defer { remove() }
+            for signal in [SIGTERM, SIGKILL] {
+                try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
+                let load = try Guardian.launch(["loadtest", "--data-dir", place, "--suite", "latency", "--operations", "1000000"])
+                defer { load.kill() }
+                var upstream: Int32?
+                try await Web.wait("the upstream") {
+                    upstream = try Self.running(parent: load.pid).first
+                    return upstream != nil
+                }
+                let status = load.end(by: signal)
+                try await Web.wait("the upstream's end") { try !Self.running().contains(upstream ?? 0) }
+                guard signal == SIGTERM else { continue }
+                #expect(status == 1 && load.errors.contains("ended by a signal"), "\(load.errors)")
+                #expect(try FileManager.default.contentsOfDirectory(atPath: place).isEmpty)
+            }
+        }
+
+        /// Processes that have not ended, all or the children of one.
+        private static func running(parent: Int32? = nil) throws -> [Int32] {
+            try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { Int32($0) }.filter { pid in
+                // It may have gone meanwhile.
+                guard let stat = FileManager.default.contents(atPath: "/proc/\(pid)/stat") else { return false }
+                // Behind the name, which may have anything in it: state, parent.
+                let words = String(decoding: stat, as: UTF8.self).split(separator: ")").last?.split(separator: " ") ?? []
+                guard words.count > 1, words[0] != "Z", words[0] != "X" else { return false }
+                return parent == nil || words[1] == "\(parent ?? 0)"
+            }
+        }
+
         @Test("a figure that is worse than the baseline allows ends with exit code 1, and says which")
         func baseline() async throws {
             defer { remove() }
@@ -85,7 +117,8 @@ extension ProcessTests {
                 (["--suite", "latncy"], "did you mean latency?"), (["--operations", "3"], "--operations"),
                 (["--workers", "0"], "--workers"),
                 (["--duration", "soon"], "--duration"), (["--baseline", "/none/there.json"], "--baseline"),
-                (["--report", "/none/there/report.html"], "--report"), (["--tolerance", "much"], "--tolerance"),
+                (["--report", "/none/there/report.html"], "--report"), (["--report", "/"], "--report: / is a directory"),
+                (["--tolerance", "much"], "--tolerance"),
                 (["--store", "mongodb://x"], "--store"),
             ])
         func usage(_ arguments: [String], _ says: String) async throws {
@@ -105,6 +138,16 @@ extension ProcessTests {
             let strategies = answer.json["strategies"]?.elements ?? []
             #expect(strategies.count == 7 && strategies.allSatisfy { $0["delivered"]?.integer == 300 })
             #expect(try String(contentsOfFile: page, encoding: .utf8).ranges(of: "<svg").count == 8)
+            let (link, pipe) = (place + "/link.txt", place + "/pipe.txt")
+            try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "page.txt")
+            let quick = ["simulate", "backoff", "--clients", "10", "--strategy", "ours", "--report"]
+            #expect(try await Guardian.run(quick + [link]).status == 0)
+            #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == "page.txt")
+            let written = try String(contentsOfFile: place + "/page.txt", encoding: .utf8)
+            #expect(!written.isEmpty)
+            let script = "mkfifo \"$1\"; cat \"$1\" & \"$0\" \(quick.joined(separator: " ")) \"$1\" > /dev/null; wait"
+            let piped = try await Shell.run(["timeout", "20", "sh", "-c", script, Guardian.binary, pipe])
+            #expect(piped.output == written, "\(piped.errors)")
             #expect(
                 try await Guardian.run(["simulate", "backoff", "--strategy", "fulljitter"]).errors.contains("did you mean full_jitter?"))
         }

@@ -101,6 +101,27 @@ extension ProcessTests {
             #expect(groups[1]["reasons"]?.elements?.first?["code"]?.string == "SCHEMA_TOO_NEW")
         }
 
+        @Test("where a route merges, one whose base can't be cast is impossible; elsewhere it goes on without its base")
+        func base() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let line =
+                #"{"id":"o","operation_type":"update","entity_type":"room","entity_id":"1","payload":{"temp":1},"base":\#(Self.poison)}"#
+            try await enqueue([line], workplace)
+            let merging = """
+                upstream:
+                  routes:
+                    - { operation: update, entity: room, method: PUT, path: "/api/v1/rooms/{id}", conflict: merge }
+
+                """
+            for (routes, wouldCast) in [("", 1), (merging, 0)] as [(String, Int64)] {
+                let config = try configuration(workplace, Self.casters + routes)
+                let forecast = try await workplace.run("migrate", "--dry-run", "--json", "--config", config)
+                #expect(forecast.json["would_cast"]?.integer == wouldCast, "\(forecast.output)\(forecast.errors)")
+                #expect(forecast.json["impossible"]?.integer == 1 - wouldCast, "\(forecast.output)")
+            }
+        }
+
         @Test("without --dry-run migrate says who casts and is 2; without a store it is 4; with wrong casters it is 2 and names them")
         func callerIsTold() async throws {
             let workplace = try Workplace()

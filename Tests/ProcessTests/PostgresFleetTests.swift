@@ -15,6 +15,7 @@ extension ProcessTests {
         private static let quick = [
             "GUARDIAN_LOCK_HEARTBEAT": "300ms", "GUARDIAN_LOCK_STALE_AFTER": "2s", "GUARDIAN_RETRY_BASE": "50ms",
             "GUARDIAN_RETRY_MAX": "500ms", "GUARDIAN_BREAKER_COOL_DOWN": "300ms", "GUARDIAN_UPSTREAM_CONNECT_TIMEOUT": "1s",
+            "GUARDIAN_UPSTREAM_TIMEOUT": "1500ms",
         ]
 
         private let server: PostgresServer

@@ -39,12 +39,18 @@ final class PseudoTerminal: Sendable {
         return mode.c_lflag
     }
 
+    /// Makes it so wide; before that nobody can tell how wide it is.
+    func resize(columns: UInt16) {
+        var size = winsize(ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
+        _ = ioctl(far, UInt(TIOCSWINSZ), &size)
+    }
+
     /// Runs the binary in it.
-    func start(_ arguments: [String]) throws -> Process {
+    func start(_ arguments: [String], environment: [String: String] = [:]) throws -> Process {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: Guardian.binary)
         process.arguments = arguments
-        process.environment = childEnvironment([:])
+        process.environment = childEnvironment(environment)
         process.standardInput = FileHandle(fileDescriptor: far, closeOnDealloc: false)
         process.standardOutput = FileHandle(fileDescriptor: far, closeOnDealloc: false)
         process.standardError = FileHandle.nullDevice

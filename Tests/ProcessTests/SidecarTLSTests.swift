@@ -28,6 +28,8 @@ extension ProcessTests {
                 environment: Workplace.quick.merging(own) { $1 })
             defer { serve.kill() }
             let listen = String(serve.url.dropFirst("https://".count))
+            let strange = workplace.path + "/strange-token"
+            try "another-token-0123456789".write(toFile: strange, atomically: true, encoding: .utf8)
             #expect(serve.url.hasPrefix("https://0.0.0.0:"))
             let scraped = try await workplace.run("metrics", "--listen", listen, "--prometheus", environment: own)
             #expect(scraped.status == 0 && scraped.output.contains("# TYPE processed_ops_total counter\n"), "\(scraped.errors)")
@@ -41,6 +43,13 @@ extension ProcessTests {
                 let stranger = try await workplace.run(command, "--listen", listen, environment: other)
                 #expect(stranger.status == 1 && stranger.errors.contains("another certificate"), "\(stranger.output)\(stranger.errors)")
                 let local = listen.replacing("0.0.0.0", with: "127.0.0.1")
+                var tokenless = own
+                tokenless["GUARDIAN_TOKEN_FILE"] = nil
+                let asked = try await workplace.run(command, "--listen", local, environment: tokenless)
+                #expect(asked.status == 1 && asked.errors.contains("asks for a token; name its file"), "\(asked.output)\(asked.errors)")
+                let wrong = try await workplace.run(
+                    command, "--listen", local, environment: own.merging(["GUARDIAN_TOKEN_FILE": strange]) { $1 })
+                #expect(wrong.status == 1 && wrong.errors.contains("does not take the token"), "\(wrong.output)\(wrong.errors)")
                 let plain = try await workplace.run(command, "--listen", local)
                 #expect(plain.status == 1 && plain.errors.contains("under TLS"), "\(plain.output)\(plain.errors)")
             }

@@ -34,6 +34,43 @@ extension ProcessTests {
             #expect(answer.json != .null)
         }
 
+        @Test("a question before what can't be undone may be answered with yes; all else leaves it undone", arguments: ["yes", "no"])
+        func confirms(answer: String) async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let enqueued = try await workplace.enqueue("a")
+            #expect(enqueued.status == 0)
+            let terminal = try PseudoTerminal()
+            let cancel = try terminal.start(["cancel", "a", "--data-dir", workplace.path])
+            defer { if cancel.isRunning { cancel.end() } }
+            terminal.press(answer + "\n")
+            if answer == "yes" { try await terminal.wait { $0.contains("never_sent") } }
+            cancel.waitUntilExit()
+            #expect(cancel.terminationStatus == (answer == "yes" ? 0 : 5))
+        }
+
+        @Test("status is as wide as its terminal, and top is drawn without colours where NO_COLOR says so")
+        func adapts() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let enqueued = try await workplace.enqueue("a")
+            #expect(enqueued.status == 0)
+            let narrow = try PseudoTerminal()
+            narrow.resize(columns: 40)
+            let status = try narrow.start(["status", "--data-dir", workplace.path])
+            defer { if status.isRunning { status.end() } }
+            try await narrow.wait { $0.contains("accepted 1") }
+            #expect(narrow.shown.split(whereSeparator: \.isNewline).allSatisfy { $0.count <= 40 }, "\(narrow.shown)")
+
+            let plain = try PseudoTerminal()
+            let top = try plain.start(["top", "--data-dir", workplace.path], environment: ["NO_COLOR": "1"])
+            defer { if top.isRunning { top.end() } }
+            try await plain.wait { $0.contains("Waiting heads") }
+            #expect(!plain.shown.contains("\u{1B}[1m"), "\(plain.shown)")
+            plain.press("q")
+            top.waitUntilExit()
+        }
+
         @Test("JSON says what was stored, escapes and all")
         func json() async throws {
             let workplace = try Workplace()

@@ -19,6 +19,7 @@ extension ProcessTests {
             #expect(try await Web.get(serve.url, "/readyz").status == 200)
             #expect(try await workplace.run("status", "--json").json["books"]?["accepted"]?.integer == 1)
             #expect(serve.terminate() == 0)
+            #expect(!FileManager.default.fileExists(atPath: path(workplace)))
         }
 
         @Test("a second serve on the same socket is refused and says why; the first goes on")

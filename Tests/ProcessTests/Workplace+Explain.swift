@@ -12,11 +12,12 @@ extension Workplace {
         return answer.json
     }
 
-    /// What `explain` says of the whole queue.
+    /// What `explain` says of the whole queue, without the sentence that comes with it.
     func explainQueue() async throws -> JSONValue {
         let answer = try await run("explain", "--json")
         #expect(answer.status == 0, "\(answer.errors)")
-        return answer.json
+        #expect(answer.json["detail"]?.string?.isEmpty == false, "\(answer.output)")
+        return .object((answer.json.members ?? []).filter { $0.name != "detail" })
     }
 
     /// Asks again until the reason is this one, and returns all that is told then.

@@ -32,9 +32,9 @@ extension SabotagedStore {
             return .retry(due: due, backoffMs: backoffMs, error: error, charged: true, failureMark: mark, unknownAt: unknownAt)
         case (.forgetsDoubt, .retry(let due, let backoffMs, let error, let charged, let mark, _)):
             return .retry(due: due, backoffMs: backoffMs, error: error, charged: charged, failureMark: mark, unknownAt: nil)
-        case (.keepsKeysOfCasts, .recast(let payload, let version, let newKey)):
+        case (.keepsKeysOfCasts, .recast(let payload, let base, let version, let newKey)):
             let key = memory.withLock { $0.keys[settlement.seq] }
-            return .recast(payload: payload, schemaVersion: version, newKey: key ?? newKey)
+            return .recast(payload: payload, base: base, schemaVersion: version, newKey: key ?? newKey)
         case (.keepsKeysOfCasts, .revised(var revision)):
             if let key = memory.withLock({ $0.keys[settlement.seq] }) { revision.newKey = key }
             return .revised(revision)
@@ -56,7 +56,7 @@ extension SabotagedStore {
             for index in result.claims.indices { result.claims[index].operation.idempotencyKey = .v4(using: &random) }
         case .forgetsCrashes: for index in result.claims.indices { result.claims[index].operation.crashes = 0 }
         case .neverSetsAside where !result.setAside.isEmpty:
-            _ = try await store.retry(result.setAside, now: exchange.now)
+            _ = try await store.retry(result.setAside.map(\.id), now: exchange.now)
             result.setAside = []
         case .setsAsideAtOnce:
             let suspects = result.claims.filter { $0.operation.crashes > 0 }
@@ -64,7 +64,7 @@ extension SabotagedStore {
             let settlements = suspects.map { Settlement(seq: $0.seq, id: $0.operation.id, result: .failed(.crashSuspect)) }
             _ = try await store.exchange(Exchange(fence: exchange.fence, now: exchange.now, settlements: settlements))
             result.claims.removeAll { $0.operation.crashes > 0 }
-            result.setAside += suspects.map(\.operation.id)
+            result.setAside += suspects.map { (id: $0.operation.id, reason: LastError.crashSuspect) }
         case .keepsKeysOfRenamed:
             for index in result.claims.indices {
                 let (seq, key) = (result.claims[index].seq, result.claims[index].operation.idempotencyKey)

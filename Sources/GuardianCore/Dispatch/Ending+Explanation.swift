@@ -5,7 +5,7 @@ extension Ending {
         case .processed: "it was delivered"
         case .merged(let into): "it was folded into operation \(into) before it was sent; ask about that one"
         case .cancelled: "it was cancelled"
-        case .expired: "it expired before it could be sent"
+        case .expired: "it expired before it was delivered"
         case .cleared: "it had failed, and a person removed it"
         }
     }

@@ -120,7 +120,8 @@ extension Explanation {
                 reason: .principal, detail: "it belongs to a user who is not signed in; it goes on by itself when that user is back")
         }
         guard let unknownAt = standing.operation.unknownAt, standing.operation.type != "delete",
-            situation.now.milliseconds - unknownAt.milliseconds >= situation.idempotencyWindowMs
+            situation.now.milliseconds - unknownAt.milliseconds >= situation.idempotencyWindowMs,
+            !standing.operation.hasExpired(at: situation.now)
         else { return nil }
         return Obstacle(
             reason: .inDoubt,
@@ -141,7 +142,11 @@ extension Explanation {
 
     private static func mayGo(_ operation: Operation, _ situation: Situation) -> String {
         if let end = operation.expiresAt, end <= situation.now {
-            return "it has expired at \(end) and leaves the queue unsent when its turn comes; \(situation.whoDelivers)"
+            let next =
+                operation.unknownAt == nil
+                ? "leaves the queue unsent when its turn comes"
+                : "an attempt before may have been applied: when its turn comes it is set aside as failed, for a person"
+            return "it has expired at \(end) and \(next); \(situation.whoDelivers)"
         }
         return "it may go; \(situation.whoDelivers)"
     }

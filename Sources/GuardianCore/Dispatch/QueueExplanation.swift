@@ -9,7 +9,7 @@ public struct QueueExplanation: Sendable, Equatable {
     public var claimable: Int64
     /// Only those that hold up someone.
     public var reasons: [Explanation.Reason: Int64]
-    /// A sentence for people: what holds everyone up, or who delivers.
+    /// A sentence for people: what holds everyone up, who delivers, or what the waiting ones wait for.
     public var detail: String
 
     package init(pending: Int64, claimable: Int64, reasons: [Explanation.Reason: Int64], detail: String) {
@@ -36,16 +36,30 @@ public struct QueueExplanation: Sendable, Equatable {
                 claimable = census.due
             }
         }
-        let calm = claimable > 0 ? "\(claimable) may go; \(situation.whoDelivers)" : "nothing waits to be sent now"
-        return QueueExplanation(
-            pending: census.pending, claimable: claimable, reasons: counts.filter { $0.value > 0 }, detail: obstacle?.detail ?? calm)
+        let reasons = counts.filter { $0.value > 0 }
+        let detail = obstacle?.detail ?? calm(census.pending, claimable, reasons, situation)
+        return QueueExplanation(pending: census.pending, claimable: claimable, reasons: reasons, detail: detail)
     }
 
-    /// `{"pending", "claimable", "reasons": {reason: count}}`.
+    /// What there is to say when nothing holds everyone up.
+    private static func calm(
+        _ pending: Int64, _ claimable: Int64, _ reasons: [Explanation.Reason: Int64], _ situation: Explanation.Situation
+    ) -> String {
+        if claimable > 0 { return "\(claimable) may go; \(situation.whoDelivers)" }
+        guard pending > 0 else { return "nothing waits to be sent" }
+        let held = Explanation.Reason.allCases.filter { $0 != .leased && $0 != .failed }.compactMap { reason in
+            reasons[reason].map { "\(reason.rawValue) \($0)" }
+        }
+        return "none of the \(pending) that wait may go now (\(held.joined(separator: ", "))); `guardian explain ID` says why one does not"
+    }
+
+    /// `{"pending", "claimable", "reasons": {reason: count}, "detail"}`.
     public var json: JSONValue {
         let counts = Explanation.Reason.allCases.compactMap { reason in
             reasons[reason].map { JSONValue.Member(reason.rawValue, JSONValue($0)) }
         }
-        return ["pending": JSONValue(pending), "claimable": JSONValue(claimable), "reasons": .object(counts)]
+        return [
+            "pending": JSONValue(pending), "claimable": JSONValue(claimable), "reasons": .object(counts), "detail": .string(detail),
+        ]
     }
 }

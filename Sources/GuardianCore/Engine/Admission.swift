@@ -13,14 +13,51 @@ public struct Limits: Sendable, Equatable {
 
 /// Checks what callers hand in and stamps what the engine adds. Pure: time and chance are arguments.
 public struct Admission: Sendable {
+    /// Where ids come from, and jitter.
+    struct Chance: Sendable {
+        var random: Xoshiro256
+        var ticks = TickSequence()
+    }
+
     public var limits: Limits
 
     private let principalHash: (@Sendable (String) -> String)?
+    private var coalesces: (@Sendable (Operation) -> Bool)?
+    private var references = References()
+    private var assignsIDs: Set<String> = []
 
     /// Without `principalHash`, operations of principals are refused.
     public init(limits: Limits = Limits(), principalHash: (@Sendable (String) -> String)? = nil) {
         self.limits = limits
         self.principalHash = principalHash
+    }
+
+    init(_ configuration: SyncEngine.Configuration) {
+        self.init(limits: configuration.limits, principalHash: configuration.principalHash)
+        coalesces = configuration.coalesces
+        references = configuration.references
+        assignsIDs = configuration.processor.assignsIDs
+    }
+
+    /// Those at `places`, ready to be stored; of several the wrong one is named with its place.
+    func admit(
+        _ operations: [NewOperation], _ places: Range<Int>, at now: Timestamp, _ own: inout Chance
+    ) throws(SyncError) -> [Operation] {
+        var admitted: [Operation] = []
+        admitted.reserveCapacity(places.count)
+        for index in places {
+            do throws(SyncError) {
+                var operation = try admit(operations[index], at: now, random: &own.random, ticks: &own.ticks)
+                if let coalesces { operation.folds = coalesces(operation) }
+                operation.foldedBytes = limits.payloadBytes
+                if !assignsIDs.isEmpty { operation.references = references.of(operation, assigned: assignsIDs) }
+                admitted.append(operation)
+            } catch {
+                guard operations.count > 1, case .validation(let field, let constraint) = error else { throw error }
+                throw .validation(field: "operations[\(index)].\(field)", constraint: constraint)
+            }
+        }
+        return admitted
     }
 
     /// The operation ready to be stored; throws ``SyncError/validation(field:constraint:)`` with the name of the first field that is wrong.
@@ -55,6 +92,8 @@ public struct Admission: Sendable {
         guard new.schemaVersion >= 1, new.schemaVersion <= Int(Int32.max) else {
             throw .validation(field: "schema_version", constraint: "must be 1 or more")
         }
+        try check(new.notBefore, "not_before")
+        try check(new.expiresAt, "expires_at")
         if let start = new.notBefore, let end = new.expiresAt, end <= start {
             throw .validation(field: "expires_at", constraint: "must be after not_before")
         }
@@ -89,6 +128,12 @@ public struct Admission: Sendable {
         return read
     }
 
+    private func check(_ time: Timestamp?, _ field: String) throws(SyncError) {
+        guard time.map({ Timestamp.writable.contains($0) }) ?? true else {
+            throw .validation(field: field, constraint: "must lie in the years 0000 to 9999")
+        }
+    }
+
     private static func isWordByte(_ byte: UInt8) -> Bool { (48...57).contains(byte) || byte == 45 || byte == 95 }
 
     private func check(_ text: String, _ field: String, _ pattern: String, _ allowed: (UInt8) -> Bool) throws(SyncError) {
@@ -109,7 +154,7 @@ public struct Admission: Sendable {
             throw .validation(field: field, constraint: "is \(text.utf8.count) bytes long; at most \(limits.payloadBytes) are allowed")
         }
         do throws(JSONScanner.Defect) {
-            try JSONScanner.checkObject(text)
+            try JSONScanner.checkObject(text, isStrict: true)
         } catch {
             throw .validation(field: field, constraint: "\(error.constraint) (at byte \(error.offset))")
         }

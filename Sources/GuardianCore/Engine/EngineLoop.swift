@@ -109,15 +109,7 @@ struct EngineLoop {
                 engine.mailbox.put(.wake)
             }
         case .fetchToken(let refresh):
-            group.addTask { [engine] in
-                do {
-                    var token = try await engine.tokens.token(refresh: refresh)
-                    if let principal = token?.principal { token?.principal = try engine.hash(principal) }
-                    engine.mailbox.put(.tokenAnswered(.success(token)))
-                } catch {
-                    engine.mailbox.put(.tokenAnswered(.failure(Processor.TokenFailure(String(describing: type(of: error))))))
-                }
-            }
+            group.addTask { [engine] in engine.mailbox.put(.tokenAnswered(await ask(engine, refresh: refresh))) }
         case .finished: break
         }
     }
@@ -137,10 +129,24 @@ private func acquire(_ engine: SyncEngine, owner: String, staleAfterMs: Int64) a
     }
 }
 
+/// The provider's token, its principal as it is stored.
+private func ask(_ engine: SyncEngine, refresh: Bool) async -> Result<Token?, Processor.TokenFailure> {
+    do {
+        var token = try await engine.tokens.token(refresh: refresh)
+        guard let principal = token?.principal else { return .success(token) }
+        guard let hash = engine.configuration.principalHash else { return .failure(.withoutPrincipalHash) }
+        token?.principal = hash(principal)
+        return .success(token)
+    } catch {
+        return .failure(Processor.TokenFailure(of: error))
+    }
+}
+
 /// The requests on the wire, so that a shutdown can cut them short while their results are still taken.
 private final class SendTasks: Sendable {
     /// A handle may be cancelled from any thread while its task lives: each is cancelled under the lock only, and takes itself out before
-    /// its task ends. A task of its own for each request would do the same, at two more switches of threads.
+    /// its task ends. Cancellation handlers of the transport run under it too: like all of those they must not wait. A task of its own for
+    /// each request would do the same without that, at two more switches of threads.
     private struct Handle: @unchecked Sendable { var task: UnsafeCurrentTask }
 
     private struct State {

@@ -1,12 +1,18 @@
 import Synchronization
 
-/// Tells events to every sink and every reader. A slow reader loses the oldest of its own backlog; it never slows delivery.
+/// Tells events to every sink and every reader. A slow reader loses the oldest of its own backlog; it never slows delivery. Its readers end
+/// with it.
 final class EventHub: Sendable {
     /// Events kept for a reader that does not keep up.
     static let backlog = 4096
 
+    private struct Reader {
+        var continuation: AsyncStream<Event>.Continuation
+        var missed: MissedEvents?
+    }
+
     private struct State {
-        var readers: [Int: AsyncStream<Event>.Continuation] = [:]
+        var readers: [Int: Reader] = [:]
         var nextReader = 0
     }
 
@@ -24,14 +30,15 @@ final class EventHub: Sendable {
         guard hasReaders.load(ordering: .relaxed) else { return }
         // Not under the lock: to yield takes the reader's task, which may be ending just now and wait for this lock.
         let readers = state.withLock { Array($0.readers.values) }
-        for reader in readers { reader.yield(event) }
+        for reader in readers { if case .dropped = reader.continuation.yield(event) { reader.missed?.add() } }
     }
 
-    func subscribe() -> AsyncStream<Event> {
-        let (stream, continuation) = AsyncStream.makeStream(of: Event.self, bufferingPolicy: .bufferingNewest(Self.backlog))
+    /// `backlog` is how many events are kept for a reader that does not keep up; `missed` counts those that were not.
+    func subscribe(backlog: Int = EventHub.backlog, missed: MissedEvents? = nil) -> AsyncStream<Event> {
+        let (stream, continuation) = AsyncStream.makeStream(of: Event.self, bufferingPolicy: .bufferingNewest(backlog))
         let number = state.withLock { state in
             state.nextReader += 1
-            state.readers[state.nextReader] = continuation
+            state.readers[state.nextReader] = Reader(continuation: continuation, missed: missed)
             hasReaders.store(true, ordering: .relaxed)
             return state.nextReader
         }
@@ -45,11 +52,20 @@ final class EventHub: Sendable {
         return stream
     }
 
-    func finish() {
-        let readers = state.withLock { state in
-            defer { state.readers = [:] }
-            return state.readers
-        }
-        for reader in readers.values { reader.finish() }
+    deinit {
+        let readers = state.withLock { Array($0.readers.values) }
+        for reader in readers { reader.continuation.finish() }
     }
+}
+
+/// How many events one reader has lost because it did not keep up.
+package final class MissedEvents: Sendable {
+    private let count = Atomic<Int>(0)
+
+    package init() {}
+
+    func add() { count.add(1, ordering: .relaxed) }
+
+    /// Those since the last call.
+    package func take() -> Int { count.exchange(0, ordering: .relaxed) }
 }

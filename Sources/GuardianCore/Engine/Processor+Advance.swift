@@ -182,7 +182,7 @@ extension Processor {
         actions.append(.emit(.claimed(id: subject.id, attempt: subject.attempt), about: subject))
         let timeoutMs = min(configuration.attemptTimeoutMs, left)
         if !flight.isCleared, needsLook(flight.claim.operation, now) {
-            actions.append(.look(flight.claim, attempt: flight.attempt, token: credential?.value, timeoutMs: timeoutMs))
+            actions.append(.look(lookedUp(flight.claim), attempt: flight.attempt, token: credential?.value, timeoutMs: timeoutMs))
         } else {
             actions.append(.send(flight.claim, attempt: flight.attempt, token: credential?.value, timeoutMs: timeoutMs))
         }
@@ -291,8 +291,7 @@ extension Processor {
             tellPauses(&actions)
             nextDue = result.nextDue
             for id in result.expired { actions.append(.emit(.expired(id: id))) }
-            for id in result.setAside { actions.append(.emit(.failed(id: id, error: .crashSuspect))) }
-            for (id, error) in result.steppedOut { actions.append(.emit(.failed(id: id, error: error))) }
+            for (id, error) in result.setAside + result.steppedOut { actions.append(.emit(.failed(id: id, error: error))) }
             for ending in result.ended {
                 if let reason = ending.reason { actions.append(.emit(.rolledBack(token: ending.change.txnToken, reason: reason))) }
             }

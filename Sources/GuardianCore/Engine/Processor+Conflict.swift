@@ -34,9 +34,9 @@ extension Processor {
         if operation.unknownAt != nil, !isCleared {
             // What may have been applied goes out again as it was, which is safe where its If-Match names what it knows or what is no more.
             guard !needsLook(operation, now), mayOverwrite(operation) else { return false }
-        } else if let known = operation.server, known.etag != nil, let state = Self.parsed(known.state) {
+        } else if let known = operation.server, Operation.strong(known.etag) != nil, let state = JSONValue.reading(known.state) {
             return rebase(operation, on: state, etag: known.etag, &random)
-        } else if operation.ifMatch != nil, operation.server == nil {
+        } else if operation.sentIfMatch != nil, operation.server == nil {
             return false
         }
         var flight = Flight(
@@ -50,15 +50,15 @@ extension Processor {
     /// Whether an operation, sent again as it is, may be written over a state that it does not know: no If-Match stands in the way of that,
     /// or one that names the state that is there.
     private func mayOverwrite(_ operation: Operation) -> Bool {
-        guard let wanted = operation.ifMatch else { return true }
-        guard let known = operation.server, known.etag == wanted, let state = Self.parsed(known.state) else { return false }
+        guard let wanted = operation.sentIfMatch else { return true }
+        guard let known = operation.server, known.etag == wanted, let state = JSONValue.reading(known.state) else { return false }
         return !Self.knows(operation, state)
     }
 
     /// Whether the base of an operation is this state.
     private static func knows(_ operation: Operation, _ state: JSONValue) -> Bool {
         let fields = SystemFields.standard
-        guard let base = parsed(operation.base) else { return true }
+        guard let base = JSONValue.reading(operation.base) else { return true }
         return fields.content(of: state).means(fields.content(of: base))
     }
 
@@ -66,9 +66,9 @@ extension Processor {
     private mutating func rebase(
         _ operation: Operation, on state: JSONValue, etag: String?, _ random: inout Xoshiro256
     ) -> Bool {
-        guard let base = Self.parsed(operation.base), !Self.knows(operation, state) else { return false }
+        guard let base = JSONValue.reading(operation.base), !Self.knows(operation, state) else { return false }
         let conflict = Conflict(
-            operationType: operation.type, entity: operation.entity, local: Self.parsed(operation.payload), base: base,
+            operationType: operation.type, entity: operation.entity, local: JSONValue.reading(operation.payload), base: base,
             server: .present(state, etag: etag))
         switch Reconciler().decide(conflict, policy: configuration.conflicts.policy(for: operation)) {
         case .send(let revision):
@@ -101,7 +101,7 @@ extension Processor {
         case .present(let state, let etag):
             endFlight(flight)
             let isUnknown = operation.unknownAt != nil && !flight.isCleared
-            if isUnknown, let etag, let before = known?.etag, before != etag, !Self.knows(operation, state) {
+            if isUnknown, let etag, let before = Operation.strong(known?.etag), before != etag, !Self.knows(operation, state) {
                 // Under an ETag that is no more it overwrites nothing: its key brings the answer it had, or it meets a conflict.
                 cleared.claim.operation.ifMatch = before
             } else {
@@ -111,7 +111,8 @@ extension Processor {
         case .gone: endFlight(flight)
         case .failed:
             endFlight(flight)
-            if let etag = known?.etag, let state = Self.parsed(known?.state), rebase(operation, on: state, etag: etag, &random) { return }
+            let state = JSONValue.reading(known?.state)
+            if let etag = known?.etag, let state, rebase(operation, on: state, etag: etag, &random) { return }
         }
         if lease?.timeLeftMs(now: now.steady) != nil, drainDeadline == nil, case .known = token {
             start(cleared, now, &actions)
@@ -159,8 +160,8 @@ extension Processor {
     ) {
         let policy = configuration.conflicts.policy(for: operation)
         let conflict = Conflict(
-            operationType: operation.type, entity: operation.entity, local: Self.parsed(operation.payload),
-            base: Self.parsed(operation.base),
+            operationType: operation.type, entity: operation.entity, local: JSONValue.reading(operation.payload),
+            base: JSONValue.reading(operation.base),
             server: server, round: operation.rounds + 1, status: refusal.httpStatus ?? 409)
         let found = server.stored
         let resolution = Reconciler().decide(conflict, policy: policy)
@@ -182,15 +183,9 @@ extension Processor {
             mayHaveMore = true
         case .person(let why):
             var error = refusal
-            error.message = String("\(refusal.message); \(why)".prefix(LastError.maximumMessageLength))
+            error.message = LastError.kept("\(refusal.message); \(why)")
             settle(operation, .failed(error), .conflict(id: operation.id, error: error), server: found)
         }
-    }
-
-    /// Payloads were checked when they were enqueued; what can't be read counts as not known.
-    private static func parsed(_ text: String?) -> JSONValue? {
-        guard let text else { return nil }
-        do { return try JSONValue(parsing: text) } catch { return nil }
     }
 
     // MARK: What a success brings
@@ -209,24 +204,28 @@ extension Processor {
             settlement.server = ServerState(
                 state: keepsState && !isDelete ? answer.data?.text : nil, etag: isDelete ? nil : answer.etag, isGone: isDelete)
         }
-        guard operation.type == "create", let data = answer.data else { return settlement }
+        let isCreate = operation.type == "create"
+        guard isCreate || configuration.keptAnswers == .all, let data = answer.data else { return settlement }
         let text = data.text
         if text.utf8.count <= Self.mostAnswerBytes { settlement.answer = text }
-        if configuration.assignsIDs.contains(operation.entity.type) || configuration.assignsIDs.contains("*"),
-            let id = data["id"]?.idText, id != operation.entity.id
-        {
+        if isCreate, assignsID(operation), let id = data["id"]?.idText, id != operation.entity.id {
             settlement.assignedID = id
             if case .number = data["id"] { settlement.assignedIsNumber = true }
         }
         return settlement
     }
+
+    /// Whether the upstream gives entities of its type their ids.
+    func assignsID(_ operation: Operation) -> Bool {
+        configuration.assignsIDs.contains(operation.entity.type) || configuration.assignsIDs.contains("*")
+    }
 }
 
 extension JSONValue {
-    /// A text or a whole number, as an id.
+    /// A text or a whole number, as an id; nil for a text with a zero byte too, which not every store can hold.
     fileprivate var idText: String? {
         switch self {
-        case .string(let text): text.isEmpty ? nil : text
+        case .string(let text): text.isEmpty || text.utf8.contains(0) ? nil : text
         case .number(let text): text
         default: nil
         }

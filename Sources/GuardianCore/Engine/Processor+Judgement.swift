@@ -95,22 +95,30 @@ extension Processor {
     /// Whether it must be looked up first: it is in doubt, or it must change and may have been applied as it was.
     func needsLook(_ operation: Operation, _ now: Moment) -> Bool {
         if isInDoubt(operation, now) { return true }
-        guard operation.unknownAt != nil, case .changed = configuration.upcasters.cast(operation) else { return false }
+        guard operation.unknownAt != nil, case .changed = configuration.cast(operation) else { return false }
         return true
     }
 
-    /// Brings an operation of an older version up to this build's: the store keeps the new payload, and it is claimed again. Returns
-    /// whether there was something to do; one that may have been applied as it was is looked up first.
+    /// A claim as a look gets it: it says whether the upstream may have given what a create has made another id.
+    func lookedUp(_ claim: Claim) -> Claim {
+        guard assignsID(claim.operation) else { return claim }
+        var claim = claim
+        claim.operation.references = [Reference(to: claim.operation.entity)]
+        return claim
+    }
+
+    /// Brings an operation of an older version up to this build's: the store keeps the new payload and base, and it is claimed again.
+    /// Returns whether there was something to do; one that may have been applied as it was is looked up first.
     mutating func upcast(_ claim: Claim, isCleared: Bool, _ random: inout Xoshiro256) -> Bool {
-        switch configuration.upcasters.cast(claim.operation) {
+        switch configuration.cast(claim.operation) {
         case .upToDate: return false
         case .impossible(let error):
             settle(claim.operation, .failed(error), .failed(id: claim.operation.id, error: error))
             return true
-        case .changed(let payload, let version):
+        case .changed(let payload, let base, let version):
             guard claim.operation.unknownAt == nil || isCleared else { return false }
             let newKey = UniqueID.v4(using: &random)
-            outbox.append(Verdict(claim, .recast(payload: payload, schemaVersion: version, newKey: newKey)))
+            outbox.append(Verdict(claim, .recast(payload: payload, base: base, schemaVersion: version, newKey: newKey)))
             return true
         }
     }

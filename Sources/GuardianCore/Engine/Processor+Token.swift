@@ -25,6 +25,8 @@ extension Processor {
     /// How often a provider is asked again while delivery waits for a token.
     static var tokenPollMs: Int64 { 2000 }
 
+    private static var sameToken: String { "the provider gave the token that was refused" }
+
     /// Milliseconds after which a renewal that failed is tried again.
     private static var renewAgainMs: Int64 { 10_000 }
 
@@ -52,11 +54,12 @@ extension Processor {
         let waiting = waitingForToken
         waitingForToken = []
         switch result {
-        case .failure where waiting.isEmpty && token != .unknown && token != refusedToken && !pauses.contains(.auth):
-            // Too early for trouble: the one in force goes on until it is refused.
-            renewTokenAt = now.steady + Self.renewAgainMs
-        case .failure:
-            actions.append(.emit(.tokenRefreshed(success: false)))
+        case .failure(let failure):
+            actions.append(.emit(.tokenRefreshed(success: false, reason: failure.reason)))
+            if waiting.isEmpty, token != .unknown, token != refusedToken, !pauses.contains(.auth) {
+                // Too early for trouble: the one in force goes on until it is refused.
+                return renewTokenAt = now.steady + Self.renewAgainMs
+            }
             for flight in waiting { giveBack(flight) }
             pause(.auth)
         case .success(let fresh):
@@ -65,7 +68,9 @@ extension Processor {
             token = .known(fresh)
             renewTokenAt = fresh?.renewInMs.map { now.steady + max($0, Self.tokenPollMs) }
             giveBackOthers()
-            if wasKnown, isNew || !waiting.isEmpty { actions.append(.emit(.tokenRefreshed(success: isNew))) }
+            if wasKnown, isNew || !waiting.isEmpty {
+                actions.append(.emit(.tokenRefreshed(success: isNew, reason: isNew ? nil : Self.sameToken)))
+            }
             if pauses.contains(.auth), token != refusedToken { resume(.auth) }
             for var flight in waiting {
                 flight.tokenIsFresh = true

@@ -52,10 +52,17 @@ public struct Processor: Sendable {
         case finished
     }
 
-    /// Why a provider gave no token; the text never holds a secret.
+    /// Why there is no token; the text never holds a secret.
     public struct TokenFailure: Error, Sendable, Equatable {
         public var reason: String
         public init(_ reason: String) { self.reason = reason }
+
+        /// What a provider threw: the type's name of an error that is no ``TellableError``, for its text may hold anything.
+        public init(of error: any Error) { reason = (error as? any TellableError)?.description ?? "\(type(of: error))" }
+
+        /// Whose a token is can't be compared with whose the operations are.
+        static let withoutPrincipalHash = TokenFailure(
+            "misconfigured: the provider names a principal, and the engine's configuration has no principalHash")
     }
 
     struct Flight: Sendable {
@@ -188,6 +195,7 @@ public struct Processor: Sendable {
 
     /// `owner` must be unique for each start of a processor.
     public init(owner: String, configuration: ProcessorConfiguration) {
+        let configuration = configuration.clamped
         self.owner = owner
         self.configuration = configuration
         decider = OutcomeDecider(policy: configuration.retry)

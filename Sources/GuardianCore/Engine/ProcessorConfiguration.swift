@@ -1,15 +1,17 @@
-/// How one processor behaves; every value has a default and a unit.
+/// How one processor behaves; every value has a default and a unit. What lies outside its range is taken as the nearest that is in it.
 public struct ProcessorConfiguration: Sendable, Equatable {
     /// Requests in flight at most; 4 by default, 1…1024.
     public var workers: Int
     public var retry: RetryPolicy
     public var breaker: CircuitBreaker.Policy
     public var lease: Lease.Policy
-    /// Milliseconds after which an attempt is given up as a timeout; 30 s by default.
+    /// Milliseconds after which an attempt is given up as a timeout; 30 s by default, 1 ms…1 day. What is left of the lease bounds it too
+    /// (``Lease/Policy/longestRequestMs``).
     public var attemptTimeoutMs: Int64
-    /// Milliseconds between looks at the store when nothing wakes the processor: other processes enqueue, pause and retry too.
+    /// Milliseconds between looks at the store when nothing wakes the processor: other processes enqueue, pause and retry too; 500 by
+    /// default, 10 ms…1 day.
     public var pollMs: Int64
-    /// Milliseconds that a graceful stop waits for answers; 10 s by default.
+    /// Milliseconds that a graceful stop waits for answers; 10 s by default, 0…1 day.
     public var drainMs: Int64
     /// Milliseconds that the upstream remembers idempotency keys; 24 h by default. An outcome unknown for longer is in doubt.
     public var idempotencyWindowMs: Int64 = 86_400_000
@@ -23,9 +25,11 @@ public struct ProcessorConfiguration: Sendable, Equatable {
     public var keepsStates = false
     /// Entity types whose creates get their id from the upstream (`data.id` of the answer); `*` means all.
     public var assignsIDs: Set<String> = []
+    /// Of which operations the ledger keeps the answer's body for ``SyncEngine/outcome(of:)``; of creates by default.
+    public var keptAnswers = KeptAnswers.creates
     /// What watches the answers after a change, and when that was made; nil, the default, when nothing does.
     public var rollout: RolloutGuard?
-    /// Settlements written in one transaction at most.
+    /// Settlements written in one transaction at most; 256 by default, 1…10 000.
     public var settleBatch: Int
     /// What brings operations that an older build has queued up to date; none by default.
     public var upcasters: Upcasters
@@ -35,7 +39,7 @@ public struct ProcessorConfiguration: Sendable, Equatable {
         attemptTimeoutMs: Int64 = 30_000, pollMs: Int64 = 500, drainMs: Int64 = 10_000, settleBatch: Int = 256,
         upcasters: Upcasters = Upcasters()
     ) {
-        self.workers = min(max(workers, 1), 1024)
+        self.workers = workers
         self.retry = retry
         self.breaker = breaker
         self.lease = lease
@@ -44,5 +48,32 @@ public struct ProcessorConfiguration: Sendable, Equatable {
         self.drainMs = drainMs
         self.settleBatch = settleBatch
         self.upcasters = upcasters
+        self = clamped
     }
+
+    /// What a processor goes by, whatever was set since `init`.
+    var clamped: ProcessorConfiguration {
+        var configuration = self
+        configuration.workers = min(max(workers, 1), 1024)
+        configuration.attemptTimeoutMs = min(max(attemptTimeoutMs, 1), Self.dayMs)
+        configuration.pollMs = min(max(pollMs, 10), Self.dayMs)
+        configuration.drainMs = min(max(drainMs, 0), Self.dayMs)
+        configuration.settleBatch = min(max(settleBatch, 1), 10_000)
+        return configuration
+    }
+
+    /// What becomes of an operation before it is sent: its base must be cast with it where ``conflicts`` needs it.
+    public func cast(_ operation: Operation) -> Upcasters.Cast {
+        upcasters.cast(operation, needsBase: conflicts.needsBase(operation))
+    }
+
+    private static let dayMs: Int64 = 86_400_000
+}
+
+/// Of which operations the body of the answer is kept as long as their ids, up to 4 KiB of each.
+public enum KeptAnswers: String, Sendable, CaseIterable {
+    /// Of creates: theirs say what the upstream has made of them.
+    case creates
+    /// Of every operation that was processed: a settlement writes more then, and a day of them takes room.
+    case all
 }

@@ -1,6 +1,6 @@
 /// How one operation came to its end.
 public enum Conclusion: Sendable, Equatable {
-    /// The upstream took it; the body of its answer when that is known.
+    /// The upstream took it; the body of its answer when that was kept (``ProcessorConfiguration/keptAnswers``).
     case processed(answer: String?)
     /// Given up on; it stands in `failed` until a person retries, cancels or clears it.
     case failed(LastError)
@@ -34,22 +34,8 @@ extension SyncEngine {
     /// One that was merged into another has that one's outcome. Throws ``SyncError/notFound(id:)`` for an id that neither the queue nor the
     /// ledger knows, and `CancellationError` when the task is cancelled.
     public func outcome(of id: OperationID) async throws -> Conclusion {
-        let changes = hub.subscribe()
-        return try await withThrowingTaskGroup(of: Conclusion?.self) { group in
-            group.addTask { [self] in
-                for await _ in changes { if let end = try await conclusion(of: id) { return end } }
-                return nil
-            }
-            group.addTask { [self] in
-                while true {
-                    if let end = try await conclusion(of: id) { return end }
-                    try await clock.wait(untilSteady: clock.now.steady + Self.askEveryMs)
-                }
-            }
-            defer { group.cancelAll() }
-            while let end = try await group.next() { if let end { return end } }
-            throw CancellationError()
-        }
+        for try await end in watch({ try await self.conclusion(of: id) }) { if let end { return end } }
+        throw CancellationError()
     }
 
     /// How it ended; nil while it waits.
@@ -57,34 +43,41 @@ extension SyncEngine {
         var id = id
         // Merged operations make a chain, as long as the user kept editing.
         for _ in 0..<Self.mostOfEntity {
+            let ending: Ending?
             do throws(StoreError) {
                 if let stored = try await store.operation(id) {
                     return stored.status == .failed ? stored.lastError.map { .failed($0) } : nil
                 }
-                switch try await store.ending(of: id) {
-                case .processed(let answer): return .processed(answer: answer)
-                case .merged(let into): id = into
-                case .cancelled: return .cancelled
-                case .expired: return .expired
-                case .cleared: return .cleared
-                case nil: throw .unavailable(Self.unknown)
-                }
+                ending = try await store.ending(of: id)
             } catch {
-                if error == .unavailable(Self.unknown) { throw .notFound(id: id.description) }
                 throw .store(error)
+            }
+            switch ending {
+            case .processed(let answer): return .processed(answer: answer)
+            case .merged(let into): id = into
+            case .cancelled: return .cancelled
+            case .expired: return .expired
+            case .cleared: return .cleared
+            case nil: throw .notFound(id: id.description)
             }
         }
         throw .notFound(id: id.description)
     }
 
-    private static var unknown: String { "no such id" }
+    /// All stored operations of an entity, those that wait and those that have failed, in the order in which they were enqueued; 10 000
+    /// at most.
+    public func operations(of entity: EntityKey) async throws(SyncError) -> [Operation] {
+        do throws(StoreError) { return try await store.operations(of: entity, limit: Self.mostOfEntity) } catch { throw .store(error) }
+    }
+
+    /// Why a stored operation is not delivered, with its trace id; nil when no attempt of it has failed, or it has left the queue.
+    public func deliveryError(of id: OperationID) async throws(SyncError) -> DeliveryError? {
+        do throws(StoreError) { return try await store.operation(id)?.deliveryError } catch { throw .store(error) }
+    }
 
     /// Where an entity stands now.
     public func state(of entity: EntityKey) async throws(SyncError) -> EntityState {
-        let operations: [Operation]
-        do throws(StoreError) { operations = try await store.operations(of: entity, limit: Self.mostOfEntity) } catch {
-            throw .store(error)
-        }
+        let operations = try await operations(of: entity)
         for operation in operations where operation.status == .failed {
             guard let error = operation.lastError else { continue }
             return error.class == .conflict ? .conflict(error) : .failed(error)
@@ -94,21 +87,40 @@ extension SyncEngine {
         return .pending(operations.count)
     }
 
-    /// The states of an entity, from now on: the present one at once, then each that differs. A slow reader gets the newest.
+    /// The states of an entity, from now on: the present one at once, then each that differs, within a second also where another process
+    /// has changed it. A slow reader gets the newest.
     public func states(of entity: EntityKey) -> AsyncThrowingStream<EntityState, any Error> {
-        let changes = hub.subscribe()
+        watch { try await self.state(of: entity) }
+    }
+
+    /// What `look` finds, from now on: the present at once, then each that differs from the one before. A slow reader gets the newest.
+    ///
+    /// It looks when something has happened here, once for all that happens meanwhile, and every ``askEveryMs``.
+    func watch<Found: Equatable & Sendable>(
+        _ look: @escaping @Sendable () async throws -> Found
+    ) -> AsyncThrowingStream<Found, any Error> {
+        let (bell, ring) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let changes = hub.subscribe(backlog: 1)
         return AsyncThrowingStream(bufferingPolicy: .bufferingNewest(1)) { continuation in
             // Ends with the stream, which cancels it.
             let watch = Task { [self] in
                 do {
-                    var last: EntityState?
-                    func tell() async throws {
-                        let state = try await self.state(of: entity)
-                        if state != last { continuation.yield(state) }
-                        last = state
+                    try await withThrowingTaskGroup(of: Void.self) { group in
+                        defer { group.cancelAll() }
+                        group.addTask { for await _ in changes { ring.yield() } }
+                        group.addTask { [self] in
+                            while true {
+                                ring.yield()
+                                try await clock.wait(untilSteady: clock.now.steady + Self.askEveryMs)
+                            }
+                        }
+                        var last: Found?
+                        for await _ in bell {
+                            let found = try await look()
+                            if found != last { continuation.yield(found) }
+                            last = found
+                        }
                     }
-                    try await tell()
-                    for await _ in changes { try await tell() }
                     continuation.finish()
                 } catch {
                     continuation.finish(throwing: error)

@@ -12,7 +12,8 @@ public final class SyncEngine: Sendable {
         public var ledgerHours: Int64
         /// Which payload fields hold ids of other entities: local ones are rewritten once the upstream has given its own.
         public var references = References()
-        /// Turns a principal into what is stored of it, such as a keyed SHA-256. Without one, operations of principals are refused.
+        /// Turns a principal into what is stored of it, such as a keyed SHA-256. Without one, operations of principals are refused, and
+        /// nothing is sent with a token that names one.
         public var principalHash: (@Sendable (String) -> String)?
         /// Which operations may be folded into one of the same entity that waits and was never attempted (see ``Folding``); nil for none.
         public var coalesces: (@Sendable (Operation) -> Bool)?
@@ -29,12 +30,6 @@ public final class SyncEngine: Sendable {
         }
     }
 
-    /// Where ids and jitter come from.
-    private struct Chance: Sendable {
-        var random: Xoshiro256
-        var ticks = TickSequence()
-    }
-
     public let configuration: Configuration
     let store: any Store
     let transport: any Transport
@@ -44,7 +39,7 @@ public final class SyncEngine: Sendable {
     let mailbox = Mailbox()
     let endingHandlers = EndingHandlers()
     private let admission: Admission
-    private let chance: Mutex<Chance>
+    private let chance: Mutex<Admission.Chance>
     private let running = Atomic<Bool>(false)
     /// Whether this engine holds the lock now.
     let holdsLock = Atomic<Bool>(false)
@@ -61,10 +56,12 @@ public final class SyncEngine: Sendable {
         self.transport = transport
         self.tokens = tokens
         self.clock = clock
+        var configuration = configuration
+        configuration.processor.upcasters.payloadBytes = configuration.limits.payloadBytes
         self.configuration = configuration
-        chance = Mutex(Chance(random: random))
+        chance = Mutex(Admission.Chance(random: random))
         hub = EventHub(sinks: sinks)
-        admission = Admission(limits: configuration.limits, principalHash: configuration.principalHash)
+        admission = Admission(configuration)
     }
 
     /// Whether this engine delivers now (and does not stand by for another).
@@ -76,15 +73,16 @@ public final class SyncEngine: Sendable {
     /// Accepted operations that were not accounted for at the last audit, a minute ago at most; must be 0.
     public var lastAccountingGap: Int { accountingGap.load(ordering: .relaxed) }
 
-    /// What happens from now on, for one reader.
+    /// What happens from now on, for one reader. Ends with the engine.
     public var events: AsyncStream<Event> { hub.subscribe() }
+
+    /// As ``events``; `missed` counts what this reader loses.
+    package func events(missed: MissedEvents) -> AsyncStream<Event> { hub.subscribe(missed: missed) }
 
     /// Writes one operation to disk and returns its receipt. Throws ``SyncError``; nothing is stored then.
     @discardableResult
     public func enqueue(_ operation: NewOperation) async throws(SyncError) -> Receipt {
-        let stamped: Operation
-        do throws(SyncError) { stamped = try admit(operation) } catch { throw error }
-        return try await write([stamped])[0]
+        try await write(try admit([operation]))[0]
     }
 
     /// Writes all operations, or none, in one transaction. Receipts come in the same order.
@@ -100,7 +98,7 @@ public final class SyncEngine: Sendable {
     /// Operations that one task checks; more are checked by two at once.
     private static let admittedAlone = 1000
 
-    /// As ``admit(_:)``; a great batch in two halves at once, the first wrong field in its order all the same.
+    /// As ``admit(_:)``, a great batch in two halves at once, the first wrong field in its order all the same.
     private func admitTogether(_ operations: [NewOperation]) async throws(SyncError) -> [Operation] {
         guard operations.count > Self.admittedAlone else { return try admit(operations) }
         let now = clock.now.wall
@@ -109,9 +107,9 @@ public final class SyncEngine: Sendable {
         let back = fork(operations.count - middle, at: now)
         async let second = { () -> Result<[Operation], SyncError> in
             var back = back
-            return Result { () throws(SyncError) in try admit(operations, middle..<operations.count, at: now, &back) }
+            return Result { () throws(SyncError) in try admission.admit(operations, middle..<operations.count, at: now, &back) }
         }()
-        var stamped = try admit(operations, 0..<middle, at: now, &front)
+        var stamped = try admission.admit(operations, 0..<middle, at: now, &front)
         stamped += try await second.get()
         return stamped
     }
@@ -120,43 +118,12 @@ public final class SyncEngine: Sendable {
     public func admit(_ operations: [NewOperation]) throws(SyncError) -> [Operation] {
         let now = clock.now.wall
         var own = fork(operations.count, at: now)
-        return try admit(operations, operations.indices, at: now, &own)
-    }
-
-    private func admit(
-        _ operations: [NewOperation], _ places: Range<Int>, at now: Timestamp, _ own: inout Chance
-    ) throws(SyncError) -> [Operation] {
-        var stamped: [Operation] = []
-        stamped.reserveCapacity(operations.count)
-        for index in places {
-            do throws(SyncError) {
-                stamped.append(try admit(operations[index], at: now, &own))
-            } catch {
-                guard operations.count > 1, case .validation(let field, let constraint) = error else { throw error }
-                throw .validation(field: "operations[\(index)].\(field)", constraint: constraint)
-            }
-        }
-        return stamped
-    }
-
-    private func admit(_ operation: NewOperation) throws(SyncError) -> Operation {
-        let now = clock.now.wall
-        var own = fork(1, at: now)
-        return try admit(operation, at: now, &own)
-    }
-
-    private func admit(_ operation: NewOperation, at now: Timestamp, _ own: inout Chance) throws(SyncError) -> Operation {
-        var admitted = try admission.admit(operation, at: now, random: &own.random, ticks: &own.ticks)
-        if let coalesces = configuration.coalesces { admitted.folds = coalesces(admitted) }
-        if !configuration.processor.assignsIDs.isEmpty {
-            admitted.references = configuration.references.of(admitted, assigned: configuration.processor.assignsIDs)
-        }
-        return admitted
+        return try admission.admit(operations, operations.indices, at: now, &own)
     }
 
     /// Chance of its own for one call, with `count` ticks, so that callers don't wait for each other.
-    private func fork(_ count: Int, at now: Timestamp) -> Chance {
-        chance.withLock { Chance(random: Xoshiro256(seed: $0.random.next()), ticks: $0.ticks.reserve(count, at: now)) }
+    private func fork(_ count: Int, at now: Timestamp) -> Admission.Chance {
+        chance.withLock { Admission.Chance(random: Xoshiro256(seed: $0.random.next()), ticks: $0.ticks.reserve(count, at: now)) }
     }
 
     /// A fresh idempotency key.
@@ -215,12 +182,22 @@ public final class SyncEngine: Sendable {
     /// Says that the store has changed outside of `enqueue`.
     public func wake() { mailbox.wake() }
 
-    /// Finishes what is on the wire, gives the rest back, releases the lock; ``run()`` then returns. False when nobody runs the engine.
+    /// Finishes what is on the wire, gives the rest back, releases the lock; ``run()`` then returns.
+    ///
+    /// False when nobody runs the engine: nothing was drained, and a run that begins later is not ended by it, also when its task has been
+    /// made already. Who starts and stops delivery leaves that to ``Delivery``.
     @discardableResult
     public func drain() -> Bool { mailbox.put(.drain) }
 
-    /// Delivers until drained or cancelled. One call at a time.
-    public func run() async throws {
+    /// Delivers until drained or cancelled. One call at a time: another one meanwhile throws ``SyncError/refused(reason:)``.
+    ///
+    /// Once it is told to end it returns as soon as all that it began has ended. Requests are cancelled after
+    /// ``ProcessorConfiguration/drainMs`` at the latest, the app's own code (token providers, handlers of optimistic changes) when the rest
+    /// has ended; what takes no notice of its task's cancellation is waited for.
+    public func run() async throws { try await run(cancelledBy: .stop) }
+
+    /// As ``run()``; `end` is what cancelling its task asks for.
+    func run(cancelledBy end: Processor.Input) async throws(SyncError) {
         guard running.exchange(true, ordering: .acquiringAndReleasing) == false else {
             throw SyncError.refused(reason: "this engine runs already")
         }
@@ -241,7 +218,7 @@ public final class SyncEngine: Sendable {
         await withTaskCancellationHandler {
             await loop.value
         } onCancel: {
-            mailbox.put(.stop)
+            mailbox.put(end)
         }
     }
 }

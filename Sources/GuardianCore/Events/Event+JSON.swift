@@ -8,7 +8,8 @@ extension Event {
     public var operationID: OperationID? {
         switch self {
         case .enqueued(let id, _), .coalesced(let id, _), .cancelledOut(let id, _), .claimed(let id, _), .retryScheduled(let id, _, _, _),
-            .processed(let id, _, _), .failed(let id, _), .conflict(let id, _), .expired(let id), .conflictResolved(let id, _, _):
+            .processed(let id, _, _), .failed(let id, _), .conflict(let id, _), .expired(let id), .conflictResolved(let id, _, _),
+            .cancelled(let id, _):
             id
         default: nil
         }
@@ -29,6 +30,9 @@ extension Event {
         case .conflictResolved(let id, let strategy, let resolution):
             [("id", .string(id.description)), ("strategy", .string(strategy)), ("resolution", .string(resolution))]
         case .expired(let id): [("id", .string(id.description))]
+        case .cancelled(let id, let mayHaveApplied):
+            [("id", .string(id.description)), ("may_have_applied", .bool(mayHaveApplied))]
+        case .retried(let count): [("count", JSONValue(count))]
         case .rolledBack(let token, let reason): [("txn_token", .string(token)), ("error", reason.json)]
         case .endingNotTaken(let token, let error): [("txn_token", .string(token)), ("error", .string(error))]
         case .remoteChanged(let entity): [("entity_type", .string(entity.type)), ("entity_id", .string(entity.id))]
@@ -40,7 +44,7 @@ extension Event {
         case .lockTakenOver(let from, let epoch): [("from", .string(from)), ("epoch", JSONValue(epoch))]
         case .paused(let pause), .resumed(let pause): [("reason", .string(pause.rawValue))]
         case .rolloutHalted(let errors, let answers): [("errors", JSONValue(errors)), ("answers", JSONValue(answers))]
-        case .tokenRefreshed(let success): [("success", .bool(success))]
+        case .tokenRefreshed(let success, let reason): [("success", .bool(success)), ("reason", JSONValue(reason))]
         case .upstreamDistrusted(let detail): [("detail", .string(detail))]
         case .stalled(let due, let repair): [("due", JSONValue(due)), ("repair", .string(repair))]
         case .booksUnbalanced(let gap): [("gap", JSONValue(gap))]
@@ -51,6 +55,7 @@ extension Event {
                 ("action", .string(alert.action)),
             ]
         case .storeError(let error): [("error", .string(error.description))]
+        case .notDelivering(let reason): [("reason", .string(reason))]
         case .storeSalvaged(let aside, let recovered, let lost, let isLossKnown, let unreadBytes):
             [
                 ("aside", .string(aside)), ("recovered", JSONValue(recovered)), ("lost", JSONValue(lost)),

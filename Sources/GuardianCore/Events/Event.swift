@@ -13,6 +13,10 @@ public enum Event: Sendable, Equatable {
     /// A conflict was settled by the route's policy, or by a person (`manual`): how (`already_done`, `server`, `sent_again`).
     case conflictResolved(id: OperationID, strategy: String, resolution: String)
     case expired(id: OperationID)
+    /// Taken out of the queue by a person or the app.
+    case cancelled(id: OperationID, mayHaveApplied: Bool)
+    /// Failed operations were put back into their lines by a person or the app.
+    case retried(count: Int)
     /// An optimistic change was rolled back.
     case rolledBack(token: String, reason: LastError)
     /// The app did not take the ending of an optimistic change; it is asked again. `error` is the name of the error's type.
@@ -32,7 +36,8 @@ public enum Event: Sendable, Equatable {
     case resumed(Pause)
     /// Too many answers after a change were errors; delivery is paused until a person resumes it.
     case rolloutHalted(errors: Int, answers: Int)
-    case tokenRefreshed(success: Bool)
+    /// The token provider was asked: whether it gave another token than before, and why not, in words that hold no secret.
+    case tokenRefreshed(success: Bool, reason: String? = nil)
     /// No safe connection to the upstream could be made: its certificate or its key is not the one that is trusted. Critical: told at once,
     /// once for each row of failures; nothing was sent.
     case upstreamDistrusted(detail: String)
@@ -45,6 +50,8 @@ public enum Event: Sendable, Equatable {
     case booksUnbalanced(gap: Int64)
     case clockStepped(milliseconds: Int64)
     case drained
+    /// A ``Delivery`` could not begin a run; it tries again.
+    case notDelivering(reason: String)
     /// An alert's condition has held for long enough.
     case alertFired(Alert)
     /// An alert that had fired holds no more.
@@ -63,6 +70,8 @@ public enum Event: Sendable, Equatable {
         case .conflict: "conflict"
         case .conflictResolved: "conflict_resolved"
         case .expired: "expired"
+        case .cancelled: "cancelled"
+        case .retried: "retried"
         case .rolledBack: "rolled_back"
         case .endingNotTaken: "ending_not_taken"
         case .remoteChanged: "remote_changed"
@@ -86,6 +95,7 @@ public enum Event: Sendable, Equatable {
         case .booksUnbalanced: "books_unbalanced"
         case .clockStepped: "clock_stepped"
         case .drained: "drained"
+        case .notDelivering: "not_delivering"
         case .alertFired: "alert_fired"
         case .alertCleared: "alert_cleared"
         }

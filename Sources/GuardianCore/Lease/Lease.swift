@@ -13,6 +13,12 @@ public struct Lease: Sendable, Equatable {
             self.heartbeatMs = heartbeatMs
             self.staleAfterMs = staleAfterMs
         }
+
+        /// Milliseconds that an acquired or renewed lock is trusted: a tenth less than until another can take it, for clocks that drift.
+        var trustedMs: Int64 { staleAfterMs * 9 / 10 }
+
+        /// Milliseconds that a request may take whenever it starts, even just before a heartbeat.
+        public var longestRequestMs: Int64 { trustedMs - heartbeatMs }
     }
 
     public let policy: Policy
@@ -28,8 +34,8 @@ public struct Lease: Sendable, Equatable {
 
     public var heartbeatDue: Int64 { renewedAt + policy.heartbeatMs }
 
-    /// From here on another may hold the lock. A tenth earlier than it can, for clocks that drift.
-    public var trustedUntil: Int64 { renewedAt + policy.staleAfterMs * 9 / 10 }
+    /// From here on another may be about to hold the lock.
+    public var trustedUntil: Int64 { renewedAt + policy.trustedMs }
 
     public mutating func renewed(begunAt: Int64) { renewedAt = max(renewedAt, begunAt) }
 

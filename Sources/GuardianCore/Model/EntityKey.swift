@@ -1,4 +1,4 @@
-/// What an operation changes: a kind of thing, and which one.
+/// What an operation changes: a kind of thing, and which one. Two are the same when their bytes are, as in a store.
 public struct EntityKey: Sendable, Hashable {
     /// 1–64 characters of `[A-Za-z0-9_-]`, such as `heart_rate`.
     public var type: String
@@ -8,6 +8,16 @@ public struct EntityKey: Sendable, Hashable {
     public init(type: String, id: String) {
         self.type = type
         self.id = id
+    }
+
+    public static func == (one: EntityKey, other: EntityKey) -> Bool {
+        one.id.utf8.elementsEqual(other.id.utf8) && one.type.utf8.elementsEqual(other.type.utf8)
+    }
+
+    /// The texts' own hashes: they are the same for the same bytes.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(type)
+        hasher.combine(id)
     }
 
     /// The default ordering key: all operations of this entity stand in one line.

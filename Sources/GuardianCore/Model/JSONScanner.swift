@@ -14,26 +14,41 @@ public enum JSONScanner {
         }
     }
 
-    /// Throws unless `text` is exactly one JSON object.
-    public static func checkObject(_ text: String) throws(Defect) {
+    /// Throws unless `text` is exactly one JSON object. `isStrict` refuses half of a surrogate pair (`\ud800`) too, which no text can hold.
+    public static func checkObject(_ text: String, isStrict: Bool = false) throws(Defect) {
         var text = text
         var found: Defect?
         text.withUTF8 { bytes in
-            var scan = Scan(bytes: bytes)
+            var scan = Scan(bytes: bytes, isStrict: isStrict)
             do throws(Defect) { try scan.object() } catch { found = error }
         }
         if let found { throw found }
+    }
+
+    static let halfOfAPair = "has half of a surrogate pair in a string"
+
+    static func hexDigit(_ byte: UInt8) -> UInt32? {
+        switch byte {
+        case 48...57: UInt32(byte - 48)
+        case 65...70: UInt32(byte - 55)
+        case 97...102: UInt32(byte - 87)
+        default: nil
+        }
     }
 }
 
 private struct Scan {
     let bytes: UnsafeBufferPointer<UInt8>
+    let isStrict: Bool
     var at = 0
     /// One bit for each open container: 1 is an object.
     var kinds: (UInt64, UInt64) = (0, 0)
     var depth = 0
 
-    init(bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
+    init(bytes: UnsafeBufferPointer<UInt8>, isStrict: Bool) {
+        self.bytes = bytes
+        self.isStrict = isStrict
+    }
 
     func defect(_ constraint: String) -> JSONScanner.Defect { JSONScanner.Defect(constraint: constraint, offset: at) }
 
@@ -158,13 +173,7 @@ private struct Scan {
                 let escape = current
                 at += 1
                 switch escape {
-                case UInt8(ascii: "u"):
-                    for _ in 0..<4 {
-                        switch current {
-                        case 48...57, 65...70, 97...102: at += 1
-                        default: throw defect("has a bad \\u escape")
-                        }
-                    }
+                case UInt8(ascii: "u"): try checkPair(of: try hex4())
                 case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"), UInt8(ascii: "n"),
                     UInt8(ascii: "r"), UInt8(ascii: "t"):
                     break
@@ -173,6 +182,28 @@ private struct Scan {
             }
         }
         throw defect("ends before the JSON does")
+    }
+
+    mutating func hex4() throws(JSONScanner.Defect) -> UInt32 {
+        var value: UInt32 = 0
+        for _ in 0..<4 {
+            guard let digit = JSONScanner.hexDigit(current) else { throw defect("has a bad \\u escape") }
+            value = value << 4 | digit
+            at += 1
+        }
+        return value
+    }
+
+    /// A high surrogate wants the low one right behind it, and a low one stands behind a high one only.
+    mutating func checkPair(of code: UInt32) throws(JSONScanner.Defect) {
+        guard isStrict, (0xD800..<0xE000).contains(code) else { return }
+        let end = at
+        if code < 0xDC00, current == UInt8(ascii: "\\"), at + 1 < bytes.count, bytes[at + 1] == UInt8(ascii: "u") {
+            at += 2
+            if (0xDC00..<0xE000).contains(try hex4()) { return }
+        }
+        at = end
+        throw defect(JSONScanner.halfOfAPair)
     }
 
     /// Goes over bytes of a string that mean themselves, eight at a time: neither a quotation mark nor a backslash nor a control character.

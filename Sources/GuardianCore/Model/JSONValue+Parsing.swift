@@ -1,10 +1,12 @@
 extension JSONValue {
     /// Reads one JSON value. Nests at most ``JSONScanner/maximumDepth`` levels; throws a ``JSONScanner/Defect`` that names the byte.
-    public init(parsing text: String) throws(JSONScanner.Defect) {
+    ///
+    /// Half of a surrogate pair (`\ud800`), which no text can hold, becomes U+FFFD, or is a defect when `isStrict`.
+    public init(parsing text: String, isStrict: Bool = false) throws(JSONScanner.Defect) {
         var text = text
         var result: Result<JSONValue, JSONScanner.Defect> = .success(.null)
         text.withUTF8 { bytes in
-            var parser = Parser(bytes: bytes)
+            var parser = Parser(bytes: bytes, isStrict: isStrict)
             do throws(JSONScanner.Defect) {
                 let value = try parser.value(depth: 0)
                 parser.skipSpace()
@@ -16,13 +18,23 @@ extension JSONValue {
         }
         self = try result.get()
     }
+
+    /// The value of a text that was checked when it was stored; nil for none, and for one that can't be read all the same.
+    package static func reading(_ text: String?) -> JSONValue? {
+        guard let text else { return nil }
+        do { return try JSONValue(parsing: text) } catch { return nil }
+    }
 }
 
 private struct Parser {
     let bytes: UnsafeBufferPointer<UInt8>
+    let isStrict: Bool
     var at = 0
 
-    init(bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
+    init(bytes: UnsafeBufferPointer<UInt8>, isStrict: Bool) {
+        self.bytes = bytes
+        self.isStrict = isStrict
+    }
 
     var current: UInt8 { at < bytes.count ? bytes[at] : 0 }
 
@@ -167,7 +179,9 @@ private struct Parser {
                     at = before
                 }
             }
-            out.append(contentsOf: String(Unicode.Scalar(code) ?? "\u{FFFD}").utf8)
+            let scalar = Unicode.Scalar(code)
+            if scalar == nil, isStrict { throw defect(JSONScanner.halfOfAPair) }
+            out.append(contentsOf: String(scalar ?? "\u{FFFD}").utf8)
         default: throw defect("has a bad escape in a string")
         }
     }
@@ -175,13 +189,8 @@ private struct Parser {
     mutating func hex4() throws(JSONScanner.Defect) -> UInt32 {
         var value: UInt32 = 0
         for _ in 0..<4 {
-            let byte = current
-            switch byte {
-            case 48...57: value = value << 4 | UInt32(byte - 48)
-            case 65...70: value = value << 4 | UInt32(byte - 55)
-            case 97...102: value = value << 4 | UInt32(byte - 87)
-            default: throw defect("has a bad \\u escape")
-            }
+            guard let digit = JSONScanner.hexDigit(current) else { throw defect("has a bad \\u escape") }
+            value = value << 4 | digit
             at += 1
         }
         return value

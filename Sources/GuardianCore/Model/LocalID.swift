@@ -21,9 +21,29 @@ extension Operation {
     /// Puts the upstream's id where a field of the payload or of the base holds the local one. All else stays: order of members, texts of
     /// numbers. False when nothing was to change.
     public mutating func rewrite(_ field: String, from local: String, to server: ServerID) -> Bool {
-        let (newPayload, newBase) = (
-            payload.flatMap { Self.rewritten($0, field, local, server) }, base.flatMap { Self.rewritten($0, field, local, server) }
-        )
+        rewrite([ExactText(field): [ExactText(local): server]])
+    }
+
+    /// Lets go of the references whose upstream's id is known, and puts that in the place of the local ones: all of them in one pass, for
+    /// there may be as many as a payload holds.
+    package mutating func resolveReferences(_ serverID: (EntityKey) throws -> ServerID?) rethrows {
+        var known: [ExactText: [ExactText: ServerID]] = [:]
+        var left: [Reference] = []
+        for reference in references {
+            if !reference.isOwn, let server = try serverID(reference.entity) {
+                known[ExactText(reference.field), default: [:]][ExactText(reference.entity.id)] = server
+            } else {
+                left.append(reference)
+            }
+        }
+        guard !known.isEmpty else { return }
+        references = left
+        _ = rewrite(known)
+    }
+
+    /// `ids`: the upstream's, by field and by local id.
+    private mutating func rewrite(_ ids: [ExactText: [ExactText: ServerID]]) -> Bool {
+        let (newPayload, newBase) = (payload.flatMap { Self.rewritten($0, ids) }, base.flatMap { Self.rewritten($0, ids) })
         payload = newPayload ?? payload
         base = newBase ?? base
         return newPayload != nil || newBase != nil
@@ -37,10 +57,12 @@ extension Operation {
         unknownAt = nil
     }
 
-    private static func rewritten(_ text: String, _ field: String, _ local: String, _ server: ServerID) -> String? {
-        do {
-            return try JSONValue(parsing: text).replacing(local, with: server.json, at: field).map(\.text)
-        } catch { return nil }
+    /// nil when nothing was to change.
+    private static func rewritten(_ text: String, _ ids: [ExactText: [ExactText: ServerID]]) -> String? {
+        guard var value = JSONValue.reading(text) else { return nil }
+        var isChanged = false
+        for (field, servers) in ids where value.replaceIDs(at: field.text, with: { servers[ExactText($0)]?.json }) { isChanged = true }
+        return isChanged ? value.text : nil
     }
 }
 
@@ -70,30 +92,27 @@ extension JSONValue {
     private func ids(_ path: ArraySlice<Substring>) -> [String] {
         if case .array(let elements) = self { return elements.flatMap { $0.ids(path) } }
         guard let name = path.first else { return id.map { [$0] } ?? [] }
-        return (members ?? []).filter { $0.name == name }.flatMap { $0.value.ids(path.dropFirst()) }
+        return (members ?? []).filter { $0.name.utf8.elementsEqual(name.utf8) }.flatMap { $0.value.ids(path.dropFirst()) }
     }
 
-    /// With `value` wherever `id` stands at a dotted path; nil when it stands nowhere.
-    func replacing(_ id: String, with value: JSONValue, at path: String) -> JSONValue? {
-        var copy = self
-        // Not `nil`: that literal could be read as the JSON null.
-        guard copy.replace(id, value, path.split(separator: ".")[...]) else { return Optional.none }
-        return copy
+    /// Puts what `value` says in the place of ids at a dotted path. Returns whether there was any.
+    mutating func replaceIDs(at path: String, with value: (String) -> JSONValue?) -> Bool {
+        replace(path.split(separator: ".")[...], value)
     }
 
-    private mutating func replace(_ wanted: String, _ value: JSONValue, _ path: ArraySlice<Substring>) -> Bool {
+    private mutating func replace(_ path: ArraySlice<Substring>, _ value: (String) -> JSONValue?) -> Bool {
         var isChanged = false
         if case .array(var elements) = self {
-            for index in elements.indices where elements[index].replace(wanted, value, path) { isChanged = true }
+            for index in elements.indices where elements[index].replace(path, value) { isChanged = true }
             if isChanged { self = .array(elements) }
         } else if let name = path.first {
             guard case .object(var members) = self else { return false }
-            for index in members.indices where members[index].name == name {
-                if members[index].value.replace(wanted, value, path.dropFirst()) { isChanged = true }
+            for index in members.indices where members[index].name.utf8.elementsEqual(name.utf8) {
+                if members[index].value.replace(path.dropFirst(), value) { isChanged = true }
             }
             if isChanged { self = .object(members) }
-        } else if id == wanted {
-            self = value
+        } else if let id, let server = value(id) {
+            self = server
             isChanged = true
         }
         return isChanged

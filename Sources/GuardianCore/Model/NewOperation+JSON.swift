@@ -31,7 +31,7 @@ extension NewOperation {
     /// Reads JSON text.
     public init(jsonText: String) throws(SyncError) {
         let json: JSONValue
-        do throws(JSONScanner.Defect) { json = try JSONValue(parsing: jsonText) } catch {
+        do throws(JSONScanner.Defect) { json = try JSONValue(parsing: jsonText, isStrict: true) } catch {
             throw .validation(field: "operation", constraint: "\(error.constraint) (at byte \(error.offset))")
         }
         try self.init(json: json)

@@ -69,7 +69,8 @@ public struct Operation: Sendable, Equatable {
     public var unknownAt: Timestamp?
     /// How often it was revised because of a conflict.
     public var rounds: Int
-    /// The ETag that goes out as `If-Match`: of the state that a revision was made from, or the last one known of the entity.
+    /// The ETag that goes out as `If-Match` unless it is weak: of the state that a revision was made from, or the last one known of the
+    /// entity.
     public var ifMatch: String?
     /// What was found at the upstream when it failed as a conflict: the other side, for a person to choose. In a claim with a base: the
     /// entity as it was heard of last.
@@ -78,10 +79,19 @@ public struct Operation: Sendable, Equatable {
     /// Whether it may be folded into one that waits (see ``Folding``). Asked at enqueue only; a store does not keep it.
     public var folds = false
 
+    /// Bytes of a payload that folding may make at most: ``Limits/payloadBytes`` of who has admitted it. A store does not keep it either.
+    public var foldedBytes = Limits().payloadBytes
+
     /// What it points to, found at admission. Not stored: the store keeps only what is still to be rewritten.
     public var references: [Reference] = []
 
     public var orderingKey: String { customOrderingKey ?? entity.orderingKey }
+
+    /// ``ifMatch`` where it can be sent.
+    package var sentIfMatch: String? { Self.strong(ifMatch) }
+
+    /// An ETag that `If-Match` can name: it compares strongly, so that a weak one never matches (RFC 9110 section 13.1.1).
+    static func strong(_ etag: String?) -> String? { etag.flatMap { $0.hasPrefix("W/") ? nil : $0 } }
 
     public init(
         seq: Int64 = 0, id: OperationID, idempotencyKey: UniqueID, traceID: UniqueID, type: String, entity: EntityKey,
@@ -122,7 +132,7 @@ public struct LastError: Sendable, Equatable {
     /// The upstream's code (`UPPER_SNAKE`) or the engine's own.
     public var code: String
     public var httpStatus: Int?
-    /// For people; cut at 1000 characters.
+    /// For people; cut at 1000 characters, and without zero bytes, which not every store can hold.
     public var message: String
 
     public static let maximumMessageLength = 1000
@@ -132,11 +142,22 @@ public struct LastError: Sendable, Equatable {
         class: .crashSuspect, code: "CRASH_SUSPECT",
         message: "a process has died \(Operation.mostCrashes) times while it delivered this; look at it, then retry or cancel it")
 
+    /// Of an operation whose `expiresAt` has passed after an attempt of unknown outcome.
+    public static let expiredInDoubt = LastError(
+        class: .inDoubt, code: "EXPIRED",
+        message: "it was sent, its outcome is unknown, and it has expired since: it may have been applied; look there, then cancel it")
+
     public init(class: ErrorClass, code: String, httpStatus: Int? = nil, message: String) {
         self.class = `class`
         self.code = code
         self.httpStatus = httpStatus
-        self.message = String(message.prefix(Self.maximumMessageLength))
+        self.message = Self.kept(message)
+    }
+
+    /// A message as it is kept.
+    static func kept(_ text: String) -> String {
+        let cut = String(text.prefix(maximumMessageLength))
+        return cut.utf8.contains(0) ? String(cut.map { $0 == "\0" ? "\u{FFFD}" : $0 }) : cut
     }
 }
 

@@ -11,6 +11,16 @@ public struct Reference: Sendable, Hashable {
         self.field = field
     }
 
+    public static func == (one: Reference, other: Reference) -> Bool {
+        one.entity == other.entity && one.field.utf8.elementsEqual(other.field.utf8)
+    }
+
+    /// The texts' own hashes: they are the same for the same bytes.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(entity)
+        hasher.combine(field)
+    }
+
     /// Whether it is the operation's own entity.
     public var isOwn: Bool { field.isEmpty }
 }
@@ -33,20 +43,14 @@ public struct References: Sendable, Equatable {
         let all = assigned.contains("*")
         var found: [Reference] = []
         if all || assigned.contains(operation.entity.type) { found.append(Reference(to: operation.entity)) }
-        guard let declared = fields[operation.entity.type], let payload = Self.parsed(operation.payload) else { return found }
+        guard let declared = fields[operation.entity.type], let payload = JSONValue.reading(operation.payload) else { return found }
         for (field, type) in declared.sorted(by: { $0.key < $1.key }) where all || assigned.contains(type) {
-            for id in payload.ids(at: field) {
-                let reference = Reference(to: EntityKey(type: type, id: id), field: field)
-                if !found.contains(reference) { found.append(reference) }
+            var seen = Set<ExactText>()
+            for id in payload.ids(at: field) where seen.insert(ExactText(id)).inserted {
+                found.append(Reference(to: EntityKey(type: type, id: id), field: field))
             }
         }
         return found
-    }
-
-    /// Payloads are checked before they are stored; what can't be read points to nothing.
-    private static func parsed(_ text: String?) -> JSONValue? {
-        guard let text else { return nil }
-        do { return try JSONValue(parsing: text) } catch { return nil }
     }
 }
 
@@ -61,9 +65,17 @@ extension Operation {
         }
     }
 
-    /// Whether a reference that was found in it is still in it; its own entity it always points to.
-    public func holds(_ reference: Reference) -> Bool {
-        reference.isOwn || JSONValue.reading(payload)?.ids(at: reference.field).contains(reference.entity.id) == true
+    /// Those of `references`, which were found in it, that are not in it any more; its own entity it always points to.
+    package func lost(among references: [Reference]) -> [Reference] {
+        let payload = JSONValue.reading(self.payload)
+        var held: [ExactText: Set<ExactText>] = [:]
+        return references.filter { reference in
+            guard !reference.isOwn else { return false }
+            let field = ExactText(reference.field)
+            let ids = held[field] ?? Set((payload?.ids(at: reference.field) ?? []).map { ExactText($0) })
+            held[field] = ids
+            return !ids.contains(ExactText(reference.entity.id))
+        }
     }
 
     /// Whether it is a create whose entity may get another id.

@@ -4,6 +4,9 @@
 public struct Timestamp: Sendable, Hashable, Comparable {
     public var milliseconds: Int64
 
+    /// The times that RFC 3339 has a text for: the years 0000 to 9999.
+    public static let writable = Timestamp(milliseconds: -62_167_219_200_000)...Timestamp(milliseconds: 253_402_300_799_999)
+
     public init(milliseconds: Int64) { self.milliseconds = milliseconds }
 
     public static func < (a: Timestamp, b: Timestamp) -> Bool { a.milliseconds < b.milliseconds }
@@ -47,7 +50,8 @@ extension Timestamp: CustomStringConvertible {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// Reads RFC 3339 (`2026-01-31T09:05:00Z`, any number of decimals, any numeric offset); nil when it is not that.
+    /// Reads RFC 3339 (`2026-01-31T09:05:00Z`, any number of decimals, any numeric offset); nil when it is not that, or not ``writable`` in
+    /// UTC.
     public init?(rfc3339 text: String) {
         var reader = DigitReader(text)
         guard let year = reader.number(4), reader.take("-"), let month = reader.number(2), reader.take("-"),
@@ -70,6 +74,7 @@ extension Timestamp: CustomStringConvertible {
         guard reader.isAtEnd, Self.civil(fromDays: Self.days(year, month, day)).day == day else { return nil }
         let minutes = (Self.days(year, month, day) * 24 + hour) * 60 + minute - offset
         self.init(milliseconds: (minutes * 60 + second) * 1000 + fraction)
+        guard Self.writable.contains(self) else { return nil }
     }
 
     /// Days since 1970-01-01 of a proleptic Gregorian date (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").

@@ -6,16 +6,19 @@ public struct Upcasters: Sendable {
     public enum Cast: Sendable, Equatable {
         /// It is sent as it stands.
         case upToDate
-        /// It is to be stored with this payload and version, then sent.
-        case changed(payload: String, schemaVersion: Int)
+        /// It is to be stored with this payload, base and version, then sent. The base is nil when it has none, or none that can be cast.
+        case changed(payload: String, base: String? = nil, schemaVersion: Int)
         /// It can't be sent by this build: why, under the code `UPCAST_FAILED` or `SCHEMA_TOO_NEW`.
         case impossible(LastError)
     }
 
     /// Casters at most.
     public static let most = 1000
-    /// Bytes of a payload after its cast at most: 1 MiB.
-    public static let mostPayloadBytes = 1 << 20
+    /// Bytes of a payload, and of a base, after its cast at most; 1 MiB by default. An engine sets it to its ``Limits/payloadBytes``.
+    public var payloadBytes = Limits().payloadBytes
+
+    /// The code of an operation whose payload is of a newer version than this build knows.
+    static let tooNew = "SCHEMA_TOO_NEW"
 
     private var casters: [String: [Int: Upcaster]] = [:]
     private var newest: [String: Int] = [:]
@@ -58,17 +61,21 @@ public struct Upcasters: Sendable {
     /// The version that this build sends; 1 when the entity has no casters.
     public func current(for entityType: String) -> Int { newestVersion(of: entityType) ?? 1 }
 
-    /// Walks the chain from the operation's version to the current one.
+    /// Walks the chain from the operation's version to the current one, with the payload and with the base.
     /// An entity without casters is up to date whatever its version, and so is a delete without a payload.
-    public func cast(_ operation: Operation) -> Cast {
+    ///
+    /// `needsBase` says that a base that can't be cast makes the whole impossible, as a merge without it would write over what others have
+    /// changed; true by default. Otherwise the operation goes on without its base.
+    public func cast(_ operation: Operation, needsBase: Bool = true) -> Cast {
         let (entity, version) = (operation.entity.type, operation.schemaVersion)
         guard let current = newestVersion(of: entity), let payload = operation.payload, version != current else { return .upToDate }
         guard version < current else {
             let message = "\(entity): version \(version) is of a newer build, this one knows version \(current); upgrade, then retry it"
-            return .impossible(LastError(class: .permanent, code: "SCHEMA_TOO_NEW", message: message))
+            return .impossible(LastError(class: .permanent, code: Self.tooNew, message: message))
         }
         do throws(Broken) {
-            return .changed(payload: try walk(payload, entity, from: version, to: current), schemaVersion: current)
+            let cast = try walk(payload, "payload", entity, from: version, to: current)
+            return .changed(payload: cast, base: try base(of: operation, isNeeded: needsBase, to: current), schemaVersion: current)
         } catch {
             let message = "\(entity): version \(version) can't become version \(current): \(error.reason)"
             return .impossible(LastError(class: .permanent, code: "UPCAST_FAILED", message: message))
@@ -87,10 +94,21 @@ public struct Upcasters: Sendable {
         return max(common, newest[entity] ?? 1)
     }
 
-    private func walk(_ payload: String, _ entity: String, from first: Int, to current: Int) throws(Broken) -> String {
+    private func base(of operation: Operation, isNeeded: Bool, to current: Int) throws(Broken) -> String? {
+        guard let base = operation.base else { return nil }
+        do throws(Broken) {
+            return try walk(base, "base", operation.entity.type, from: operation.schemaVersion, to: current)
+        } catch {
+            guard isNeeded else { return nil }
+            throw Broken("its base, without which a merge would write over what others have changed: \(error.reason)")
+        }
+    }
+
+    /// `name` is what messages call the text.
+    private func walk(_ text: String, _ name: String, _ entity: String, from first: Int, to current: Int) throws(Broken) -> String {
         var value: JSONValue
-        do throws(JSONScanner.Defect) { value = try JSONValue(parsing: payload) } catch {
-            throw Broken("the payload \(error.constraint) (at byte \(error.offset))")
+        do throws(JSONScanner.Defect) { value = try JSONValue(parsing: text) } catch {
+            throw Broken("the \(name) \(error.constraint) (at byte \(error.offset))")
         }
         var version = first
         while version < current {
@@ -103,15 +121,15 @@ public struct Upcasters: Sendable {
             guard case .object = value else { throw Broken("the caster from version \(version) to \(caster.to) gave no JSON object") }
             version = caster.to
         }
-        let text = value.text
-        guard text.utf8.count <= Self.mostPayloadBytes else {
-            throw Broken("the payload would be \(text.utf8.count) bytes long; at most \(Self.mostPayloadBytes) are allowed")
+        let cast = value.text
+        guard cast.utf8.count <= payloadBytes else {
+            throw Broken("the \(name) would be \(cast.utf8.count) bytes long; at most \(payloadBytes) are allowed")
         }
         // A caster in code can nest too deep, or make a number that is none.
-        do throws(JSONScanner.Defect) { try JSONScanner.checkObject(text) } catch {
-            throw Broken("the payload would be wrong: it \(error.constraint) (at byte \(error.offset))")
+        do throws(JSONScanner.Defect) { try JSONScanner.checkObject(cast) } catch {
+            throw Broken("the \(name) would be wrong: it \(error.constraint) (at byte \(error.offset))")
         }
-        return text
+        return cast
     }
 }
 

@@ -41,7 +41,7 @@ public enum OptimisticStanding: Int, Sendable {
 extension LastError {
     static let cancelledByPerson = LastError(class: .permanent, code: "CANCELLED", message: "an operation of the change was cancelled")
     static let clearedByPerson = LastError(class: .permanent, code: "CLEARED", message: "a failed operation of the change was removed")
-    static let lateToBeSent = LastError(class: .expired, code: "EXPIRED", message: "an operation of the change was not sent in time")
+    static let tooLate = LastError(class: .expired, code: "EXPIRED", message: "an operation of the change was not delivered in time")
     static let withdrawn = LastError(class: .permanent, code: "WITHDRAWN", message: "the app has withdrawn the change")
     static let overruled = LastError(
         class: .conflict, code: "SERVER_WINS", message: "the upstream has another version, and the route lets it stand")
@@ -58,7 +58,7 @@ extension Departure {
     /// It had failed, and was removed.
     public static let cleared = Departure.lost(.clearedByPerson)
     /// Its `expiresAt` has passed.
-    public static let expired = Departure.lost(.lateToBeSent)
+    public static let expired = Departure.lost(.tooLate)
     /// The app gave the change up.
     public static let withdrawn = Departure.lost(.withdrawn)
     /// A conflict was settled for the server.

@@ -24,10 +24,11 @@ final class EndingHandlers: Sendable {
     func listen() -> AsyncStream<Void> {
         let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         continuation.yield()
-        state.withLock { state in
-            state.bell?.finish()
-            state.bell = continuation
+        let last = state.withLock { state in
+            defer { state.bell = continuation }
+            return state.bell
         }
+        last?.finish()
         return stream
     }
 

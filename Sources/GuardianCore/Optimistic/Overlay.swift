@@ -56,24 +56,16 @@ public struct Overlay: Sendable, Equatable {
 
     private static func replacingMembers(of state: JSONValue?, by patch: JSONValue) -> JSONValue {
         guard var members = state?.members, let changes = patch.members else { return patch }
-        var places: [String: Int] = [:]
-        for (place, member) in members.enumerated() { places[member.name] = place }
+        var places: [ExactText: Int] = [:]
+        for (place, member) in members.enumerated() { places[ExactText(member.name)] = place }
         for change in changes {
-            if let place = places[change.name] {
+            if let place = places[ExactText(change.name)] {
                 members[place] = change
             } else {
-                places[change.name] = members.count
+                places[ExactText(change.name)] = members.count
                 members.append(change)
             }
         }
         return .object(members)
-    }
-}
-
-extension JSONValue {
-    /// The value of a text that was checked when it was stored; nil for none.
-    static func reading(_ text: String?) -> JSONValue? {
-        guard let text else { return nil }
-        do { return try JSONValue(parsing: text) } catch { return nil }
     }
 }

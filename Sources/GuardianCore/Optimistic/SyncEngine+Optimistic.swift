@@ -67,27 +67,10 @@ extension SyncEngine {
             do throws(StoreError) { return try await engine.store.view(of: entity).overlay } catch { throw .store(error) }
         }
 
-        /// The overlays of an entity, from now on: the present one at once, then each that differs. A slow reader gets the newest.
+        /// The overlays of an entity, from now on: the present one at once, then each that differs, within a second also where another
+        /// process has changed it. A slow reader gets the newest.
         public func overlays(of entity: EntityKey) -> AsyncThrowingStream<Overlay, any Error> {
-            let changes = engine.hub.subscribe()
-            return AsyncThrowingStream(bufferingPolicy: .bufferingNewest(1)) { continuation in
-                // Ends with the stream, which cancels it.
-                let watch = Task {
-                    do {
-                        var last = try await overlay(of: entity)
-                        continuation.yield(last)
-                        for await _ in changes {
-                            let overlay = try await overlay(of: entity)
-                            if overlay != last { continuation.yield(overlay) }
-                            last = overlay
-                        }
-                        continuation.finish()
-                    } catch {
-                        continuation.finish(throwing: error)
-                    }
-                }
-                continuation.onTermination = { _ in watch.cancel() }
-            }
+            engine.watch { try await overlay(of: entity) }
         }
 
         /// Says what entities have become at the upstream; on disk when this returns. Operations that wait stay as they are, and are
@@ -124,12 +107,12 @@ extension SyncEngine {
         if let original = change.original { try check(original, "original") }
     }
 
-    func check(_ text: String, _ field: String) throws(SyncError) {
+    func check(_ text: String, _ field: String, isStrict: Bool = false) throws(SyncError) {
         guard text.utf8.count <= configuration.limits.payloadBytes else {
             throw .validation(field: field, constraint: "is too long; at most \(configuration.limits.payloadBytes) bytes are allowed")
         }
         do throws(JSONScanner.Defect) {
-            try JSONScanner.checkObject(text)
+            try JSONScanner.checkObject(text, isStrict: isStrict)
         } catch {
             throw .validation(field: field, constraint: "\(error.constraint) (at byte \(error.offset))")
         }

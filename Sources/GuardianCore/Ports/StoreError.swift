@@ -38,7 +38,7 @@ public enum StoreError: Error, Sendable, Equatable {
 extension StoreError: CustomStringConvertible {
     public var description: String {
         switch self {
-        case .corrupt(let what): "the store is damaged (\(what)); stop writing to it, copy it aside, and run `guardian check`"
+        case .corrupt(let what): "the store is damaged (\(what)); stop writing to it, copy it aside, and run `guardian check --repair`"
         case .full(let free, let needed):
             "the disk is full\(free.map { " (\($0) bytes free" } ?? " (free space unknown")\(needed.map { ", \($0) needed)" } ?? ")"); make room and try again"
         case .readOnly(let what): "the store can't be written (\(what)); check the owner and mode of the data directory"

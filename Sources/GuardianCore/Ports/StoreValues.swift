@@ -85,10 +85,11 @@ public struct ExchangeResult: Sendable {
     /// Numbers of settlements that could not be written now, because somebody else's open transaction holds their line: the claims are
     /// still in force, and the settlements are to be handed in again.
     public var postponed: Set<Int64> = []
-    /// Operations whose `expiresAt` had passed when their turn came; they have left the queue, counted.
+    /// Operations whose `expiresAt` had passed when their turn came, and which had no effect; they have left the queue, counted.
     public var expired: [OperationID]
-    /// Operations that were in hand when a process died three times; they are failed now, as crash suspects.
-    public var setAside: [OperationID] = []
+    /// Operations that are not sent although their turn came; they are failed now, and why: in hand when a process died three times, or
+    /// expired with an outcome that is unknown.
+    public var setAside: [(id: OperationID, reason: LastError)] = []
     /// Optimistic changes that have come to their end, in the order of their endings.
     public var ended: [OptimisticEnding] = []
     /// Operations of changes that were rolled back with what they depend on; they are failed now, and why.
@@ -143,9 +144,9 @@ public struct Settlement: Sendable, Equatable {
         case unsent
         /// Sent, and stopped by a shutdown or a pause before an answer counted: back to the head of its line, no attempt used up.
         case returned
-        /// Claimed, not sent, and brought up to a newer version: back to the head of its line with another payload. One that was ever
-        /// attempted gets the new key, for what is sent under a key never changes.
-        case recast(payload: String, schemaVersion: Int, newKey: UniqueID)
+        /// Claimed, not sent, and brought up to a newer version: back to the head of its line with another payload and base; nil leaves it
+        /// without a base. One that was ever attempted gets the new key, for what is sent under a key never changes.
+        case recast(payload: String, base: String?, schemaVersion: Int, newKey: UniqueID)
         /// Refused as a conflict and changed: back to the head of its line, to be sent at once, under a new key.
         case revised(Revision)
         /// Refused as a conflict, and the server's state stands: leaves the queue, counted as processed. Its optimistic change is rolled

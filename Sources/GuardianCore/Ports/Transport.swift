@@ -1,4 +1,6 @@
 /// Carries one attempt to the upstream and says what came back. Never throws: whatever happens is an ``Outcome``.
+///
+/// A shutdown cancels the calls under way. Cancellation handlers in them run one after another, and must not wait for anything.
 public protocol Transport: Sendable {
     /// Looks whether `claim`'s operation has had its effect already, without changing anything (spec section 4, doubt).
     func look(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Look
@@ -10,14 +12,12 @@ public protocol Transport: Sendable {
 
 extension Transport {
     /// A transport that can't look can't tell.
-    public func look(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Look { .unclear("this transport can't look") }
+    public func look(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Look { .unable }
 }
 
 extension Transport {
     /// A transport that can't fetch leaves conflicts to a person.
-    public func fetch(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Fetch {
-        .failed(.unsendable(LastError(class: .conflict, code: "NO_FETCH", message: "this transport can't fetch what is there")))
-    }
+    public func fetch(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Fetch { .unable }
 }
 
 /// What a fetch at the upstream found.
@@ -26,6 +26,10 @@ public enum Fetch: Sendable, Equatable {
     case gone
     /// The upstream did not answer, or not now.
     case failed(Outcome)
+
+    /// Of a transport that can't fetch.
+    public static let unable = Fetch.failed(
+        .unsendable(LastError(class: .conflict, code: "NO_FETCH", message: "this transport can't fetch what is there")))
 }
 
 /// What a look at the upstream found.
@@ -38,6 +42,9 @@ public enum Look: Sendable, Equatable {
     case unclear(String)
     /// The upstream did not answer, or not now.
     case failed(Outcome)
+
+    /// Of a transport that can't look.
+    public static let unable = Look.unclear("this transport can't look")
 }
 
 /// A credential, and whose it is.
@@ -66,6 +73,9 @@ extension Token: CustomStringConvertible, CustomDebugStringConvertible, CustomRe
     public var debugDescription: String { description }
     public var customMirror: Mirror { Mirror(self, children: ["value": "***", "renewInMs": renewInMs as Any]) }
 }
+
+/// An error of a ``TokenProvider`` whose description holds no secret: it is told as it is. Of any other error only the type is told.
+public protocol TellableError: Error, CustomStringConvertible {}
 
 /// Where tokens come from.
 public protocol TokenProvider: Sendable {

@@ -19,6 +19,16 @@ public struct ConflictRules: Sendable, Equatable {
         return policies["\(type) \(entity)"] ?? policies["* \(entity)"] ?? policies["\(type) *"] ?? policies["* *"] ?? standard
     }
 
+    /// Whether the base of an operation decides what is written over what others have changed: without it a merge takes every field of the
+    /// payload for changed, and an app's function may. A create is merged without it; a delete without it is left to a person.
+    func needsBase(_ operation: Operation) -> Bool {
+        switch policy(for: operation) {
+        case .merge: operation.type != "create" && operation.type != "delete"
+        case .custom: true
+        case .serverWins, .clientWins, .manual: false
+        }
+    }
+
     /// Functions can't be compared: two sets of rules are equal when the same pairs have policies of the same names.
     public static func == (one: ConflictRules, other: ConflictRules) -> Bool {
         one.standard.name == other.standard.name && one.policies.mapValues(\.name) == other.policies.mapValues(\.name)

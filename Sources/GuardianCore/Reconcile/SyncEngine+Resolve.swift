@@ -6,7 +6,7 @@ extension SyncEngine {
     /// what was chosen knows nothing of its other side. nil, the default, takes any.
     @discardableResult
     public func resolve(_ id: OperationID, _ choice: ConflictChoice, ifUpdatedAt: Timestamp? = nil) async throws(SyncError) -> Bool {
-        if case .payload(let text) = choice { try check(text, "payload") }
+        if case .payload(let text) = choice { try check(text, "payload", isStrict: true) }
         let now = clock.now.wall
         do throws(StoreError) {
             guard let operation = try await store.operation(id), operation.status == .failed, operation.lastError?.class == .conflict,

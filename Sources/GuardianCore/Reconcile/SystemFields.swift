@@ -16,7 +16,7 @@ public struct SystemFields: Sendable, Equatable {
     }
 
     /// The entity without them.
-    func content(of entity: JSONValue) -> JSONValue {
+    package func content(of entity: JSONValue) -> JSONValue {
         guard let members = entity.members else { return entity }
         return .object(members.filter { !names.contains($0.name) })
     }

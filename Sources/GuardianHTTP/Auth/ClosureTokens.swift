@@ -37,7 +37,7 @@ public final class ClosureTokens: IssuingTokens {
                 }
             }
             if isLate, case .failure = result { throw TokenError(.timeout, "the app's closure took longer than 30 s") }
-            guard let token = try result.get() else { throw TokenError(.needsLogin, "the app has no token: nobody is signed in") }
+            guard let token = try result.get() else { throw TokenError(.needsLogin, "nobody is signed in: the app gave no token") }
             return try token.checked(from: "the app's closure")
         }
     }

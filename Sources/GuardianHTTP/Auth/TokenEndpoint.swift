@@ -3,6 +3,7 @@ import GuardianCore
 import GuardianPrivacy
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 import NIOSSL
 
 /// One request to a token endpoint (RFC 6749 section 3.2): over its own connection, never redirected, bounded in time and size.
@@ -30,7 +31,7 @@ struct TokenEndpoint: Sendable {
 
     private func exchange(_ request: HTTPClientRequest, _ mask: SecretMask) async throws -> Result<TokenAnswer, TokenError> {
         // A client for each request: they are minutes apart, and nothing is left open for anybody to close.
-        try await HTTPClient.withHTTPClient(configuration: settings) { client in
+        try await HTTPClient.withHTTPClient(eventLoopGroup: MultiThreadedEventLoopGroup.singleton, configuration: settings) { client in
             let response = try await client.execute(request, deadline: .distantFuture)
             let status = Int(response.status.code)
             let retryAfter = response.headers.first(name: "retry-after").flatMap {

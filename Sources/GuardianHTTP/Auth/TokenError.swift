@@ -1,5 +1,7 @@
+public import GuardianCore
+
 /// Why there is no token: what kind of trouble, and words that never hold a token or a secret.
-public struct TokenError: Error, Sendable, Hashable, CustomStringConvertible {
+public struct TokenError: TellableError, Sendable, Hashable {
     /// A kind of trouble; more may come.
     public struct Code: Sendable, Hashable, CustomStringConvertible {
         public let description: String

@@ -10,7 +10,7 @@ extension FeedRun {
             let limit = pageLimit
             let since = cursor
             var path = configuration.pollPath + "?limit=\(limit)"
-            if let since { path += "&since=" + Self.encode(since) }
+            if let since { path += "&since=" + PercentEncoding.encoded(since) }
             let response = try await get(path, ["accept": "application/json"], refreshToken: refreshToken, watch)
             guard let body = try await body(of: response, watch) else {
                 guard limit > 1 else { throw .failed(.unreadable) }
@@ -53,18 +53,5 @@ extension FeedRun {
         } catch {
             throw .failed(.unreadable)
         }
-    }
-
-    /// RFC 3986: everything but unreserved characters is encoded.
-    private static func encode(_ text: String) -> String {
-        let hex = Array("0123456789ABCDEF".utf8)
-        var out: [UInt8] = []
-        for byte in text.utf8 {
-            switch byte {
-            case 48...57, 65...90, 97...122, UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"): out.append(byte)
-            default: out += [UInt8(ascii: "%"), hex[Int(byte >> 4)], hex[Int(byte & 15)]]
-            }
-        }
-        return String(decoding: out, as: UTF8.self)
     }
 }

@@ -126,8 +126,8 @@ final class FeedRun: Sendable {
         for _ in 0...HTTPTransport.redirectLimit {
             var request = HTTPClientRequest(url: url)
             request.headers = fields
-            request.headers.add(name: "user-agent", value: "GuardianSync/\(configuration.http.appVersion)")
-            request.headers.add(name: "x-app-version", value: configuration.http.appVersion)
+            request.headers.add(name: "user-agent", value: configuration.http.userAgent)
+            if let version = configuration.http.appVersion { request.headers.add(name: "x-app-version", value: version) }
             request.headers.add(name: "x-device-id", value: configuration.http.deviceID)
             if let token { request.headers.add(name: "authorization", value: "Bearer \(token.value)") }
             watch.listen()

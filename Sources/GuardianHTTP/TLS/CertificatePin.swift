@@ -35,12 +35,12 @@ public struct CertificatePin: Sendable, Hashable, CustomStringConvertible {
     public static func list(_ texts: [String]) throws(HTTPConfigurationError) -> [CertificatePin] {
         guard texts.count <= most else { throw HTTPConfigurationError(key: "upstream.pins", message: "has more than \(most) pins") }
         var pins: [CertificatePin] = []
-        for text in texts {
+        for (index, text) in texts.enumerated() {
             guard let pin = CertificatePin(text) else {
+                // Its text is not repeated: behind the word `pin` it would be redacted.
                 throw HTTPConfigurationError(
                     key: "upstream.pins",
-                    message: "\"\(text.prefix(64))\" is no pin: sha256/ and the base64 of 32 bytes, as `guardian pins URL` prints it"
-                )
+                    message: "must be sha256/ and the base64 of 32 bytes each, as `guardian pins URL` prints it; entry \(index + 1) is not")
             }
             guard !pins.contains(pin) else { throw HTTPConfigurationError(key: "upstream.pins", message: "has \(pin) twice") }
             pins.append(pin)

@@ -61,6 +61,7 @@ struct EnqueueSuite {
         var recorder = LatencyRecorder(expectedMicroseconds: expected)
         let watch = Stopwatch()
         for operation in operations {
+            try Task.checkCancellation()
             let start = watch.microseconds
             try await engine.enqueue(operation)
             recorder.record(microseconds: watch.microseconds - start)

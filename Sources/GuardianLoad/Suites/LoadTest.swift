@@ -15,7 +15,7 @@ public struct LoadTest: Sendable {
         self.progress = progress
     }
 
-    /// The result of one suite. What breaks it off is a check that does not hold, so that the others still run.
+    /// The result of one suite. What breaks it off, a cancellation too, is a check that does not hold, so that the others still run.
     public func run(_ suite: LoadOptions.Suite) async -> SuiteResult {
         let watch = Stopwatch()
         var result = SuiteResult(name: suite.rawValue, title: Self.title(suite))
@@ -76,6 +76,7 @@ public struct LoadTest: Sendable {
         while done + waiting.count < count, let operation = operations.next() {
             waiting.append(operation)
             guard waiting.count == 1000 else { continue }
+            try Task.checkCancellation()
             try await engine.enqueue(waiting)
             done += waiting.count
             stored(done)

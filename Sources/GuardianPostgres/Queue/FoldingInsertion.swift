@@ -5,7 +5,8 @@ internal import GuardianCore
 struct FoldingInsertion {
     let write: Write
     let ordering: Ordering
-    let folding: Folding
+    /// The answer to an earlier try was lost: what is stored under an operation's own key is its own.
+    let isDoubtful: Bool
 
     private static let lock = SQL("SELECT 1 FROM guardian_line WHERE line = $1 FOR UPDATE")
     private static let findLast = SQL(
@@ -18,9 +19,9 @@ struct FoldingInsertion {
         let new = try write.resolved([given])[0]
         let line = ordering.line(for: new)
         guard new.folds, let waiting = try last(of: line) else { return try append(new) }
-        let decision = folding.decide(new, behind: waiting)
+        let decision = Folding(payloadBytes: new.foldedBytes).decide(new, behind: waiting)
         if decision == .append { return try append(new) }
-        if let known = try PostgresStore.known([new.id], write)[new.id] { return Receipt(id: new.id, seq: known.seq, outcome: .duplicate) }
+        if let known = try known(new) { return known }
         switch decision {
         case .append: return try append(new)
         case .fold(var folded):
@@ -51,8 +52,21 @@ struct FoldingInsertion {
         return try write.first(Self.findPointing, .text(entity.type), .text(entity.id)) != nil
     }
 
+    /// The receipt of one that is stored or remembered already; nil for a new one.
+    private func known(_ new: Operation) throws -> Receipt? {
+        guard let (seq, key) = try PostgresStore.known([new.id], write)[new.id] else { return nil }
+        guard isDoubtful, key == new.idempotencyKey else { return Receipt(id: new.id, seq: seq, outcome: .duplicate) }
+        let ending = try write.first(PostgresStore.findEnding, .id(new.id)).map { try EndingColumns.read($0, from: 0) }
+        return switch ending {
+        case .merged(let into)?: Receipt(id: new.id, seq: seq, outcome: .coalesced, into: into)
+        // Which create it took along is not remembered.
+        case .cancelled? where new.type == "delete": Receipt(id: new.id, seq: seq, outcome: .cancelledOut)
+        default: Receipt(id: new.id, seq: seq, outcome: .accepted)
+        }
+    }
+
     private func append(_ new: Operation) throws -> Receipt {
-        if let known = try PostgresStore.known([new.id], write)[new.id] { return Receipt(id: new.id, seq: known.seq, outcome: .duplicate) }
+        if let known = try known(new) { return known }
         let awaited = try write.openReferences(of: new)
         let due = awaited.isEmpty ? try write.due(of: new) : Parking.awaiting
         let call = Insertion([new], ordering: ordering, dues: [due]).call(isPlain: false, stripe: write.connection.stripe)

@@ -102,7 +102,7 @@ extension PostgresStore {
         """)
 
     public func check() async throws(StoreError) -> CheckReport {
-        try await look(patienceMs: 3_600_000) { write in
+        try await look(.long, patienceMs: 3_600_000) { write in
             var problems: [String] = []
             for (what, sql) in Self.checks {
                 let count = try write.rows(text: sql).first?.int(0) ?? 0
@@ -125,7 +125,8 @@ extension PostgresStore {
 
     public func rebuildIndex(ordering wanted: Ordering?) async throws(StoreError) -> Int {
         let now = SystemClock().now.wall
-        let (changed, ordering) = try await pool.with(isRepeatable: true, patienceMs: 3_600_000) { [self] connection -> (Int, Ordering) in
+        let (changed, ordering) = try await pool.with(.long, isRepeatable: true, patienceMs: 3_600_000) {
+            [self] connection -> (Int, Ordering) in
             try Write.run(on: connection, lockMs: Self.lineUpMs) { write in
                 let stored = try write.ordering()
                 let ordering = wanted ?? stored

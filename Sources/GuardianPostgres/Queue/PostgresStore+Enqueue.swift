@@ -4,20 +4,27 @@ extension PostgresStore {
     public func enqueue(_ operations: [Operation]) async throws(StoreError) -> [Receipt] {
         guard !operations.isEmpty else { return [] }
         let ordering = currentOrdering
+        let deadline = Connection.nowMs() + configuration.patienceMs
         let isEach = operations.contains { $0.folds || !$0.references.isEmpty || $0.opensLocalID }
+        // What is known of its tries: a call of that kind is a group by itself.
+        let tries = EnqueueQueue.Group()
         if isEach, !enqueues.holdsUp(operations, ordering) {
             // Ids make it safe to say the same again; what is stored under one of ours is ours.
             let receipts = try await pool.with(isRepeatable: true) { connection -> [Receipt]? in
-                do { return try Write.run(on: connection) { try Self.insertEach(operations, $0) } } catch let failure as ServerFailure {
+                do {
+                    return try Write.run(on: connection) { try Self.insertEach(operations, $0, isDoubtful: tries.isDoubtful) }
+                } catch let failure as ServerFailure {
+                    if failure.isLost, connection.mayHaveCommitted { tries.isDoubtful = true }
                     guard failure.state == ServerFailure.busy else { throw failure }
                     return nil
                 }
             }
             if let receipts { return receipts }
         }
-        let deadline = Connection.nowMs() + configuration.patienceMs
         let result: Result<[Receipt], StoreError> = await withUnsafeContinuation { continuation in
-            let call = EnqueueQueue.Waiting(operations: operations, isEach: isEach, ordering: ordering, deadline: deadline) {
+            let call = EnqueueQueue.Waiting(
+                operations: operations, isEach: isEach, ordering: ordering, deadline: deadline, isDoubtful: tries.isDoubtful
+            ) {
                 continuation.resume(returning: $0)
             }
             if isEach { holdUp([call]) } else if enqueues.put(call) { startGroup() }
@@ -27,15 +34,30 @@ extension PostgresStore {
 
     // MARK: Groups
 
-    func startGroup() {
-        guard let group = enqueues.take() else { return }
-        let deadline = Connection.nowMs() + configuration.patienceMs
+    /// Milliseconds within which calls fail together.
+    private static let togetherMs: Int64 = 100
+
+    func startGroup() { if let group = enqueues.take() { submit(group) } }
+
+    /// Has a group written, while its oldest call has time.
+    private func submit(_ group: EnqueueQueue.Group) {
+        let deadline = group.calls.map(\.deadline).min() ?? Connection.nowMs()
         let job = SessionPool.Job(lane: .normal, deadline: deadline) { [self] connection in
             run(group, on: connection, deadline)
         } fail: { [self] failure in
-            finish(group, .failure(pool.storeError(failure)))
+            giveUp(group, failure, deadline)
         }
         pool.submit(job)
+    }
+
+    /// The time of a group's oldest calls is up; the others go on.
+    private func giveUp(_ group: EnqueueQueue.Group, _ failure: ServerFailure, _ deadline: Int64) {
+        let error = pool.storeError(failure)
+        let isLast = pool.isClosed
+        let late = group.calls.filter { isLast || $0.deadline <= deadline + Self.togetherMs }
+        group.calls.removeAll { isLast || $0.deadline <= deadline + Self.togetherMs }
+        for call in late { call.finish(.failure(error)) }
+        if group.calls.isEmpty { startGroup() } else { submit(group) }
     }
 
     private func finish(_ group: EnqueueQueue.Group, _ result: Result<[Receipt], StoreError>) {
@@ -69,7 +91,11 @@ extension PostgresStore {
                 return .again
             }
             group.repetitions -= 1
-            if failure.isLost || failure.mayRepeat, group.repetitions >= 0, Connection.nowMs() < deadline { return .again }
+            if failure.isLost || failure.mayRepeat, group.repetitions >= 0 {
+                if Connection.nowMs() < deadline { return .again }
+                giveUp(group, failure, deadline)
+                return .done
+            }
             if !failure.isLost, !failure.mayRepeat, group.calls.count > 1 {
                 group.isAlone = true
                 return .again
@@ -118,7 +144,7 @@ extension PostgresStore {
         if isPlain {
             do {
                 let call = Insertion(operations, ordering: currentOrdering).call(isPlain: true, stripe: connection.stripe)
-                let seqs = try connection.run([Write.bounds(lockMs: lockMs), call])[1].first?.ints(0) ?? []
+                let seqs = try connection.run([Write.bounds(lockMs: lockMs, on: connection), call])[1].first?.ints(0) ?? []
                 guard seqs.count == operations.count else { throw StoreError.corrupt("guardian_put gave \(seqs.count) numbers") }
                 return zip(operations, seqs).map { Receipt(id: $0.id, seq: $1, outcome: .accepted) }
             } catch let failure as ServerFailure {
@@ -173,12 +199,12 @@ extension PostgresStore {
     }
 
     /// Any operations, one after the other where they may depend on each other.
-    static func insertEach(_ operations: [Operation], _ write: Write) throws -> [Receipt] {
+    static func insertEach(_ operations: [Operation], _ write: Write, isDoubtful: Bool = false) throws -> [Receipt] {
         guard operations.contains(where: { $0.folds || !$0.references.isEmpty || $0.opensLocalID }) else {
-            return try insertBatch(operations, write)
+            return try insertBatch(operations, write, isDoubtful: isDoubtful)
         }
         try write.lockCreates(operations.flatMap(\.references))
-        let insertion = FoldingInsertion(write: write, ordering: try write.ordering(), folding: Folding())
+        let insertion = FoldingInsertion(write: write, ordering: try write.ordering(), isDoubtful: isDoubtful)
         return try operations.map { try insertion.enqueue($0) }
     }
 }

@@ -122,7 +122,7 @@ extension PostgresStore {
         let etags = sorted.contains { $0.1.server != nil } ? sorted.map { $0.1.server?.etag } : nil
         let fence = exchange.fence
         let calls = [
-            Write.bounds(),
+            Write.bounds(on: connection),
             Call(
                 settleMany,
                 [
@@ -212,7 +212,7 @@ extension PostgresStore {
 
     public func loadControl() async throws(StoreError) -> Control {
         try await pool.with(.urgent, isRepeatable: true) { connection in
-            guard let row = try connection.run([Call(Self.control)])[0].first else {
+            guard let row = try connection.look(Call(Self.control)).first else {
                 throw StoreError.corrupt("the upstream's row is gone")
             }
             let pauses = Set((row.text(0) ?? "").split(separator: ",").compactMap { Pause(rawValue: String($0)) })

@@ -36,7 +36,7 @@ extension PostgresStore {
         """)
     /// Milliseconds that something due is taken for one that is about to be claimed.
     private static let soonMs: Int64 = 1000
-    private static let findEnding = SQL("SELECT \(EndingColumns.names) FROM guardian_ledger WHERE id = $1")
+    static let findEnding = SQL("SELECT \(EndingColumns.names) FROM guardian_ledger WHERE id = $1")
     private static let ofEntity = SQL(
         """
         SELECT \(OperationRow.columns) FROM \(OperationRow.source) WHERE o.seq IN (
@@ -74,7 +74,7 @@ extension PostgresStore {
     }
 
     public func census(at now: Timestamp) async throws(StoreError) -> Census {
-        var census: Census = try await look(patienceMs: 600_000) { write in
+        var census: Census = try await look(.long, patienceMs: 600_000) { write in
             let books = try Self.books(write)
             var census = Census()
             census.failed = books.failed
@@ -92,8 +92,8 @@ extension PostgresStore {
         }
         // A line that an app's open transaction holds waits for that, and for no one here.
         if let since = census.dueSince, now.milliseconds - since.milliseconds >= Self.soonMs, !configuration.readOnly {
-            census.dueSince = try await pool.with(isRepeatable: true, patienceMs: 600_000) { connection -> Timestamp? in
-                try connection.run([Call(Self.claimableSince, [.time(now)])])[0].first?.time(0)
+            census.dueSince = try await pool.with(.long, isRepeatable: true, patienceMs: 600_000) { connection -> Timestamp? in
+                try connection.look(Call(Self.claimableSince, [.time(now)])).first?.time(0)
             }
         }
         return census
@@ -101,7 +101,7 @@ extension PostgresStore {
 
     public func ending(of id: OperationID) async throws(StoreError) -> Ending? {
         try await pool.with(isRepeatable: true) { connection in
-            try connection.run([Call(Self.findEnding, [.id(id)])])[0].first.map { try EndingColumns.read($0, from: 0) }
+            try connection.look(Call(Self.findEnding, [.id(id)])).first.map { try EndingColumns.read($0, from: 0) }
         }
     }
 
@@ -124,7 +124,7 @@ extension PostgresStore {
 
     public func unsent(for principal: String, afterSeq: Int64, limit: Int) async throws(StoreError) -> [Operation] {
         try await pool.with(isRepeatable: true) { connection in
-            try connection.run([Call(Self.ofPrincipal, [.text(principal), .int(afterSeq), .int(Int64(limit))])])[0]
+            try connection.look(Call(Self.ofPrincipal, [.text(principal), .int(afterSeq), .int(Int64(limit))]))
                 .map { try OperationRow.read($0) }
         }
     }

@@ -73,7 +73,9 @@ extension PostgresStore {
             guard call.isEach else {
                 return try insert(call.operations, on: connection, isDoubtful: call.isDoubtful, lockMs: waitMs)
             }
-            return try Write.run(on: connection, lockMs: waitMs) { try Self.insertEach(call.operations, $0) }
+            return try Write.run(on: connection, lockMs: waitMs) {
+                try Self.insertEach(call.operations, $0, isDoubtful: call.isDoubtful)
+            }
         } catch let failure as ServerFailure {
             guard failure.state == ServerFailure.busy else { throw failure }
             return nil

@@ -27,7 +27,7 @@ extension PostgresStore {
     }
 
     public func accountingGap() async throws(StoreError) -> Int64 {
-        try await look(patienceMs: 600_000) { write in
+        try await look(.long, patienceMs: 600_000) { write in
             let books = try Self.books(write)
             let rows = try write.first(Self.countAll)?.int(0) ?? 0
             return books.pending + books.processing + books.failed - rows
@@ -36,12 +36,12 @@ extension PostgresStore {
 
     public func operation(_ id: OperationID) async throws(StoreError) -> Operation? {
         try await pool.with(isRepeatable: true) { connection in
-            try connection.run([Call(Self.findOne, [.id(id)])])[0].first.map { try OperationRow.read($0) }
+            try connection.look(Call(Self.findOne, [.id(id)])).first.map { try OperationRow.read($0) }
         }
     }
 
     public func list(_ filter: OperationFilter) async throws(StoreError) -> [Operation] {
-        try await pool.with(isRepeatable: true, patienceMs: 600_000) { connection in
+        try await pool.with(.long, isRepeatable: true, patienceMs: 600_000) { connection in
             var conditions = ["o.seq > $1"]
             var values: [Parameter] = [.int(filter.afterSeq)]
             func add(_ condition: String, _ value: Parameter?) {
@@ -65,7 +65,7 @@ extension PostgresStore {
                 SELECT \(OperationRow.columns) FROM \(OperationRow.source) WHERE \(conditions.joined(separator: " AND "))
                 ORDER BY o.seq LIMIT \(filter.limit)
                 """
-            return try connection.run([Call(SQL(text), values, isPrepared: false)])[0].map { try OperationRow.read($0) }
+            return try connection.look(Call(SQL(text), values, isPrepared: false)).map { try OperationRow.read($0) }
         }
     }
 
@@ -80,7 +80,7 @@ extension PostgresStore {
         try await pool.with(isRepeatable: true) { connection in
             var found: [Tally] = []
             var told: [Tally.Kind: Int] = [:]
-            for row in try connection.run([Call(Self.allTallies)])[0] {
+            for row in try connection.look(Call(Self.allTallies)) {
                 guard let kind = Tally.Kind(rawValue: Int(row.int(0))) else { continue }
                 var labels = Tally.Labels(
                     operationType: row.text(1) ?? "", entityType: row.text(2) ?? "", errorClass: row.text(3) ?? "")
@@ -100,11 +100,11 @@ extension PostgresStore {
 
     public func probeWrite() async throws(StoreError) {
         try await pool.with(isRepeatable: true) { connection in
-            _ = try connection.run([Write.bounds(), Call(Self.touch, [.int32(connection.stripe)])])
+            _ = try connection.run([Write.bounds(on: connection), Call(Self.touch, [.int32(connection.stripe)])])
         }
     }
 
     public func oldestPending() async throws(StoreError) -> Timestamp? {
-        try await pool.with(isRepeatable: true) { connection in try connection.run([Call(Self.oldest)])[0].first?.time(0) }
+        try await pool.with(isRepeatable: true) { connection in try connection.look(Call(Self.oldest)).first?.time(0) }
     }
 }

@@ -128,7 +128,7 @@ extension PostgresStore {
         let isCaller = configuration.leaseClock == .caller
         try await pool.with(.urgent, isRepeatable: true) { connection in
             let call = Call(Self.beat, [.text(fence.owner), .int(fence.epoch), isCaller ? .time(now) : .int(nil)])
-            guard try connection.run([Write.bounds(), call])[1].changed == 1 else { throw StoreError.stale }
+            guard try connection.run([Write.bounds(on: connection), call])[1].changed == 1 else { throw StoreError.stale }
         }
     }
 
@@ -137,8 +137,8 @@ extension PostgresStore {
     public func rescue(_ fence: Fence, now: Timestamp) async throws(StoreError) -> Int {
         @Sendable func needsIt(_ seat: Seat) -> Bool { seat.state.fence != fence && needsHelp(seat, now) }
         let (isNeeded, signsIn) = try await pool.with(.urgent, isRepeatable: true) { connection in
-            let answers = try connection.run([Call(Self.lookAtSeats), Call(Write.findUnfinishedSignIn)])
-            return (answers[0].contains { needsIt(Seat($0)) }, answers[1].first != nil)
+            let answers = try connection.run([Write.bounds(on: connection), Call(Self.lookAtSeats), Call(Write.findUnfinishedSignIn)])
+            return (answers[1].contains { needsIt(Seat($0)) }, answers[2].first != nil)
         }
         let returned = try await isNeeded ? giveBack(needsIt, now) : 0
         if signsIn { try await write(.urgent, isRepeatable: true) { try $0.finishSignIn() } }
@@ -180,7 +180,7 @@ extension PostgresStore {
     /// Who delivers now, the one that sits longest first.
     public func processors() async throws(StoreError) -> [LockState] {
         try await pool.with(isRepeatable: true) { connection in
-            try connection.run([Call(Self.lookAtSeats)])[0].map { Seat($0) }.filter { !$0.isVacated }.map(\.state)
+            try connection.look(Call(Self.lookAtSeats)).map { Seat($0) }.filter { !$0.isVacated }.map(\.state)
         }
     }
 }

@@ -36,7 +36,7 @@ extension PostgresStore {
 
     public func endings(after: Int64, limit: Int) async throws(StoreError) -> [OptimisticEnding] {
         try await pool.with(isRepeatable: true) { connection in
-            try connection.run([Call(Self.pageOfEndings, [.int(after), .int(Int64(limit))])])[0].map { OptimisticRow.ending($0) }
+            try connection.look(Call(Self.pageOfEndings, [.int(after), .int(Int64(limit))])).map { OptimisticRow.ending($0) }
         }
     }
 

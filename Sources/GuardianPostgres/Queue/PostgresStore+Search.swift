@@ -8,13 +8,13 @@ extension PostgresStore: SearchStore {
     private static let lines = SQL("SELECT count(*) FROM guardian_line")
 
     public func search(_ search: OperationSearch) async throws(StoreError) -> SearchPage {
-        try await pool.with(isRepeatable: true, patienceMs: 120_000) { connection in
+        try await pool.with(.long, isRepeatable: true, patienceMs: 120_000) { connection in
             let size = search.shape == nil ? search.limit + 1 : 1000
             var found: [Operation] = []
             var bytes = 0
             var cursor = search.cursor
             for _ in 0..<Self.mostPages {
-                let rows = try connection.run([SearchQuery(search, cursor: cursor).page(limit: size)])[0]
+                let rows = try connection.look(SearchQuery(search, cursor: cursor).page(limit: size))
                 for row in rows {
                     let operation = try OperationRow.read(row)
                     guard search.fits(operation) else { continue }
@@ -48,18 +48,18 @@ extension PostgresStore: SearchStore {
             }
         }
         let query = SearchQuery(all, cursor: nil)
-        return try await pool.with(isRepeatable: true, patienceMs: 600_000) { connection in
-            try connection.run([query.count])[0].first?.int(0) ?? 0
+        return try await pool.with(.long, isRepeatable: true, patienceMs: 600_000) { connection in
+            try connection.look(query.count).first?.int(0) ?? 0
         }
     }
 
     public func newestSeq() async throws(StoreError) -> Int64 {
-        try await pool.with(isRepeatable: true) { connection in try connection.run([Call(Self.newest)])[0].first?.int(0) ?? 0 }
+        try await pool.with(isRepeatable: true) { connection in try connection.look(Call(Self.newest)).first?.int(0) ?? 0 }
     }
 
     public func indexEntries() async throws(StoreError) -> Int64 {
-        try await pool.with(isRepeatable: true, patienceMs: 120_000) { connection in
-            try connection.run([Call(Self.lines)])[0].first?.int(0) ?? 0
+        try await pool.with(.long, isRepeatable: true, patienceMs: 120_000) { connection in
+            try connection.look(Call(Self.lines)).first?.int(0) ?? 0
         }
     }
 
@@ -75,12 +75,12 @@ extension PostgresStore: SearchStore {
         """)
 
     public func blockedKeys(at now: Timestamp, after place: BlockedKey.Place?, limit: Int) async throws(StoreError) -> [BlockedKey] {
-        try await pool.with(isRepeatable: true, patienceMs: 120_000) { connection in
+        try await pool.with(.long, isRepeatable: true, patienceMs: 120_000) { connection in
             let values: [Parameter] = [
                 .int(max(now.milliseconds, 0)), .int32(place?.priority ?? Int(Int32.max)), .int(place?.due ?? 0), .int(place?.seq ?? 0),
                 .int(Int64(limit)),
             ]
-            return try connection.run([Call(Self.waiting, values)])[0].map { row in
+            return try connection.look(Call(Self.waiting, values)).map { row in
                 let head = try OperationRow.read(row)
                 let due = row.int(OperationRow.count)
                 let reason: BlockedKey.Reason =

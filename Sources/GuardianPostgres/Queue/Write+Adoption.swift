@@ -105,9 +105,10 @@ extension Write {
     /// A pending operation has got another payload: what it no longer points to, it does not wait for.
     func letGo(of operation: Operation) throws {
         guard try uses(.localIDs) else { return }
-        let gone = try rows(Self.kept, .int(operation.seq)).map { row in
+        let kept = try rows(Self.kept, .int(operation.seq)).map { row in
             Reference(to: EntityKey(type: row.text(0) ?? "", id: row.text(1) ?? ""), field: row.text(2) ?? "")
-        }.filter { !operation.holds($0) }
+        }
+        let gone = operation.lost(among: kept)
         guard !gone.isEmpty else { return }
         for reference in gone {
             later(

@@ -151,7 +151,7 @@ extension Write {
             for (line, seq) in heads {
                 guard wanted > 0, let claim = claims[seq] else { continue }
                 let operation = claim.operation
-                if operation.leavesUnclaimed(at: exchange.now) {
+                if operation.turn(at: exchange.now) != .goes {
                     isMoved = true
                     if operation.txnToken != nil {
                         mark(taken, exchange)
@@ -186,17 +186,18 @@ extension Write {
     /// goes on with it: it is looked at again by the next claim.
     private func leave(_ operation: Operation, _ line: Int64, _ now: Timestamp, _ result: inout ExchangeResult) throws -> Bool {
         var sum = result
-        let isExpired = operation.hasExpired(at: now)
         func depart() throws {
-            if isExpired {
+            let departure: Departure
+            if case .isSetAside(let reason) = operation.turn(at: now) {
+                try setAside(operation, line, reason, now)
+                sum.setAside.append((operation.id, reason))
+                departure = .failed(reason)
+            } else {
                 try expire(operation, line, now)
                 sum.expired.append(operation.id)
-            } else {
-                try setAside(operation, line, now)
-                sum.setAside.append(operation.id)
+                departure = .expired
             }
             guard let token = operation.txnToken else { return }
-            let departure: Departure = isExpired ? .expired : .failed(.crashSuspect)
             try endOptimistic(token, departure, now, &sum)
         }
         // Alone it has to do with no other line.
@@ -222,10 +223,10 @@ extension Write {
         mend(line, now)
     }
 
-    /// Fails a head that was in hand at too many crashes.
-    private func setAside(_ operation: Operation, _ line: Int64, _ now: Timestamp) throws {
-        fail(operation.seq, .crashSuspect, now)
-        tally(.failed, .other(.crashSuspect))
+    /// Fails a head that is not to be sent.
+    private func setAside(_ operation: Operation, _ line: Int64, _ reason: LastError, _ now: Timestamp) throws {
+        fail(operation.seq, reason, now)
+        tally(.failed, .other(reason.class))
         mend(line, now)
     }
 
@@ -236,11 +237,4 @@ extension Write {
             .text(error.message))
         count { $0.failed += 1 }
     }
-}
-
-extension Operation {
-    fileprivate func hasExpired(at now: Timestamp) -> Bool { expiresAt.map { $0 <= now } ?? false }
-
-    /// Whether it is not to be sent any more: it has expired, or was in hand at too many crashes.
-    fileprivate func leavesUnclaimed(at now: Timestamp) -> Bool { hasExpired(at: now) || crashes >= Operation.mostCrashes }
 }

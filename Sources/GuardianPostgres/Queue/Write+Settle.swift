@@ -47,8 +47,8 @@ extension Write {
         """)
     private static let recast = SQL(
         """
-        UPDATE guardian_operation SET updated_at = $2, due_at = \(Parking.sql(due: "due_at")), payload = $3, schema_version = $4,
-            idempotency_key = CASE WHEN last_attempt_at IS NULL THEN idempotency_key ELSE $5 END, unknown_at = NULL
+        UPDATE guardian_operation SET updated_at = $2, due_at = \(Parking.sql(due: "due_at")), payload = $3, base = $4, schema_version = $5,
+            idempotency_key = CASE WHEN last_attempt_at IS NULL THEN idempotency_key ELSE $6 END, unknown_at = NULL
         WHERE seq = $1
         """)
     private static let revise = SQL(
@@ -137,8 +137,8 @@ extension Write {
             return
         case .unsent: later(Self.unsent, seq, at)
         case .returned: later(Self.returned, seq, claimedAt, at)
-        case .recast(let payload, let version, let newKey):
-            later(Self.recast, seq, at, .text(payload), .int32(version), .uuid(newKey))
+        case .recast(let payload, let base, let version, let newKey):
+            later(Self.recast, seq, at, .text(payload), .text(base), .int32(version), .uuid(newKey))
         }
         mend(held.line, now, releases: true)
     }

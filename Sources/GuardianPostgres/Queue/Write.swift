@@ -20,7 +20,8 @@ final class Write {
     private static let look = SQL("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
     private static let bounds = SQL(
         """
-        SELECT set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', '5000', true)
+        SELECT set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true),
+            set_config('idle_in_transaction_session_timeout', '5000', true)
         """)
     private static let commit = SQL("COMMIT")
     private static let undo = SQL("ROLLBACK")
@@ -52,15 +53,19 @@ final class Write {
 
     private init(_ connection: Connection, _ begin: SQL, lockMs: Int) {
         self.connection = connection
-        waiting = [Call(begin), Self.bounds(lockMs: lockMs)]
+        waiting = [Call(begin), Self.bounds(lockMs: lockMs, on: connection)]
     }
 
     /// Milliseconds that a statement waits for a lock that somebody's open transaction has. Short, for what waits behind it is not to.
     static let lockMs = 1000
 
-    /// Begins each transaction: how long it waits for a lock, and the server for its next statement, after which one that was frozen in
-    /// the middle of it holds nothing any more. Both end with the transaction: a pooler may give the session to somebody else.
-    static func bounds(lockMs: Int = Write.lockMs) -> Call { Call(bounds, [.text("\(lockMs)")]) }
+    /// Begins each transaction and each look: how long it waits for a lock, how long a statement may take, and how long the server waits
+    /// for the next one, after which one that was frozen in the middle of it holds nothing any more. They stand above what the role and the
+    /// database have set, and end with the transaction: a pooler may give the session to somebody else.
+    static func bounds(lockMs: Int = Write.lockMs, on connection: Connection) -> Call {
+        // The server ends a statement a little before the client would give up the session.
+        Call(bounds, [.text("\(lockMs)"), .text("\(connection.patienceMs / 10 * 9)")])
+    }
 
     /// Runs `body` in a transaction and commits it.
     static func run<Value>(on connection: Connection, lockMs: Int = Write.lockMs, _ body: (Write) throws -> Value) throws -> Value {
@@ -220,4 +225,9 @@ final class Write {
             Self.rememberID, .id(id), .int(seq), .uuid(key), .time(now), .int32(columns.kind), .id(columns.mergedInto),
             .text(columns.answer))
     }
+}
+
+extension Connection {
+    /// Looks with one statement, within the bounds of a transaction.
+    func look(_ call: Call) throws -> Rows { try run([Write.bounds(on: self), call], commits: false)[1] }
 }

@@ -57,7 +57,9 @@ enum Migrations {
         if found.count == all.count { return }
         guard mayWrite else { throw StoreError.unavailable("the database has no store yet, or one of an older version") }
         connection.patienceMs = 600_000
-        try connection.script("BEGIN; SELECT pg_advisory_xact_lock(\(advisoryLock));")
+        // What the role and the database allow a statement is meant for others.
+        let free = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;"
+        try connection.script("BEGIN; \(free) SELECT pg_advisory_xact_lock(\(advisoryLock));")
         do {
             // Another one may have done it meanwhile. The table is made or opened first: to ask whether it is there would be answered from what
             // this session has remembered, for waiting for an advisory lock tells it nothing new.
@@ -76,7 +78,7 @@ enum Migrations {
     }
 
     private static func found(_ connection: Connection) throws -> [String] {
-        guard try connection.run([Call(exists)])[0].first?.bool(0) == true else { return [] }
-        return try connection.run([Call(names)])[0].map { $0.text(0) ?? "" }
+        guard try connection.look(Call(exists)).first?.bool(0) == true else { return [] }
+        return try connection.look(Call(names)).map { $0.text(0) ?? "" }
     }
 }

@@ -29,7 +29,7 @@ final class Connection {
 
     /// Connects, or throws why not.
     init(_ address: DatabaseAddress, prepares: Bool, applicationName: String, timeoutMs: Int32) throws {
-        let options = address.options(applicationName: applicationName, timeoutMs: timeoutMs)
+        let options = address.options(applicationName: applicationName) { DatabaseAddress.environment($0) }
         let made = Self.withCStrings(options.map(\.name)) { names in
             Self.withCStrings(options.map(\.value)) { values in PQconnectStartParams(names, values, 0) }
         }
@@ -78,7 +78,10 @@ final class Connection {
             PQclear(result)
             if PQstatus(handle) == CONNECTION_BAD { throw broken(failure?.message ?? lastError) }
         }
-        if let failure { throw failure }
+        if let failure {
+            if failure.isLost { isBroken = true }
+            throw failure
+        }
     }
 
     /// Runs statements in one round trip; one answer each. Outside of `BEGIN` all of them are one transaction.
@@ -137,6 +140,7 @@ final class Connection {
         mayHaveCommitted = false
         if let failure {
             if failure.state == ServerFailure.busy { stripe = Int.random(in: 0..<64) }
+            if failure.isLost { isBroken = true }
             return .failure(failure)
         }
         guard rows.count == count else { throw broken("the pipeline has lost its place") }
@@ -179,7 +183,7 @@ final class Connection {
             if state.hasPrefix("57P") || state == "25P03" || state.hasPrefix("08") && state != "08P01" || state.isEmpty {
                 return .lost(message)
             }
-            return ServerFailure(state: state, message: message, isLost: false)
+            return ServerFailure(state: state, message: message, isLost: state == ServerFailure.readOnly)
         default: return nil
         }
     }

@@ -1,6 +1,12 @@
 internal import CLibPQ
 public import GuardianCore
 
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
 /// Where the database is: a `postgresql://` URL, of which no secret is ever shown.
 ///
 /// All that libpq knows may stand in it (`sslmode`, `sslrootcert`, `passfile`, `target_session_attrs`, several hosts …), and three words of
@@ -117,14 +123,40 @@ public struct DatabaseAddress: Sendable, Equatable {
         return text.split(separator: password, omittingEmptySubsequences: false).joined(separator: "***")
     }
 
-    /// Whether the way to the server leaves this machine.
-    var isRemote: Bool {
-        let hosts = (value("hostaddr") ?? value("host") ?? "").split(separator: ",")
-        return !hosts.allSatisfy { $0.hasPrefix("/") || $0.hasPrefix("@") || $0 == "localhost" || $0 == "::1" || $0.hasPrefix("127.") }
+    /// Where libpq connects to, in order: the URL goes before the environment, and an address before a name. An empty one is the local
+    /// socket.
+    private func targets(_ environment: (String) -> String?) -> [Substring] {
+        func list(_ name: String, _ variable: String) -> [Substring] {
+            (value(name) ?? environment(variable) ?? "").split(separator: ",", omittingEmptySubsequences: false)
+        }
+        let (hosts, addresses) = (list("host", "PGHOST"), list("hostaddr", "PGHOSTADDR"))
+        return (0..<max(hosts.count, addresses.count)).map { place in
+            let address: Substring = place < addresses.count ? addresses[place] : ""
+            return address.isEmpty && place < hosts.count ? hosts[place] : address
+        }
     }
 
-    /// What a connection is made with. Over a network the server must show a certificate for its name, unless the URL says otherwise.
-    func options(applicationName: String, timeoutMs: Int32) -> [(name: String, value: String)] {
+    /// Whether the way to the server may leave this machine.
+    private func isRemote(_ environment: (String) -> String?) -> Bool {
+        // What a service file says only libpq knows.
+        if value("service") != nil || environment("PGSERVICE") != nil { return true }
+        return !targets(environment).allSatisfy { Self.isLocal($0) }
+    }
+
+    private static func isLocal(_ host: Substring) -> Bool {
+        if host.isEmpty || host.hasPrefix("/") || host.hasPrefix("@") || host == "localhost" || host == "::1" { return true }
+        // A name such as 127.example.com is nobody's loopback.
+        let numbers = host.split(separator: ".", omittingEmptySubsequences: false)
+        return numbers.count == 4 && numbers[0] == "127"
+            && numbers.allSatisfy { number in number.utf8.allSatisfy { (48...57).contains($0) } && UInt8(number) != nil }
+    }
+
+    /// A variable of this process, as libpq reads it.
+    static func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+
+    /// What a connection is made with; `environment` gives the variables that libpq reads too. Over a network the server must show a
+    /// certificate for its name, and of several hosts it is the one that takes writes, unless the URL says otherwise.
+    package func options(applicationName: String, environment: (String) -> String?) -> [(name: String, value: String)] {
         var options = parts
         func set(_ name: String, _ value: String) { if self.value(name) == nil { options.append((name, value)) } }
         set("application_name", applicationName)
@@ -133,7 +165,8 @@ public struct DatabaseAddress: Sendable, Equatable {
         set("keepalives_interval", "5")
         set("keepalives_count", "3")
         set("tcp_user_timeout", "20000")
-        if isRemote {
+        if targets(environment).count > 1, environment("PGTARGETSESSIONATTRS") == nil { set("target_session_attrs", "read-write") }
+        if isRemote(environment) {
             set("sslmode", "verify-full")
             set("ssl_min_protocol_version", "TLSv1.2")
             if let roots = Self.systemRoots { set("sslrootcert", roots) }

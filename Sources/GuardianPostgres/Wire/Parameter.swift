@@ -1,5 +1,11 @@
 internal import GuardianCore
 
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
 /// A value on its way to the server, in PostgreSQL's binary format.
 enum Parameter {
     case int(Int64?)
@@ -39,7 +45,7 @@ enum Parameter {
         case .int(let value): Self.put(value, &bytes) { Self.put($0, to: &$1) }
         case .int32(let value): Self.put(value, &bytes) { Self.put(Int32(clamping: $0), to: &$1) }
         case .bool(let value): Self.put(value, &bytes) { $1.append($0 ? 1 : 0) }
-        case .text(let value): Self.put(value, &bytes) { $1.append(contentsOf: $0.utf8) }
+        case .text(let value): Self.put(value, &bytes) { Self.put($0, to: &$1) }
         case .uuid(let value): Self.put(value, &bytes) { Self.put($0, to: &$1) }
         case .id(let value): Self.put(value, &bytes) { Self.put($0, to: &$1) }
         case .ints(let list): Self.put(list, of: 20, &bytes) { value, bytes in Self.put(value, &bytes) { Self.put($0, to: &$1) } }
@@ -48,7 +54,7 @@ enum Parameter {
                 Self.put(Int32(clamping: value), to: &bytes)
                 return true
             }
-        case .texts(let list): Self.put(list, of: 25, &bytes) { value, bytes in Self.put(value, &bytes) { $1.append(contentsOf: $0.utf8) } }
+        case .texts(let list): Self.put(list, of: 25, &bytes) { value, bytes in Self.put(value, &bytes) { Self.put($0, to: &$1) } }
         case .uuids(let list):
             Self.put(list, of: 2950, &bytes) { value, bytes in
                 Self.put(value, to: &bytes)
@@ -88,6 +94,16 @@ enum Parameter {
             for index in 0..<4 { bytes[place + index] = UInt8(truncatingIfNeeded: length >> UInt32(24 - index * 8)) }
         }
         return true
+    }
+
+    /// No text of PostgreSQL's holds a zero byte. One that an upstream has sent becomes U+FFFD: refused, it would be refused for ever.
+    private static func put(_ text: String, to bytes: inout [UInt8]) {
+        let start = bytes.count
+        bytes.append(contentsOf: text.utf8)
+        let hasZero = bytes[start...].withUnsafeBytes { added in added.baseAddress.map { memchr($0, 0, added.count) != nil } ?? false }
+        guard hasZero else { return }
+        let replaced = bytes[start...].flatMap { $0 == 0 ? Array("\u{FFFD}".utf8) : [$0] }
+        bytes.replaceSubrange(start..., with: replaced)
     }
 
     private static func put(_ value: some FixedWidthInteger, to bytes: inout [UInt8]) {

@@ -30,12 +30,15 @@ struct ServerFailure: Error, Equatable {
     static let otherOrdering = "GU005"
     /// A lock was not to be had in time: another transaction holds it.
     static let busy = "55P03"
+    /// The session takes no writes, as after a switchover: its server is a standby now. Another session may.
+    static let readOnly = "25006"
 
     var storeError: StoreError {
         switch state {
         case Self.stale: .stale
         case "53100": .full(free: nil, needed: nil)
-        case "25006", "42501": .readOnly(message)
+        case Self.readOnly: .unavailable("the database takes no writes now: \(message)")
+        case "42501": .unavailable("the role may not do this in the database: \(message)")
         case "XX001", "XX002": .corrupt(message)
         default: .unavailable(message)
         }

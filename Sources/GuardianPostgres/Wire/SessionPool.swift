@@ -3,8 +3,9 @@ internal import Synchronization
 
 /// A few sessions, each with a thread of its own that does one job after the other.
 ///
-/// The first session takes only urgent jobs (claims, settlements, heartbeats), so that they never wait behind a long look. A session that
-/// was lost is made again, with a growing pause between the tries, while its jobs wait: each until its own deadline.
+/// The first session takes only urgent jobs (claims, settlements, heartbeats), so that they never wait behind a long look, and of three or
+/// more the second takes no long ones, so that an enqueue does not either. A session that was lost is made again, with a growing pause
+/// between the tries, while its jobs wait: each until its own deadline, and so where all sessions are busy.
 final class SessionPool: Sendable {
     struct Policy: Sendable {
         /// Connections; the first is for urgent jobs.
@@ -17,7 +18,8 @@ final class SessionPool: Sendable {
         var applicationName = "guardian"
     }
 
-    enum Lane { case urgent, normal }
+    /// Before whom a job goes. A long one may take as long as there is to look through.
+    enum Lane: Int, CaseIterable { case urgent, normal, long }
 
     /// What became of a job on one session.
     enum End { case done, again }
@@ -42,6 +44,10 @@ final class SessionPool: Sendable {
     let policy: Policy
     private let queue = JobQueue()
     private let threads: [OwnThread]
+    /// Watches deadlines.
+    private let watcher = OwnThread()
+    /// Why the last try to make a session failed; nil when it did not.
+    private let trouble = Mutex<ServerFailure?>(nil)
     /// False once the server has shown that it knows nothing of prepared statements, or the address says so.
     private let prepares: Atomic<Bool>
     private let connected = Atomic<Int>(0)
@@ -52,7 +58,11 @@ final class SessionPool: Sendable {
         let prepares = !address.isPooled
         self.prepares = Atomic(prepares)
         threads = (0..<max(2, policy.size)).map { _ in OwnThread() }
-        for (number, thread) in threads.enumerated() { thread.start { [self] in serve(urgentOnly: number == 0) } }
+        for (number, thread) in threads.enumerated() {
+            let last: Lane = number == 0 ? .urgent : number == 1 && threads.count > 2 ? .normal : .long
+            thread.start { [self] in serve(upTo: last) }
+        }
+        watcher.start { [self] in failOverdue() }
     }
 
     /// How many sessions are open now.
@@ -62,7 +72,10 @@ final class SessionPool: Sendable {
     func close() {
         queue.close()
         for thread in threads { thread.join() }
+        watcher.join()
     }
+
+    var isClosed: Bool { queue.isClosed }
 
     /// Runs `body` on a session. A transaction that others made fail is repeated; one whose end is unknown because the connection was lost
     /// only when `isRepeatable` says that twice is as good as once, or nothing was committed.
@@ -118,18 +131,43 @@ final class SessionPool: Sendable {
 
     // MARK: On the threads
 
-    private func serve(urgentOnly: Bool) {
+    private func serve(upTo last: Lane) {
         var session: Connection?
-        while let job = queue.take(urgentOnly: urgentOnly) {
-            guard let open = session ?? connect(for: job) else { continue }
-            session = open
-            if job.run(open) == .again, !queue.putBack(job) { job.fail(.lost("the store is closed")) }
-            if open.isBroken || open.prepares != prepares.load(ordering: .relaxed) {
-                session = nil
-                connected.subtract(1, ordering: .relaxed)
+        while let job = queue.take(upTo: last) {
+            var pauseMs: Int64 = 0
+            while let open = session ?? connect(for: job) {
+                session = open
+                let end = job.run(open)
+                if open.isBroken || open.prepares != prepares.load(ordering: .relaxed) {
+                    session = nil
+                    connected.subtract(1, ordering: .relaxed)
+                }
+                guard end == .again else { break }
+                guard open.isBroken else {
+                    if !queue.putBack(job) { job.fail(.lost("the store is closed")) }
+                    break
+                }
+                // What ended the session may go on for a while.
+                Self.pause(&pauseMs, until: job.deadline)
             }
         }
         if session != nil { connected.subtract(1, ordering: .relaxed) }
+    }
+
+    /// Tells jobs that no session was free for them in time.
+    private func failOverdue() {
+        while let overdue = queue.takeOverdue() {
+            let busy = ServerFailure.lost("all connections to the database were busy; `pool=` in its URL allows more")
+            let failure = trouble.withLock { $0 } ?? busy
+            for job in overdue { job.fail(failure) }
+        }
+    }
+
+    /// Waits before the next try, each time longer, and not in step with the other sessions, nor with other processes.
+    private static func pause(_ pauseMs: inout Int64, until deadline: Int64) {
+        let wanted = pauseMs / 2 + Int64.random(in: 0...pauseMs)
+        OwnThread.pause(milliseconds: max(0, min(wanted, deadline - Connection.nowMs())))
+        pauseMs = min(max(pauseMs * 2, 25), 1000)
     }
 
     /// A new session; nil when the job's time was up, which it has been told then.
@@ -141,16 +179,16 @@ final class SessionPool: Sendable {
                     address, prepares: prepares.load(ordering: .relaxed), applicationName: policy.applicationName,
                     timeoutMs: Int32(clamping: max(500, min(Int64(policy.connectTimeoutMs), job.deadline - Connection.nowMs()))))
                 connected.add(1, ordering: .relaxed)
+                trouble.withLock { $0 = nil }
                 return made
             } catch {
                 let failure = error as? ServerFailure ?? .lost("\(type(of: error))")
+                trouble.withLock { $0 = failure }
                 guard Connection.nowMs() + pauseMs < job.deadline, !queue.isClosed else {
                     job.fail(failure)
                     return nil
                 }
-                // Not in step with the other sessions, nor with other processes.
-                OwnThread.pause(milliseconds: pauseMs / 2 + Int64.random(in: 0...pauseMs))
-                pauseMs = min(pauseMs * 2, 1000)
+                Self.pause(&pauseMs, until: job.deadline)
             }
         }
     }

@@ -16,7 +16,7 @@ extension SecurityUtils {
             "pin \($0.offset + 1): must be sha256/ and the base64 of 32 bytes"
         }
         if Set(pins).count < pins.count { problems.append("a pin stands there twice") }
-        if Set(pins).count == 1 { problems.append("there is no backup pin: add one of a key that is kept elsewhere") }
+        if Set(pins).count == 1 { problems.append("there is no backup pin; add one of a key that is kept elsewhere") }
         return problems
     }
 

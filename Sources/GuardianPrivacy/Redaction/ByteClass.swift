@@ -5,7 +5,7 @@ struct ByteClass {
     static let underscore: UInt8 = 4
     /// Part of a character beyond ASCII.
     static let high: UInt8 = 8
-    /// Stops the scan: something secret may begin, or have begun, here.
+    /// Stops the scan: something secret may begin, or have begun, here. In a word, a full-width form may.
     static let trigger: UInt8 = 16
     static let hex: UInt8 = 32
     /// `-`, `.`, `_`, `~`, `+`, `/`: with letters and digits what tokens are made of (RFC 6750 section 2.1).
@@ -28,6 +28,7 @@ struct ByteClass {
         set("_".utf8, underscore)
         set(0x80...0xFF, high)
         set("@:=+(%\\<>&".utf8, trigger)
+        set([0xEF], trigger)
         set("-._~+/".utf8, tokenMark)
         set(" \t\r\n\u{0B}\u{0C}".utf8, space)
         return UnsafePointer(table)

@@ -90,7 +90,7 @@ struct JSONRedaction {
         at += 1
         skipSpace()
         let verdict = found == .harmless ? beside(range) : found
-        guard verdict != .harmless, at < count, isTaken(verdict) else { return .value }
+        guard verdict != .harmless || holdsLogin(range), at < count, isTaken(verdict) else { return .value }
         let start = at
         guard skip() else { return .broken }
         put(start, at, Array("\"[REDACTED]\"".utf8))
@@ -112,6 +112,16 @@ struct JSONRedaction {
         defer { at = start }
         guard let range = string() else { return false }
         return Label.verdict(UnsafeBufferPointer(start: base + range.lowerBound, count: range.count), redactor.rules.names) != .harmless
+    }
+
+    /// Whether the text that begins here is a login, and the name at `range` one under which some are kept.
+    private mutating func holdsLogin(_ range: Range<Int>) -> Bool {
+        guard StoredLogin.isName(UnsafeBufferPointer(start: base + range.lowerBound, count: range.count)) else { return false }
+        let start = at
+        defer { at = start }
+        guard let text = string() else { return false }
+        guard isEscaped(text) else { return StoredLogin.isWhole(UnsafeBufferPointer(start: base + text.lowerBound, count: text.count)) }
+        return unescaped(text).withUnsafeBufferPointer { StoredLogin.isWhole($0) }
     }
 
     /// Whether what begins here goes with its name: counts and answers may stay under some.

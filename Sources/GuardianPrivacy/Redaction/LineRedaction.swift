@@ -1,6 +1,7 @@
 /// Redacts a stream of lines in pieces of any size: as many lines come out as went in, in memory bounded by the longest line.
 ///
-/// A private key that spans lines is held back until its end is there, so that a cut between pieces does not let it through.
+/// A private key that spans lines is held back until its end is there, or a line that can't be of it, so that a cut between pieces does not
+/// let it through.
 public struct LineRedaction: ~Copyable {
     /// Bytes of a line that are looked at in one; a longer one is cut at a space, or here.
     public static let longestLine = 64 << 20
@@ -59,7 +60,7 @@ public struct LineRedaction: ~Copyable {
         rest.removeSubrange(..<end)
     }
 
-    /// Where the line begins of a private key whose end is not there yet.
+    /// Where the line begins of a private key that may go on in what is not there yet.
     private func openKey(before end: Int) -> Int? {
         let floor = max(0, end - Self.longestKey)
         return rest.withUnsafeBufferPointer { bytes in
@@ -68,6 +69,7 @@ public struct LineRedaction: ~Copyable {
                 if bytes[at] == UInt8(ascii: "-"), matches("-----", bytes, at) {
                     if matches("-----END", bytes, at) { return nil }
                     if matches("-----BEGIN", bytes, at) {
+                        guard isOpen(bytes, before: end, at + 5) else { return nil }
                         let line = bytes[..<at].lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
                         return line > 0 || end < Self.longestKey ? line : nil
                     }
@@ -76,6 +78,13 @@ public struct LineRedaction: ~Copyable {
             }
             return nil
         }
+    }
+
+    /// Whether a private key begins with the `BEGIN` at `start`, and nothing before `end` ends it.
+    private func isOpen(_ bytes: UnsafeBufferPointer<UInt8>, before end: Int, _ start: Int) -> Bool {
+        guard let base = bytes.baseAddress, var key = PrivateKeyBlock(base, count: end, begin: start) else { return false }
+        while key.next() != nil {}
+        return key.isOpen
     }
 
     private func matches(_ text: StaticString, _ bytes: UnsafeBufferPointer<UInt8>, _ start: Int) -> Bool {

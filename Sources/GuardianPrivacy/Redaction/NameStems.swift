@@ -16,13 +16,14 @@ enum NameStems {
             """
             password passwords passwd passwds passcode passcodes pwd pwds pword passwort kennwort contrasena contraseña senha wachtwoord \
             lösenord losenord hasło haslo пароль パスワード 密码 密碼 secret secrets token credential credentials creds apikey apikeys \
-            apitoken authtoken accesstoken jwt bearer cvv cvc cvn cid otp totp pin pins pincode pinnumber privatekey secretkey accesskey \
+            apitoken authtoken accesstoken jwt bearer cvv cvc cvn cid otp totp pin pincode pinnumber privatekey secretkey accesskey \
             clientsecret sessid phpsessid jsessionid sessionkey accountkey sharedaccesskey \
             accesskeys privatekeys iban passkey xsrf csrf psk sas pswd passwrd securitycode verificationcode mytoken idtoken \
-            dbpass userpass adminpass rootpass smtppass mailpass ftppass mysqlpass redispass wifipass storepass keypass dbpwd userpwd
+            dbpass userpass adminpass rootpass smtppass mailpass ftppass mysqlpass redispass wifipass storepass keypass dbpwd userpwd \
+            xapikey 비밀번호 पासवर्ड
             """, .secret)
         add("ssn creditcard cardnumber ccnumber ccnum cardnum cardno socialsecurity socialsecuritynumber pan", .number)
-        add("tokens", .counted)
+        add("tokens pins", .counted)
         add("pass", .weak)
         add("authorization cookie cookies", .header)
         add("passphrase passphrases mnemonic seedphrase", .phrase)
@@ -38,7 +39,9 @@ enum NameStems {
                 for second in seconds.split(separator: " ") { stems[Pair(NameWords.pack(first), NameWords.pack(second))] = verdict }
             }
         }
-        add("pass", "word words wd code codes", .secret)
+        add("pass", "word words wd code codes key keys", .secret)
+        add("signature xapi", "key keys", .secret)
+        add("verification", "value", .secret)
         add("pass", "phrase phrases", .phrase)
         add("seed recovery backup", "phrase phrases", .phrase)
         add("api access secret private signing encryption decryption master account shared storage auth ssh service", "key keys", .secret)
@@ -134,7 +137,7 @@ enum NameStems {
         prices latency duration logprobs bits color colour icon button link manager service store storage provider validator generator \
         factory helper class module config settings options rules rule reset forgot changes change rotation refresh request requests \
         response endpoint brand network holder owner country present missing set exists ok invalid mismatch source scope scopes audience \
-        realm
+        realm consent banner shown accepted
         """)
 
     /// First words that ask about it, or count it.
@@ -157,7 +160,7 @@ enum NameStems {
         "cvv",
         "cvc", "cvn", "otp", "tot", "pin", "pri", "cli", "ses", "php", "jse", "ssn", "car", "ccn", "soc", "coo", "mne", "see", "rec", "bac",
         "sig", "enc", "dec", "mas", "sha", "sto", "ssh", "ser", "lic", "sub", "web", "hma", "cip", "dep", "app", "ver", "mfa", "sms", "res",
-        "log", "deb", "pay", "iba", "ppw", "mot", "set", "pwo", "cck", "ccp", "sid", "psk", "psw", "aes", "sym",
+        "log", "deb", "pay", "iba", "ppw", "mot", "set", "pwo", "cck", "ccp", "sid", "psk", "psw", "aes", "sym", "비", "प",
     ].map { Array(Array($0.utf8).prefix(3)) }
 
     private static func packed(_ words: String) -> Set<UInt128> { Set(words.split(separator: " ").map(NameWords.pack)) }

@@ -89,6 +89,7 @@ extension RedactionScan {
             if next == UInt8(ascii: " ") || next == UInt8(ascii: "-") || next == UInt8(ascii: "."), isDigit(index + 2) {
                 return (NumberChain.Separator.close, 2)
             }
+            if next == 0xC2, byte(index + 2) == 0xA0, isDigit(index + 3) { return (NumberChain.Separator.close, 3) }
         case UInt8(ascii: "%"): if begins("20", at: index + 1), isDigit(index + 3) { return (NumberChain.Separator.space, 3) }
         case 0xC2: if byte(index + 1) == 0xA0, isDigit(index + 2) { return (NumberChain.Separator.space, 2) }
         case 0xE2:

@@ -7,6 +7,8 @@ enum NumberContext: UInt8, Sendable {
     case identifier
     /// It names something that is paid for: what is paid with is written there by mistake.
     case purchase
+    /// An account's, or a part's (`PN`). As a name it says nothing: all that an account has stands under it, and a `pn` may be a phone.
+    case account
     case socialSecurity
     /// One pays with it.
     case card
@@ -14,7 +16,7 @@ enum NumberContext: UInt8, Sendable {
     case id
 
     /// Whether nobody can be called there.
-    var isOfThing: Bool { self == .identifier || self == .purchase || self == .id }
+    var isOfThing: Bool { self == .identifier || self == .purchase || self == .account || self == .id }
 
     /// What a name says of the numbers that stand under it.
     static func of(name: UnsafeBufferPointer<UInt8>) -> NumberContext {
@@ -44,7 +46,7 @@ enum NumberContext: UInt8, Sendable {
             fone gsm nummer anrufen rufnummer rückruf ruf appelez appeler joindre llame llamar llama chiama chiamare ligue ligar bel bellen \
             ring ringa zadzwoń zadzwon numer komórka komorka telefonu tlf telf puhelin puh 電話 電話番号 携帯 携帯電話 連絡先 电话 手机 тел \
             телефон फोन मोबाइल 전화 phonenumber mobilenumber faxnumber landline pager helpline número numero numéro dzwoń kontakt contato \
-            contacto contatto
+            contacto contatto ph whats handynummer mobilnummer llámame chiamami liga kom 手机号 फ़ोन \u{95E}ोन ＴＥＬ
             """, .phone)
         add(
             """
@@ -56,23 +58,31 @@ enum NumberContext: UInt8, Sendable {
             catalog article artikel asin code zip postal postcode elapsed took ttl expires expiry at on since until score value \
             population files users records operations ops entries messages events queue depth offset pos position lat lon lng latitude \
             longitude coordinates coord alt steps step frame ticks counter errors retries attempts checksum crc mrn claim policy vin imei iccid \
-            container pod thread process memory heap rss free used avail available snowflake uuid guid confirmation
+            container pod thread process memory heap rss free used avail available snowflake uuid guid confirmation ndc gtin ppg ecg adc
             """, .identifier)
         add(
             """
             order orders ordernumber ref refs reference invoice invoices inv ticket tickets transaction txn tx receipt \
             bestellung commande pedido ordine zamówienie auftrag rechnung facture factura fattura \
-            bestelling beställning 注文 注文番号 订单
+            bestelling beställning kundennummer 注文 注文番号 订单
             """, .purchase)
+        add("account accounts pn", .account)
         add("id ids", .id)
         add("ssn social sozial", .socialSecurity)
         add(
             "card cards visa mastercard mastercd amex maestro discover diners jcb unionpay cc pan credit debit karte kreditkarte carte tarjeta "
-                + "carta cartão cartao kort kaart creditcard karta kartą カード 卡 карта", .card)
+                + "kartennummer carta cartão cartao kort kaart creditcard karta kartą カード 卡 карта", .card)
         // These follow a phone's name as often: they say nothing alone.
         for word in ["at", "on", "number", "value", "code", "max", "min"] { words[pack(word)] = nil }
         return words
     }()
+
+    /// Words behind which `#` stands for `number`: `phone # 415…`.
+    static let numbered = packed("phone telephone tel mobile mob cell cellphone ph fax handy whatsapp landline pager hotline")
+    /// Whose id is a number: `caller_id`.
+    static let identified = packed("caller whatsapp")
+
+    private static func packed(_ words: String) -> Set<UInt64> { Set(words.split(separator: " ").map(pack)) }
 
     static func pack(_ word: some StringProtocol) -> UInt64 { word.utf8.prefix(8).reduce(0) { $0 << 8 | UInt64($1) } }
 }
@@ -91,7 +101,7 @@ struct NumberContextScan {
             let byte = base[index - 1]
             if ByteClass.table[Int(byte)] & (ByteClass.letter | ByteClass.high) == 0 {
                 if byte == UInt8(ascii: "\n") { return .none }
-                if byte == UInt8(ascii: "#"), words == 0 { return thing(before: index - 1, stop) ?? .id }
+                if byte == UInt8(ascii: "#"), words == 0 { return thing(before: index - 1, stop, phones: NumberContext.numbered) ?? .id }
                 // A number between says that the word before it was about that one; so does the end of a clause.
                 if ByteClass.table[Int(byte)] & ByteClass.digit != 0, !isName { return .none }
                 if byte == UInt8(ascii: ";") || byte == UInt8(ascii: ","), words == 0, index < end { return .none }
@@ -104,11 +114,12 @@ struct NumberContextScan {
             let isJoined = wordEnd < end && base[wordEnd] == UInt8(ascii: "_") || isName && words == 1
             switch word(index, wordEnd, last: isJoined || words == 1) {
             case .none: if isSuffix(index, wordEnd), index > stop, isJoint(base[index - 1]) { return .identifier }
+            case .account where isName: continue
             case .id where words > 2: return .none
             case .id: return compound(index, stop) ?? .id
             case let found:
                 // `order` three words before says little of a number.
-                if found == .identifier || found == .purchase, words > 2 { return .none }
+                if found.isOfThing, words > 2 { return .none }
                 return found
             }
         }
@@ -119,15 +130,17 @@ struct NumberContextScan {
     private func compound(_ start: Int, _ stop: Int) -> NumberContext? {
         guard start > stop else { return nil }
         let isOne = isJoint(base[start - 1]) || base[start - 1] == UInt8(ascii: "-") || base[start - 1] == UInt8(ascii: ".")
-        return thing(before: isOne ? start - (isAlphabetic(base[start - 1]) ? 0 : 1) : start, stop) ?? (isOne ? .identifier : nil)
+        let end = isOne ? start - (isAlphabetic(base[start - 1]) ? 0 : 1) : start
+        return thing(before: end, stop, phones: NumberContext.identified) ?? (isOne ? .identifier : nil)
     }
 
-    /// What the word before `end`, and before a space, says when it is a thing's that has numbers.
-    private func thing(before end: Int, _ stop: Int) -> NumberContext? {
+    /// What the word before `end`, and before a space, says when it is a thing's that has numbers, or one of `phones`.
+    private func thing(before end: Int, _ stop: Int, phones: Set<UInt64>) -> NumberContext? {
         let end = end > stop && base[end - 1] == UInt8(ascii: " ") ? end - 1 : end
         let start = startOfWord(end, stop)
         guard start < end else { return nil }
         let found = word(start, end, last: false)
+        if found == .phone { return phones.contains(packed(start, end)) ? found : nil }
         return found == .identifier || found == .purchase ? found : nil
     }
 
@@ -149,13 +162,19 @@ struct NumberContextScan {
     }
 
     private func word(_ start: Int, _ end: Int, last: Bool) -> NumberContext {
-        var packed: UInt64 = 0
-        for index in start..<min(end, start + 8) { packed = packed << 8 | UInt64(ByteClass.lowered(base[index])) }
+        let packed = packed(start, end)
         if let found = NumberContext.words[packed] { return found }
         // Plurals and compounds: `phones`, `phonenumber`, `orderid`.
         guard end - start > 4 else { return .none }
         let head = packed >> UInt64(8 * max(0, min(end - start, 8) - 5))
         return head == Self.phone ? .phone : head == Self.order ? .purchase : .none
+    }
+
+    /// As ``NumberContext/pack(_:)``.
+    private func packed(_ start: Int, _ end: Int) -> UInt64 {
+        var packed: UInt64 = 0
+        for index in start..<min(end, start + 8) { packed = packed << 8 | UInt64(ByteClass.lowered(base[index])) }
+        return packed
     }
 
     /// `created_at`, `userID`, `retryCount`

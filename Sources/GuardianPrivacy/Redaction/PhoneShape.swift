@@ -14,6 +14,9 @@ struct PhoneShape {
     /// A quotation mark and a space stand before it, as in the log of a web server.
     let isAfterQuote: Bool
     let chain: NumberChain
+    /// Which of its groups may be a row: the first and the last may hang on something else.
+    let rowStart: Int
+    let rowEnd: Int
     let first: Int
     let last: Int
     let digits: Int
@@ -41,12 +44,31 @@ struct PhoneShape {
         if (0..<groups).contains(where: { length($0) > 11 }) { return .never }
         let found = grouped(isSpaced: isSpaced, isDotted: isDotted)
         // Spaces part columns, too; but numbers in columns do not begin with a zero.
-        if isSpaced, !(found == .sure && digit(0) == zero), found == .plain || found == .sure,
-            first > 0 || last + 1 < chain.count || isAfterQuote
+        if isSpaced, found == .plain || found == .sure, first > 0 || last + 1 < chain.count || isAfterQuote,
+            !(found == .sure && digit(0) == zero && isApart)
         {
             return .named
         }
         return found
+    }
+
+    /// Whether no group of the same length stands beside it, as in a row of numbers; other numbers of the same form may.
+    private var isApart: Bool {
+        if first > rowStart, isAlone(first - 1), chain.length(first - 1) == length(0) { return false }
+        let isCut = chain.count == NumberChain.mostGroups || chain.digits >= NumberChain.mostDigits
+        var next = last + 1
+        while next < rowEnd, isAlone(next), chain.length(next) == length(groups - 1) {
+            guard base[chain.start(next)] == zero, isCut || next + groups <= rowEnd else { return false }
+            for index in next..<min(next + groups, rowEnd) where chain.length(index) != length(index - next) { return false }
+            next += groups
+        }
+        return true
+    }
+
+    /// Whether spaces part the group from what stands beside it: a part of a date is none of a row.
+    private func isAlone(_ group: Int) -> Bool {
+        (group == 0 || chain.separator(group) == NumberChain.Separator.space)
+            && (group + 1 >= chain.count || chain.separator(group + 1) == NumberChain.Separator.space)
     }
 
     /// Digits without anything between them.
@@ -139,8 +161,12 @@ struct PhoneShape {
         if second == zero {
             return isInternational(behind: 2) ? .plain : .never
         }
-        // Stockholm's short ones: `08-12 34 56`.
-        if has(2, 2, 2, 2), separator(1) == NumberChain.Separator.dash, separator(2) != NumberChain.Separator.dash { return .plain }
+        // Stockholm's short ones: `08-12 34 56`. `08-12 13-18` are hours.
+        if has(2, 2, 2, 2), separator(1) == NumberChain.Separator.dash, separator(2) != NumberChain.Separator.dash,
+            separator(3) == NumberChain.Separator.space
+        {
+            return .plain
+        }
         guard (9...12).contains(digits), groups <= 6 else { return .named }
         if length(0) == 1 { return isSpaced && (10...11).contains(digits) && groups >= 3 ? .plain : .never }
         // Civil registration numbers: `010203-1234`, `012.345.678-90`.

@@ -19,7 +19,8 @@ struct PlainWords: Sendable {
                 absent sent received generated issued rotated validation authentication authorization cannot could does do did need needs \
                 minimum maximum min max at least more less than characters chars digits new old retry retrying try again unexpected \
                 unsupported parse parsing decode decoding signature key found stored loaded cached between contains it its they we you \
-                incomplete insufficient bad good weak strong short long match matches any all every each some where which who as so such
+                incomplete insufficient bad good weak strong short long match matches any all every each some where which who as so such \
+                header invalide incorrecte requis obligatoire
                 """))
     }
 

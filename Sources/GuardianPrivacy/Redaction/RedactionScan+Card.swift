@@ -12,17 +12,21 @@ extension RedactionScan {
         for group in first + 1...last where chain.separator(group) != separator { return false }
         guard isCardShape(chain, first, last, digits) else { return false }
         if hasCheckDigit(chain, first, last),
-            isNetwork(chain, first, last, digits)
-                || NumberContextScan(base: base, floor: copied).context(before: chain.start(first)) == .card
+            isNetwork(chain, first, last, digits) || isNamedCard(chain.start(first))
         {
             return true
         }
         if trusted { return true }
-        // Nothing else is written in four groups of four, whether the numbers are right or not.
+        // Nothing else is written in four groups of four, whether the numbers are right or not; save rows of a table or of a dump.
         guard last - first == 3, digits == 16, separator != NumberChain.Separator.dot, last + 1 == chain.count, first == 0 else {
             return false
         }
-        return separator == NumberChain.Separator.dash || !isTable(chain, first, last)
+        if separator == NumberChain.Separator.dash { return true }
+        return !isTable(chain, first, last) && (base[chain.start(first)] != UInt8(ascii: "0") || isNamedCard(chain.start(first)))
+    }
+
+    private func isNamedCard(_ start: Int) -> Bool {
+        NumberContextScan(base: base, floor: copied).context(before: start) == .card
     }
 
     private func isCardShape(_ chain: NumberChain, _ first: Int, _ last: Int, _ digits: Int) -> Bool {
@@ -44,7 +48,7 @@ extension RedactionScan {
         return values.allSatisfy { (1900...2100).contains($0) } || values.allSatisfy { $0 % 50 == 0 }
     }
 
-    private func value(_ start: Int, _ length: Int) -> Int {
+    func value(_ start: Int, _ length: Int) -> Int {
         var value = 0
         for index in start..<start + length { value = value * 10 + Int(base[index] - 48) }
         return value
@@ -88,7 +92,8 @@ extension RedactionScan {
     /// Whether a network issues numbers that begin with these six digits, and are that long.
     private func isNetwork(_ head: Int, _ digits: Int, grouped: Bool = false) -> Bool {
         switch head {
-        case 400_000...499_999: return digits == 13 || digits == 16 || digits == 19
+        // Thirteen digits without anything between them are an article's (EAN) more often.
+        case 400_000...499_999: return digits == 13 && grouped || digits == 16 || digits == 19
         case 510_000...559_999, 222_100...272_099: return digits == 16
         case 340_000...349_999, 370_000...379_999, 213_100...213_199, 180_000...180_099: return digits == 15
         case 601_100...601_199, 644_000...659_999, 622_126...622_925: return (16...19).contains(digits)

@@ -208,9 +208,10 @@ extension RedactionScan {
         return index - start
     }
 
-    /// `%40` is an `@`, `%2B` a `+`, `%3D` an `=`, `%253D` too; other escapes only part words.
+    /// `%40` is an `@`, `%2B` a `+`, `%3D` an `=`, `%253D` too; `%B` begins a card's track; other escapes only part words.
     mutating func percent() {
         guard kind(at + 1) & ByteClass.hex != 0, kind(at + 2) & ByteClass.hex != 0 else { return at += 1 }
+        if byte(at + 1) == UInt8(ascii: "B"), isDigit(at + 2), track(from: at + 2) { return }
         if begins("40", at: at + 1) { return email(width: 3) }
         if beginsLowered("2b", at: at + 1), isDigit(at + 3) {
             let start = at
@@ -221,6 +222,15 @@ extension RedactionScan {
         // A colon means little, unless it stands behind a quotation mark.
         if beginsLowered("3a", at: at + 1), at - 3 >= copied, begins("%22", at: at - 3) { return named(separator: at, width: 3) }
         at += 3
+    }
+
+    /// `%B4111111111111111^DOE/JOHN^…`: the number at `start`, as the first track of a card's magnetic stripe has it (ISO/IEC 7813).
+    private mutating func track(from start: Int) -> Bool {
+        var end = start
+        while isDigit(end), end - start < 20 { end += 1 }
+        guard (12...19).contains(end - start), byte(end) == UInt8(ascii: "^") else { return false }
+        replace(start, end, RedactionMark.card)
+        return true
     }
 
     /// What stands behind a backslash parts words; `\u0040` is an `@`, `\u003d` an `=`.

@@ -36,12 +36,17 @@ extension RedactionScan {
     mutating func named(separator: Int, width: Int) {
         at = separator + width
         guard var name = name(before: separator) else { return }
-        name.isFormal = name.quote != nil || base[separator] != UInt8(ascii: ":")
+        name.isFormal = name.quote != nil || base[separator] != UInt8(ascii: ":") && base[separator] < 0x80
         // An encoded separator stands in no JSON, so that its value needs no quotation marks.
         if width > 2 { name.quote = nil }
         var found = judged(&name)
         if found == .harmless, announced.separator == separator { found = announced.verdict }
         if found == .harmless {
+            if StoredLogin.isName(UnsafeBufferPointer(start: base + name.start, count: name.end - name.start)),
+                storedLogin(from: separator + width)
+            {
+                return
+            }
             guard isQueryName(name), isQuerySecret(name) else { return announce(name) }
             found = .weak
         }
@@ -124,9 +129,9 @@ extension RedactionScan {
         }
     }
 
-    /// `API key: …`, `Credit card number: …`: the last word alone says little.
+    /// `API key: …`, `Credit card number: …`, `mot de passe : …`: the last word alone says little.
     private func twoWords(_ start: Int, _ end: Int) -> Int {
-        let weakHeads: [StaticString] = ["key", "code", "number", "card", "phrase", "no", "security", "word", "header"]
+        let weakHeads: [StaticString] = ["key", "code", "number", "card", "phrase", "no", "security", "word", "header", "passe"]
         guard weakHeads.contains(where: { beginsLowered($0, at: start) && end - start == $0.utf8CodeUnitCount }) else { return start }
         var first = start
         for _ in 0..<2 {
@@ -194,7 +199,7 @@ extension RedactionScan {
 
     // MARK: Other ways to write it
 
-    /// `--password hunter2`
+    /// `--password hunter2`, `--user admin:hunter2`
     mutating func flag(from start: Int) {
         var end = start
         while end < count, end - start < NameWords.mostBytes, table[Int(base[end])] & ByteClass.word != 0 || "-.".utf8.contains(base[end]) {
@@ -205,7 +210,42 @@ extension RedactionScan {
         guard base[end - 1] != UInt8(ascii: ".") else { return }
         let name = Name(start: start, end: end)
         let found = verdict(name)
-        if found != .harmless { value(from: end + 1, name, found == .header ? .secret : found) }
+        if found != .harmless { return value(from: end + 1, name, found == .header ? .secret : found) }
+        let logins: [StaticString] = ["user", "proxy-user"]
+        if logins.contains(where: { $0.utf8CodeUnitCount == end - start && begins($0, at: start) }) { login(from: end + 1) }
+    }
+
+    /// Up to where `curl` has been looked for, and whether it stands on that line.
+    struct Command {
+        var seen = 0
+        var isCurl = false
+    }
+
+    /// `curl -u admin:hunter2`: a user and a password that begin at `first`, behind an option.
+    mutating func login(from first: Int) {
+        let slashes = run(of: UInt8(ascii: "\\"), at: first)
+        let quote = byte(first + slashes)
+        let start = isQuote(quote) ? first + slashes + 1 : first
+        var colon = start
+        while colon - start < 64, byte(colon) > 0x20, !":[".utf8.contains(byte(colon)), !isQuote(byte(colon)) { colon += 1 }
+        let next = byte(colon + 1)
+        // A URL has no password there, a variable none that is shown.
+        guard byte(colon) == UInt8(ascii: ":"), next > 0x20, !isQuote(next), next != UInt8(ascii: "/"), next != UInt8(ascii: "$"),
+            isCurl(before: first)
+        else { return }
+        var end = endOfRun(colon + 1)
+        if start == first + 1 { while end < count, base[end] != quote, base[end] >= 0x20 { end += 1 } }
+        if !isMasked(colon + 1, end) { replace(start, end, RedactionMark.secret) }
+    }
+
+    private mutating func isCurl(before option: Int) -> Bool {
+        while command.seen < option {
+            let index = command.seen
+            if base[index] == UInt8(ascii: "\n"), byte(index - 1) != UInt8(ascii: "\\") { command.isCurl = false }
+            if base[index] == UInt8(ascii: "c"), begins("curl ", at: index) { command.isCurl = true }
+            command.seen += 1
+        }
+        return command.isCurl
     }
 
     /// `PASSWORD 'hunter2'` and `IDENTIFIED BY 'hunter2'`, as SQL has them. `start` and `end`: of the word before the quotation mark.

@@ -127,7 +127,7 @@ extension RedactionScan {
             }
             var last = chain.count - 1
             while last >= group {
-                if isClosed(chain, last), let mark = mark(chain, group, last) {
+                if isClosed(chain, group, last), let mark = mark(chain, group, last) {
                     // With this one gone, what stands before it looks different.
                     if group > 0, replaceFirst(in: chain.prefix(group)) { return true }
                     let start = chain.start(group) - (chain.separator(group) == NumberChain.Separator.open ? 1 : 0)
@@ -255,10 +255,11 @@ extension RedactionScan {
         return byteBehind(start - 3) == UInt8(ascii: "%") && kind(start - 2) & ByteClass.hex != 0 && kind(start - 1) & ByteClass.hex != 0
     }
 
-    /// Whether a number may end with `last`, by what stands behind it.
-    private func isClosed(_ chain: NumberChain, _ last: Int) -> Bool {
+    /// Whether a number that begins with `first` may end with `last`, by what stands behind it.
+    private func isClosed(_ chain: NumberChain, _ first: Int, _ last: Int) -> Bool {
         let end = chain.end(last)
         if last + 1 < chain.count {
+            if chain.separator(last + 1) == NumberChain.Separator.slash { return isPair(chain, first, last) }
             return chain.separator(last + 1) == NumberChain.Separator.space || chain.separator(last + 1) == NumberChain.Separator.open
         }
         guard end < count else { return true }
@@ -293,7 +294,8 @@ extension RedactionScan {
         guard group + 2 < chain.count else { return 0 }
         let (a, b, c) = (chain.length(group), chain.length(group + 1), chain.length(group + 2))
         let separator = chain.separator(group + 1)
-        guard separator == chain.separator(group + 2), separator != NumberChain.Separator.space else { return 0 }
+        guard separator == chain.separator(group + 2) else { return 0 }
+        if separator == NumberChain.Separator.space { return isSpacedDate(chain, group) ? 3 : 0 }
         if a == 4, b <= 2, c <= 2, base[chain.start(group)] == UInt8(ascii: "1") || base[chain.start(group)] == UInt8(ascii: "2") {
             return 3
         }
@@ -304,6 +306,15 @@ extension RedactionScan {
         guard separator == NumberChain.Separator.dot, group + 3 < chain.count, chain.separator(group + 3) == separator else { return 0 }
         guard a <= 3, b <= 3, c <= 3, chain.length(group + 3) <= 3, a != 2 || b != 2 || c != 2 else { return 0 }
         return 4
+    }
+
+    /// `05 09 2025`, `2025 09 05`
+    private func isSpacedDate(_ chain: NumberChain, _ group: Int) -> Bool {
+        let year = chain.length(group) == 4 ? group : group + 2
+        guard chain.length(year) == 4, isYear(chain.start(year)) else { return false }
+        return (group..<group + 3).allSatisfy {
+            $0 == year || chain.length($0) <= 2 && (1...31).contains(value(chain.start($0), chain.length($0)))
+        }
     }
 
     private func isYear(_ start: Int) -> Bool {

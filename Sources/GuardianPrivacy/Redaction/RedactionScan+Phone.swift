@@ -23,7 +23,9 @@ extension RedactionScan {
         }
         // Its own parenthesis belongs to it: `(+1) 555…`.
         var from = sign
-        if from > copied, base[from - 1] == UInt8(ascii: "("), byte(chain.end(0)) == UInt8(ascii: ")") { from -= 1 }
+        if from > copied, base[from - 1] == UInt8(ascii: "("), end > chain.end(0), chain.separator(1) == NumberChain.Separator.close {
+            from -= 1
+        }
         replaceNumber(from, end, .phone)
         return true
     }
@@ -57,7 +59,9 @@ extension RedactionScan {
 
     private func isInternationalEnd(_ chain: NumberChain, _ group: Int) -> Bool {
         let end = chain.end(group)
-        if group + 1 < chain.count { return chain.separator(group + 1) == NumberChain.Separator.space }
+        if group + 1 < chain.count {
+            return chain.separator(group + 1) == NumberChain.Separator.space || chain.separator(group + 1) == NumberChain.Separator.open
+        }
         let next = kind(end)
         if next & (ByteClass.letter | ByteClass.underscore) != 0 { return byte(end) | 0x20 == UInt8(ascii: "x") }
         return byte(end) != UInt8(ascii: "@") && !(byte(end) == UInt8(ascii: ":") && isDigit(end + 1))
@@ -90,12 +94,7 @@ extension RedactionScan {
 
     /// Whether the groups are a phone number.
     func phone(_ chain: NumberChain, _ first: Int, _ last: Int) -> Bool {
-        var digits = 0
-        for group in first...last { digits += chain.length(group) }
-        guard (7...15).contains(digits), last - first < 7 else { return false }
-        let isAfterQuote = followsQuote(chain.start(first))
-        let strength =
-            PhoneShape(base: base, isAfterQuote: isAfterQuote, chain: chain, first: first, last: last, digits: digits).strength
+        let strength = strength(chain, first, last)
         if strength == .never { return false }
         let start = chain.start(first)
         var context = hint
@@ -105,8 +104,52 @@ extension RedactionScan {
         case .never: return false
         case .named: return context == .phone && !isAmount(chain, first, last)
         case .plain: return !context.isOfThing && context != .socialSecurity && !isAmount(chain, first, last)
-        case .sure: return !context.isOfThing || NumberContextScan(base: base, floor: copied).isFar(start)
+        case .sure: return !context.isOfThing || context == .account || NumberContextScan(base: base, floor: copied).isFar(start)
         }
+    }
+
+    private func strength(_ chain: NumberChain, _ first: Int, _ last: Int) -> PhoneShape.Strength {
+        var digits = 0
+        for group in first...last { digits += chain.length(group) }
+        guard (7...15).contains(digits), last - first < 7, digits != 9 || !isParcel(chain, first, last) else { return .never }
+        let (rowStart, rowEnd) = (hangs(chain.start(0)) ? 1 : 0, chain.count - (goesOn(behind: chain) ? 1 : 0))
+        return PhoneShape(
+            base: base, isAfterQuote: followsQuote(chain.start(first)), chain: chain, rowStart: rowStart, rowEnd: rowEnd, first: first,
+            last: last, digits: digits
+        ).strength
+    }
+
+    /// Whether the group at `start` is the rest of a time or an amount: `10:30`, `1,50`.
+    private func hangs(_ start: Int) -> Bool {
+        ":,".utf8.contains(byteBehind(start - 1)) && kindBehind(start - 2) & ByteClass.digit != 0
+    }
+
+    /// Whether the last group is the beginning of a time, an amount or a word: `10:30`, `1,50`, `24h`, `5%`.
+    private func goesOn(behind chain: NumberChain) -> Bool {
+        let end = chain.end(chain.count - 1)
+        if kind(end) & ByteClass.word != 0 || byte(end) == UInt8(ascii: "%") { return true }
+        return ":,".utf8.contains(byte(end)) && isDigit(end + 1)
+    }
+
+    /// `CP 473 058 719 SE`: capitals on both sides are the kind and the country of a parcel (Universal Postal Union, S10).
+    private func isParcel(_ chain: NumberChain, _ first: Int, _ last: Int) -> Bool {
+        let (before, behind) = (chain.start(first) - 3, chain.end(last) + 1)
+        return byteBehind(before + 2) == UInt8(ascii: " ") && areCapitals(before) && byte(behind - 1) == UInt8(ascii: " ")
+            && areCapitals(behind)
+    }
+
+    /// Whether two capitals and no more of a word stand at `start`.
+    private func areCapitals(_ start: Int) -> Bool {
+        byteBehind(start) &- 65 < 26 && byteBehind(start + 1) &- 65 < 26 && kindBehind(start - 1) & ByteClass.alphanumeric == 0
+            && kind(start + 2) & ByteClass.alphanumeric == 0
+    }
+
+    /// Whether a slash behind `last` parts two numbers of which nothing else is written so: `415-555-2671/415-555-2672`.
+    func isPair(_ chain: NumberChain, _ first: Int, _ last: Int) -> Bool {
+        guard last - first >= 2, last + 3 < chain.count else { return false }
+        var end = last + 1
+        while end + 1 < chain.count, chain.separator(end + 1) != NumberChain.Separator.slash { end += 1 }
+        return strength(chain, first, last) == .sure && strength(chain, last + 1, end) == .sure
     }
 
     /// A currency, a unit or a percent sign stands behind it.

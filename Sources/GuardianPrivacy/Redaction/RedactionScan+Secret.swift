@@ -128,7 +128,10 @@ extension RedactionScan {
         let length = end - value
         guard length >= 4 else { return false }
         guard !(length <= 10 && (begins("...", at: value + 3) || begins("...", at: value + 4))) else { return false }
-        let isSecret = isBearer ? hasDigit || length >= 20 || (hasMark && length >= 12) : holdsPair(value, end)
+        let isSecret =
+            isBearer
+            ? hasDigit || length >= 20 || (hasMark && length >= 12)
+            : StoredLogin.isHeld(in: UnsafeBufferPointer(start: base + value, count: length))
         guard isSecret else {
             pairlessUntil = end
             return false
@@ -155,62 +158,15 @@ extension RedactionScan {
         kind(index) & (ByteClass.alphanumeric | ByteClass.tokenMark) != 0 || byte(index) == UInt8(ascii: "=")
     }
 
-    /// Whether the base64 text is `user:password`.
-    private func holdsPair(_ start: Int, _ end: Int) -> Bool {
-        var (bits, held) = (UInt32(0), 0)
-        var hasColon = false
-        for index in start..<end {
-            let value: UInt32
-            switch base[index] {
-            case 65...90: value = UInt32(base[index] - 65)
-            case 97...122: value = UInt32(base[index] - 71)
-            case 48...57: value = UInt32(base[index] + 4)
-            case UInt8(ascii: "+"), UInt8(ascii: "-"): value = 62
-            case UInt8(ascii: "/"), UInt8(ascii: "_"): value = 63
-            case UInt8(ascii: "="): continue
-            default: return false
-            }
-            bits = bits << 6 | value
-            held += 6
-            if held >= 8 {
-                held -= 8
-                let byte = UInt8(truncatingIfNeeded: bits >> UInt32(held))
-                if byte == UInt8(ascii: ":") { hasColon = true }
-                if byte < 0x20 { return false }
-            }
-        }
-        return hasColon
-    }
-
-    /// `-----BEGIN … PRIVATE KEY-----` to its end; line breaks stay, so that the number of lines does.
+    /// `-----BEGIN … PRIVATE KEY-----` to its end, or as far as it can go; line breaks stay, so that the number of lines does.
     private mutating func privateKey(from begin: Int) -> Bool {
-        guard begin - 5 >= copied, self.begins("-----", at: begin - 5) else { return false }
-        var head = begin
-        while head < count, head - begin < 60, base[head] != UInt8(ascii: "-") { head += 1 }
-        guard begins("-----", at: head), head - 4 > begin, begins(" KEY", at: head - 4) || begins("BLOCK", at: head - 5) else {
-            return false
+        guard begin - 5 >= copied, var key = PrivateKeyBlock(base, count: count, begin: begin) else { return false }
+        var mark = RedactionMark.key
+        while let line = key.next() {
+            replace(line.lowerBound, line.upperBound, mark)
+            mark = ""
         }
-        guard (begin..<head).contains(where: { begins("PRIVATE", at: $0) }) else { return false }
-        var end = head + 5
-        var mark = true
-        keep(through: end)
-        while end < count {
-            if begins("-----END", at: end) { break }
-            if base[end] == UInt8(ascii: "\n") || base[end] == UInt8(ascii: "\r") {
-                keep(through: end)
-                end += 1
-                continue
-            }
-            var line = end
-            while line < count, base[line] != UInt8(ascii: "\n"), base[line] != UInt8(ascii: "\r"), !begins("-----END", at: line) {
-                line += 1
-            }
-            if mark, endOfMark(end) == line { keep(through: line) } else { replace(end, line, mark ? RedactionMark.key : "") }
-            mark = false
-            end = line
-        }
-        // The end stays an end, whatever hangs on it.
-        keep(through: min(end + 8, count))
+        keep(through: key.end)
         return true
     }
 

@@ -18,6 +18,8 @@ extension RedactionScan {
         let opening = byte(start + slashes)
         if isQuote(opening) { return quoted(from: start + slashes + 1, opening, slashes, verdict) }
         if verdict == .number, number(asValueAt: start) { return }
+        // Its groups are parted by spaces.
+        if isDigit(start + 2), iban(from: start) { return }
         if opening == UInt8(ascii: "{") || opening == UInt8(ascii: "[") {
             return replace(start, endOfStructure(start, slashes), RedactionMark.secret, quoted: name.quote)
         }
@@ -25,8 +27,10 @@ extension RedactionScan {
     }
 
     private mutating func replaceBare(from start: Int, _ name: Name, _ verdict: SensitiveNames.Verdict) {
+        if holdsKey(start) { return at = max(at, start) }
         let isSure = name.quote != nil && verdict != .weak && verdict != .counted
         if !isSure, isPlainBeforeMark(start, name) { return at = max(at, start) }
+        if verdict == .header, !name.isFormal, isProse(start) { return at = max(at, start) }
         let end = endOfBare(start, name, verdict)
         guard end > start, !isMasked(start, end), isSure || isSecretValue(start, end, name, verdict) else { return at = max(at, start) }
         replace(start, endOfCall(start, end), RedactionMark.secret, quoted: name.quote)
@@ -38,8 +42,14 @@ extension RedactionScan {
         if verdict == .number, number(asValueAt: start) { return }
         let end = endOfQuoted(start, opening, slashes)
         guard end > start, !isMasked(start, end) else { return at = end }
+        if slashes == 0, byte(end) != opening, holdsKey(start) { return at = start }
         if verdict == .weak, end - start < 4 { return at = start }
         replace(start, end, RedactionMark.secret)
+    }
+
+    /// Whether a private key stands at `start`: more of it than its first word, or its first line, is found by its header.
+    private func holdsKey(_ start: Int) -> Bool {
+        begins("-----BEGIN ", at: start) && PrivateKeyBlock(base, count: count, begin: start + 5) != nil
     }
 
     // MARK: Where it ends
@@ -94,13 +104,37 @@ extension RedactionScan {
         case .header where !name.isFormal || first < count && base[first] == UInt8(ascii: " "):
             return max(first, endOfHeader(start, first))
         case .phrase where !name.isFormal: return endOfLine(start, stops: ",;|\"'{}")
+        case .secret where !name.isFormal: return endOfCode(start, first)
         default: return first
         }
     }
 
+    /// `123 456`, `12 34 56`: behind groups of digits of one length. More than a code has are a number of their own behind the first one,
+    /// which ends at `first`.
+    private func endOfCode(_ start: Int, _ first: Int) -> Int {
+        let length = first - start
+        guard (2...4).contains(length), (start..<first).allSatisfy({ isDigit($0) }) else { return first }
+        var (end, digits) = (first, length)
+        while byte(end) == UInt8(ascii: " "), isDigit(end + 1) {
+            var next = end + 1
+            while isDigit(next), next - end <= length { next += 1 }
+            let goesOn = isDigit(next + 1) && byte(next) != UInt8(ascii: " ")
+            guard next - end - 1 == length, isBreak(next), !goesOn else { break }
+            digits += length
+            guard digits <= 9 else { return first }
+            end = next
+        }
+        return end
+    }
+
+    private static let schemes: [StaticString] = ["bearer", "basic", "token", "apikey", "negotiate", "hmac", "ntlm", "key", "splunk"]
+
+    private func isScheme(_ start: Int, _ end: Int) -> Bool {
+        Self.schemes.contains { beginsLowered($0, at: start) && end - start == $0.utf8CodeUnitCount }
+    }
+
     private mutating func endOfHeader(_ start: Int, _ first: Int) -> Int {
-        let schemes: [StaticString] = ["bearer", "basic", "token", "apikey", "negotiate", "hmac", "ntlm", "key", "splunk"]
-        if schemes.contains(where: { beginsLowered($0, at: start) && first - start == $0.utf8CodeUnitCount }) {
+        if isScheme(start, first) {
             var next = first
             while byte(next) == UInt8(ascii: " ") { next += 1 }
             return endOfRun(next)
@@ -214,6 +248,30 @@ extension RedactionScan {
         if ",:!".utf8.contains(byte(end)) { end += 1 }
         let mark = end + run(of: UInt8(ascii: " "), at: end)
         return endOfMark(mark) != nil && PlainWords.standard.contains(base + start, end - start, formal: name.isFormal)
+    }
+
+    /// `authorization: denied by policy`: a plain word, and nothing but words and small numbers behind it. No more is looked at than a
+    /// sentence has, and nothing behind a mark of an earlier pass.
+    private func isProse(_ start: Int) -> Bool {
+        var end = start
+        while end - start <= 16, kind(end) & ByteClass.letter != 0 { end += 1 }
+        guard byte(end) == UInt8(ascii: " "), !isScheme(start, end), PlainWords.standard.contains(base + start, end - start, formal: false)
+        else { return false }
+        var word = 0
+        while end < count, end - start < 80 {
+            let (byte, kinds) = (base[end], kind(end) | kind(end - 1))
+            if byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { return true }
+            if byte == UInt8(ascii: "["), endOfMark(end) != nil { return true }
+            // What is said of another name.
+            if byte == UInt8(ascii: ":") { return isBreak(end + 1) }
+            guard isAlphanumeric(end) || " ,.-()'!".utf8.contains(byte) else { return false }
+            word = isAlphanumeric(end) ? word + 1 : 0
+            // Letters and digits in one word, or more of either than words and small numbers have.
+            let isMixed = word > 1 && kinds & ByteClass.alphanumeric == ByteClass.alphanumeric
+            guard !isMixed, word <= (isDigit(end) ? 4 : 20) else { return false }
+            end += 1
+        }
+        return true
     }
 
     private func isSecretValue(_ start: Int, _ end: Int, _ name: Name, _ verdict: SensitiveNames.Verdict) -> Bool {

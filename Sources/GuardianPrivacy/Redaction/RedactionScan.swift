@@ -21,6 +21,8 @@ struct RedactionScan {
     var digitlessUntil = 0
     /// Up to where a run has been found to hold no user and password.
     var pairlessUntil = 0
+    /// Up to where full-width digits have been found to be nobody's.
+    var widelessUntil = 0
     /// Up to where no text in single quotation marks has been found to end.
     var openUntil = 0
     /// The long word that was read last.
@@ -33,6 +35,8 @@ struct RedactionScan {
     var lastTag = Tag()
     /// The value that a member before it has named.
     var announced = Announced()
+    /// Where the last command was looked for.
+    var command = Command()
     /// Whether anything was replaced.
     var isChanged = false
     /// Where in `out` marks begin that make what stands before them look different.
@@ -94,6 +98,7 @@ struct RedactionScan {
             if at > start { return }
         }
         if end - start >= 2, shapes.mayBegin(base[start], base[start + 1]), begin(at: start, wordEnd: end) { return }
+        if seen & ByteClass.trigger != 0, wide(in: start, end) { return }
         let mayHide =
             seen & ByteClass.digit != 0
             || seen & ByteClass.underscore != 0 && (end - start >= 12 || next == UInt8(ascii: "-") || next == UInt8(ascii: "."))
@@ -101,8 +106,14 @@ struct RedactionScan {
         at = end
         if end - start >= 14, composedKey(from: start, end) { return }
         if next == UInt8(ascii: "~"), applicationSecret(from: start, end) { return }
-        // `--password hunter2`
-        if start >= 2, base[start - 1] == UInt8(ascii: "-"), base[start - 2] == UInt8(ascii: "-") { return flag(from: start) }
+        if start >= 2, base[start - 1] == UInt8(ascii: "-") {
+            // `--password hunter2`
+            if base[start - 2] == UInt8(ascii: "-") { return flag(from: start) }
+            // `-u admin:hunter2`
+            if end - start == 1, next == UInt8(ascii: " "), base[start - 2] == next, base[start] | 0x20 == UInt8(ascii: "u") {
+                return login(from: end + 1)
+            }
+        }
         // `PASSWORD 'hunter2'`
         if next == UInt8(ascii: " "), byte(end + 1) == UInt8(ascii: "'") { literal(behind: start, end) }
     }
@@ -135,7 +146,9 @@ struct RedactionScan {
     /// What is worth remembering of the word from `start` to `end`.
     func remembered(from start: Int, to end: Int) -> LongWord {
         func last(_ kind: UInt8) -> Int { (start..<end).last { table[Int(base[$0])] & kind != 0 } ?? -1 }
-        return LongWord(start: start, end: end, lastDigit: last(ByteClass.digit), lastUnderscore: last(ByteClass.underscore))
+        return LongWord(
+            start: start, end: end, lastDigit: last(ByteClass.digit), lastUnderscore: last(ByteClass.underscore),
+            lastWide: last(ByteClass.trigger))
     }
 
     /// A letter that has two bytes begins at `index`: Latin, Greek, Cyrillic and more; save × and ÷ there is nothing else there.
@@ -210,7 +223,10 @@ struct RedactionScan {
         // With the spaces and marks of what stood there gone, it can be a part of a URL's password.
         if isBeforeSign(end), (start..<end).contains(where: { !isAuthority(base[$0]) }) { return true }
         switch before {
-        case UInt8(ascii: " "): return isDigit(start - 2) && isDigit(start)
+        case UInt8(ascii: " "):
+            // A number that more digits, or two capitals, stood beside. Digits may be full-width.
+            return kind(start - 2) & (ByteClass.digit | ByteClass.high) != 0
+                && (isDigit(start) || base[start] == UInt8(ascii: "(") || base[start] &- 65 < 26)
         case UInt8(ascii: ":"), UInt8(ascii: ","), UInt8(ascii: "'"): return isDigit(start - 2)
         case UInt8(ascii: "/"): return byte(start - 2) != before
         case 0..<0x20, UInt8(ascii: "\""), UInt8(ascii: "="), UInt8(ascii: "("), UInt8(ascii: "["), UInt8(ascii: "{"),

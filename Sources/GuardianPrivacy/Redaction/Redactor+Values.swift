@@ -26,7 +26,8 @@ extension Redactor {
         var name = member.name
         let (found, own, shown) = name.withUTF8 { named($0) }
         let isValue = name.withUTF8 { Label.isValue($0) }
-        let verdict = found == .harmless && isLabelled && isValue ? SensitiveNames.Verdict.secret : found
+        let isHeld = isLabelled && isValue || holdsLogin(member)
+        let verdict = found == .harmless && isHeld ? SensitiveNames.Verdict.secret : found
         let value: JSONValue
         switch (verdict, member.value) {
         case (.harmless, let kept): value = redact(kept, hint: own == .none ? hint : own)
@@ -43,6 +44,13 @@ extension Redactor {
         var name = member.name
         guard name.withUTF8({ Label.announces($0) }) else { return false }
         return text.withUTF8 { Label.verdict($0, rules.names) != .harmless }
+    }
+
+    private func holdsLogin(_ member: JSONValue.Member) -> Bool {
+        guard case .string(var text) = member.value else { return false }
+        var name = member.name
+        guard name.withUTF8({ StoredLogin.isName($0) }) else { return false }
+        return text.withUTF8 { StoredLogin.isWhole($0) }
     }
 
     /// What the name of a member says of its value, and how it may be shown; nil when as it is. Marks in it say nothing.

@@ -129,6 +129,6 @@ final class SecretShapes: Sendable {
         shape("pcsk_", .url, 40), shape("lsv2_", .url, 36, digit: true), shape("phx_", .alphanumeric, 40, digit: true),
         shape("sgp_", .url, 36, digit: true), shape("fw_", .alphanumeric, 20, digit: true, weak: true),
         shape("rnd_", .alphanumeric, 28, digit: true, weak: true), shape("fm2_", .token, 80), shape("jina_", .alphanumeric, 50),
-        shape("sk_", .hex, 48),
+        shape("sk_", .hex, 48), shape("APA91b", .url, 100),
     ]
 }

@@ -49,7 +49,7 @@ public struct SealKey: Sendable, CustomStringConvertible, CustomDebugStringConve
     }
 
     /// A fresh one.
-    public static func random() -> SealKey { SealKey(SymmetricKey(size: .bits256)) }
+    package static func random() -> SealKey { SealKey(SymmetricKey(size: .bits256)) }
 
     public var description: String { "key \(id)" }
     public var debugDescription: String { description }

@@ -1,13 +1,6 @@
+internal import Dispatch
 internal import GuardianCore
 internal import Synchronization
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
 
 /// What room there is, asked of the volume now and then and not for each write; and what the reserve is for.
 final class DiskSpace: Sendable {
@@ -55,7 +48,7 @@ final class DiskSpace: Sendable {
             lowest = min(lowest, operations[place].priority)
         }
         let watermark = lowest <= policy.lowPriority ? limits.first : limits.second
-        let now = Self.nanoseconds()
+        let now = DispatchTime.now().uptimeNanoseconds
         let refusal = state.withLock { state -> StoreError? in
             guard var free = state.free else { return nil }
             let isSpent = state.spent > max(0, free - limits.first) / 8
@@ -103,7 +96,7 @@ final class DiskSpace: Sendable {
 
     /// Fills the reserve again when there is room for it, now and then. Returns whether room is short.
     func mend() -> Bool {
-        let now = Self.nanoseconds()
+        let now = DispatchTime.now().uptimeNanoseconds
         let isDue = state.withLock { state in
             guard state.isShort, state.mendedAt == 0 || now &- state.mendedAt > Self.mendNanoseconds else { return false }
             state.mendedAt = now
@@ -121,11 +114,5 @@ final class DiskSpace: Sendable {
     static func isFull(_ error: StoreError) -> Bool {
         if case .full = error { return true }
         return false
-    }
-
-    private static func nanoseconds() -> UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 }

@@ -76,7 +76,7 @@ final class EventJournal: ConsoleLogs {
         case .enqueued, .claimed, .processed, .coalesced, .cancelledOut: "debug"
         case .failed, .stalled, .booksUnbalanced, .storeError, .alertFired: "error"
         case .retryScheduled, .plagueHeld, .originHeld, .breakerOpened, .lockTakenOver, .lockLost, .clockStepped, .conflict, .expired,
-            .rolledBack, .endingNotTaken:
+            .rolledBack, .endingNotTaken, .tokenRefreshed(false, _), .notDelivering:
             "warning"
         default: "info"
         }

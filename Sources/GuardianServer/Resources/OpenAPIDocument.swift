@@ -6,7 +6,7 @@ enum OpenAPIDocument {
 
     private static let head = #"""
         {"openapi":"3.1.0","info":{"title":"GuardianSync sidecar","version":"1",
-        "description":"Hands operations to the sidecar, which writes each to disk before it answers and delivers it exactly once in effect. Errors are problem details (RFC 9457).",
+        "description":"Hands operations to the sidecar, which writes each to disk before it answers and delivers it exactly once in effect. Errors are problem details (RFC 9457). What takes GET takes HEAD, but for /v1/events.",
         "license":{"name":"Apache-2.0","identifier":"Apache-2.0"}},
         "servers":[{"url":"/"}],
         "security":[{},{"token":[]}],
@@ -49,7 +49,7 @@ enum OpenAPIDocument {
         "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Problem"},"403":{"$ref":"#/components/responses/Problem"},"413":{"$ref":"#/components/responses/Problem"},"421":{"$ref":"#/components/responses/Problem"},"429":{"$ref":"#/components/responses/Problem"},"503":{"$ref":"#/components/responses/Problem"},"507":{"$ref":"#/components/responses/Problem"}}}},
         "/v1/operations/{id}":{"parameters":[{"$ref":"#/components/parameters/id"}],
         "get":{"operationId":"show","tags":["operations"],"summary":"One stored operation. Its ETag changes with it.",
-        "parameters":[{"name":"If-None-Match","in":"header","schema":{"type":"string","pattern":"^\"[0-9a-f-]+\"$"}}],
+        "parameters":[{"name":"If-None-Match","in":"header","description":"Entity tags, or *: one that it has spares the body.","schema":{"type":"string","pattern":"^(\\*|(W/)?\"[!#-~]*\"( ?, ?(W/)?\"[!#-~]*\")*)$"}}],
         "responses":{"200":{"description":"The operation.","headers":{"ETag":{"schema":{"type":"string"}}},"content":{"application/json":{"schema":{"$ref":"#/components/schemas/Operation"}}}},"304":{"description":"As it was."},
         "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Problem"},"403":{"$ref":"#/components/responses/Problem"},"404":{"$ref":"#/components/responses/Problem"},"413":{"$ref":"#/components/responses/Problem"},"421":{"$ref":"#/components/responses/Problem"},"429":{"$ref":"#/components/responses/Problem"},"503":{"$ref":"#/components/responses/Problem"},"507":{"$ref":"#/components/responses/Problem"}}},
         "delete":{"operationId":"cancel","tags":["operations"],"summary":"Take it out of the queue, unless it is on the wire. Says whether it may have had its effect.",
@@ -70,9 +70,9 @@ enum OpenAPIDocument {
 
     private static let others = #"""
         "/v1/explain":{"get":{"operationId":"explainQueue","tags":["delivery"],"summary":"What holds up the queue as a whole, in numbers.",
-        "responses":{"200":{"description":"Counts by reason.","content":{"application/json":{"schema":{"type":"object","required":["pending","claimable","reasons"],"properties":{"pending":{"type":"integer"},"claimable":{"type":"integer"},"reasons":{"type":"object","additionalProperties":{"type":"integer"}}}}}}},"400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Problem"},"403":{"$ref":"#/components/responses/Problem"},"413":{"$ref":"#/components/responses/Problem"},"421":{"$ref":"#/components/responses/Problem"},"429":{"$ref":"#/components/responses/Problem"},"503":{"$ref":"#/components/responses/Problem"},"507":{"$ref":"#/components/responses/Problem"}}}},
+        "responses":{"200":{"description":"Counts by reason.","content":{"application/json":{"schema":{"type":"object","required":["pending","claimable","reasons","detail"],"properties":{"pending":{"type":"integer"},"claimable":{"type":"integer"},"reasons":{"type":"object","additionalProperties":{"type":"integer"}},"detail":{"type":"string"}}}}}},"400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Problem"},"403":{"$ref":"#/components/responses/Problem"},"413":{"$ref":"#/components/responses/Problem"},"421":{"$ref":"#/components/responses/Problem"},"429":{"$ref":"#/components/responses/Problem"},"503":{"$ref":"#/components/responses/Problem"},"507":{"$ref":"#/components/responses/Problem"}}}},
         "/v1/events":{"get":{"operationId":"events","tags":["delivery"],"summary":"What happens from now on, as server-sent events.",
-        "responses":{"200":{"description":"One event a frame; a comment every 15 s.","content":{"text/event-stream":{"schema":{"type":"string"}}}},"400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Problem"},"403":{"$ref":"#/components/responses/Problem"},"413":{"$ref":"#/components/responses/Problem"},"421":{"$ref":"#/components/responses/Problem"},"429":{"$ref":"#/components/responses/Problem"},"503":{"$ref":"#/components/responses/Problem"},"507":{"$ref":"#/components/responses/Problem"}}}},
+        "responses":{"200":{"description":"One event a frame, with a running number as its id; a comment every 15 s. To a reader that does not keep up an event `missed` says how many were left out there: its data has their count.","content":{"text/event-stream":{"schema":{"type":"string"}}}},"400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Problem"},"403":{"$ref":"#/components/responses/Problem"},"413":{"$ref":"#/components/responses/Problem"},"421":{"$ref":"#/components/responses/Problem"},"429":{"$ref":"#/components/responses/Problem"},"503":{"$ref":"#/components/responses/Problem"},"507":{"$ref":"#/components/responses/Problem"}}}},
         "/v1/status":{"get":{"operationId":"status","tags":["delivery"],"summary":"Books, pauses and lock.",
         "responses":{"200":{"description":"As it stands.","content":{"application/json":{"schema":{"type":"object","required":["books","delivering","pauses"],"properties":{"books":{"$ref":"#/components/schemas/Books"},"delivering":{"type":"boolean"},"pauses":{"type":"array","items":{"type":"string"}},"lock":{"oneOf":[{"type":"null"},{"type":"object"}]}}}}}},"400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Problem"},"403":{"$ref":"#/components/responses/Problem"},"413":{"$ref":"#/components/responses/Problem"},"421":{"$ref":"#/components/responses/Problem"},"429":{"$ref":"#/components/responses/Problem"},"503":{"$ref":"#/components/responses/Problem"},"507":{"$ref":"#/components/responses/Problem"}}}},
         "/v1/pause":{"post":{"operationId":"pause","tags":["delivery"],"summary":"Stop delivery, durably, for every processor of the store.",
@@ -92,8 +92,8 @@ enum OpenAPIDocument {
         "components":{
         "securitySchemes":{"token":{"type":"http","scheme":"bearer","description":"Asked for where token_file is set."}},
         "parameters":{"id":{"name":"id","in":"path","required":true,"schema":{"type":"string","minLength":1,"maxLength":128,"pattern":"^[!-~]+$"}},
-        "IdempotencyKey":{"name":"Idempotency-Key","in":"header","required":false,"schema":{"type":"string","minLength":1,"maxLength":128,"pattern":"^[!-~]+$"},"description":"Sent again with the same request, the first answer comes back and nothing more is done: with new operations as long as the ledger remembers them, with a retry as long as the process lives. With another request it is refused."},
-        "IfMatch":{"name":"If-Match","in":"header","required":false,"description":"Only if it is still as its ETag says.","schema":{"type":"string","pattern":"^\"[0-9a-f-]+\"$"}}},
+        "IdempotencyKey":{"name":"Idempotency-Key","in":"header","required":false,"schema":{"type":"string","minLength":1,"maxLength":128,"pattern":"^[!-~]+$"},"description":"Sent again with the same request, the first answer comes back and nothing more is done: with new operations as long as the ledger remembers them, with a retry as long as the process lives. With another request it is refused, but of NDJSON each line counts by itself: one that has changed is an operation of its own. A request that was wrong leaves its key free."},
+        "IfMatch":{"name":"If-Match","in":"header","required":false,"description":"Entity tags, or *: only if it is still as one of them says.","schema":{"type":"string","pattern":"^(\\*|(W/)?\"[!#-~]*\"( ?, ?(W/)?\"[!#-~]*\")*)$"}}},
         "responses":{"Problem":{"description":"Why not.","content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}},
         "Paused":{"description":"As it is now.","content":{"application/json":{"schema":{"type":"object","required":["paused"],"properties":{"paused":{"type":"boolean"}}}}}}},
         "schemas":{
@@ -105,13 +105,13 @@ enum OpenAPIDocument {
         "trace_id":{"type":"string","format":"uuid","pattern":"^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"},
         "operation_type":{"type":"string","pattern":"^[a-z0-9_-]{1,64}$"},
         "entity_type":{"type":"string","pattern":"^[A-Za-z0-9_-]{1,64}$"},
-        "entity_id":{"type":"string","minLength":1,"maxLength":64,"pattern":"^[^\\u0000-\\u001f\\u007f]+$"},
-        "ordering_key":{"type":"string","minLength":1,"maxLength":64,"pattern":"^[^\\u0000-\\u001f\\u007f]+$"},
-        "payload":{"type":"object","description":"May be left out of a delete."},
-        "base":{"type":"object"},"txn_token":{"type":"string","minLength":1,"maxLength":32,"pattern":"^[^\\u0000-\\u001f\\u007f]+$"},
+        "entity_id":{"type":"string","minLength":1,"maxLength":256,"description":"256 bytes of UTF-8 at most.","pattern":"^[^\\u0000-\\u001f\\u007f]+$"},
+        "ordering_key":{"type":"string","minLength":1,"maxLength":256,"description":"256 bytes of UTF-8 at most.","pattern":"^[^\\u0000-\\u001f\\u007f]+$"},
+        "payload":{"type":"object","description":"As long as `limits.payload` of the sidecar allows, 1 MiB by default. May be left out of a delete."},
+        "base":{"type":"object","description":"As long as a payload."},"txn_token":{"type":"string","minLength":1,"maxLength":128,"description":"128 bytes of UTF-8 at most.","pattern":"^[^\\u0000-\\u001f\\u007f]+$"},
         "priority":{"type":"integer","minimum":-100,"maximum":100},
         "not_before":{"type":"string","format":"date-time"},"expires_at":{"type":"string","format":"date-time"},
-        "principal":{"type":"string","minLength":1,"maxLength":64,"pattern":"^[^\\u0000-\\u001f\\u007f]+$","description":"Needs a sidecar that hashes principals."},"schema_version":{"type":"integer","minimum":1,"maximum":1000000}}},
+        "principal":{"type":"string","minLength":1,"maxLength":256,"pattern":"^[^\\u0000-\\u001f\\u007f]+$","description":"256 bytes of UTF-8 at most. Needs a sidecar that hashes principals."},"schema_version":{"type":"integer","minimum":1,"maximum":1000000}}},
         "Receipt":{"type":"object","required":["id","seq","status","outcome"],"properties":{"id":{"type":"string"},"seq":{"type":"integer"},"status":{"const":"pending"},"outcome":{"enum":["accepted","duplicate","coalesced","cancelled_out"]},"into":{"type":"string"}}},
         "Receipts":{"type":"object","required":["receipts"],"properties":{"receipts":{"type":"array","items":{"$ref":"#/components/schemas/Receipt"}}}},
         "LastError":{"type":"object","required":["class","code","message"],"properties":{"class":{"$ref":"#/components/schemas/ErrorClass"},"code":{"type":"string"},"http_status":{"type":"integer"},"message":{"type":"string"}}},
@@ -122,7 +122,7 @@ enum OpenAPIDocument {
         "enqueued_at":{"type":"string","format":"date-time"},"updated_at":{"type":"string","format":"date-time"},"attempt_count":{"type":"integer"},"tries":{"type":"integer"},"last_attempt_at":{"type":"string","format":"date-time"},"next_retry_at":{"type":"string","format":"date-time"},"backoff_ms":{"type":"integer"},
         "last_error":{"$ref":"#/components/schemas/LastError"},"server":{"type":"object"}}},
         "Page":{"type":"object","required":["operations"],"properties":{"operations":{"type":"array","items":{"$ref":"#/components/schemas/Operation"}},"next_cursor":{"type":"string"}}},
-        "Cancelled":{"type":"object","required":["id","cancelled"],"properties":{"id":{"type":"string"},"cancelled":{"enum":["never_sent","may_have_applied"]},"undo":{}}},
+        "Cancelled":{"type":"object","required":["id","cancelled"],"properties":{"id":{"type":"string"},"cancelled":{"enum":["never_sent","may_have_applied"]},"undo":{"description":"What would take it back; null where that is not known, or is its principal's to send."}}},
         "Explanation":{"type":"object","required":["id","claimable","detail"],"properties":{"id":{"type":"string"},"claimable":{"type":"boolean"},"reason":{"enum":["behind","not_before","backoff","origin_hold","breaker","plague_hold","paused","auth_required","upgrade_required","principal","leased","in_doubt","disk","failed"]},"until":{"type":"string","format":"date-time"},"by":{"type":"string"},"detail":{"type":"string"}}},
         "Books":{"type":"object","required":["accepted","pending","processing","processed","failed","coalesced","cancelled","expired","cleared"],"additionalProperties":{"type":"integer"}},
         "Problem":{"type":"object","required":["type","title","status","detail"],"properties":{"type":{"type":"string"},"title":{"type":"string"},"status":{"type":"integer"},"detail":{"type":"string"},"errors":{"type":"array","items":{"type":"object","required":["field","message"],"properties":{"field":{"type":"string"},"line":{"type":"integer"},"message":{"type":"string"}}}}}}

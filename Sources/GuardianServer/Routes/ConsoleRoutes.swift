@@ -17,7 +17,28 @@ struct ConsoleRoutes: Sendable {
         addDoors(group)
         addPages(group)
         addActions(group)
-        group.get("**") { _, _ -> Response in throw Problem(.notFound, "not found", "there is nothing at this path") }
+        refuseOthers(router, group)
+        for method in Self.methods {
+            group.on("**", method: method) { _, _ -> Response in throw Problem(.notFound, "not found", "there is nothing at this path") }
+        }
+    }
+
+    /// What a client may ask with. HEAD comes as GET, but to a stream.
+    private static let methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .options, .trace]
+
+    /// Makes a method that a path does not take 405 there, with those that it takes.
+    private func refuseOthers(_ router: Router<ServerContext>, _ group: RouterGroup<ServerContext>) {
+        let routes = router.routes.filter { $0.path.description.hasPrefix("/admin") }
+        for (path, known) in Dictionary(grouping: routes, by: \.path.description) {
+            var taken = known.map(\.method)
+            if taken.contains(.get), !Endpoints.isStream(path) { taken.append(.head) }
+            let allowed = taken.map(\.rawValue).sorted()
+            for method in Self.methods where !taken.contains(method) {
+                group.on(RouterPath(String(path.dropFirst("/admin".count))), method: method) { request, _ -> Response in
+                    throw Problem.wrongMethod(request, allowed: allowed)
+                }
+            }
+        }
     }
 
     private func addDoors(_ group: RouterGroup<ServerContext>) {
@@ -125,7 +146,7 @@ struct ConsoleRoutes: Sendable {
         let tag = "\"\(ConsoleViews.assetVersion)\""
         let isCurrent = request.uri.query == ConsoleViews.assetVersion
         var response =
-            request.headers[.ifNoneMatch] == tag
+            EntityTag.isNamed(tag, in: request.headers[.ifNoneMatch], weakly: true)
             ? Response(status: .notModified) : Response(status: .ok, body: .init(byteBuffer: ByteBuffer(string: asset.body)))
         response.headers[.contentType] = asset.type
         response.headers[.eTag] = tag

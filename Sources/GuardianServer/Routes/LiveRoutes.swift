@@ -8,19 +8,19 @@ extension ConsolePages {
     func live(_ visit: Visit) -> Response {
         let target = visit.query("of") ?? "/admin"
         let beats = console.beats()
-        return .eventStream(greeting: "live", backlog: 256) { send in
+        return .eventStream(greeting: "live", backlog: 256) { sender in
             var sent: [String: String] = [:]
             for await pulse in beats {
                 guard console.session(visit.cookie, keepsAlive: false) != nil else {
-                    send("ended", (["reason": "session"] as JSONValue).text)
+                    sender.send("ended", (["reason": "session"] as JSONValue).text)
                     return
                 }
                 for (id, html) in await fragments(of: target, pulse, visit) where sent[id] != html {
                     // The first of each too: it may have changed since the page was made.
-                    send("fragment", (["id": .string(id), "html": .string(html)] as JSONValue).text)
+                    sender.send("fragment", (["id": .string(id), "html": .string(html)] as JSONValue).text)
                     sent[id] = html
                 }
-                send("beat", (["at": .string(pulse.at.rfc3339)] as JSONValue).text)
+                sender.send("beat", (["at": .string(pulse.at.rfc3339)] as JSONValue).text)
             }
         }
     }
@@ -57,10 +57,10 @@ extension ConsolePages {
     /// Lines of the log from now on.
     func tail(_ visit: Visit) throws -> Response {
         let lines = console.logs.tail(try logQuery(visit))
-        return .eventStream(greeting: "live", backlog: 256) { send in
+        return .eventStream(greeting: "live", backlog: 256) { sender in
             for await line in lines {
                 guard console.session(visit.cookie, keepsAlive: false) != nil else { return }
-                send("line", (["html": .string(views.render("logline", Self.line(line)))] as JSONValue).text)
+                sender.send("line", (["html": .string(views.render("logline", Self.line(line)))] as JSONValue).text)
             }
         }
     }

@@ -41,7 +41,7 @@ extension ConsolePages {
         switch answer {
         case .neverSent: return done(visit, "Cancelled. It was never sent, so it had no effect.", to: "/admin/operations")
         case .mayHaveApplied:
-            let undo = before?.undo.map { " This would take it back: \(redact($0.json).text)" } ?? ""
+            let undo = before?.undo().map { " This would take it back: \(redact($0.json).text)" } ?? ""
             return done(visit, "Cancelled. It may have had its effect.\(undo)", to: "/admin/operations")
         case .inFlight: return done(visit, "It is on the wire now; ask again when it has settled.", to: Self.path(of: id))
         case .notFound: throw Problem(SyncError.notFound(id: id.description))

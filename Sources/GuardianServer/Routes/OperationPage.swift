@@ -145,7 +145,7 @@ extension ConsolePages {
         case .failed(_, let error): say("Given up on", summary(error), "bad")
         case .conflict(_, let error): say("Conflict", summary(error), "bad")
         case .conflictResolved(_, let strategy, let resolution): say("Conflict settled", "\(strategy): \(resolution)", "good")
-        case .expired: say("Expired", "it left the queue unsent", "bad")
+        case .expired: say("Expired", "it left the queue, undelivered", "bad")
         case .coalesced(_, let into): say("Folded", "into \(Self.short(into))")
         case .cancelledOut(_, let with): say("Cancelled out", "with \(Self.short(with))")
         default: say(entry.event.name)

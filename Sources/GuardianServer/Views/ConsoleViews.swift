@@ -32,7 +32,9 @@ struct ConsoleViews: Sendable {
             "title": shown.title, "detail": shown.detail, "code": shown.status.code, "assets": Self.assetVersion,
             "errors": shown.errors.map { ["field": $0.field, "message": $0.message] },
         ]
-        return ConsolePages.html(render("problem", data), status: shown.status)
+        var response = ConsolePages.html(render("problem", data), status: shown.status)
+        response.headers.append(contentsOf: problem.headers)
+        return response
     }
 
     /// What the console loads beside its pages, by name.

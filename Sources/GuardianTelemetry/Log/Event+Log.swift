@@ -6,10 +6,10 @@ extension Event {
         switch self {
         case .enqueued, .coalesced, .cancelledOut, .claimed, .processed, .breakerProbing, .remoteChanged: .debug
         case .retryScheduled, .conflict, .expired, .rolledBack, .endingNotTaken, .breakerOpened, .originHeld, .plagueHeld,
-            .lockTakenOver, .lockLost, .clockStepped:
+            .lockTakenOver, .lockLost, .clockStepped, .notDelivering:
             .warning
         case .paused(let pause): pause == .operator ? .info : .warning
-        case .tokenRefreshed(let success): success ? .info : .warning
+        case .tokenRefreshed(let success, _): success ? .info : .warning
         case .failed, .stalled, .booksUnbalanced, .storeError, .storeSalvaged, .rolloutHalted: .error
         case .alertFired(let alert): alert.severity == .medium ? .warning : .error
         case .upstreamDistrusted: .fatal
@@ -18,7 +18,10 @@ extension Event {
     }
 
     /// What is said of it: the same words each time; those of its name, where they say enough.
-    package var logMessage: String { Self.logWords[name] ?? name.replacing("_", with: " ") }
+    package var logMessage: String {
+        if case .tokenRefreshed(false, _) = self { return "token not refreshed" }
+        return Self.logWords[name] ?? name.replacing("_", with: " ")
+    }
 
     private static let logWords: [String: String] = [
         "enqueued": "operation enqueued",
@@ -31,6 +34,8 @@ extension Event {
         "conflict": "conflict left to a person",
         "conflict_resolved": "conflict settled",
         "expired": "operation expired",
+        "cancelled": "operation cancelled",
+        "retried": "failed operations put back",
         "rolled_back": "optimistic change rolled back",
         "ending_not_taken": "ending not taken by the app",
         "remote_changed": "entity changed at the upstream",

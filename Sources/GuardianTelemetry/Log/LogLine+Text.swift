@@ -1,10 +1,12 @@
-import GuardianCore
+public import GuardianCore
 import GuardianPrivacy
 
 extension LogLine {
     /// One line for people: time, level, message, then the facts that say something. No control characters but those of the colours.
-    public func text(colored: Bool = false) -> String {
-        var words = [Self.clock(timestamp), mark(colored), message.printableLine.padded(to: 34)]
+    ///
+    /// With `now`, one of another day (in UTC) begins with its date. Whoever looks on while lines are written knows the day.
+    public func text(colored: Bool = false, now: Timestamp? = nil) -> String {
+        var words = [Self.clock(timestamp, now), mark(colored), message.printableLine.padded(to: 34)]
         if let operationType { words.append(operationType.printableLine) }
         for field in fields where field.value != .null && field.name != "event" {
             words += Self.words(field.name, field.value).map(\.printableLine)
@@ -14,8 +16,11 @@ extension LogLine {
         return words.joined(separator: " ")
     }
 
-    /// The day is left to the JSON: a person who looks on knows it.
-    private static func clock(_ time: Timestamp) -> String { String(time.rfc3339.dropFirst(11).dropLast()) }
+    private static func clock(_ time: Timestamp, _ now: Timestamp?) -> String {
+        let parts = time.rfc3339.dropLast().split(separator: "T")
+        let isDated = now.map { !$0.rfc3339.hasPrefix(parts[0]) } ?? false
+        return parts.dropFirst(isDated ? 0 : 1).joined(separator: " ")
+    }
 
     private func mark(_ colored: Bool) -> String {
         let word = level.rawValue.uppercased().padded(to: 7)

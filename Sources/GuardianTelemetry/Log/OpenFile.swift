@@ -2,14 +2,15 @@
     import FoundationEssentials
 #endif
 import Foundation
+import Synchronization
 
-/// A log file that is open for appending; closed when nobody has it any more.
-///
-/// `@unchecked Sendable`: the one ``LogFile`` that has it is used by one thread at a time.
-package final class OpenFile: @unchecked Sendable {
+/// A log file that is open for appending; closed when nobody has it any more. Copies of a ``LogFile`` share it.
+package final class OpenFile: Sendable {
     private let descriptor: Int32
     private let inode: UInt64
-    private(set) var size = 0
+    private let length = Atomic<Int>(0)
+
+    var size: Int { length.load(ordering: .relaxed) }
 
     /// Opens it, or makes it with mode 0600, in a directory of mode 0700.
     package init(path: String) throws(LogFileError) {
@@ -41,7 +42,7 @@ package final class OpenFile: @unchecked Sendable {
     /// Looks how long it is now.
     package func refresh() {
         var found = stat()
-        if fstat(descriptor, &found) == 0 { size = Int(found.st_size) }
+        if fstat(descriptor, &found) == 0 { length.store(Int(found.st_size), ordering: .relaxed) }
     }
 
     /// Whether the file at `path` is this one.
@@ -67,7 +68,7 @@ package final class OpenFile: @unchecked Sendable {
                 throw .system(reason)
             }
         }
-        size += bytes.count
+        length.add(bytes.count, ordering: .relaxed)
     }
 
     package static func freeBytes(at directory: String) -> Int64? {

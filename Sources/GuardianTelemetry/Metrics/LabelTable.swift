@@ -62,17 +62,35 @@ package final class LabelTable<Key: Hashable & Sendable, Value: AnyObject & Send
     }
 
     private func add(_ key: Key) -> Value {
-        history.withLock { history in
-            var values = history.last?.values ?? [:]
-            if let value = values[key] { return value }
-            let key = history.last?.isFull == true ? other(key) : key
-            if let value = values[key] { return value }
-            let value = make(key)
-            values[key] = value
-            let next = Snapshot(values, isFull: values.keys.count { other($0) != $0 } >= limit)
-            history.append(next)
-            current.store(UnsafeRawPointer(Unmanaged.passUnretained(next).toOpaque()), ordering: .releasing)
-            return value
+        while true {
+            let (place, known) = history.withLock { slot(for: key, in: $0) }
+            if let known { return known }
+            // Not under the lock: it calls a backend of the app's, which may take its time or look here itself. Of two at once one is kept.
+            let made = make(place)
+            let kept = history.withLock { history -> Value? in
+                let (now, known) = slot(for: key, in: history)
+                // nil when the table has become full meanwhile: the place is another one then.
+                guard known == nil, now == place else { return known }
+                keep(made, at: place, in: &history)
+                return made
+            }
+            if let kept { return kept }
         }
+    }
+
+    /// Under which key a new one is kept, and what is kept there already.
+    private func slot(for key: Key, in history: [Snapshot]) -> (place: Key, known: Value?) {
+        let values = history.last?.values ?? [:]
+        if let value = values[key] { return (key, value) }
+        let place = history.last?.isFull == true ? other(key) : key
+        return (place, values[place])
+    }
+
+    private func keep(_ value: Value, at place: Key, in history: inout [Snapshot]) {
+        var values = history.last?.values ?? [:]
+        values[place] = value
+        let next = Snapshot(values, isFull: values.keys.count { other($0) != $0 } >= limit)
+        history.append(next)
+        current.store(UnsafeRawPointer(Unmanaged.passUnretained(next).toOpaque()), ordering: .releasing)
     }
 }

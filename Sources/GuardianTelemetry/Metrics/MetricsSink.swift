@@ -37,7 +37,7 @@ public struct MetricsSink: EventSink {
             metrics.recordFailed(
                 errorType: error.class.rawValue, operationType: operation, entityType: entity, traceID: subject?.traceID, at: time)
         case .conflictResolved(_, let strategy, _): metrics.recordConflictResolved(strategy: strategy)
-        case .tokenRefreshed(let success): metrics.recordAuthRefresh(success: success)
+        case .tokenRefreshed(let success, _): metrics.recordAuthRefresh(success: success)
         case .breakerOpened: metrics.recordCircuitTripped()
         case .breakerProbing: metrics.recordCircuit(.halfOpen)
         case .breakerClosed: metrics.recordCircuit(.closed)

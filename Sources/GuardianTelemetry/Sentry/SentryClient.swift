@@ -2,6 +2,7 @@ import AsyncHTTPClient
 package import GuardianCore
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 import NIOSSL
 
 /// Posts envelopes, and reads what Sentry says to them.
@@ -55,7 +56,7 @@ package struct SentryClient: Sendable {
         settings.connectionPool.retryConnectionEstablishment = false
         // Reports make no spans of their own.
         settings.tracing.tracer = nil
-        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
+        client = HTTPClient(eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton), configuration: settings)
     }
 
     package func post(_ envelope: [UInt8]) async -> Answer {

@@ -16,13 +16,14 @@ public final class SentrySink: EventSink {
         var judge: SentryJudge
         var waiting: [SentryEvent] = []
         var dropped = 0
+        /// Calls the run that goes on.
+        var bell: AsyncStream<Void>.Continuation?
     }
 
     package let configuration: SentryConfiguration
     package let clock: any TimeSource
     private let log: LogWriter?
     private let state: Mutex<State>
-    private let bell = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     private let delivery = SentryDelivery.Progress()
 
     /// `log` hears when Sentry can't be reached, and when it can again.
@@ -41,11 +42,11 @@ public final class SentrySink: EventSink {
     public func record(_ event: Event, at time: Timestamp) { record(event, about: nil, at: time) }
 
     public func record(_ event: Event, about subject: Event.Subject?, at time: Timestamp) {
-        let rings = state.withLock { state in
-            guard let critical = state.judge.heard(event, about: subject, at: time) else { return false }
-            return Self.add(critical, to: &state)
+        let bell = state.withLock { state -> AsyncStream<Void>.Continuation? in
+            guard let critical = state.judge.heard(event, about: subject, at: time), Self.add(critical, to: &state) else { return nil }
+            return state.bell
         }
-        if rings { bell.continuation.yield() }
+        bell?.yield()
     }
 
     /// Reports something that is no event of the engine's.
@@ -57,15 +58,16 @@ public final class SentrySink: EventSink {
         _ level: SentryEvent.Level, type: String, value: String, fields: [JSONValue.Member], frames: [SentryEvent.Frame], isHandled: Bool
     ) {
         let now = clock.now.wall
-        state.withLock { state in
+        let bell = state.withLock { state in
             var event = state.judge.make(level: level, type: type, value: value, at: now)
             event.tags["event"] = type
             event.extra = fields
             event.frames = frames
             event.isHandled = isHandled
             _ = Self.add(event, to: &state)
+            return state.bell
         }
-        bell.continuation.yield()
+        bell?.yield()
     }
 
     private static func add(_ event: SentryEvent, to state: inout State) -> Bool {
@@ -83,21 +85,23 @@ public final class SentrySink: EventSink {
     /// How many wait to be sent: on disk, and in memory where they can't be written down.
     public var spooledCount: Int { delivery.spooled }
 
-    /// Writes down and sends until its task is cancelled; what has not been sent then stays on disk.
+    /// Writes down and sends until its task is cancelled; what has not been sent then stays on disk. May be run again.
     public func run() async {
         guard let spool = await openSpool() else { return }
         let delivery = SentryDelivery(configuration: configuration, spool: spool, clock: clock, progress: delivery) { [self] in
             tell($0, $1, $2)
         }
+        let (rings, bell) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        state.withLock { $0.bell = bell }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await delivery.run() }
-            group.addTask { [clock, bell] in
+            group.addTask { [clock] in
                 while !Task.isCancelled {
-                    bell.continuation.yield()
+                    bell.yield()
                     do { try await clock.wait(untilSteady: clock.now.steady + 1000) } catch { return }
                 }
             }
-            for await _ in bell.stream {
+            for await _ in rings {
                 writeDown(delivery)
                 if Task.isCancelled { break }
             }

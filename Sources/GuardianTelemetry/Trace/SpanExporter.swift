@@ -2,6 +2,7 @@ package import AsyncHTTPClient
 public import GuardianCore
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 import NIOSSL
 import Synchronization
 
@@ -30,18 +31,23 @@ public final class SpanExporter: Sendable {
         }
     }
 
+    /// Milliseconds that what is left at the end has to be sent.
+    package static let farewellMs: Int64 = 2000
+
     private struct Waiting {
         var spans: [FinishedSpan] = []
+        /// Spans that found no room since that was last told.
         var lost = 0
+        /// Calls the run that goes on.
+        var bell: AsyncStream<Void>.Continuation?
     }
 
     private let configuration: Configuration
     private let clock: any TimeSource
     private let log: LogWriter?
     private let waiting = Mutex(Waiting())
-    private let bell = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
-    /// `log` hears when the collector can't be reached, and when it can again.
+    /// `log` hears when the collector can't be reached, when it can again, and how many spans were lost meanwhile.
     public init(_ configuration: Configuration, log: LogWriter? = nil, clock: any TimeSource = SystemClock()) {
         self.configuration = configuration
         self.clock = clock
@@ -49,7 +55,7 @@ public final class SpanExporter: Sendable {
     }
 
     package func add(_ span: FinishedSpan) {
-        let isFull = waiting.withLock { waiting in
+        let bell = waiting.withLock { waiting -> AsyncStream<Void>.Continuation? in
             if waiting.spans.count >= configuration.backlog {
                 // A quarter at once, so that a flood does not move the rest for each span.
                 let count = max(1, configuration.backlog / 4)
@@ -57,9 +63,9 @@ public final class SpanExporter: Sendable {
                 waiting.lost += count
             }
             waiting.spans.append(span)
-            return waiting.spans.count == configuration.batch
+            return waiting.spans.count == configuration.batch ? waiting.bell : nil
         }
-        if isFull { bell.continuation.yield() }
+        bell?.yield()
     }
 
     /// How the collector is asked: over TLS 1.2 at least, and without spans about that.
@@ -72,36 +78,60 @@ public final class SpanExporter: Sendable {
         return settings
     }
 
-    /// Sends until its task is cancelled, then what is left, once.
+    /// Sends until its task is cancelled, then what is left, as far as two seconds reach. May be run again.
     public func run() async {
-        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: Self.clientConfiguration)
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { [clock, bell, configuration] in
-                while !Task.isCancelled {
-                    do { try await clock.wait(untilSteady: clock.now.steady + configuration.everyMs) } catch { return }
-                    bell.continuation.yield()
-                }
-            }
-            var failures = 0
-            var encoder = SpanEncoder(
-                serviceName: configuration.serviceName, serviceVersion: configuration.serviceVersion, instance: configuration.instance)
-            for await _ in bell.stream {
-                while let batch = take(), !Task.isCancelled {
-                    if await post(encoder.encode(batch), client) {
-                        if failures > 0 { tell(.info, "trace collector reached again", "\(failures) tries had failed") }
-                        failures = 0
-                        continue
-                    }
-                    failures += 1
-                    if failures == 1 { tell(.warning, "trace collector not reached", configuration.endpoint) }
-                    giveBack(batch)
-                    break
-                }
-                if Task.isCancelled { break }
-            }
-            group.cancelAll()
+        let (rings, bell) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        waiting.withLock { $0.bell = bell }
+        let client = HTTPClient(
+            eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton), configuration: Self.clientConfiguration)
+        // Not cancelled together with this: a request that is under way would be cut short, and its spans sent twice.
+        let sending = Task { await send(at: rings, client) }
+        while !Task.isCancelled {
+            do { try await clock.wait(untilSteady: clock.now.steady + configuration.everyMs) } catch { break }
+            bell.yield()
         }
+        bell.yield()
+        bell.finish()
+        let limit = Task {
+            do { try await clock.wait(untilSteady: clock.now.steady + Self.farewellMs) } catch { return }
+            sending.cancel()
+        }
+        await sending.value
+        limit.cancel()
+        tellLost()
+        let left = waiting.withLock { $0.spans.count }
+        if left > 0 { tell(.warning, "trace spans not sent", "count", JSONValue(left)) }
         do { try await client.shutdown() } catch {}
+    }
+
+    /// Sends what waits at each ring, until there are no more.
+    private func send(at rings: AsyncStream<Void>, _ client: HTTPClient) async {
+        var failures = 0
+        var encoder = SpanEncoder(
+            serviceName: configuration.serviceName, serviceVersion: configuration.serviceVersion, instance: configuration.instance)
+        for await _ in rings {
+            while !Task.isCancelled, let batch = take() {
+                if await post(encoder.encode(batch), client) {
+                    if failures > 0 { tell(.info, "trace collector reached again", "reason", .string("\(failures) tries had failed")) }
+                    failures = 0
+                    continue
+                }
+                failures += 1
+                if failures == 1 { tell(.warning, "trace collector not reached", "reason", .string(configuration.endpoint)) }
+                giveBack(batch)
+                break
+            }
+            if failures == 0 { tellLost() }
+        }
+    }
+
+    /// Once all that waited is sent, and at the end.
+    private func tellLost() {
+        let lost = waiting.withLock { waiting in
+            defer { waiting.lost = 0 }
+            return waiting.lost
+        }
+        if lost > 0 { tell(.warning, "trace spans lost", "count", JSONValue(lost)) }
     }
 
     private func take() -> [FinishedSpan]? {
@@ -139,7 +169,7 @@ public final class SpanExporter: Sendable {
         }
     }
 
-    private func tell(_ level: LogLevel, _ message: String, _ reason: String) {
-        log?.write(LogLine(timestamp: clock.now.wall, level: level, message: message, fields: [.init("reason", .string(reason))]))
+    private func tell(_ level: LogLevel, _ message: String, _ name: String, _ value: JSONValue) {
+        log?.write(LogLine(timestamp: clock.now.wall, level: level, message: message, fields: [.init(name, value)]))
     }
 }

@@ -71,6 +71,33 @@ extension StoreContract {
             try contract.expect(contract.names(result.claims), ["a-1"], "claimed")
             try contract.expect(try await contract.store.books().expired, 1, "counted")
         },
+        Check(name: "one that expires after an attempt of unknown outcome stands in failed: nobody says that it had no effect") {
+            contract in
+            try await contract.register("t")
+            try await contract.enqueue(["a"]) {
+                $0.expiresAt = start.adding(milliseconds: 5)
+                $0.txnToken = "t"
+            }
+            try await contract.enqueue(["b"], from: 1) { $0.expiresAt = start.adding(milliseconds: 5) }
+            try await contract.enqueue(["a"], from: 2)
+            let fence = try await contract.acquire()
+            let claims = try await contract.claim(fence)
+            try await contract.settle(claims.filter { $0.operation.entity.id == "b" }, contract.retryLater(1), fence)
+            let unknown = Settlement.Result.retry(
+                due: start.adding(milliseconds: 1), backoffMs: 1, error: failure, charged: false, failureMark: 0, unknownAt: start)
+            try await contract.settle(claims.filter { $0.operation.entity.id == "a" }, unknown, fence)
+            let result = try await contract.exchange(fence, after: 9)
+            try contract.expect(result.expired.map(\.description), ["b-1"], "expired without an effect")
+            try contract.expect(result.setAside.map(\.id.description), ["a-0"], "left to a person")
+            try contract.expect(contract.names(result.claims), ["a-2"], "the next of its line")
+            let stored = try await contract.store.operation(.text("a-0"))
+            try contract.expect(stored?.status, .failed, "status")
+            try contract.expect(stored?.lastError, .expiredInDoubt, "the reason")
+            try contract.expect(result.ended.map(\.reason), [.expiredInDoubt], "what its change is told")
+            let books = try await contract.store.books()
+            try contract.expect([books.expired, books.failed], [1, 1], "expired, failed")
+            try contract.expect(try await contract.store.cancel(.text("a-0"), now: start), .mayHaveApplied, "cancelled")
+        },
         Check(name: "a pause is durable, stops claims, and lets results through") { contract in
             try await contract.enqueue(["a", "b"])
             let fence = try await contract.acquire()

@@ -32,6 +32,14 @@ extension StoreContract {
             let later = days.adding(milliseconds: 86_400_000)
             try contract.expect(try await contract.store.sweepLedger(before: later, limit: 10), 2, "swept when it has gone")
         },
+        Check(name: "two that would make a payload longer than the limit stay two") { contract in
+            let cases: [(Int, Int, Receipt.Outcome)] = [(0, 12, .accepted), (1, 13, .coalesced)]
+            for (number, limit, outcome) in cases {
+                _ = try await contract.fold("e\(number)", "update", #"{"a":1}"#, 0)
+                let new = write("e\(number)", "update", #"{"b":2}"#, 1) { $0.foldedBytes = limit }
+                try contract.expect(try await contract.store.enqueue([new])[0].outcome, outcome, "with \(limit) bytes")
+            }
+        },
         Check(name: "each pair of types is folded as it should be, or not at all") { contract in
             let pairs: [(String, String, Receipt.Outcome, String?)] = [
                 ("create", "update", .coalesced, "create"), ("update", "update", .coalesced, "update"),

@@ -59,6 +59,20 @@ extension StoreContract {
                 try await contract.store.sweepLedger(before: start.adding(milliseconds: 1), limit: 10), 1, "old entries swept")
             try contract.expect(try await contract.enqueue(["a"])[0].outcome, .accepted, "the outcome")
         },
+        Check(name: "ids that were settled while the clock was ahead keep no others in the ledger, and are known as long as they say") {
+            contract in
+            try await contract.enqueue((0..<12).map { "ahead\($0)" } + (0..<30).map { "e\($0)" })
+            let fence = try await contract.acquire()
+            let claims = try await contract.claim(fence)
+            let ahead = claims.filter { $0.operation.entity.id.hasPrefix("ahead") }
+            try await contract.settle(ahead, .processed, fence, after: 3650 * 86_400_000)
+            try await contract.settle(claims.filter { !$0.operation.entity.id.hasPrefix("ahead") }, .processed, fence)
+            var swept = 0
+            for _ in 0..<10 { swept += try await contract.store.sweepLedger(before: start.adding(milliseconds: 1), limit: 10) }
+            try contract.expect(swept, 30, "swept")
+            try contract.expect(try await contract.enqueue(["ahead0"])[0].outcome, .duplicate, "one that was ahead, handed in again")
+            try contract.expect(try await contract.store.ending(of: .text("e0-12")), nil, "an old one's ending")
+        },
         Check(name: "many writers at once each get numbers of their own") { contract in
             let numbers = try await withThrowingTaskGroup(of: [Int64].self) { group in
                 for writer in 0..<8 {

@@ -34,7 +34,7 @@ extension StoreContract {
             }
             let fence = try await contract.acquire("last")
             let result = try await contract.exchange(fence)
-            try contract.expect(result.setAside.map(\.description), ["a-0"], "set aside")
+            try contract.expect(result.setAside.map(\.id.description), ["a-0"], "set aside")
             try contract.expect(contract.names(result.claims), ["b-1"], "the other")
             try contract.expect(try await contract.store.operation(.text("a-0"))?.lastError, .crashSuspect, "the reason")
         },
@@ -52,7 +52,7 @@ extension StoreContract {
             let fence = try await contract.acquire()
             let claims = try await contract.claim(fence)
             let key = UniqueID(high: 1, low: 2)
-            let cast = Settlement.Result.recast(payload: #"{"v":2}"#, schemaVersion: 2, newKey: key)
+            let cast = Settlement.Result.recast(payload: #"{"v":2}"#, base: nil, schemaVersion: 2, newKey: key)
             try await contract.settle([claims[0]], cast, fence)
             try await contract.settle([claims[1]], contract.retryLater(1), fence)
             try await contract.settle([try await contract.claim(fence, 1, after: 5)[0]], cast, fence)
@@ -62,6 +62,19 @@ extension StoreContract {
             try contract.expect(a?.lastAttemptAt, nil, "the last attempt of one never sent")
             try contract.expect([a?.idempotencyKey, b?.idempotencyKey].contains(key), true, "a new key for the one that was sent")
             try contract.expect(a?.idempotencyKey, claims[0].operation.idempotencyKey, "the key of the one never sent")
+        },
+        Check(name: "a cast takes the base along, and lets go of one that can't be cast") { contract in
+            try await contract.enqueue(["a", "b"]) { $0.base = #"{"v":1}"# }
+            let fence = try await contract.acquire()
+            let claims = try await contract.claim(fence)
+            func cast(_ base: String?) -> Settlement.Result {
+                .recast(payload: #"{"v":2}"#, base: base, schemaVersion: 2, newKey: UniqueID(high: 1, low: 2))
+            }
+            try await contract.settle([claims[0]], cast(#"{"v":2,"w":1}"#), fence)
+            try await contract.settle([claims[1]], cast(nil), fence)
+            let (a, b) = (try await contract.store.operation(.text("a-0")), try await contract.store.operation(.text("b-1")))
+            try contract.expect(a?.base, #"{"v":2,"w":1}"#, "a base that was cast")
+            try contract.expect(b?.base, nil, "a base that was not")
         },
         Check(name: "the census counts each pending operation where it stands, and a standing says behind whom") { contract in
             try await contract.enqueue(["a", "a", "a", "b", "c"])

@@ -278,7 +278,7 @@ extension StoreContract {
             txnToken: token, entity: EntityKey(type: "room", id: "e"), original: #"{"of":"\#(token)"}"#, dependsOn: dependsOn)
     }
 
-    private func register(_ token: String, dependsOn: String? = nil) async throws {
+    func register(_ token: String, dependsOn: String? = nil) async throws {
         try await store.register(Self.change(token, dependsOn: dependsOn), now: Self.start)
     }
 

@@ -48,6 +48,30 @@ extension StoreContract {
             try contract.expect(try await contract.store.books().failed, 1, "failed")
             try contract.expect(contract.names(try await contract.claim(fence)), ["a-1"], "the next of the line")
         },
+        Check(name: "a zero byte in what the upstream says stops nothing") { contract in
+            try await contract.enqueue(["a", "b", "c", "d"])
+            let fence = try await contract.acquire()
+            let claims = try await contract.claim(fence)
+            let error = LastError(class: .permanent, code: "HTTP_422", httpStatus: 422, message: "a\0b")
+            let said = #"{"name":"a\u0000b"}"#
+            let settlements = [
+                Settlement(seq: claims[0].seq, id: claims[0].operation.id, result: .failed(error), server: ServerState(state: said)),
+                Settlement(seq: claims[1].seq, id: claims[1].operation.id, result: .processed, answer: said),
+                Settlement(seq: claims[2].seq, id: claims[2].operation.id, result: .processed, answer: "a\0b"),
+                Settlement(
+                    seq: claims[3].seq, id: claims[3].operation.id,
+                    result: .retry(due: start, backoffMs: 1, error: error, charged: true, failureMark: 0)),
+            ]
+            let settled = try await contract.store.exchange(Exchange(fence: fence, now: start, settlements: settlements)).settled
+            try contract.expect(settled, [true, true, true, true], "settled")
+            let failed = try await contract.store.operation(claims[0].operation.id)
+            try contract.expect(failed?.lastError?.message, "a\u{FFFD}b", "the error of one that failed")
+            try contract.expect(failed?.server?.state, said, "the state of the other side")
+            let ending = try await contract.store.ending(of: claims[1].operation.id)
+            try contract.expect(ending, .processed(answer: said), "the answer")
+            let waiting = try await contract.store.operation(claims[3].operation.id)
+            try contract.expect(waiting?.lastError?.message, "a\u{FFFD}b", "the error of one that waits")
+        },
         Check(name: "outcomes are tallied once, by their labels; a store that keeps no tallies says so") { contract in
             try await contract.enqueue(["a", "b", "c"])
             let fence = try await contract.acquire()

@@ -32,11 +32,7 @@ extension MemoryQueue {
             operation.entity.id = alias.server.text
             operation.references.removeAll { $0.isOwn }
         }
-        for reference in operation.references where !reference.isOwn {
-            guard let alias = localIDs.aliases[reference.entity] else { continue }
-            _ = operation.rewrite(reference.field, from: reference.entity.id, to: alias.server)
-            operation.references.removeAll { $0 == reference }
-        }
+        operation.resolveReferences { localIDs.aliases[$0]?.server }
         return operation
     }
 
@@ -54,7 +50,8 @@ extension MemoryQueue {
     /// A pending operation has got another payload: what it no longer points to, it does not wait for.
     mutating func letGo(of operation: Operation) {
         guard let known = localIDs.references[operation.seq] else { return }
-        let left = known.filter { operation.holds($0) }
+        let gone = Set(operation.lost(among: known))
+        let left = known.filter { !gone.contains($0) }
         localIDs.references[operation.seq] = left.isEmpty ? nil : left
         let due = due(of: operation)
         rows[operation.seq]?.due = due

@@ -69,9 +69,10 @@ extension MemoryQueue {
         case .returned:
             row.operation.unknownAt = row.operation.unknownAt ?? row.operation.lastAttemptAt
             row.operation.crashes = 0
-        case .recast(let payload, let version, let newKey):
+        case .recast(let payload, let base, let version, let newKey):
             row.operation.lastAttemptAt = row.attemptedBefore
             row.operation.payload = payload
+            row.operation.base = base
             row.operation.schemaVersion = version
             row.operation.unknownAt = nil
             if row.attemptedBefore != nil { row.operation.idempotencyKey = newKey }
@@ -116,7 +117,8 @@ extension MemoryQueue {
             let found = due.sorted { ($0.due, $0.operation.seq) < ($1.due, $1.operation.seq) }.prefix(wanted)
             var expired = false
             for row in found {
-                if let end = row.operation.expiresAt, end <= exchange.now {
+                let turn = row.operation.turn(at: exchange.now)
+                if turn == .expires {
                     remove(row.operation.seq)
                     books.expired += 1
                     remember(row.operation.id, row.operation.seq, .expired, at: exchange.now)
@@ -125,11 +127,11 @@ extension MemoryQueue {
                     endOptimistic(row.operation.txnToken, .expired, at: exchange.now, &result)
                     // What depends on it leaves its line: the heads are to be read anew.
                     if row.operation.txnToken != nil { break }
-                } else if row.operation.crashes >= Operation.mostCrashes {
-                    setAside(row, at: exchange.now)
-                    result.setAside.append(row.operation.id)
+                } else if case .isSetAside(let reason) = turn {
+                    setAside(row, reason, at: exchange.now)
+                    result.setAside.append((row.operation.id, reason))
                     expired = true
-                    endOptimistic(row.operation.txnToken, .failed(.crashSuspect), at: exchange.now, &result)
+                    endOptimistic(row.operation.txnToken, .failed(reason), at: exchange.now, &result)
                     if row.operation.txnToken != nil { break }
                 } else if row.operation.crashes > 0 {
                     // Alone, so that the next crash tells which it was.
@@ -146,16 +148,16 @@ extension MemoryQueue {
         }
     }
 
-    private mutating func setAside(_ row: Row, at now: Timestamp) {
+    private mutating func setAside(_ row: Row, _ reason: LastError, at now: Timestamp) {
         var row = row
         row.due = 0
         row.operation.updatedAt = now
         row.operation.nextRetryAt = nil
         row.operation.status = .failed
-        row.operation.lastError = .crashSuspect
+        row.operation.lastError = reason
         rows[row.operation.seq] = row
         books.failed += 1
-        tallies.add(.failed, .other(.crashSuspect))
+        tallies.add(.failed, .other(reason.class))
         leaveLine(row.operation.seq)
     }
 

@@ -84,11 +84,12 @@ extension MemoryQueue {
     private static let entityMs: Int64 = 89 * 86_400_000
 
     mutating func sweepLedger(before: Timestamp, limit: Int) -> Int {
-        let old = ledgerOrder.prefix(limit).prefix { id in ledger[id].map { $0.at < before } ?? true }
+        let old = Array(ledgerOrder.lazy.filter { [ledger] id in ledger[id].map { $0.at < before } ?? true }.prefix(limit))
         sweepAliases(before: before)
         sweepEnded(before: before)
         sweepEntities(before: before.adding(milliseconds: -Self.entityMs))
-        ledgerOrder.removeFirst(old.count)
+        let gone = Set(old)
+        ledgerOrder.removeAll { gone.contains($0) }
         var count = 0
         for id in old {
             // One that was folded into an operation that still waits is known as long as that is.

@@ -75,6 +75,7 @@ struct MemoryQueue {
         var stored = operation
         stored.references = []
         stored.folds = false
+        stored.foldedBytes = Limits().payloadBytes
         stored.seq = nextSeq
         stored.status = .pending
         nextSeq += 1

@@ -8,7 +8,9 @@ import Synchronization
 public final class MemoryStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, ExplainStore, RepairStore, OptimisticStore {
     private let state: Mutex<MemoryQueue>
 
-    public convenience init(ordering: Ordering = .entity) { self.init(ordering: ordering) { Folding().decide($0, behind: $1) } }
+    public convenience init(ordering: Ordering = .entity) {
+        self.init(ordering: ordering) { Folding(payloadBytes: $0.foldedBytes).decide($0, behind: $1) }
+    }
 
     /// With another rule for the new operation and the last of its line: how a test sees whether a wrong one is noticed.
     package init(ordering: Ordering = .entity, folding: @escaping @Sendable (Operation, Operation) -> Folding.Decision) {

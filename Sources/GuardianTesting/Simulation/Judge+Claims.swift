@@ -84,16 +84,22 @@ extension Judge {
     /// A process has died, and it is known: what it had in hand is suspect.
     mutating func crashed() { for seq in claimed.values { if let index = indexOfSeq[seq] { records[index].crashes += 1 } } }
 
-    mutating func setAside(_ id: OperationID, besides claims: Set<Int64>) {
+    mutating func setAside(_ id: OperationID, _ reason: LastError, at wall: Timestamp, besides claims: Set<Int64>) {
         guard let index = index(of: id) else { return violated("set aside the unknown \(id)") }
         let seq = records[index].seq ?? 0
-        if records[index].crashes < Operation.mostCrashes { violated("seq \(seq) was set aside after \(records[index].crashes) crashes") }
+        if reason == .expiredInDoubt {
+            if !records[index].wasAttempted { violated("seq \(seq) was set aside as in doubt and never attempted") }
+            if records[index].operation.expiresAt.map({ $0 > wall }) ?? true { violated("seq \(seq) was set aside before it expired") }
+            records[index].hasExpired = true
+        } else if records[index].crashes < Operation.mostCrashes {
+            violated("seq \(seq) was set aside after \(records[index].crashes) crashes")
+        }
         if records[index].fate != .waiting { violated("set aside seq \(seq), which is \(records[index].fate)") }
         failures += 1
         records[index].fate = .failed
         records[index].wasGivenUp = true
         spoiled(index)
-        departed(records[index].operation.txnToken, .failed("CRASH_SUSPECT"), besides: claims)
+        departed(records[index].operation.txnToken, .failed(reason.code), besides: claims)
     }
 
     /// Claims of an older epoch are void.

@@ -29,7 +29,7 @@ extension Judge {
         if control.pauses.contains(.auth) { return .authRequired }
         if control.pauses.contains(.upgrade) { return .upgradeRequired }
         if let principal = record.operation.principal, principal != control.signedIn.hash { return .principal }
-        if operation.type != "delete", let since = operation.unknownAt,
+        if operation.type != "delete", operation.expiresAt == nil || lies(ahead: operation.expiresAt), let since = operation.unknownAt,
             now.milliseconds - since.milliseconds >= situation.idempotencyWindowMs
         {
             return .inDoubt

@@ -44,9 +44,10 @@ extension Judge {
             if isCharged { records[index].charged += 1 }
         case .returned: records[index].crashes = 0
         case .unsent: records[index].wasAttempted = record.wasAttemptedBefore
-        case .recast(let payload, let version, let newKey):
+        case .recast(let payload, let base, let version, let newKey):
             records[index].wasAttempted = record.wasAttemptedBefore
             records[index].operation.payload = payload
+            records[index].operation.base = base
             records[index].operation.schemaVersion = version
             records[index].offeredKey = newKey
         }

@@ -16,6 +16,8 @@ struct Judge {
         var fate = Fate.waiting
         /// Left its line once without an effect: a copy still in the network may apply it out of turn.
         var wasGivenUp = false
+        /// Set aside because it expired after an attempt of unknown outcome: trying again is of no use.
+        var hasExpired = false
         /// A cancel said that it was never sent.
         var isPromisedUnsent = false
         var wasApplied = false

@@ -107,15 +107,15 @@ extension SimulatedWorld {
         for (settlement, isSettled) in zip(exchange.settlements, result.settled) {
             note(UInt64(bitPattern: settlement.seq) &* 2 &+ (isSettled ? 1 : 0))
             guard isSettled, let record = judge.record(of: settlement.seq) else { continue }
-            if case .recast(let payload, let version, _) = settlement.result { witnessCast(payload, version, of: record) }
+            if case .recast(let payload, let base, let version, _) = settlement.result { witnessCast(payload, base, version, of: record) }
             judge.settled(
                 settlement, by: exchange.fence, wasApplied: upstream.hasApplied(record.operation.id),
                 maxAttempts: configuration.retry.maxAttempts)
         }
         // What left while heads were claimed was there before what was claimed, or not: nothing of it has stepped out for the others.
-        let moved = Set(result.claims.map(\.seq) + (result.expired + result.setAside).compactMap { judge.seq(of: $0) })
+        let moved = Set(result.claims.map(\.seq) + (result.expired + result.setAside.map(\.id)).compactMap { judge.seq(of: $0) })
         for id in result.expired { if let seq = judge.seq(of: id) { judge.left(seq, as: .expired, besides: moved) } }
-        for id in result.setAside { judge.setAside(id, besides: moved) }
+        for (id, reason) in result.setAside { judge.setAside(id, reason, at: exchange.now, besides: moved) }
         let steppedOut = Set(result.steppedOut.map(\.id))
         if steppedOut != judge.optimism.steppedOut {
             judge.violated(
@@ -129,8 +129,8 @@ extension SimulatedWorld {
     }
 
     /// A cast leaves what the build's casters make of the operation.
-    private mutating func witnessCast(_ payload: String, _ version: Int, of record: Judge.Record) {
-        guard Self.casts.cast(record.operation) != .changed(payload: payload, schemaVersion: version) else { return }
+    private mutating func witnessCast(_ payload: String, _ base: String?, _ version: Int, of record: Judge.Record) {
+        guard Self.casts.cast(record.operation) != .changed(payload: payload, base: base, schemaVersion: version) else { return }
         judge.violated("seq \(record.seq ?? 0) was cast to version \(version) as \(payload)")
     }
 

@@ -57,8 +57,11 @@ extension SimulatedWorld {
 
     private mutating func cancel() async {
         let index = Int.random(in: 0..<judge.records.count, using: &random)
+        if judge.records[index].isAcknowledged { await cancel(index) }
+    }
+
+    mutating func cancel(_ index: Int) async {
         let record = judge.records[index]
-        guard record.isAcknowledged else { return }
         do throws(StoreError) {
             let answer = try await store.cancel(record.operation.id, now: moment.wall)
             judge.cancelled(index, answer, isApplied: upstream.hasApplied(record.operation.id))

@@ -185,14 +185,20 @@ public struct SimulatedWorld: Sendable {
 
     mutating func delay(_ range: ClosedRange<Int64>) -> Int64 { now + Int64.random(in: range, using: &random) }
 
-    /// Whether nothing waits any more and every producer has its receipt. What was given up is tried once more by hand.
+    /// Whether nothing waits any more and every producer has its receipt. What was given up is tried once more by hand, or cancelled where
+    /// it has expired.
     private mutating func isDone() async -> Bool {
         let isOver = judge.records.allSatisfy { $0.isAcknowledged && $0.fate != .waiting }
         // Others wait for an entity whose create has failed.
         guard isOver || script.localIDs > 0 else { return false }
-        let again = judge.records.filter {
-            $0.fate == .failed && ($0.verdict == .fine || $0.verdict == .broken) && (isOver || $0.operation.type == "create")
-        }.map(\.operation.id)
+        let given = judge.records.indices.filter {
+            judge.records[$0].fate == .failed && (isOver || judge.records[$0].operation.type == "create")
+        }
+        for index in given where judge.records[index].hasExpired { await cancel(index) }
+        let again = given.compactMap { index -> OperationID? in
+            let record = judge.records[index]
+            return record.fate == .failed && [.fine, .broken].contains(record.verdict) ? record.operation.id : nil
+        }
         guard !again.isEmpty else { return isOver ? await isTold() : false }
         do throws(StoreError) {
             let count = try await store.retry(again, now: moment.wall)

@@ -22,6 +22,12 @@ import Testing
         #expect(overlay == Overlay(state: ["a": 1, "b": ["y": 2], "c": 3, "d": 4], isPending: true))
     }
 
+    @Test("names that are two spellings of one accented letter are two members")
+    func spellings() {
+        let overlay = Overlay.replay(server: ["\u{e9}": 1], operations: [Self.operation("update", ["e\u{301}": 2])])
+        #expect(overlay.state?.members?.map(\.value) == [1, 2])
+    }
+
     @Test("of an edit with a base only what its user has changed is shown over what others have written since")
     func onlyChanges() {
         let edit = Self.operation("update", ["a": 2, "b": 1, "c": 1, "d": 4], base: ["a": 1, "b": 1, "c": 1])

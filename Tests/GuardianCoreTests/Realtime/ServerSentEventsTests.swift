@@ -162,7 +162,7 @@ struct ServerSentEventsTests {
     }
 
     /// Of this thread, so that other work of the machine does not count.
-    private static func processorTime() -> Duration {
+    static func processorTime() -> Duration {
         var time = timespec()
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
         return .seconds(Int64(time.tv_sec)) + .nanoseconds(Int64(time.tv_nsec))

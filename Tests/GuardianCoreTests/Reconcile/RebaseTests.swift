@@ -100,6 +100,15 @@ import Testing
         #expect(done.actions.settlements.map(\.result) == [.processed])
     }
 
+    @Test("a weak ETag keeps nobody from writing: what is there is fetched before the first write, and merged", arguments: [false, true])
+    func weakETag(isUnknown: Bool) throws {
+        var claimed = Claimed(isUnknown: isUnknown, ifMatch: "W/\"1\"", known: ServerState(state: Self.base, etag: "W/\"1\""))
+        #expect(claimed.sent == nil)
+        try claimed.fetch(.present(try Self.state(Self.theirs), etag: "W/\"2\""))
+        #expect(claimed.sent == nil)
+        #expect(claimed.revision?.payload == #"{"a":1,"b":2}"#)
+    }
+
     @Test("what can't be fetched is merged with what is known: had it been applied, that ETag would be no more")
     func noFetch() throws {
         var claimed = Claimed(isUnknown: true, ifMatch: "v2", known: ServerState(state: Self.theirs, etag: "v2"))

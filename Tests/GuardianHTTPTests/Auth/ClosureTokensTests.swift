@@ -44,6 +44,7 @@ final class Counter: Sendable {
         #expect(error?.description.contains("canary") == false)
         #expect(await failure(ClosureTokens { _ in throw TokenError(.needsLogin, "signed out") })?.message == "signed out")
         #expect(await trouble(ClosureTokens { _ in FetchedToken("a b") }) == .badAnswer)
+        #expect(Processor.TokenFailure(of: TokenError(.needsLogin, "signed out")).reason == "needs_login: signed out")
     }
 
     @Test("when the caller that asks is cancelled, another one asks in its place")

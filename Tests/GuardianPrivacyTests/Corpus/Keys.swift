@@ -42,7 +42,7 @@ enum Keys {
         "xapp-1-A{D10}-{d13}-{h64}", "M{b25}.{u6}.{u38}", "{d9}:AA{u33}", "SG.{u22}.{u43}", "SK{h32}", "AC{h32}",
         "xkeysib-{h64}-{b16}", "xsmtpsib-{h64}-{b16}", "{h32}-us12", "mlsn.{h64}", "secret_{b43}", "ntn_{d11}{b35}", "figd_{u40}",
         "pat{b14}.{h64}", "CFPAT-{u43}", "tfp_{u59}", "PMAK-{h24}-{h34}", "rdme_{a70}", "aio_{b28}", "pnu_{a36}", "pat-na1-\(uuid)",
-        "EAACEdEose0cBA{b80}",
+        "EAACEdEose0cBA{b80}", "APA91b{u134}",
     ]
 
     private static let models = [

@@ -13,6 +13,8 @@ enum LookAlikes {
         "trace=hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh", "user_id=N#########", "hh:hh:hh:hh:hh:hh", "HH-HH-HH-HH-HH-HH", "hhhh.hhhh.hhhh",
         "##-##-##-##-##-##",
         "####.####.####", "0xhhhhhhhhhhhhhhhh", "hhhhhhh", "build N######", "ISBN 978-#-##-######-#", "E\\A\\N N############",
+        "GTI\\N 43###########", "GTI\\N 00###########", "\\NDC 0####-###-##", "P\\N 0##-####-##", "CP ### ### ### SE", "RR N######## DE",
+        "9400 1### 7### 0### #### ##", "Kundennummer 06########", "account 06########", "scanned 42###########",
     ]
 
     private static let times = [
@@ -20,7 +22,8 @@ enum LookAlikes {
         "17###########",
         "17##############", "17#################", "17########.######", "20##1#2#1#####", "20##1#2#T1#####Z", "2#/Jan/20##:1#:##:## +0000",
         "20##/1#/2#",
-        "20##-1#-2#-1#-##-##", "1#:##:##.######", "2# 1# 20##",
+        "20##-1#-2#-1#-##-##", "1#:##:##.######", "2# 1# 20##", "0N 0N 20## 1# ##", "20## 0N 1# 08 15 0#", "0N-12 13-18",
+        "Mo-Fr 08-12 14-18",
     ]
 
     private static let numbers = [
@@ -30,7 +33,8 @@ enum LookAlikes {
         "N### N### N## N####", "offset=N########",
         "total N########", "zip #####-####", "\"GET / HTTP/1.1\" 200 N## N###", "pid N#### tid N####", "amount=N#########",
         "#.###############", "{\"bytes\":N#########}",
-        "4##.## MB of N###.## MB", "page N# of N##", "N#%",
+        "4##.## MB of N###.## MB", "page N# of N##", "N#%", "ppg 6#### 4####", "0N 1# 2# 3# 4# 4#", "01 02 03 04 05 06 07 0N",
+        "1f8\\b 0800 0000 0000 000#",
     ]
 
     private static let places = [
@@ -50,6 +54,7 @@ enum LookAlikes {
         "password: must be longer", "shipping=###",
         "partition_key=a##", "tokens_used=N###", "pinging host", "passenger: 12", "card_type=visa", "spinner=on", "tokenType: x",
         "fw_rule_set_1#", "pat.example.com", "cio_office=1#", "rnd_seed=4#", "sk_layout_v#", "phx_region=us#", "sha256~unset",
+        "pins: 1#", "cookie_consent=true", "cookieBannerShown=blue", "authorization: denied by policy", "auth=disabled", "auth: negotiate",
     ].map(words)
 
     /// Letters stand for themselves, save those that are patterns on purpose (`#`, and hexadecimal where it is repeated).
@@ -68,7 +73,7 @@ extension Corpus {
         ],
         .phone: [
             "{}", "Call me at {} please", "phone: {}", "tel={} ok", "{\"phone\":\"{}\",\"x\":1}", "Kontakt: {}.", "mobile {}, thanks",
-            "2024-01-15 10:30:00 INFO phone={} verified",
+            "2024-01-15 10:30:00 INFO phone={} verified", "Phone # {}", "caller_id={}", "WhatsApp: {}", "call({})",
         ],
         .card: ["{}", "card {}", "paid with {} today", "Card: {}.", "{\"card\":\"{}\"}", "cc {} exp 12/26"],
         .socialSecurity: ["{}", "SSN {}", "patient ({}) admitted", "{\"note\":\"{}\"}", "social security number is {}"],
@@ -84,7 +89,9 @@ extension Corpus {
             "https://example.com/?api_key={}#top", "https://b.s3.amazonaws.com/k?X-Amz-Signature={}&X-Amz-Expires=60",
             "amqp://u:{}@mq/vhost", "https://example.com/reset?token={}",
         ],
-        .iban: ["{}", "IBAN {}", "transfer to {} now", "{\"to\":\"{}\"}"],
+        .iban: [
+            "{}", "IBAN {}", "transfer to {} now", "{\"to\":\"{}\"}", "IBAN: {}", "iban={}", "Konto-IBAN: {}", "iban={}&amount=5",
+        ],
         .name: sensitiveNames.flatMap { name in
             [
                 "\(name)={}", "\(name): {}", "{\"\(name)\":\"{}\"}", "{\\\"\(name)\\\":\\\"{}\\\"}", "a=1 \(name)='{}' b=2",
@@ -107,6 +114,7 @@ extension Corpus {
         "my_api_key", "creditCard",
         "credit-card", "creditCardNumber", "cvv", "cardCvv", "pin", "userPin", "pin_code", "privateKey", "credentials", "otp",
         "securityCode", "accesstoken",
-        "passwordHash", "AWS_SECRET_ACCESS_KEY", "newPassword", "auth.token",
+        "passwordHash", "AWS_SECRET_ACCESS_KEY", "newPassword", "auth.token", "signature_key", "XAPIKey", "passKey",
+        "cardVerificationValue",
     ]
 }

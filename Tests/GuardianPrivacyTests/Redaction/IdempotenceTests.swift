@@ -59,7 +59,9 @@ struct IdempotenceTests {
         "Basic ", "Authorization: ", "Cookie: ", "passphrase: ", "card ", "pass=", "token: ", "ssn ", "id-", "id_", "ext. 12", "x12", "%2B",
         "%20", "\\n", "&#64;", "_", "/", "<", ">", ";", "|", "4111111111111111", "415-555-2671", "password is ", "iban ", "0171", "12",
         "20",
-        "hooks.slack.com/services/", "https://", "api key: ", "secret_key", "tcp(", "x", "==",
+        "hooks.slack.com/services/", "https://", "api key: ", "secret_key", "tcp(", "x", "==", "密码：", "０９０-１２３４-５６７８", "curl -u ",
+        "admin:hunter2", "authorization: denied by ", "auth=", "dXNlcjpwYXNz", "iban: ", "pin: 12 34", "06 12 34 56 78", "CP ", " SE",
+        "-----BEGIN PRIVATE KEY-----",
     ]
 
     @Test("Secrets, marks and what parts them, in any order")

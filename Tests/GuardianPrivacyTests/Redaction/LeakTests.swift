@@ -13,7 +13,8 @@ struct LeakTests {
             "inputPassword", "input_password", "forgotPasswordToken", "passwordInput", "password_field", "otp_input", "pin_form",
             "tokenPrompt", "outputSecret", "promptPassword", "inputToken", "cached_token", "completionToken", "psk", "wifi_psk", "cc_pan",
             "dbpass", "userpwd", "storePass", "securitycode", "code_verifier", "secret_id", "aes_key",
-            "a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.token",
+            "a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.token", "signature_key", "XAPIKey", "XAPIKEY", "passKey", "cardVerificationValue",
+            "비밀번호", "पासवर्ड",
         ])
     func names(name: String) {
         #expect(SecurityUtils.isSensitiveField(name))
@@ -28,7 +29,7 @@ struct LeakTests {
             "prompt_tokens", "input_tokens", "completionTokens", "cached_tokens", "max_tokens", "token_count", "inputTokenCount",
             "promptTokensDetails", "input_token_details", "completion_tokens_details", "input_cost_per_token", "token_price",
             "token_latency", "password_field_label", "password_form_url", "forgot_password_url", "passwordFieldError", "aes_key_bits",
-            "secret_name", "pinColor",
+            "secret_name", "pinColor", "cookieBannerShown", "cookie_consent", "cookieConsentAccepted", "signature_key_id",
         ])
     func counts(name: String) {
         #expect(!SecurityUtils.isSensitiveField(name))
@@ -68,6 +69,42 @@ struct LeakTests {
     func wrappers(text: String, expected: String) { check(text, expected) }
 
     @Test(
+        "A value goes whole whose groups spaces part",
+        arguments: [
+            ("IBAN: DE89 3704 0044 0532 0130 00", "IBAN: [REDACTED_IBAN]"),
+            ("iban=DE89 3704 0044 0532 0130 00&amount=5", "iban=[REDACTED_IBAN]&amount=5"),
+            ("Konto-IBAN: DE89 3704 0044 0532 0130 00, BIC X", "Konto-IBAN: [REDACTED_IBAN], BIC X"),
+            ("my iban: gb29 nwbk 6016 1331 9268 19", "my iban: [REDACTED_IBAN]"), ("otp: 123 456", "otp: [REDACTED]"),
+            ("passcode: 12 34 56, ok", "passcode: [REDACTED], ok"), ("pin: 4821 5 attempts", "pin: [REDACTED] 5 attempts"),
+            ("pin: 4821 4111 1111 1111 1111", "pin: [REDACTED] [REDACTED_CC]"),
+        ])
+    func groups(text: String, expected: String) { check(text, expected) }
+
+    @Test(
+        "So does what tools and other languages call a secret",
+        arguments: [
+            (#"{"auths":{"x":{"auth":"dXNlcjpwYXNzd29yZA=="}}}"#, #"{"auths":{"x":{"auth":"[REDACTED]"}}}"#),
+            (#"{\"auth\":\"dXNlcjpwYXNzd29yZA==\"}"#, #"{\"auth\":\"[REDACTED]\"}"#),
+            ("//registry.npmjs.org/:_auth=dXNlcjpwYXNzd29yZA==", "//registry.npmjs.org/:_auth=[REDACTED]"),
+            ("curl -u admin:hunter2 https://example.com", "curl -u [REDACTED] https://example.com"),
+            ("curl -s \\\n  --user 'admin:hunter 2' x", "curl -s \\\n  --user '[REDACTED]' x"),
+            ("mot de passe : hunter2", "mot de passe : [REDACTED]"), ("Nouveau mot de passe: hunter2", "Nouveau mot de passe: [REDACTED]"),
+            ("密码：hunter2", "密码：[REDACTED]"), ("パスワード： hunter2 x", "パスワード： [REDACTED] x"), ("비밀번호: hunter2", "비밀번호: [REDACTED]"),
+            ("पासवर्ड: hunter2", "पासवर्ड: [REDACTED]"),
+        ])
+    func languages(text: String, expected: String) { check(text, expected) }
+
+    @Test("In JSON a login in base64 goes too, and what else stands under its name stays")
+    func logins() throws {
+        let text = #"{"auths":{"x":{"auth":"dXNlcjpwYXNzd29yZA=="},"y":{"auth":"disabled","_auth":[1]}}}"#
+        let expected = #"{"auths":{"x":{"auth":"[REDACTED]"},"y":{"auth":"disabled","_auth":[1]}}}"#
+        #expect(redactor.redact(json: text) == expected)
+        #expect(redactor.redact(json: expected) == expected)
+        let value = try JSONValue(parsing: text)
+        #expect(redactor.redact(value).text == expected)
+    }
+
+    @Test(
         "Headers go to their end, whatever quotation marks stand in them",
         arguments: [
             (#"Authorization: Digest username="bob", realm="", response="6629f""#, "Authorization: [REDACTED]"),
@@ -76,6 +113,9 @@ struct LeakTests {
             (#"Cookie: prefs="x,y"; sid=canary"#, "Cookie: [REDACTED]"),
             (#"{"auth":"Bearer YWJjMTIzNDU2Nzg5MA=="}"#, #"{"auth":"Bearer [REDACTED]"}"#),
             (#"{"auth":"Basic dXNlcjpwYXNzd29yZA=="}"#, #"{"auth":"Basic [REDACTED]"}"#),
+            ("Authorization: Basic xyz", "Authorization: [REDACTED]"), ("authorization: abc123token", "authorization: [REDACTED]"),
+            ("authorization: new abc123def", "authorization: [REDACTED]"), ("authorization: key abcdef", "authorization: [REDACTED]"),
+            ("authorization: denied by password: hunter2", "authorization: denied by password: [REDACTED]"),
         ])
     func headers(text: String, expected: String) { check(text, expected) }
 
@@ -126,6 +166,9 @@ struct LeakTests {
             "secret_id=17 tokens_per_second=45.2",
             #"C:\temp\names=x %20name%3Dx user%5Bname%5D=x x["name"] = "y" AnyHashable("n"): 1"#, "PIN <x> a -> b => c <b>12</b>",
             "name: token expired, value was 12", #"<input name="color" value="red">"#, "identified by 12 'x'",
+            "authorization: denied by policy", #"{"msg":"authorization: denied by policy 42"}"#, "cookie: required for login.",
+            "missing token: header absent", "pins: 12 gpioPins=4 cookie_consent=true", "auth: disabled auth=none \"auth\":\"negotiate\"",
+            "docker run -u root:root x; curl -u $USER:$PASS https://x -u me", "密码：成功 忘记密码： 点击", "la passe: 12 passe: 12",
         ])
     func leaves(text: String) { #expect(redactor.redact(text) == text) }
 

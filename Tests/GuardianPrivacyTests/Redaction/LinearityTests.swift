@@ -54,6 +54,11 @@ struct LinearityTests {
         ("<password >", "<password ", ">"), ("<password>x", "<password>x", ""), ("password '", "password '", ""),
         ("name: token", "name: token, ", ""), ("Optional(", "password: Optional(", "\""), ("[][]=", "[]", "=x"),
         ("token[1]=", "token[1]=[REDACTED]", ""), ("%2525", "%2525", "token%3Dx"), ("x=\"a\"", "Cookie: x=\"a\", ", ""),
+        ("０", "０", ""), ("０-", "０-", ""), ("０９０", "０９０-１２３４-５６７８", ""), ("密码：", "密码：a", ""), ("auth=", "auth=", ""),
+        ("auth: ", "auth: YWJjOmRlZg ", ""), ("curl -u", "curl -u a:b ", ""), ("-u 'a:", "-u 'a:b ", "'"),
+        ("denied", "authorization: denied ", ""), ("pin: 12", "pin: 12 ", ""), ("%B4", "%B4111", "^"), ("06 12", "06 12 34 56 78 ", ""),
+        ("01 ", "01 ", ""), ("415/415", "415-555-2671/", ""), ("BEGIN\\n", "-----BEGIN PRIVATE KEY-----\\nA ", ""),
+        ("BEGIN A", "-----BEGIN PRIVATE KEY-----\nA\nx y\n", ""), ("key=BEGIN", "token=\"-----BEGIN PRIVATE KEY-----", ""),
     ]
 
     @Test("Ten times the bytes take twelve times as long at most", arguments: hostile.indices)

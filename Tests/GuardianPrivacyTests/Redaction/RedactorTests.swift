@@ -23,6 +23,7 @@ struct RedactorTests {
             ("用户.åsa@例子.公司", "[REDACTED_EMAIL]"), ("请联系anna@example.com", "请联系[REDACTED_EMAIL]"),
             ("邮箱12345678@qq.com", "邮箱[REDACTED_EMAIL]"), ("mail anna@example.com．", "mail [REDACTED_EMAIL]．"),
             ("key abc8Q~x1x1x1x1x1x1x1x1x1x1x1x1x1x1x1x1x1.", "key [REDACTED_KEY]."),
+            ("to AAAAZPWaixU:APA91b\(String(repeating: "aB3-_", count: 27)) sent", "to AAAAZPWaixU:[REDACTED_KEY] sent"),
         ])
     func takesOut(text: String, expected: String) {
         #expect(redactor.redact(text) == expected)

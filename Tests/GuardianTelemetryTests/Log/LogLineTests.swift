@@ -37,6 +37,15 @@ struct LogLineTests {
         #expect(store.errorClass == "store_corrupt")
     }
 
+    @Test("that there is no token is a warning, and its cause is still there when the line is redacted")
+    func tellsTokens() {
+        let why = "needs_login: nobody is signed in: the app gave no token"
+        let line = LogLine(.tokenRefreshed(success: false, reason: why), about: nil, at: Sample.start).redacted
+        #expect(line.level == .warning && line.message == "token not refreshed")
+        #expect(JSONValue.object(line.fields)["reason"] == .string(why))
+        #expect(LogLine(.tokenRefreshed(success: true), about: nil, at: Sample.start).message == "token refreshed")
+    }
+
     @Test("people read time, level, words and facts; a line can't break out of its line")
     func isReadable() {
         var line = Sample.line(2, level: .warning, message: "attempt failed, retry scheduled")
@@ -47,6 +56,9 @@ struct LogLineTests {
         #expect(!text.contains("\n"))
         #expect(!text.contains("\u{1B}"))
         #expect(line.text(colored: true).contains("\u{1B}[33m"))
+        #expect(line.text(now: line.timestamp) == text)
+        let tomorrow = line.timestamp.adding(milliseconds: 86_400_000)
+        #expect(line.text(now: tomorrow) == "\(line.timestamp.rfc3339.prefix(10)) \(text)")
     }
 
     @Test("no part of a line commands a terminal, a C1 sequence neither")

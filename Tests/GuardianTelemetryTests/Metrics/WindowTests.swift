@@ -58,6 +58,21 @@ import Testing
         #expect(table.all.allSatisfy { $0.key == $0.value.key })
     }
 
+    @Test("whoever makes a value may look into the table meanwhile", .timeLimit(.minutes(1)))
+    func makesUnlocked() {
+        final class Cell: Sendable {}
+        let later = Dial<LabelTable<String, Cell>?>(nil)
+        let table = LabelTable<String, Cell>(limit: 10, other: { _ in "other" }) { key in
+            if key == "outer" { _ = later.value?["inner"] }
+            return Cell()
+        }
+        later.value = table
+        let outer = table["outer"]
+        #expect(outer === table["outer"])
+        #expect(Set(table.all.map(\.key)) == ["outer", "inner"])
+        later.value = nil
+    }
+
     @Test("how often a total rose within a long window, over a restart that loses the notes of half of it")
     func trips() {
         var history = TripHistory()

@@ -26,6 +26,23 @@ extension SentryTests {
         #expect(listener.defects.isEmpty, "\(listener.defects)")
     }
 
+    @Test("a sink that has stopped reports again once it is run again")
+    func runsAgain() async throws {
+        let scratch = try Scratch()
+        defer { scratch.remove() }
+        let listener = SentryListener()
+        try await listener.listening { port in
+            let sink = SentrySink(try Self.configuration(port: port, spool: scratch.path + "/spool"))
+            for run in 1...2 {
+                try await TestServer.beside({ await sink.run() }) {
+                    sink.record(Sample.failed(run), about: nil, at: Sample.now)
+                    #expect(await TestServer.eventually { listener.events.count == run })
+                }
+            }
+        }
+        #expect(listener.defects.isEmpty, "\(listener.defects)")
+    }
+
     @Test(
         "a limit of no time at all is waited out all the same",
         arguments: [("Retry-After", "0"), ("X-Sentry-Rate-Limits", "0:error:key:quota")])
