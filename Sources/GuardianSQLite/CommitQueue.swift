@@ -13,9 +13,8 @@ internal import Synchronization
 /// Group commit: writes that wait together share one transaction, and so one fsync.
 ///
 /// Jobs run in one `BEGIN IMMEDIATE … COMMIT`, in the order in which they came, but for short enqueues, which may pass what is longer; each
-/// caller hears back after the commit is on disk. When
-/// one job of a group fails, the group is rolled back and each of its jobs runs again in a transaction of its own, so that a bad one
-/// harms no other. A job must therefore have no effect but on the database.
+/// caller hears back after the commit is on disk. When one job of a group fails, the group is rolled back and each of its jobs runs again
+/// in a transaction of its own, so that a bad one harms no other. A job must therefore have no effect but on the database.
 final class CommitQueue: Sendable {
     /// Jobs in one transaction at most.
     private static let groupLimit = 512

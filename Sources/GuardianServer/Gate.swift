@@ -56,7 +56,9 @@ struct Gate: RouterMiddleware {
     /// A page in a browser may reach a loopback address by a name of its own (Host), or post across sites (Origin).
     private func checkSource(_ request: Request) throws {
         // The first of them is no field any more, but the authority.
-        guard !request.headers.contains(where: { $0.name.canonicalName == "host" }) else { throw Problem(.badRequest, "bad request", "the request has more than one Host") }
+        guard !request.headers.contains(where: { $0.name.canonicalName == "host" }) else {
+            throw Problem(.badRequest, "bad request", "the request has more than one Host")
+        }
         // A browser can't reach a Unix socket.
         guard configuration.socketPath == nil else { return }
         guard let authority = request.head.authority, !authority.isEmpty else {

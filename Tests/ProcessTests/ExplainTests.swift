@@ -141,7 +141,7 @@ extension ProcessTests {
             defer { serve.kill() }
             #expect(try await Web.post(serve.url, room("a")) == 202)
             let size = try FileManager.default.attributesOfFileSystem(forPath: workplace.path)[.systemFreeSize] as? NSNumber
-            let filler = try Filler(in: disk, bytes: try #require(size).intValue - (512 << 10))
+            let filler = try Filler(in: disk, bytes: try #require(size).intValue - (256 << 10))
             let told = try await workplace.wait("a", for: "disk")
             #expect(told["detail"]?.string?.contains("make room") == true, "\(told.text)")
             try await Web.wait("the daemon to tell it") {

@@ -111,7 +111,7 @@ extension JSONValue {
         text.withUTF8 { bytes in
             // What needs no escape goes in as a whole.
             var start = 0
-            for place in bytes.indices where bytes[place] < 0x20 || bytes[place] == UInt8(ascii: "\"") || bytes[place] == UInt8(ascii: "\\") {
+            for place in bytes.indices where needsEscape(bytes[place]) {
                 out.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[start..<place]))
                 writeEscape(bytes[place], to: &out)
                 start = place + 1
@@ -120,6 +120,8 @@ extension JSONValue {
         }
         out.append(UInt8(ascii: "\""))
     }
+
+    private static func needsEscape(_ byte: UInt8) -> Bool { byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") }
 
     private static func writeEscape(_ byte: UInt8, to out: inout [UInt8]) {
         out.append(UInt8(ascii: "\\"))

@@ -198,13 +198,13 @@ struct RealtimeTests {
             upstream.tellChanges { $0.heartbeatMs = 50 }
             let configure = { (configuration: inout RealtimeConfiguration) in
                 quickly(&configuration)
-                configuration.schedule.heartbeatMs = 500
+                configuration.schedule.heartbeatMs = 1000
             }
             try await withFeed(from: url, configure: configure) { taker in
                 await taker.wait { $0.states.last == .streaming }
                 let states = taker.kept.states
-                // Longer than a silence may be.
-                try await ContinuousClock().sleep(for: .milliseconds(2000))
+                // Longer than a silence may be: three heartbeats.
+                try await ContinuousClock().sleep(for: .milliseconds(3500))
                 #expect(taker.kept.states == states)
             }
         }

@@ -1,0 +1,49 @@
+import Foundation
+import GuardianCore
+import GuardianSQLite
+import Testing
+
+/// The write-ahead log is copied back beside the writer (docs/decisions/0045).
+@Suite struct CheckpointerTests {
+    private static let payload = #"{"note":"\#(String(repeating: "x", count: 1000))"}"#
+
+    private func operations(_ count: Int, from first: Int, _ random: inout Xoshiro256) throws -> [GuardianCore.Operation] {
+        try (first..<first + count).map {
+            let new = NewOperation("update", entityType: "room", entityID: "r\($0)", payload: Self.payload)
+            return try Admission().admit(new, at: Timestamp(milliseconds: 1_800_000_000_000), random: &random)
+        }
+    }
+
+    @Test("under constant load the log stays within its bounds, and the file has what was in it")
+    func staysBounded() async throws {
+        try await withStore { store, path in
+            var random = Xoshiro256(seed: 1)
+            var longest = 0
+            // Some 100 MB go through the log.
+            for round in 0..<300 {
+                _ = try await store.enqueue(try operations(100, from: round * 100, &random))
+                let size = try FileManager.default.attributesOfItem(atPath: path + "-wal")[.size] as? Int
+                longest = max(longest, size ?? .max)
+            }
+            #expect(longest < 40 << 20, "\(longest) bytes")
+            let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int
+            #expect(size ?? 0 > 20 << 20)
+            #expect(try await store.check().problems == [])
+        }
+    }
+
+    @Test("whoever empties the log while it is copied waits for that")
+    func waitsForCopies() async throws {
+        try await withStore { store, _ in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    var random = Xoshiro256(seed: 2)
+                    for round in 0..<100 { _ = try await store.enqueue(try operations(100, from: round * 100, &random)) }
+                }
+                group.addTask { for _ in 0..<50 { try await store.checkpoint() } }
+                try await group.waitForAll()
+            }
+            #expect(try await store.books().pending == 10_000)
+        }
+    }
+}
