@@ -2,7 +2,6 @@ import AsyncHTTPClient
 import GuardianCore
 import NIOCore
 import NIOPosix
-import NIOSSL
 
 #if canImport(Glibc)
     import Glibc
@@ -24,7 +23,7 @@ enum NetworkErrors {
             default: return .unanswered(.reset, detail: error.shortDescription)
             }
         }
-        if error is NIOSSLError || error is NIOSSLExtraError || error is BoringSSLError || error is UpstreamTrust.KeyNotPinned {
+        if TLSFailure.isOne(error) {
             if let reason = TLSFailure.reason(error) { return .unanswered(.tls, detail: reason) }
             return .unanswered(.reset, detail: "the connection ended during or after the TLS handshake")
         }

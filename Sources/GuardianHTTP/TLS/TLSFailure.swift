@@ -2,6 +2,11 @@ import NIOSSL
 
 /// What a failed handshake says about the server, in words that a person can act on.
 enum TLSFailure {
+    /// Whether `error` comes from TLS, and not from the connection below it.
+    static func isOne(_ error: any Error) -> Bool {
+        error is NIOSSLError || error is NIOSSLExtraError || error is BoringSSLError || error is UpstreamTrust.KeyNotPinned
+    }
+
     /// nil when `error` speaks of the connection and not of whom it leads to: the other side went away, which ends by itself.
     static func reason(_ error: any Error) -> String? {
         switch error {
