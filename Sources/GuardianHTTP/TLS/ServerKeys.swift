@@ -51,7 +51,7 @@ public struct ServerKeys: Sendable {
         do {
             try await greeting.verify()
             return ServerKeys(chain: chain)
-        } catch where TLSFailure.isOne(error) {
+        } catch let error where TLSFailure.isOne(error) {
             return ServerKeys(chain: chain, distrust: TLSFailure.reason(error) ?? "the connection ended during the TLS handshake")
         }
     }
