@@ -192,9 +192,10 @@ def set_aside(world):
     is_met = os.path.exists(suspicion)
     terminated(daemon)
     if is_met:
-        daemon = world.serve()
-        if "the store was damaged" not in daemon.said():
-            raise Broken(f"damage was met, and not set aside: {daemon.said()[-600:]}")
+        daemon = world.serve(ready=False)
+        # What can't be read is tried for 20 s before it is given up.
+        daemon.wait_for("the store was damaged", 90)
+        daemon.wait_for("ready on ", 90)
         return daemon
     done = subprocess.run(
         [GUARDIAN, "check", "--repair", "--yes", "--data-dir", world.data], capture_output=True, timeout=60,
