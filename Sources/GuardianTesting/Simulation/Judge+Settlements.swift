@@ -27,6 +27,7 @@ extension Judge {
             if record.verdict != .conflict, record.verdict != .shared { violated("seq \(seq) was revised and had no conflict") }
             if !revision.wasRefused { records[index].wasAttempted = record.wasAttemptedBefore }
             records[index].operation.payload = revision.payload
+            records[index].operation.base = revision.base ?? record.operation.base
             records[index].offeredKey = revision.newKey
             records[index].retryAt = nil
             records[index].crashes = 0
@@ -44,6 +45,10 @@ extension Judge {
             if isCharged { records[index].charged += 1 }
         case .returned: records[index].crashes = 0
         case .unsent: records[index].wasAttempted = record.wasAttemptedBefore
+        case .held(let until, let waitMs):
+            records[index].wasAttempted = record.wasAttemptedBefore
+            records[index].retryAt = until
+            records[index].backoffMs = waitMs
         case .recast(let payload, let base, let version, let newKey):
             records[index].wasAttempted = record.wasAttemptedBefore
             records[index].operation.payload = payload
@@ -94,6 +99,7 @@ extension Settlement.Result {
         case .retry: "retry"
         case .failed(let error): "failed (\(error.class))"
         case .unsent: "unsent"
+        case .held: "held"
         case .returned: "returned"
         case .recast: "recast"
         case .revised: "revised"

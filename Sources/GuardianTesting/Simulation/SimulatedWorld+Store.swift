@@ -130,8 +130,9 @@ extension SimulatedWorld {
 
     /// A cast leaves what the build's casters make of the operation.
     private mutating func witnessCast(_ payload: String, _ base: String?, _ version: Int, of record: Judge.Record) {
-        guard Self.casts.cast(record.operation) != .changed(payload: payload, base: base, schemaVersion: version) else { return }
-        judge.violated("seq \(record.seq ?? 0) was cast to version \(version) as \(payload)")
+        let due = Self.casts.cast(record.operation)
+        guard due != .changed(payload: payload, base: base, schemaVersion: version) else { return }
+        judge.violated("seq \(record.seq ?? 0) was cast to version \(version) as \(payload) with base \(base ?? "none"), not \(due)")
     }
 
     /// The books, the rows and the place of each, after every step that touched the store.
