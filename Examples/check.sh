@@ -5,8 +5,10 @@ cd "$(dirname "$0")/.."
 guardian=.build/release/guardian
 [ -x "$guardian" ] || { echo "check: no $guardian: run 'make build' first" >&2; exit 1; }
 
-swift build --package-path Examples -c release
-built=$(swift build --package-path Examples -c release --show-bin-path)
+# Into the project's own build folder: what both need has been compiled there.
+build=(swift build --package-path Examples --scratch-path .build -c release)
+"${build[@]}"
+built=$("${build[@]}" --show-bin-path)
 
 work=$(mktemp -d)
 started=()
