@@ -14,7 +14,8 @@ internal import Synchronization
 ///
 /// Jobs run in one `BEGIN IMMEDIATE … COMMIT`, in the order in which they came, but for short enqueues, which may pass what is longer; each
 /// caller hears back after the commit is on disk. When one job of a group fails, the group is rolled back and each of its jobs runs again
-/// in a transaction of its own, so that a bad one harms no other. A job must therefore have no effect but on the database.
+/// in a transaction of its own, so that a bad one harms no other. A job must therefore have no effect but on the database. When a
+/// transaction can't begin, as another process holds the lock, all who wait for it hear so: none of them is to blame.
 final class CommitQueue: Sendable {
     /// Jobs in one transaction at most.
     private static let groupLimit = 512
@@ -62,6 +63,8 @@ final class CommitQueue: Sendable {
         var isLogLong = false
         /// Whether the last group let short enqueues pass others.
         var hasLetPass = false
+        /// Whether nothing is taken any more.
+        var isClosed = false
 
         /// The next group: in every other one short enqueues pass what is longer, such as an exchange, which then waits for one short commit.
         mutating func takeGroup() -> [Job] {
@@ -90,10 +93,14 @@ final class CommitQueue: Sendable {
     private let busyTimeoutMs: Int
     private let vault: Vault
     private let space: DiskSpace
+    private let files: OpenFiles
     let checkpointer: Checkpointer
 
-    init(pool: DatabasePool, path: String, busyTimeoutMs: Int, vault: Vault, space: DiskSpace, checkpointer: Checkpointer) {
+    init(
+        pool: DatabasePool, path: String, busyTimeoutMs: Int, vault: Vault, space: DiskSpace, files: OpenFiles, checkpointer: Checkpointer
+    ) {
         self.checkpointer = checkpointer
+        self.files = files
         self.space = space
         self.vault = vault
         self.busyTimeoutMs = busyTimeoutMs
@@ -139,11 +146,12 @@ final class CommitQueue: Sendable {
         return try result.get()
     }
 
-    private enum Start { case none, own, writers }
+    private enum Start { case none, own, writers, refused }
 
     private func submit(_ job: Job) {
         let unchecked = Unchecked(job)
         let start = state.withLock { state -> Start in
+            guard !state.value.isClosed else { return .refused }
             state.value.waiting.append(unchecked.value)
             guard !state.value.isDraining else { return .none }
             state.value.isDraining = true
@@ -155,6 +163,7 @@ final class CommitQueue: Sendable {
             let isDone = pool.unsafeReentrantWrite { db in drainOnce(db) }
             if !isDone { drainAll() }
         case .writers: drainAll()
+        case .refused: job.finish(.unavailable("the store is closed"))
         }
     }
 
@@ -173,6 +182,7 @@ final class CommitQueue: Sendable {
     /// One group, the caller's own job in it. False when there is more to do for the writer's thread: others wait already, another process
     /// writes, or the log is too long.
     private func drainOnce(_ db: Database) -> Bool {
+        if isDone() { return true }
         let transaction = transaction(on: db)
         guard beginAtOnce(transaction) else { return false }
         run(takeGroup(), in: transaction, isBegun: true)
@@ -180,6 +190,14 @@ final class CommitQueue: Sendable {
             guard state.value.waiting.isEmpty, !state.value.isLogLong else { return false }
             state.value.isDraining = false
             return true
+        }
+    }
+
+    /// Whether nobody waits any more: closing takes along what does. The draining is over then.
+    private func isDone() -> Bool {
+        state.withLock { state in
+            if state.value.waiting.isEmpty { state.value.isDraining = false }
+            return state.value.waiting.isEmpty
         }
     }
 
@@ -193,7 +211,6 @@ final class CommitQueue: Sendable {
     }
 
     private func drain(_ db: Database) {
-        let transaction = transaction(on: db)
         var isFirst = true
         while true {
             boundLog(db)
@@ -201,7 +218,7 @@ final class CommitQueue: Sendable {
             isFirst = false
             let group = takeGroup()
             if group.isEmpty { return }
-            run(group, in: transaction)
+            run(group, in: transaction(on: db))
         }
     }
 
@@ -209,7 +226,7 @@ final class CommitQueue: Sendable {
     private func transaction(on db: Database) -> WriteTransaction {
         transaction.withLock { held in
             if let made = held.value { return Unchecked(made) }
-            let made = WriteTransaction(db, vault)
+            let made = WriteTransaction(db, vault, files)
             held.value = made
             return Unchecked(made)
         }.value
@@ -231,11 +248,20 @@ final class CommitQueue: Sendable {
         }
     }
 
-    /// `isBegun`: the transaction is open already.
-    private func run(_ group: [Job], in transaction: WriteTransaction, isBegun: Bool = false) {
+    /// `isBegun`: the transaction is open already. Returns what kept it from beginning, which all of the group have heard then.
+    @discardableResult
+    private func run(_ group: [Job], in transaction: WriteTransaction, isBegun: Bool = false) -> StoreError? {
+        let start = DispatchTime.now().uptimeNanoseconds
+        do { if !isBegun { try transaction.begin() } } catch {
+            let obstacle = StoreError(error, path: path)
+            transaction.rollback()
+            if DiskSpace.isFull(obstacle), group.contains(where: { $0.kind.mayUseReserve }), space.release() {
+                return run(group, in: transaction)
+            }
+            for job in group { job.finish(obstacle) }
+            return obstacle
+        }
         do {
-            let start = DispatchTime.now().uptimeNanoseconds
-            if !isBegun { try transaction.begin() }
             try perform(group, in: transaction)
             try transaction.commit(keepsKnowledge: group.allSatisfy { $0.kind.keepsKnowledge })
             let took = DispatchTime.now().uptimeNanoseconds - start
@@ -248,15 +274,25 @@ final class CommitQueue: Sendable {
         } catch {
             transaction.rollback()
             if group.count > 1 {
-                for job in group { run([job], in: transaction) }
-                return
+                runAlone(group, in: transaction)
+                return nil
             }
             let failure = StoreError(error, path: path)
             // Each piece of the reserve is given once, so this ends.
             if DiskSpace.isFull(failure), group[0].kind.mayUseReserve, space.release() { return run(group, in: transaction) }
-            return group[0].finish(failure)
+            group[0].finish(failure)
+            return nil
         }
         if space.wantsCheckpoint() { copyBack(transaction.db) }
+        return nil
+    }
+
+    /// Each job in a transaction of its own. What keeps one from beginning keeps those behind it too, and is waited for once.
+    private func runAlone(_ group: [Job], in transaction: WriteTransaction) {
+        var obstacle: StoreError?
+        for job in group {
+            if let obstacle { job.finish(obstacle) } else { obstacle = run([job], in: transaction) }
+        }
     }
 
     /// Each job in its turn; neighbours that append go in together.
@@ -276,7 +312,7 @@ final class CommitQueue: Sendable {
 
     /// Copies the log back into the file, so that it does not grow; on the reserve, when there is no other room.
     private func copyBack(_ db: Database) {
-        do { _ = try db.checkpoint(.passive) } catch {
+        do { try checkpointer.copy(db) } catch {
             // What can't be copied stays in the log, and is as safe there.
             if DiskSpace.isFull(StoreError(error, path: path)), space.release() { copyBack(db) }
         }
@@ -291,10 +327,15 @@ final class CommitQueue: Sendable {
         if isLong { checkpointer.copyRest(db) }
     }
 
-    /// Ends the prepared statements behind what waits, so that the connection can close.
+    /// Takes nothing any more, answers what waits, and ends the prepared statements, so that the connection can close. Whoever enqueues
+    /// later hears that the store is closed.
     func close() {
-        pool.unsafeReentrantWrite { _ in transaction.withLock { $0.value = nil } }
-        checkpointer.close()
+        state.withLock { $0.value.isClosed = true }
+        pool.unsafeReentrantWrite { db in
+            drain(db)
+            transaction.withLock { $0.value = nil }
+        }
+        checkpointer.waitForCopy()
     }
 }
 

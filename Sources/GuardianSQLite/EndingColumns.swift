@@ -24,7 +24,8 @@ enum EndingColumns {
 
     static func read(_ row: RawStatement, of seq: Int64, from column: Int32, _ vault: Vault) throws -> Ending {
         switch row.int(column) {
-        case 0: .processed(answer: try row.text(column + 2, vault, SealedKind.answer.at(seq)))
+        // The ledger is there to know an id again; it does so without the answer, where that can't be opened.
+        case 0: .processed(answer: try row.readableText(column + 2, vault, SealedKind.answer.at(seq)))
         case 1: .merged(into: try row.operationID(column + 1))
         case 2: .cancelled
         case 3: .expired

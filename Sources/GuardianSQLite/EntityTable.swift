@@ -26,8 +26,7 @@ enum EntityTable {
         let find = try transaction.statement(content)
         find.bind(1, seq)
         defer { find.reset() }
-        guard try find.step() else { return }
-        let operation = try OperationRow.read(find, transaction.vault)
+        guard try find.step(), let operation = try OperationRow.opened(find, transaction.vault) else { return }
         let entity = operation.entity
         var known = try known(entity, transaction) ?? EntityKnowledge()
         let newest = isFirst ? try SQLiteStore.newest(of: entity, transaction) : nil
@@ -78,12 +77,12 @@ enum EntityTable {
         try save.run()
     }
 
-    /// Reads state, ETag, gone and marks.
+    /// Reads state, ETag, gone and marks. What can't be opened is not known: the upstream tells it anew.
     static func knowledge(_ row: RawStatement, _ line: Int64, _ vault: Vault, from column: Int32 = 0) throws -> EntityKnowledge {
         let server = ServerState(
-            state: try row.text(column, vault, SealedKind.entityState.at(line)), etag: row.text(column + 1),
+            state: try row.readableText(column, vault, SealedKind.entityState.at(line)), etag: row.text(column + 1),
             isGone: row.int(column + 2) == 1)
-        let marks = try row.text(column + 3, vault, SealedKind.entityMarks.at(line))
+        let marks = try row.readableText(column + 3, vault, SealedKind.entityMarks.at(line))
         return EntityKnowledge(server: server == ServerState() ? nil : server, marks: marks)
     }
 
@@ -97,7 +96,7 @@ enum EntityTable {
         defer { find.reset() }
         guard try find.step() else { return nil }
         let etag = find.text(0)
-        guard let marks = try find.text(1, transaction.vault, SealedKind.entityMarks.at(line)) else { return etag }
+        guard let marks = try find.readableText(1, transaction.vault, SealedKind.entityMarks.at(line)) else { return etag }
         return EntityKnowledge(server: ServerState(etag: etag), marks: marks).ifMatch(for: operation.seq)
     }
 
@@ -144,7 +143,7 @@ enum EntityTable {
         let delete = try transaction.statement(
             """
             DELETE FROM guardian_entity WHERE line > ?1 AND line <= ?2 AND at < ?3 AND (state IS NULL OR ?4 = 0)
-                AND NOT EXISTS (SELECT 1 FROM guardian_line l JOIN guardian_operation o ON o.seq = l.last
+                AND NOT EXISTS (SELECT 1 FROM guardian_line l JOIN guardian_operation o ON o.seq = l.last AND o.line = l.line
                     WHERE l.line = guardian_entity.line AND o.status < 2)
                 AND NOT EXISTS (SELECT 1 FROM guardian_operation o INDEXED BY guardian_operation_failed_line
                     WHERE o.status = 2 AND o.line = guardian_entity.line)

@@ -28,11 +28,12 @@ enum OptimisticRow {
         row.bind(5, change.dependsOn)
     }
 
+    /// A snapshot that can't be opened is nil: it keeps neither its own operations nor others from being settled.
     private static func change(_ row: RawStatement, _ vault: Vault) throws -> OptimisticChange {
         let token = row.text(1) ?? ""
         return OptimisticChange(
             txnToken: token, entity: EntityKey(type: row.text(2) ?? "", id: row.text(3) ?? ""),
-            original: try row.text(4, vault, SealedKind.original.at(token)), dependsOn: row.text(5))
+            original: try row.readableText(4, vault, SealedKind.original.at(token)), dependsOn: row.text(5))
     }
 
     static func ending(_ row: RawStatement, _ vault: Vault) throws -> OptimisticEnding {
@@ -43,11 +44,11 @@ enum OptimisticRow {
                 LastError(
                     class: ErrorClass(rawValue: name) ?? .permanent, code: row.text(7) ?? "",
                     httpStatus: row.optionalInt(8).map { Int($0) },
-                    message: try row.text(9, vault, SealedKind.endingError.at(change.txnToken)) ?? ""))
+                    storedMessage: try row.readableText(9, vault, SealedKind.endingError.at(change.txnToken)) ?? ""))
         }
         return OptimisticEnding(
             number: row.int(0), change: change, result: result,
-            state: try row.text(10, vault, SealedKind.endingState.at(change.txnToken)))
+            state: try row.readableText(10, vault, SealedKind.endingState.at(change.txnToken)))
     }
 
     /// A change that is not done.
@@ -102,16 +103,46 @@ enum OptimisticRow {
         try update.run()
     }
 
-    /// Forgets changes that have ended and of which nothing is stored.
-    static func sweep(before: Timestamp, _ transaction: WriteTransaction) throws {
-        let delete = try transaction.statement(
-            """
-            DELETE FROM guardian_optimistic WHERE standing <> 0 AND registered_at < ?1
-                AND NOT EXISTS (SELECT 1 FROM guardian_operation o INDEXED BY guardian_operation_token
-                    WHERE o.txn_token IS NOT NULL AND o.txn_token = guardian_optimistic.token)
-            """)
-        delete.bind(1, before)
-        try delete.run()
+    /// A place in the order in which changes are forgotten.
+    struct Place: Sendable {
+        var at: Int64
+        var number: Int64
+
+        /// Before all of them.
+        static let first = Place(at: .min, number: .min)
+    }
+
+    private static let endedBehind = SQL(
+        """
+        SELECT c.registered_at, c.number, EXISTS (SELECT 1 FROM guardian_operation o INDEXED BY guardian_operation_token
+                WHERE o.txn_token IS NOT NULL AND o.txn_token = c.token)
+        FROM guardian_optimistic c INDEXED BY guardian_optimistic_ended
+        WHERE c.standing <> 0 AND c.registered_at < ?1 AND (c.registered_at, c.number) > (?2, ?3)
+        ORDER BY c.registered_at, c.number LIMIT ?4
+        """)
+
+    /// Forgets changes that have ended before `before` and of which nothing is stored, `limit` at most looked at. Returns where to go on;
+    /// nil at the end.
+    static func sweep(before: Timestamp, after place: Place, limit: Int, _ transaction: WriteTransaction) throws -> Place? {
+        let find = try transaction.statement(endedBehind)
+        defer { find.reset() }
+        find.bind(1, before)
+        find.bind(2, place.at)
+        find.bind(3, place.number)
+        find.bind(4, limit)
+        var old: [Int64] = []
+        var (last, seen) = (place, 0)
+        while try find.step() {
+            seen += 1
+            last = Place(at: find.int(0), number: find.int(1))
+            if find.int(2) == 0 { old.append(last.number) }
+        }
+        let delete = try transaction.statement("DELETE FROM guardian_optimistic WHERE number = ?1")
+        for number in old {
+            delete.bind(1, number)
+            try delete.run()
+        }
+        return seen < limit ? nil : last
     }
 
     /// Writes an ending for the app to take.
@@ -123,7 +154,7 @@ enum OptimisticRow {
         try bind(change, to: insert, transaction)
         insert.bind(6, now)
         if let reason = ending.reason {
-            let message = try transaction.stored(reason.message, SealedKind.endingError.at(change.txnToken))
+            let message = try transaction.stored(reason.storedMessage, SealedKind.endingError.at(change.txnToken))
             SQLiteStore.bind(insert, reason, message, from: 7)
         } else {
             for index in Int32(7)...10 { insert.bind(index, nil as String?) }

@@ -32,7 +32,7 @@ extension WriteTransaction {
     func signIn(_ signedIn: SignedIn) throws {
         guard try self.signedIn() != signedIn.hash else { return }
         if let hash = signedIn.hash {
-            let save = try statement("INSERT OR REPLACE INTO guardian_setting VALUES ('signed_in', ?1)")
+            let save = try statement("INSERT OR REPLACE INTO guardian_setting (name, value) VALUES ('signed_in', ?1)")
             save.bind(1, hash as String?)
             try save.run()
         } else {

@@ -1,6 +1,12 @@
 internal import GuardianCore
 internal import Synchronization
 
+#if canImport(FoundationEssentials)
+    internal import FoundationEssentials
+#else
+    internal import Foundation
+#endif
+
 #if canImport(Glibc)
     internal import Glibc
 #elseif canImport(Darwin)
@@ -9,9 +15,21 @@ internal import Synchronization
 
 /// How a processor knows that another one is dead: each holds `flock` on a file named after its owner, and the kernel lets go of it when
 /// the process ends, however it ends. So a restarted process takes over at once, and only a frozen one is waited for (`staleAfter`).
+///
+/// A processor may end while its process lives on. It lets go of its file then, and the file stays as long as the lock is in its name.
+///
+/// Whoever takes the lock removes the file of whom it was taken from, and files that nobody holds. One who was only frozen makes its own
+/// anew when it asks again.
 final class ProcessorPresence: Sendable {
+    private struct State {
+        /// Files of owners in this process, open and locked.
+        var held: [String: Int32] = [:]
+        /// Owners in this process that have ended with the lock in their name.
+        var left: Set<String> = []
+    }
+
     private let directory: String
-    private let held = Mutex<[String: Int32]>([:])
+    private let state = Mutex(State())
 
     private let space: DiskSpace
 
@@ -22,40 +40,121 @@ final class ProcessorPresence: Sendable {
 
     private func path(_ owner: String) -> String { directory + "/" + owner }
 
-    /// Shows `owner` as alive for as long as this process lives.
+    /// How often a file is tried for that somebody else holds, or has removed, at that moment.
+    private static let tries = 20
+    /// Files that one sweep removes at most.
+    private static let mostSwept = 1000
+
+    /// Shows `owner` as alive for as long as this process lives. A file that others have removed, as after a takeover, is made anew.
     func announce(_ owner: String) throws(StoreError) {
-        guard held.withLock({ $0[owner] }) == nil else { return }
+        if isAnnounced(owner) {
+            guard !isShown(owner) else { return }
+            letGo(owner)
+        }
         try Disk.makeDirectory(directory)
+        for _ in 0..<Self.tries {
+            let file = try make(owner)
+            let isLocked = flock(file, LOCK_EX | LOCK_NB) == 0
+            // It may have been swept before it was locked.
+            if isLocked, Self.isFile(file, at: path(owner)) {
+                state.withLock { state in
+                    state.held[owner] = file
+                    state.left.remove(owner)
+                }
+                return
+            }
+            close(file)
+            // Whoever looks whether somebody is dead holds the file for that moment.
+            if !isLocked { usleep(1000) }
+        }
+        throw .unavailable("another processor runs under the name \(owner)")
+    }
+
+    private func make(_ owner: String) throws(StoreError) -> Int32 {
         var file = open(path(owner), O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         while file < 0, errno == ENOSPC, space.release() { file = open(path(owner), O_RDWR | O_CREAT | O_CLOEXEC, 0o600) }
         if file < 0, errno == ENOSPC { throw .full(free: Disk.freeBytes(at: directory), needed: nil) }
         guard file >= 0 else { throw .readOnly("\(path(owner)): \(Disk.errorText())") }
-        guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
-            close(file)
-            throw .unavailable("another processor runs under the name \(owner)")
-        }
-        held.withLock { $0[owner] = file }
+        return file
     }
+
+    /// Whether others still find the file that `owner` holds.
+    private func isShown(_ owner: String) -> Bool {
+        guard let file = state.withLock({ $0.held[owner] }) else { return false }
+        return Self.isFile(file, at: path(owner))
+    }
+
+    /// Whether an open file is the one that stands at `path`.
+    private static func isFile(_ file: Int32, at path: String) -> Bool {
+        var (held, found) = (stat(), stat())
+        guard fstat(file, &held) == 0, stat(path, &found) == 0 else { return false }
+        return held.st_dev == found.st_dev && held.st_ino == found.st_ino
+    }
+
+    /// Whether `owner` shows itself as alive in this process.
+    func isAnnounced(_ owner: String) -> Bool { state.withLock { $0.held[owner] != nil } }
 
     /// Whether `owner` is certainly dead. False when it is alive or nothing is known.
     func isDead(_ owner: String) -> Bool {
-        guard held.withLock({ $0[owner] }) == nil else { return false }
+        guard !isAnnounced(owner) else { return false }
         let file = open(path(owner), O_RDWR | O_CLOEXEC)
         guard file >= 0 else { return false }
         defer { close(file) }
         return flock(file, LOCK_EX | LOCK_NB) == 0
     }
 
+    /// `owner` has ended, maybe with the lock in its name. The file stays: by it everybody knows that nobody is behind that name.
+    func leave(_ owner: String) {
+        state.withLock { _ = $0.left.insert(owner) }
+        letGo(owner)
+    }
+
+    /// Whether `owner` has ended in this process without a crash.
+    func hasLeft(_ owner: String) -> Bool { state.withLock { $0.left.contains(owner) } }
+
+    private func letGo(_ owner: String) {
+        let file = state.withLock { $0.held.removeValue(forKey: owner) }
+        if let file { close(file) }
+    }
+
     /// Lets go as the kernel does when a process dies, and leaves the file.
     func die(_ owner: String) {
-        if let file = held.withLock({ $0.removeValue(forKey: owner) }) { close(file) }
+        letGo(owner)
         // A child that is being started elsewhere holds a copy of the file until it runs its own program.
-        for _ in 0..<2000 where !isDead(owner) { usleep(1000) }
+        for _ in 0..<2000 {
+            guard access(path(owner), F_OK) == 0, !isDead(owner) else { return }
+            usleep(1000)
+        }
+    }
+
+    /// Removes the files that nobody is behind any more. For whoever has just taken the lock: it is in the name of none of them.
+    func sweep() {
+        state.withLock { $0.left = [] }
+        let names: [String]
+        do { names = try FileManager.default.contentsOfDirectory(atPath: directory) } catch { return }
+        var swept = 0
+        for owner in names where swept < Self.mostSwept && !isAnnounced(owner) {
+            let file = open(path(owner), O_RDWR | O_CLOEXEC)
+            guard file >= 0 else { continue }
+            defer { close(file) }
+            // Held while it is removed, so that nobody takes it for their own.
+            guard flock(file, LOCK_EX | LOCK_NB) == 0 else { continue }
+            unlink(path(owner))
+            swept += 1
+        }
+    }
+
+    /// The store is closed: whoever stood by has gone. `holder` stays alive until it leaves or the process ends, as its requests may be on
+    /// their way still.
+    func end(keeping holder: String?) {
+        let owners = state.withLock { $0.held.keys.filter { $0 != holder } }
+        for owner in owners { forget(owner) }
     }
 
     /// Forgets a dead or departed owner.
     func forget(_ owner: String) {
-        if let file = held.withLock({ $0.removeValue(forKey: owner) }) { close(file) }
+        letGo(owner)
         unlink(path(owner))
+        state.withLock { _ = $0.left.remove(owner) }
     }
 }

@@ -117,6 +117,15 @@ final class RawStatement {
 
     func reset() { sqlite3_reset(handle) }
 
+    /// Whether another query, asked in the same transaction with `bytes` as `?1`, finds something. false too when it can't be asked.
+    func connectionFinds(_ sql: String, _ bytes: [UInt8]) -> Bool {
+        var made: OpaquePointer?
+        guard sqlite3_prepare_v2(connection, sql, -1, &made, nil) == SQLITE_OK else { return false }
+        defer { sqlite3_finalize(made) }
+        let bound = bytes.withUnsafeBytes { sqlite3_bind_blob(made, 1, $0.baseAddress, Int32(clamping: $0.count), Self.transient) }
+        return bound == SQLITE_OK && sqlite3_step(made) == SQLITE_ROW
+    }
+
     // MARK: Reading
 
     func int(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }

@@ -5,7 +5,7 @@ extension SQLiteStore {
     /// Takes failed operations that were last touched before `before` out of the store, at most `limit`, after `keep` has them safe.
     ///
     /// They are counted as cleared. Should the process die in between they are in both places: an archive that is put back adds nothing
-    /// that is still stored. Returns how many; 0 when none is left.
+    /// that is still stored. One of which a sealed value can't be opened stays. Returns how many; 0 when none is left.
     public func archiveFailed(
         before: Timestamp, limit: Int = 500, keep: ([GuardianCore.Operation]) throws -> Void
     ) async throws -> Int {
@@ -15,7 +15,7 @@ extension SQLiteStore {
                 "SELECT \(OperationRow.columns) FROM guardian_operation WHERE status = 2 AND updated_at < ?1 ORDER BY seq LIMIT \(limit)")
             find.bind(1, before as Timestamp?)
             var found: [GuardianCore.Operation] = []
-            while try find.step() { found.append(try OperationRow.read(find, vault)) }
+            while try find.step() { if let operation = try OperationRow.opened(find, vault) { found.append(operation) } }
             return found
         }
         guard !old.isEmpty else { return 0 }

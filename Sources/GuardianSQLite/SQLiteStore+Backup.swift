@@ -21,7 +21,7 @@ extension SQLiteStore {
     public func backup(to target: String, now: Timestamp) async throws(StoreError) -> BackupReport {
         guard Disk.size(of: target) == nil else { throw .readOnly("\(target) exists already; choose another name") }
         let partial = target + ".partial"
-        Disk.remove(partial)
+        Disk.removeDatabase(partial)
         do {
             try Disk.create(partial)
             let source = try DatabaseQueue(path: configuration.path, configuration: Self.connections(configuration))
@@ -35,7 +35,7 @@ extension SQLiteStore {
                 path: target, bytes: Disk.size(of: target) ?? 0, operations: report.pending + report.processing + report.failed,
                 takenAt: now)
         } catch {
-            Disk.remove(partial)
+            Disk.removeDatabase(partial)
             throw StoreError(error, path: target)
         }
     }
@@ -45,7 +45,8 @@ extension SQLiteStore {
         let queue = try DatabaseQueue(path: copy)
         let report = try await queue.writeWithoutTransaction { db in
             try db.execute(
-                sql: "INSERT OR REPLACE INTO guardian_setting VALUES (?, ?)", arguments: [backupSetting, "\(now.milliseconds)"])
+                sql: "INSERT OR REPLACE INTO guardian_setting (name, value) VALUES (?, ?)",
+                arguments: [backupSetting, "\(now.milliseconds)"])
             return try checkReport(db)
         }
         try queue.close()
@@ -109,13 +110,16 @@ extension SQLiteStore {
     /// Puts a backup in the place of the store, which is kept beside it. Returns where. Throws ``StoreError/inUse(_:)`` when a process has
     /// the store open.
     ///
-    /// What waits in a backup may have been delivered since: its outcome counts as unknown from the backup on, so that nothing is folded or
-    /// sent under another key, and what is older than the upstream remembers is looked up first.
+    /// What waits in a backup may have been delivered since, and what has failed in it may have been retried: the outcome counts as unknown
+    /// from the backup on, so that nothing is folded or sent under another key, and what is older than the upstream remembers is looked up
+    /// first.
     public static func restore(_ backup: String, into configuration: Configuration, now: Timestamp) throws(StoreError) -> String? {
         let files = StoreFiles(path: configuration.path)
         let plan = try planRestore(of: backup, into: configuration)
         let fresh = configuration.path + ".restoring"
         do {
+            try files.finishReplacing()
+            Disk.removeDatabase(fresh)
             try Disk.prepare(path: configuration.path)
             let source = try Disk.openToRead(backup)
             defer { Disk.close(source) }
@@ -130,7 +134,7 @@ extension SQLiteStore {
                 return wasThere ? aside : nil
             }
         } catch {
-            Disk.remove(fresh)
+            Disk.removeDatabase(fresh)
             throw StoreError(error, path: configuration.path)
         }
     }
@@ -140,8 +144,7 @@ extension SQLiteStore {
         try queue.write { db in
             try db.execute(
                 sql: """
-                    UPDATE guardian_operation SET unknown_at = coalesce(unknown_at, :at), last_attempt_at = coalesce(last_attempt_at, :at)
-                    WHERE status < 2;
+                    UPDATE guardian_operation SET unknown_at = coalesce(unknown_at, :at), last_attempt_at = coalesce(last_attempt_at, :at);
                     UPDATE guardian_lock SET epoch = epoch + 1, owner = NULL;
                     DELETE FROM guardian_setting WHERE name = :name;
                     """, arguments: ["at": takenAt.milliseconds, "name": backupSetting])

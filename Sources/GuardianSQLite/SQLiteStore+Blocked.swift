@@ -31,7 +31,7 @@ extension SQLiteStore {
                 heads.bind(4, from?.seq ?? 0)
                 heads.bind(5, limit - found.count)
                 while try heads.step() {
-                    let head = try OperationRow.read(heads, vault)
+                    let head = try OperationRow.look(heads, vault)
                     let due = heads.int(OperationRow.count)
                     found.append(
                         BlockedKey(

@@ -72,7 +72,8 @@ extension SQLiteStore {
         }
     }
 
-    /// Computes `line` and `head` of every row anew, a thousand rows at a time. Returns how many were wrong.
+    /// Computes `line` and `head` of every row anew, a thousand rows at a time, and from which number on none is given. Returns how many
+    /// were wrong.
     static func rebuild(_ transaction: WriteTransaction, ordering: Ordering) throws -> Int {
         var changed = 0
         var after: Int64 = 0
@@ -105,6 +106,7 @@ extension SQLiteStore {
         // The claimed one leads its line; where none is claimed, the oldest does.
         try transaction.db.execute(
             sql: """
+                DROP TABLE IF EXISTS temp.place;
                 CREATE TEMP TABLE place AS SELECT seq, line,
                     lag(seq) OVER standing AS previous, lead(seq) OVER standing AS next
                 FROM guardian_operation WHERE status < 2 WINDOW standing AS (PARTITION BY line ORDER BY status DESC, seq);
@@ -119,12 +121,21 @@ extension SQLiteStore {
             WHERE p.seq = guardian_operation.seq AND (head <> (p.previous IS NULL) OR guardian_operation.next IS NOT p.next
                 OR p.previous IS NOT NULL AND guardian_operation.previous IS NOT p.previous)
             """)
+        // Entries of lines in which nobody stands are no mistake, but one whose row stands in another line now could be taken for one.
+        _ = try transaction.run("DELETE FROM guardian_line WHERE line NOT IN (SELECT line FROM temp.place)")
         changed += try transaction.run(
             """
-            INSERT INTO guardian_line SELECT line, seq FROM temp.place WHERE next IS NULL
+            INSERT INTO guardian_line (line, last) SELECT line, seq FROM temp.place WHERE next IS NULL
             ON CONFLICT (line) DO UPDATE SET last = excluded.last WHERE last <> excluded.last
             """)
         try transaction.statement("UPDATE guardian_books SET failed = (SELECT count(*) FROM guardian_operation WHERE status = 2)").run()
+        // No number is given twice: neither one that is stored, nor one that the ledger remembers.
+        changed += try transaction.run(
+            """
+            WITH given(most) AS (
+                SELECT max((SELECT coalesce(max(seq), 0) FROM guardian_operation), (SELECT coalesce(max(seq), 0) FROM guardian_ledger)))
+            UPDATE guardian_books SET next_seq = (SELECT most FROM given) + 1 WHERE next_seq <= (SELECT most FROM given)
+            """)
         return changed
     }
 }

@@ -15,6 +15,7 @@ extension SQLiteStore {
             try departures.write()
             if let health = exchange.health { try Self.save(health, transaction) }
             for (pause, active) in exchange.pauses { try Self.save(pause, active, transaction) }
+            if exchange.pauses[.upgrade] == true { try Self.save(refusedVersion: exchange.appVersion, transaction) }
             if let signedIn = exchange.signedIn { try transaction.signIn(signedIn) }
             result.pauses = try Self.pauses(transaction)
             if exchange.urgent + exchange.normal > 0, result.pauses.isEmpty { try Self.claim(exchange, transaction, &result) }
@@ -54,9 +55,15 @@ extension SQLiteStore {
     private static let writeReturn = SQL(
         """
         UPDATE guardian_operation SET status = 0, claim_epoch = NULL, updated_at = ?3, due_at = \(Parking.sql(due: "due_at")),
-            unknown_at = CASE WHEN ?4 THEN unknown_at ELSE coalesce(unknown_at, last_attempt_at) END,
+            unknown_at = CASE WHEN ?4 THEN unknown_at WHEN ?5 THEN ?6 ELSE coalesce(unknown_at, last_attempt_at) END,
             crashes = CASE WHEN ?4 THEN crashes ELSE NULL END,
             last_attempt_at = CASE WHEN ?4 THEN attempted_before ELSE last_attempt_at END
+        WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING next
+        """)
+    private static let writeHeld = SQL(
+        """
+        UPDATE guardian_operation SET status = 0, claim_epoch = NULL, updated_at = ?3, due_at = \(Parking.sql(due: "?4")),
+            next_retry_at = ?4, backoff_ms = ?5, last_attempt_at = attempted_before
         WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING next
         """)
     private static let writeRecast = SQL(
@@ -94,6 +101,16 @@ extension SQLiteStore {
             let update = try transaction.statement(writeReturn)
             bind(update, seq, epoch, now)
             update.bind(4, settlement.result == .unsent ? 1 : 0)
+            update.bind(5, settlement.refusal == nil ? 0 : 1)
+            update.bind(6, settlement.unknownAt)
+            guard try backToPending(update, seq, transaction) else { return false }
+            try keep(settlement.refusal, of: seq, transaction)
+            return true
+        case .held(let until, let waitMs):
+            let update = try transaction.statement(writeHeld)
+            bind(update, seq, epoch, now)
+            update.bind(4, until)
+            update.bind(5, waitMs)
             return try backToPending(update, seq, transaction)
         case .recast(let payload, let base, let version, let newKey):
             let update = try transaction.statement(writeRecast)
@@ -241,7 +258,7 @@ extension SQLiteStore {
     static func bind(
         _ update: RawStatement, _ error: LastError, of seq: Int64, from index: Int32, _ transaction: WriteTransaction
     ) throws {
-        bind(update, error, try transaction.stored(error.message, SealedKind.errorMessage.at(seq)), from: index)
+        bind(update, error, try transaction.stored(error.storedMessage, SealedKind.errorMessage.at(seq)), from: index)
     }
 
     static func bind(_ update: RawStatement, _ error: LastError, _ message: Stored, from index: Int32) {
@@ -249,231 +266,5 @@ extension SQLiteStore {
         update.bind(index + 1, error.code as String?)
         update.bind(index + 2, error.httpStatus.map { Int64($0) })
         update.bind(index + 3, message)
-    }
-
-    // MARK: Claim
-
-    private static let nextDue = SQL(
-        """
-        SELECT due_at FROM guardian_operation INDEXED BY guardian_operation_head
-        WHERE head = 1 AND status = 0 AND priority = ?1 AND due_at > ?2 ORDER BY due_at LIMIT 1
-        """)
-    private static let priorityBelow = SQL(
-        """
-        SELECT priority FROM guardian_operation INDEXED BY guardian_operation_head
-        WHERE head = 1 AND status = 0 AND priority < ?1 ORDER BY priority DESC LIMIT 1
-        """)
-    private static let heads = SQL(
-        """
-        SELECT \(OperationRow.columns) FROM guardian_operation INDEXED BY guardian_operation_head
-        WHERE head = 1 AND status = 0 AND priority = ?1 AND due_at > ?2 AND due_at <= ?3 ORDER BY due_at, seq LIMIT ?4
-        """)
-    private static let marking =
-        "UPDATE guardian_operation SET status = 1, claim_epoch = ?1, attempted_before = last_attempt_at, last_attempt_at = ?2, updated_at = ?2"
-    private static let mark = SQL(marking + " WHERE seq = ?3")
-    /// Rows of one statement: every statement opens the table and the indexes that change.
-    private static let markedTogether = 16
-    private static let markMany = SQL(marking + " WHERE seq IN (\(SQL.places(3...markedTogether + 2)))")
-
-    /// Claims heads, the highest priority first; within one priority those whose time has come, then those that wait for none.
-    private static func claim(_ exchange: Exchange, _ transaction: WriteTransaction, _ result: inout ExchangeResult) throws {
-        var urgent = exchange.urgent
-        var normal = exchange.normal
-        let now = exchange.now.milliseconds
-        for priority in try priorities(transaction) {
-            var wanted = priority > 0 ? urgent : normal
-            if wanted > 0, !result.isAlone { try claim(priority, dueAfter: 0, dueUntil: now, &wanted, exchange, transaction, &result) }
-            if wanted > 0, !result.isAlone { try claim(priority, dueAfter: -1, dueUntil: 0, &wanted, exchange, transaction, &result) }
-            if priority > 0 { urgent = wanted } else { normal = wanted }
-            let next = try transaction.statement(nextDue)
-            next.bind(1, priority)
-            next.bind(2, max(now, 0))
-            defer { next.reset() }
-            if try next.step(), next.int(0) < Parking.due {
-                let due = Timestamp(milliseconds: next.int(0))
-                result.nextDue = result.nextDue.map { min($0, due) } ?? due
-            }
-        }
-    }
-
-    /// The priorities of pending heads, highest first: one step of the index for each.
-    private static func priorities(_ transaction: WriteTransaction) throws -> [Int] {
-        let below = try transaction.statement(priorityBelow)
-        var found: [Int] = []
-        var limit = Int(Int32.max)
-        while true {
-            below.bind(1, limit)
-            guard try below.step() else { return found }
-            limit = Int(below.int(0))
-            found.append(limit)
-            below.reset()
-        }
-    }
-
-    private static func claim(
-        _ priority: Int, dueAfter: Int64, dueUntil: Int64, _ wanted: inout Int, _ exchange: Exchange, _ transaction: WriteTransaction,
-        _ result: inout ExchangeResult
-    ) throws {
-        let heads = try transaction.statement(heads)
-        while wanted > 0 {
-            heads.bind(1, priority)
-            heads.bind(2, dueAfter)
-            heads.bind(3, dueUntil)
-            heads.bind(4, wanted)
-            var found: [(operation: GuardianCore.Operation, next: Int64?)] = []
-            while try heads.step() {
-                found.append((try OperationRow.read(heads, transaction.vault), heads.optionalInt(OperationRow.nextColumn)))
-            }
-            var taken: [Int64] = []
-            var expired = 0
-            for (operation, next) in found {
-                let turn = operation.turn(at: exchange.now)
-                if turn == .expires {
-                    try expire(operation, next, exchange.now, transaction)
-                    result.expired.append(operation.id)
-                    expired += 1
-                    if let token = operation.txnToken {
-                        // What depends on it leaves its line: the heads are to be read anew.
-                        try mark(&taken, exchange, transaction)
-                        try endOptimistic(token, .expired, exchange.now, transaction, &result)
-                        break
-                    }
-                } else if case .isSetAside(let reason) = turn {
-                    try setAside(operation, next, reason, exchange.now, transaction)
-                    result.setAside.append((operation.id, reason))
-                    expired += 1
-                    if let token = operation.txnToken {
-                        try mark(&taken, exchange, transaction)
-                        try endOptimistic(token, .failed(reason), exchange.now, transaction, &result)
-                        break
-                    }
-                } else if operation.crashes > 0 {
-                    // Alone, so that the next crash tells which it was.
-                    result.isAlone = true
-                    if exchange.held == 0, result.claims.isEmpty {
-                        taken.append(operation.seq)
-                        result.claims.append(try claim(of: operation, exchange, transaction))
-                    }
-                    break
-                } else {
-                    taken.append(operation.seq)
-                    result.claims.append(try claim(of: operation, exchange, transaction))
-                    wanted -= 1
-                }
-            }
-            try mark(&taken, exchange, transaction)
-            // Expired heads made room for the next of their lines.
-            if expired == 0 || result.isAlone { return }
-        }
-    }
-
-    /// Marks rows as claimed, many in one statement.
-    private static func mark(_ seqs: inout [Int64], _ exchange: Exchange, _ transaction: WriteTransaction) throws {
-        var rest = seqs[...]
-        while !rest.isEmpty {
-            let piece = rest.count >= markedTogether ? rest.prefix(markedTogether) : rest.prefix(1)
-            let update = try transaction.statement(piece.count == 1 ? mark : markMany)
-            update.bind(1, exchange.fence.epoch)
-            update.bind(2, exchange.now)
-            for (index, seq) in piece.enumerated() { update.bind(Int32(index + 3), seq) }
-            try update.run()
-            rest = rest.dropFirst(piece.count)
-        }
-        seqs.removeAll()
-    }
-
-    private static func claim(
-        of operation: GuardianCore.Operation, _ exchange: Exchange, _ transaction: WriteTransaction
-    ) throws -> Claim {
-        var claimed = operation
-        claimed.status = .processing
-        claimed.lastAttemptAt = exchange.now
-        claimed.updatedAt = exchange.now
-        if claimed.type != "create", claimed.customOrderingKey == nil {
-            if claimed.base != nil { claimed.server = try EntityTable.known(claimed.entity, transaction)?.server }
-            if claimed.ifMatch == nil { claimed.ifMatch = try EntityTable.etag(for: claimed, transaction) }
-        }
-        return Claim(operation: claimed, fence: exchange.fence)
-    }
-
-    private static func expire(
-        _ operation: GuardianCore.Operation, _ next: Int64?, _ now: Timestamp, _ transaction: WriteTransaction
-    ) throws {
-        try remove(operation.seq, transaction)
-        try transaction.remember(operation.id, seq: operation.seq, key: operation.idempotencyKey, .expired, now)
-        transaction.count { $0.expired += 1 }
-        if let next { try transaction.setHead(next, true) }
-    }
-
-    /// Fails a head that is not to be sent.
-    private static func setAside(
-        _ operation: GuardianCore.Operation, _ next: Int64?, _ reason: LastError, _ now: Timestamp, _ transaction: WriteTransaction
-    ) throws {
-        let update = try transaction.statement(
-            """
-            UPDATE guardian_operation SET status = 2, head = 0, next = NULL, due_at = 0, next_retry_at = NULL, updated_at = ?2, error_class = ?3,
-                error_code = ?4, error_status = ?5, error_message = ?6, error_shape = ?7
-            WHERE seq = ?1
-            """)
-        update.bind(1, operation.seq)
-        update.bind(2, now)
-        try bind(update, reason, of: operation.seq, from: 3, transaction)
-        update.bind(7, FailureShape(of: reason).id)
-        try update.run()
-        transaction.count { $0.failed += 1 }
-        try transaction.tally(.failed, .other(reason.class))
-        if let next { try transaction.setHead(next, true) }
-    }
-
-    // MARK: What outlives a restart
-
-    private static func save(_ health: OriginHealth, _ transaction: WriteTransaction) throws {
-        let upsert = try transaction.statement("INSERT OR REPLACE INTO guardian_upstream VALUES (1, ?1, ?2, ?3, ?4, ?5)")
-        upsert.bind(1, health.openUntil)
-        upsert.bind(2, health.holdUntil)
-        upsert.bind(3, health.trips)
-        upsert.bind(4, health.plagueSince)
-        upsert.bind(5, health.plagueStatus.map { Int64($0) })
-        try upsert.run()
-    }
-
-    private static func save(_ pause: Pause, _ active: Bool, _ transaction: WriteTransaction) throws {
-        let write = try transaction.statement(
-            active ? "INSERT OR IGNORE INTO guardian_pause VALUES (?1)" : "DELETE FROM guardian_pause WHERE reason = ?1")
-        write.bind(1, pause.rawValue as String?)
-        try write.run()
-    }
-
-    private static func pauses(_ transaction: WriteTransaction) throws -> Set<Pause> {
-        let find = try transaction.statement("SELECT reason FROM guardian_pause")
-        var found: Set<Pause> = []
-        while try find.step() { if let pause = find.text(0).flatMap(Pause.init(rawValue:)) { found.insert(pause) } }
-        return found
-    }
-
-    public func setPause(_ pause: Pause, to active: Bool) async throws(StoreError) {
-        try await queue.write { transaction in try Self.save(pause, active, transaction) }
-    }
-
-    public func loadControl() async throws(StoreError) -> Control {
-        try await read { db in
-            var control = Control()
-            if let row = try Row.fetchOne(
-                db, sql: "SELECT open_until, hold_until, trips, plague_since, plague_status FROM guardian_upstream")
-            {
-                var health = OriginHealth(
-                    openUntil: (row[0] as Int64?).map { Timestamp(milliseconds: $0) },
-                    holdUntil: (row[1] as Int64?).map { Timestamp(milliseconds: $0) }, trips: row[2])
-                health.plagueSince = (row[3] as Int64?).map { Timestamp(milliseconds: $0) }
-                health.plagueStatus = row[4]
-                control.health = health
-            }
-            if let hash = try String.fetchOne(db, sql: "SELECT value FROM guardian_setting WHERE name = 'signed_in'") {
-                control.signedIn = .principal(hash)
-            }
-            control.pauses = Set(try String.fetchAll(db, sql: "SELECT reason FROM guardian_pause").compactMap(Pause.init(rawValue:)))
-            control.processed = try Int64.fetchOne(db, sql: "SELECT processed FROM guardian_books") ?? 0
-            return control
-        }
     }
 }

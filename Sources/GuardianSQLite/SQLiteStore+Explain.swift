@@ -11,7 +11,7 @@ extension SQLiteStore {
             find.bind(1, id)
             defer { find.reset() }
             guard try find.step() else { return nil }
-            let operation = try OperationRow.read(find, vault)
+            let operation = try OperationRow.look(find, vault)
             var standing = Standing(
                 operation: operation, isHead: find.int(OperationRow.count) == 1, isParked: find.int(OperationRow.count + 1) == Parking.due)
             if operation.status == .pending, standing.isHead, find.int(OperationRow.count + 1) == Parking.awaiting {
@@ -122,7 +122,7 @@ extension SQLiteStore {
         """
         guardian_operation WHERE seq IN (
             WITH RECURSIVE back(seq, previous, head) AS (
-                SELECT o.seq, o.previous, o.head FROM guardian_line l JOIN guardian_operation o ON o.seq = l.last WHERE l.line = ?1 AND o.status < 2
+                SELECT o.seq, o.previous, o.head FROM \(WriteTransaction.lastOfLine)
                 UNION ALL
                 SELECT o.seq, o.previous, o.head FROM back JOIN guardian_operation o ON o.seq = back.previous WHERE back.head = 0
             )
@@ -142,7 +142,7 @@ extension SQLiteStore {
             find.bind(2, afterSeq)
             find.bind(3, limit)
             var found: [GuardianCore.Operation] = []
-            while try find.step() { found.append(try OperationRow.read(find, vault)) }
+            while try find.step() { found.append(try OperationRow.look(find, vault)) }
             return found
         }
     }
@@ -152,7 +152,7 @@ extension SQLiteStore {
         find.bind(1, line)
         find.bind(2, limit)
         var found: [GuardianCore.Operation] = []
-        while try find.step() { found.append(try OperationRow.read(find, vault)) }
+        while try find.step() { found.append(try OperationRow.look(find, vault)) }
         return found
     }
 }

@@ -25,7 +25,7 @@ extension SQLiteStore {
         let stored = try find.step() ? find.text(0) : nil
         find.reset()
         guard stored == mark.after else { throw StoreError.stale }
-        let save = try transaction.statement("INSERT OR REPLACE INTO guardian_feed VALUES (?1, ?2, ?3)")
+        let save = try transaction.statement("INSERT OR REPLACE INTO guardian_feed (name, cursor, at) VALUES (?1, ?2, ?3)")
         save.bind(1, mark.feed as String?)
         save.bind(2, mark.cursor)
         save.bind(3, now)
@@ -56,7 +56,7 @@ extension SQLiteStore {
     private static let newestOf = SQL(
         """
         SELECT max(seq) FROM (
-            SELECT o.seq FROM guardian_line l JOIN guardian_operation o ON o.seq = l.last WHERE l.line = ?1 AND o.status < 2
+            SELECT o.seq FROM \(WriteTransaction.lastOfLine)
             UNION ALL
             SELECT max(seq) FROM guardian_operation INDEXED BY guardian_operation_failed_line WHERE status = 2 AND line = ?1
             UNION ALL
@@ -74,7 +74,7 @@ extension SQLiteStore {
     private static let attemptedOf = SQL(
         """
         WITH RECURSIVE standing(seq, previous, head) AS (
-            SELECT o.seq, o.previous, o.head FROM guardian_line l JOIN guardian_operation o ON o.seq = l.last WHERE l.line = ?1 AND o.status < 2
+            SELECT o.seq, o.previous, o.head FROM \(WriteTransaction.lastOfLine)
             UNION ALL
             SELECT o.seq, o.previous, o.head FROM standing s JOIN guardian_operation o ON o.seq = s.previous WHERE s.head = 0)
         SELECT o.seq, o.idempotency_key FROM standing s JOIN guardian_operation o ON o.seq = s.seq WHERE o.last_attempt_at IS NOT NULL

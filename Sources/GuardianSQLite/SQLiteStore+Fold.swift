@@ -9,9 +9,7 @@ struct FoldingInsertion {
     let transaction: WriteTransaction
     let ordering: Ordering
 
-    private static let findLast = SQL(
-        "SELECT \(OperationRow.columns) FROM guardian_line l JOIN guardian_operation o ON o.seq = l.last WHERE l.line = ?1 AND o.status < 2"
-    )
+    private static let findLast = SQL("SELECT \(OperationRow.columns) FROM \(WriteTransaction.lastOfLine)")
     private static let findPointing = SQL("SELECT 1 FROM guardian_reference WHERE entity_type = ?1 AND entity_id = ?2 LIMIT 1")
     private static let update = SQL("UPDATE guardian_operation SET operation_type = ?2, payload = ?3, updated_at = ?4 WHERE seq = ?1")
 
@@ -66,11 +64,12 @@ struct FoldingInsertion {
         try Insertion(transaction, [new]).run()[0]
     }
 
+    /// Nothing is folded into one that can't be opened.
     private func last(of line: Int64) throws -> GuardianCore.Operation? {
         let find = try transaction.statement(Self.findLast)
         find.bind(1, line)
         defer { find.reset() }
-        return try find.step() ? try OperationRow.read(find, transaction.vault) : nil
+        return try find.step() ? try OperationRow.opened(find, transaction.vault) : nil
     }
 
     /// What may change when nothing has been sent. When it is due, and whether it leads its line, stays.

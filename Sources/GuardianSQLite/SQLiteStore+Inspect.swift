@@ -39,7 +39,10 @@ extension SQLiteStore {
     public func probeWrite() async throws(StoreError) {
         _ = try await queue.write(.enqueue) { transaction in
             let save = try transaction.statement(
-                "INSERT INTO guardian_setting VALUES ('\(Self.probeSetting)', '1') ON CONFLICT (name) DO UPDATE SET value = value + 1")
+                """
+                INSERT INTO guardian_setting (name, value) VALUES ('\(Self.probeSetting)', '1')
+                ON CONFLICT (name) DO UPDATE SET value = value + 1
+                """)
             try save.run()
         }
     }
@@ -52,7 +55,7 @@ extension SQLiteStore {
             let find = try RawStatement(db, "SELECT \(OperationRow.columns) FROM guardian_operation WHERE id = ?1")
             find.bind(1, id)
             defer { find.reset() }
-            return try find.step() ? try OperationRow.read(find, vault) : nil
+            return try find.step() ? try OperationRow.look(find, vault) : nil
         }
     }
 
@@ -60,7 +63,7 @@ extension SQLiteStore {
         try await read { [vault] db in
             let find = try Self.find(OperationRow.columns, filter, "ORDER BY seq LIMIT \(filter.limit)", db)
             var found: [GuardianCore.Operation] = []
-            while try find.step() { found.append(try OperationRow.read(find, vault)) }
+            while try find.step() { found.append(try OperationRow.look(find, vault)) }
             return found
         }
     }
@@ -99,7 +102,7 @@ extension SQLiteStore {
             let find = try Self.find(columns, filter, "ORDER BY seq", db)
             defer { find.reset() }
             while try find.step() {
-                guard reader.take(try OperationRow.read(find, vault)) else { return }
+                guard reader.take(try OperationRow.look(find, vault)) else { return }
             }
         }
     }

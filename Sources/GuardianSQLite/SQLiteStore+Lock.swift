@@ -7,12 +7,13 @@ extension SQLiteStore {
         let presence = presence
         let answer: LockAnswer = try await queue.write { transaction in
             let before = try Self.holder(transaction)
-            let isCrash = before.map { $0.fence.owner != owner && presence.isDead($0.fence.owner) } ?? false
+            let isGone = before.map { $0.fence.owner != owner && presence.isDead($0.fence.owner) } ?? false
+            let isCrash = isGone && !(before.map { presence.hasLeft($0.fence.owner) } ?? false)
             if let before, before.fence.owner != owner {
                 let silence = now.milliseconds - before.heartbeatAt.milliseconds
                 // A heartbeat from the far future is one of a clock that has been set back since.
                 let isStale = silence >= staleAfterMs || silence <= -staleAfterMs
-                guard isStale || isCrash else { return .heldBy(before) }
+                guard isStale || isGone else { return .heldBy(before) }
             }
             let take = try transaction.statement(
                 "UPDATE guardian_lock SET epoch = epoch + 1, owner = ?1, heartbeat_at = ?2, acquired_at = ?2 RETURNING epoch")
@@ -24,7 +25,10 @@ extension SQLiteStore {
             return .acquired(fence, takenOver: before, returned: try Self.returnClaims(transaction, now, isCrash: isCrash))
         }
         if case .acquired(_, let before?, _) = answer, before.fence.owner != owner { presence.forget(before.fence.owner) }
-        if case .acquired = answer { space.begin() }
+        if case .acquired = answer {
+            presence.sweep()
+            space.begin()
+        }
         return answer
     }
 
@@ -36,6 +40,9 @@ extension SQLiteStore {
             beat.bind(3, now)
             guard try beat.run() == 1 else { throw StoreError.stale }
         }
+        guard presence.isAnnounced(fence.owner) else { return }
+        // The file may have been removed, by hand or after a takeover. The lock holds without it, and the next heartbeat tries again.
+        do { try presence.announce(fence.owner) } catch {}
     }
 
     public func releaseLock(_ fence: Fence) async throws(StoreError) {
@@ -45,6 +52,14 @@ extension SQLiteStore {
             try transaction.statement("UPDATE guardian_lock SET owner = NULL").run()
         }
         presence.forget(fence.owner)
+    }
+
+    public func leave(owner: String) async throws(StoreError) {
+        guard presence.isAnnounced(owner) else { return }
+        presence.leave(owner)
+        // Whoever takes the lock over forgets whose it was.
+        if try await processors().contains(where: { $0.fence.owner == owner }) { return }
+        presence.forget(owner)
     }
 
     public func forceReleaseLock(through epoch: Int64?) async throws(StoreError) -> [LockState] {

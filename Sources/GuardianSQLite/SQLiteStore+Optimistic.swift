@@ -70,7 +70,7 @@ extension SQLiteStore {
             oldest.bind(1, entity.type as String?)
             oldest.bind(2, entity.id as String?)
             defer { oldest.reset() }
-            let original = try oldest.step() ? try oldest.text(0, vault, SealedKind.original.at(oldest.text(1) ?? "")) : nil
+            let original = try oldest.step() ? try oldest.readableText(0, vault, SealedKind.original.at(oldest.text(1) ?? "")) : nil
             return EntityView(known, original: original, operations: operations)
         }
     }

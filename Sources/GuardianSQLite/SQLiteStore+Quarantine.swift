@@ -17,20 +17,22 @@ extension SQLiteStore {
     ///
     /// The damaged files are copied first and only ever read as that copy, in which what the disk can't read, and may be passed over, is
     /// zeroes; they keep every byte, under `…damaged-TIME`, with a report (`.json`) beside them. Throws when another process has the store
-    /// open (``StoreError/inUse(_:)``), when there is no room for two copies, when the disk can't read what may not be passed over
-    /// (``StoreError/unavailable(_:)``; ``StoreError/corrupt(_:)`` for the log), or when the file holds tables of somebody else's, which
-    /// this must not take away.
+    /// open (``StoreError/inUse(_:)``), when there is no room for the copy and for the new store with its log, each as large as the store,
+    /// when the disk can't read what may not be passed over (``StoreError/unavailable(_:)``; ``StoreError/corrupt(_:)`` for the log), or
+    /// when the file holds tables of somebody else's, which this must not take away.
     public static func quarantine(
         _ configuration: Configuration, problem: String, now: Timestamp, passingOver passed: PassedOver = .nothing
     ) throws(StoreError) -> SalvageReport {
         let files = StoreFiles(path: configuration.path)
         let (copy, fresh) = (configuration.path + ".salvage-source", configuration.path + ".salvage-new")
-        func sweep() { for path in [copy, fresh] { for end in ["", "-wal", "-shm"] { Disk.remove(path + end) } } }
+        func sweep() { for path in [copy, fresh] { Disk.removeDatabase(path) } }
         do {
+            try files.finishReplacing()
             sweep()
             defer { sweep() }
             let bytes = files.bytes
-            let needed = 2 * (bytes.database + bytes.log) + 1 << 20
+            // The copy, the new store, and its log: all of it goes over in one transaction.
+            let needed = 3 * (bytes.database + bytes.log) + 1 << 20
             if let free = Disk.freeBytes(at: configuration.path), free < needed { throw StoreError.full(free: free, needed: needed) }
             return try files.whileAlone { file in
                 let unread = try Disk.copy(file, to: copy, passesOver: passed != .nothing)
@@ -45,7 +47,13 @@ extension SQLiteStore {
                 found.unreadLogBytes = unreadLog
                 let report = try SalvageRun.run(from: copy, to: store, found, now: now)
                 let check = try store.pool.read { db in try checkReport(db) }
+                // Only the file is put in place, so all must be in it: closing a store passes over what can't be copied back.
+                let patienceMs = configuration.busyTimeoutMs
+                try store.pool.writeWithoutTransaction { db in try store.queue.checkpointer.empty(db, patienceMs: patienceMs) }
                 try store.close()
+                guard (Disk.size(of: fresh + "-wal") ?? 0) == 0 else {
+                    throw StoreError.unavailable("what was salvaged can't be copied into its file; make room, or look at the disk")
+                }
                 guard check.problems.isEmpty else { throw StoreError.corrupt("what was salvaged does not check: \(check.problems[0])") }
                 try Disk.sync(fresh)
                 try Data(report.json.text.utf8).write(to: URL(fileURLWithPath: aside + ".json"))
@@ -99,11 +107,14 @@ extension SQLiteStore {
         let files = StoreFiles(path: configuration.path)
         guard files.exists else { return nil }
         do {
+            try files.finishReplacing()
             try lookBeforeWriting(configuration)
             guard files.isSuspected else { return nil }
-            let problems = try integrityProblems(configuration)
-            if problems.isEmpty { files.clearSuspicion() }
-            return problems.first
+            if let problem = try integrityProblems(configuration).first { return problem }
+            // SQLite takes any value that is sealed for whole.
+            if let problem = try sealingDamage(configuration) { return problem }
+            files.clearSuspicion()
+            return nil
         } catch {
             return try damage(error, files)
         }

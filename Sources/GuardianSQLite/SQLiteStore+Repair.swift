@@ -7,20 +7,20 @@ extension SQLiteStore {
         if let ids {
             return try await queue.write { transaction in
                 let find = try transaction.statement("SELECT seq, line FROM guardian_operation WHERE id = ?1 AND status = 2")
-                var count = 0
-                var heads: [Int64: Int64] = [:]
+                var lines: [Int64: Int64] = [:]
                 for id in ids {
                     find.bind(1, id)
                     guard try find.step() else { continue }
-                    let (seq, line) = (find.int(0), find.int(1))
+                    lines[find.int(0)] = find.int(1)
                     find.reset()
-                    try Self.putBack(seq, line, now, transaction, &heads)
-                    count += 1
                 }
-                return count
+                // The youngest first: each then joins at the head of its line.
+                var heads: [Int64: Int64] = [:]
+                for (seq, line) in lines.sorted(by: { $0.key > $1.key }) { try Self.putBack(seq, line, now, transaction, &heads) }
+                return lines.count
             }
         }
-        // In pieces, so that writers and memory are not held up by a long list. The youngest first: each then joins at the head of its line.
+        // In pieces, so that writers and memory are not held up by a long list; the youngest first here too.
         var total = 0
         var before = Int64.max
         while true {
@@ -114,18 +114,19 @@ extension SQLiteStore {
     private static let entityMs: Int64 = 89 * 86_400_000
 
     public func sweepLedger(before: Timestamp, limit: Int) async throws(StoreError) -> Int {
-        let (from, fromEntity) = (sweptLines.withLock { $0 }, sweptEntities.withLock { $0 })
-        let (swept, end, endEntity) = try await queue.write { transaction in
+        let (from, fromEntity, fromChange) = (sweptLines.withLock { $0 }, sweptEntities.withLock { $0 }, sweptChanges.withLock { $0 })
+        let (swept, end, endEntity, endChange) = try await queue.write { transaction in
             try transaction.sweepAliases(before: before.adding(milliseconds: -Self.aliasMs), limit: limit)
-            try OptimisticRow.sweep(before: before, transaction)
             return (
                 try Self.sweepLedger(before, limit, transaction), try transaction.sweepLines(after: from, limit: limit),
                 try EntityTable.sweep(
-                    before: before.adding(milliseconds: -Self.entityMs), after: fromEntity, limit: limit, transaction)
+                    before: before.adding(milliseconds: -Self.entityMs), after: fromEntity, limit: limit, transaction),
+                try OptimisticRow.sweep(before: before, after: fromChange, limit: limit, transaction)
             )
         }
         sweptLines.withLock { $0 = end ?? Int64.min }
         sweptEntities.withLock { $0 = endEntity ?? Int64.min }
+        sweptChanges.withLock { $0 = endChange ?? .first }
         return swept
     }
 

@@ -149,7 +149,7 @@ extension SQLiteStore: SearchStore {
         let find = try RawStatement(db, "SELECT \(columns) FROM guardian_operation WHERE seq = ?1")
         find.bind(1, seq)
         defer { find.reset() }
-        return try find.step() ? try OperationRow.read(find, vault) : nil
+        return try find.step() ? try OperationRow.look(find, vault) : nil
     }
 
     /// All but what is large: payload, base, and the other side of a conflict.
@@ -165,7 +165,7 @@ extension SQLiteStore: SearchStore {
 
     private static func rows(_ find: RawStatement, _ vault: Vault) throws -> [GuardianCore.Operation] {
         var found: [GuardianCore.Operation] = []
-        while try find.step() { found.append(try OperationRow.read(find, vault)) }
+        while try find.step() { found.append(try OperationRow.look(find, vault)) }
         return found
     }
 

@@ -147,7 +147,7 @@ extension SQLiteStore: TransferStore {
     }
 
     private static func save(setting name: String, _ value: String, _ transaction: WriteTransaction) throws {
-        let save = try transaction.statement("INSERT OR REPLACE INTO guardian_setting VALUES (?1, ?2)")
+        let save = try transaction.statement("INSERT OR REPLACE INTO guardian_setting (name, value) VALUES (?1, ?2)")
         save.bind(1, name as String?)
         save.bind(2, value as String?)
         try save.run()
@@ -221,7 +221,7 @@ extension SQLiteStore: TransferStore {
         update.bind(9, operation.lastError?.class.rawValue)
         update.bind(10, operation.lastError?.code)
         update.bind(11, operation.lastError?.httpStatus.map { Int64($0) })
-        update.bind(12, try transaction.stored(operation.lastError?.message, SealedKind.errorMessage.at(seq)))
+        update.bind(12, try transaction.stored(operation.lastError?.storedMessage, SealedKind.errorMessage.at(seq)))
         update.bind(13, operation.crashes == 0 ? nil : Int64(operation.crashes))
         update.bind(14, operation.unknownAt)
         update.bind(15, operation.rounds == 0 ? nil : Int64(operation.rounds))

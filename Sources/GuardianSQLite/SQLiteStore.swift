@@ -49,9 +49,11 @@ public final class SQLiteStore: Sendable {
     let presence: ProcessorPresence
     let vault: Vault
     let space: DiskSpace
+    let openFiles = OpenFiles()
     /// How far stale lines were swept.
     let sweptLines = Mutex(Int64.min)
     let sweptEntities = Mutex(Int64.min)
+    let sweptChanges = Mutex(OptimisticRow.Place.first)
     /// What is known of blocks of rows, for searches.
     let zones = Mutex(SearchZones())
     /// How long a page of a search looks for more.
@@ -63,8 +65,9 @@ public final class SQLiteStore: Sendable {
         self.configuration = configuration
         self.pool = pool
         queue = CommitQueue(
-            pool: pool, path: configuration.path, busyTimeoutMs: configuration.busyTimeoutMs, vault: vault, space: space,
-            checkpointer: Checkpointer(path: configuration.path, configuration: Self.connections(configuration)))
+            pool: pool, path: configuration.path, busyTimeoutMs: configuration.busyTimeoutMs, vault: vault, space: space, files: openFiles,
+            checkpointer: Checkpointer(
+                path: configuration.path, configuration: Self.connections(configuration), busyTimeoutMs: configuration.busyTimeoutMs))
         presence = ProcessorPresence(storePath: configuration.path, space: space)
     }
 
@@ -82,7 +85,9 @@ public final class SQLiteStore: Sendable {
 
     private static func openOnce(_ configuration: Configuration) throws(StoreError) -> SQLiteStore {
         do {
-            let isNew = !StoreFiles(path: configuration.path).exists
+            let files = StoreFiles(path: configuration.path)
+            if !configuration.readOnly { try files.finishReplacing() }
+            let isNew = !files.exists
             if !configuration.readOnly { try Disk.prepare(path: configuration.path) }
             let vault = Vault(configuration.sealing)
             try vault.load()
@@ -92,8 +97,11 @@ public final class SQLiteStore: Sendable {
             if !configuration.readOnly { try Migrations.all.migrate(pool) }
             try pool.writeWithoutTransaction { db in
                 try makeDurable(db, configuration)
-                if !configuration.readOnly { try store.queue.checkpointer.begin(db, logBytes: store.space.limits.checkpointBytes) }
+                guard !configuration.readOnly else { return }
+                store.openFiles.note(db)
+                try store.queue.checkpointer.begin(db, logBytes: store.space.limits.checkpointBytes)
             }
+            if !configuration.readOnly { try store.queue.checkpointer.open() }
             try store.lineUp()
             try store.openSealed(isNew: isNew)
             return store
@@ -102,16 +110,20 @@ public final class SQLiteStore: Sendable {
         }
     }
 
-    /// Copies the log back into the file and ends all connections. Writes that wait are answered first.
+    /// Copies the log back into the file, as far as that can be done now, and ends all connections. Writes that wait are answered first.
     public func close() throws(StoreError) {
         queue.close()
         do {
             if !configuration.readOnly {
-                try pool.writeWithoutTransaction { db in
-                    // What can't be copied now (another process reads, or copies) stays in the log, and is as safe there.
-                    do { _ = try db.checkpoint(.passive) } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {}
+                pool.writeWithoutTransaction { db in
+                    // What can't be copied now (another process reads or copies, no room, a disk that fails) stays in the log, and is as
+                    // safe there.
+                    do { try queue.checkpointer.copy(db) } catch {}
+                    // Where the lock's holder can't be asked for, all stay.
+                    do { presence.end(keeping: try String.fetchOne(db, sql: "SELECT owner FROM guardian_lock")) } catch {}
                 }
             }
+            queue.checkpointer.close()
             try pool.close()
         } catch { throw StoreError(error, path: configuration.path) }
     }
@@ -140,7 +152,7 @@ public final class SQLiteStore: Sendable {
     public func checkpoint() async throws(StoreError) {
         do {
             let patienceMs = configuration.busyTimeoutMs
-            try await pool.writeWithoutTransaction { db in try Checkpointer.empty(db, patienceMs: patienceMs) }
+            try await pool.writeWithoutTransaction { [queue] db in try queue.checkpointer.empty(db, patienceMs: patienceMs) }
         } catch {
             throw StoreError(error, path: configuration.path)
         }
@@ -173,12 +185,11 @@ public final class SQLiteStore: Sendable {
         guard Disk.size(of: configuration.path) ?? 0 > 0 else { return }
         var reading = connections(configuration)
         reading.readonly = true
-        let known = Set(Migrations.all.migrations)
         try DatabaseQueue(path: configuration.path, configuration: reading).read { db in
             guard try db.tableExists("grdb_migrations") else { return }
             let found = try String.fetchAll(
                 db, sql: "SELECT identifier FROM grdb_migrations WHERE identifier GLOB 'guardian-*' ORDER BY identifier DESC")
-            if let newer = found.first(where: { !known.contains($0) }) { throw StoreError.newerVersion(found: newer) }
+            if let newer = found.first(where: { !Migrations.known.contains($0) }) { throw StoreError.newerVersion(found: newer) }
             try vault.check(try Vault.ids(db))
             guard try db.tableExists("guardian_books") else { return }
             for table in ["books", "lock", "setting", "upstream"] { _ = try Row.fetchOne(db, sql: "SELECT * FROM guardian_\(table)") }
@@ -260,7 +271,7 @@ public final class SQLiteStore: Sendable {
             let find = try transaction.statement("SELECT value FROM guardian_setting WHERE name = 'device_id'")
             defer { find.reset() }
             if try find.step(), let known = find.text(0) { return known }
-            let insert = try transaction.statement("INSERT INTO guardian_setting VALUES ('device_id', ?1)")
+            let insert = try transaction.statement("INSERT INTO guardian_setting (name, value) VALUES ('device_id', ?1)")
             insert.bind(1, fresh as String?)
             try insert.run()
             return fresh

@@ -45,6 +45,18 @@ public struct SalvageReport: Sendable, Equatable {
     /// The code that a lost operation fails with.
     public static let lostCode = "STORE_DAMAGED"
 
+    /// Of an operation whose payload or base is sealed and can't be opened where it stands: the next claim sets it aside with this.
+    static let lostContent = LastError(
+        class: .permanent, code: lostCode,
+        message: "what it consists of can't be opened: it was changed on the disk, or moved from another row; "
+            + "`guardian check --repair` brings the others over into a sound store, and keeps this one as it is beside it")
+
+    /// Of an operation that was not brought over from the file that is kept at `aside`.
+    static func lost(in aside: String) -> LastError {
+        LastError(
+            class: .permanent, code: lostCode, message: "its content could not be read from the damaged store, which is kept at \(aside)")
+    }
+
     public var json: JSONValue {
         [
             "aside": .string(aside), "problem": .string(problem), "recovered": JSONValue(recovered), "lost": JSONValue(lostCount),

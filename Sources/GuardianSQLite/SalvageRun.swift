@@ -1,17 +1,24 @@
 internal import Foundation
 internal import GRDB
 internal import GuardianCore
+internal import GuardianPrivacy
 
 /// Brings what is readable of a damaged store over into a new one, row by row, so that nothing has to be understood but the schema.
 ///
 /// Contents stay as they are, sealed ones too, each of which is opened once: a page of zeroes looks whole to SQLite. Lines and heads are
 /// computed anew, the books are made to balance, and what is lost is named.
 struct SalvageRun {
-    /// Not how far feeds were followed: what they told may be among what is lost, so they are followed anew.
+    /// Not how far feeds were followed: what they told may be among what is lost, so they are followed anew. What is sealed comes behind the
+    /// salt and the names of the keys, by which it is told whether it is whole.
     private static let tables = [
-        "guardian_books", "guardian_lock", "guardian_upstream", "guardian_pause", "guardian_setting", "guardian_operation",
-        "guardian_ledger", "guardian_entity", "guardian_optimistic", "guardian_optimistic_ending", "guardian_alias",
-        "guardian_open_create", "guardian_reference", "guardian_tally", "guardian_seal",
+        "guardian_books", "guardian_lock", "guardian_upstream", "guardian_pause", "guardian_setting", "guardian_seal",
+        "guardian_operation", "guardian_ledger", "guardian_entity", "guardian_optimistic", "guardian_optimistic_ending",
+        "guardian_alias", "guardian_open_create", "guardian_reference", "guardian_tally",
+    ]
+    /// Sealed values that a row can do without: the ledger is there to know an id again, and an operation is delivered without what was
+    /// said of it.
+    private static let spare: Set = [
+        "guardian_ledger.answer", "guardian_operation.error_message", "guardian_operation.server_state",
     ]
 
     private let old: Database
@@ -19,6 +26,8 @@ struct SalvageRun {
     private let vault: Vault
     private var report: SalvageReport
     private var seqs: Set<Int64> = []
+    /// The ids of the keys that the old store named; empty where that can't be read.
+    private var named: Set<Data> = []
 
     private init(_ old: Database, _ new: Database, _ vault: Vault, _ report: SalvageReport) {
         self.old = old
@@ -60,10 +69,12 @@ struct SalvageRun {
     }
 
     private mutating func bringOver(_ now: Timestamp) throws {
+        let made = try Data.fetchOne(new, sql: "SELECT key_id FROM guardian_seal WHERE active = 1")
         for table in Self.tables {
             do { report.rows[table] = try copy(table) } catch let error as DatabaseError where Self.isOfTheSource(error) {
                 report.rows[table] = report.rows[table] ?? 0
             }
+            if table == "guardian_seal" { try keepSeal(besides: made) }
         }
         report.recovered = seqs.count
         nameLost()
@@ -71,6 +82,18 @@ struct SalvageRun {
         try dropLoose()
         try balance()
         try new.execute(sql: "UPDATE guardian_lock SET epoch = epoch + 1, owner = NULL")
+    }
+
+    /// One key is written under: the old store's own, and where it had none the one that the new store was made with.
+    private mutating func keepSeal(besides made: Data?) throws {
+        guard report.rows["guardian_seal", default: 0] > 0 else { return }
+        // Where the old store names it too, it says by itself whether that one is written under.
+        try new.execute(
+            sql: """
+                DELETE FROM guardian_seal WHERE key_id = :made AND active = 1
+                    AND EXISTS (SELECT 1 FROM guardian_seal WHERE key_id <> :made AND active = 1)
+                """, arguments: ["made": made])
+        named = Set(try Data.fetchAll(new, sql: "SELECT key_id FROM guardian_seal"))
     }
 
     private static func isOfTheSource(_ error: DatabaseError) -> Bool {
@@ -90,7 +113,7 @@ struct SalvageRun {
         let insert = try new.makeStatement(
             sql: "INSERT OR REPLACE INTO \(table) (\(columns.joined(separator: ", "))) VALUES (\(places))")
         var count = 0
-        if ["guardian_pause", "guardian_setting", "guardian_alias", "guardian_open_create", "guardian_reference"].contains(table) {
+        if try !hasRowids(table) {
             // Tables without rowids are small; what an error cuts off comes from the other end.
             for order in ["ASC", "DESC"] {
                 let cursor = try Row.fetchCursor(old, sql: "SELECT \(columns.joined(separator: ", ")) FROM \(table) ORDER BY 1 \(order)")
@@ -107,17 +130,16 @@ struct SalvageRun {
         var reader = TableReader(old, table: table, columns: columns)
         let isQueue = table == "guardian_operation"
         let sealed = SealedTable.all.first { $0.name == table }
-        let keys = vault
+        let (keys, known) = (vault, named)
         // The settings have come over by now, and the salt with them.
         if sealed != nil { keys.use(salt: try Vault.salt(new)) }
         var found: Set<Int64> = []
         try reader.read(upTo: highest(table)) { rowid, row in
             guard !isQueue || Self.isWhole(row) else { return }
             var values = Array(row.databaseValues.dropFirst())
-            if let sealed, !Self.opens(row, sealed, keys) {
-                // The ledger is there to know an id again; it does so without the answer.
-                guard table == "guardian_ledger", let answer = columns.firstIndex(of: "answer") else { return }
-                values[answer] = .null
+            for name in sealed.map({ Self.unopened(row, $0, keys, known) }) ?? [] {
+                guard Self.spare.contains("\(table).\(name)"), let place = columns.firstIndex(of: name) else { return }
+                values[place] = .null
             }
             try insert.execute(arguments: StatementArguments(values))
             count += 1
@@ -125,6 +147,12 @@ struct SalvageRun {
         }
         if isQueue { seqs = found }
         return count
+    }
+
+    /// Whether rows are found by a number, as `TableReader` finds them. Asked of the new schema, so that no table can be forgotten here.
+    private func hasRowids(_ table: String) throws -> Bool {
+        let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ? AND upper(sql) LIKE '%WITHOUT ROWID%'"
+        return try Int.fetchOne(new, sql: sql, arguments: [table]) == 0
     }
 
     private func highest(_ table: String) throws -> Int64 {
@@ -153,8 +181,10 @@ struct SalvageRun {
         }
     }
 
-    /// Whether every sealed value of a row opens where it stands. One whose key is not here can't be told, and counts as whole.
-    private static func opens(_ row: Row, _ table: SealedTable, _ vault: Vault) -> Bool {
+    /// The columns of a row whose sealed values do not open where they stand. One whose key is not here can't be told, and counts as whole,
+    /// unless the store has never named that key.
+    private static func unopened(_ row: Row, _ table: SealedTable, _ vault: Vault, _ named: Set<Data>) -> [String] {
+        var found: [String] = []
         let binding = (row[table.binding] as DatabaseValue?) ?? .null
         for column in table.columns {
             guard case .blob(let sealed)? = (row[column.name] as DatabaseValue?)?.storage else { continue }
@@ -162,10 +192,13 @@ struct SalvageRun {
                 table.isNamed
                 ? column.kind.at(String.fromDatabaseValue(binding) ?? "") : column.kind.at(Int64.fromDatabaseValue(binding) ?? 0)
             do { _ = try sealed.withUnsafeBytes { try vault.open($0, at: place) } } catch {
-                guard case .wrongKey = StoreError(error, path: "") else { return false }
+                let id = sealed.withUnsafeBytes { Sealer.keyID(of: $0) }.map { Data($0.bytes) }
+                let isForeign = !named.isEmpty && id.map { !named.contains($0) } ?? true
+                if case .wrongKey = StoreError(error, path: ""), !isForeign { continue }
+                found.append(column.name)
             }
         }
-        return true
+        return found
     }
 
     /// The index of ids names operations whose rows are gone.
@@ -193,13 +226,14 @@ struct SalvageRun {
     /// What can't be delivered stands in `failed`, with its reason.
     private mutating func keepLost(_ now: Timestamp) throws {
         var random = SystemRandomNumberGenerator()
+        let error = SalvageReport.lost(in: report.aside)
         let insert = try RawStatement(
             new,
             """
             INSERT OR IGNORE INTO guardian_operation (seq, id, line, status, head, priority, due_at, idempotency_key, trace_id,
                 operation_type, entity_type, entity_id, schema_version, enqueued_at, updated_at, attempt_count, tries, backoff_ms,
-                error_class, error_code, error_message)
-            VALUES (?1, ?2, 0, 2, 0, 0, 0, ?3, ?4, 'lost', 'unknown', ?5, 1, ?6, ?6, 0, 0, 0, 'permanent', ?7, ?8)
+                error_class, error_code, error_status, error_message, error_shape)
+            VALUES (?1, ?2, 0, 2, 0, 0, 0, ?3, ?4, 'lost', 'unknown', ?5, 1, ?6, ?6, 0, 0, 0, ?7, ?8, ?9, ?10, ?11)
             """)
         for lost in report.lost {
             insert.bind(1, lost.seq)
@@ -208,8 +242,8 @@ struct SalvageRun {
             insert.bind(4, UniqueID.v4(using: &random))
             insert.bind(5, "seq-\(lost.seq)" as String?)
             insert.bind(6, now.milliseconds)
-            insert.bind(7, SalvageReport.lostCode as String?)
-            insert.bind(8, "its content could not be read from the damaged store, which is kept at \(report.aside)" as String?)
+            SQLiteStore.bind(insert, error, .clear(error.storedMessage), from: 7)
+            insert.bind(11, FailureShape(of: error).id)
             try insert.run()
         }
     }

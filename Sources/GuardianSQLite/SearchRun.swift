@@ -57,7 +57,7 @@ struct SearchRun {
                 guard found.count < search.limit, bytes < SearchPage.mostBytes else {
                     return SearchPage(operations: found, next: found.last?.seq)
                 }
-                let operation = try OperationRow.read(fetch, vault)
+                let operation = try OperationRow.look(fetch, vault)
                 bytes += operation.carriedBytes
                 found.append(operation)
             }
@@ -96,7 +96,9 @@ struct SearchRun {
     /// Whether a row has the text; what is sealed of it is opened. Its number stands in the first column; the others are named.
     private func fits(_ row: RawStatement, isFoundInClear: Int32, message: Int32) throws -> Bool {
         guard let text = sealedText, row.int(isFoundInClear) == 0 else { return true }
-        guard row.isBlob(message), let opened = try row.text(message, vault, SealedKind.errorMessage.at(row.int(0))) else { return false }
+        guard row.isBlob(message), let opened = try row.readableText(message, vault, SealedKind.errorMessage.at(row.int(0))) else {
+            return false
+        }
         return OperationSearch.has(opened, text)
     }
 

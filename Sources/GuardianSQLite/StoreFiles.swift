@@ -20,6 +20,9 @@ public struct StoreFiles: Sendable {
     /// There when something in the file could not be read while it was in use: the next start looks at all of it.
     var suspicion: String { path + "-suspect" }
 
+    /// There while a database is put in this one's place: how the old one is named from then on, without ``path``.
+    var intention: String { path + "-replacing" }
+
     public var exists: Bool { Disk.size(of: path) ?? 0 > 0 }
 
     /// Bytes of the database and of its log.
@@ -71,15 +74,90 @@ public struct StoreFiles: Sendable {
 
     /// Puts the database `fresh` in the place of this one, which is kept under `aside` with its log; nothing is deleted, and at no moment is
     /// there no database. Call it in ``whileAlone(_:)``.
+    ///
+    /// Two files can't be replaced at one moment, and a database with another's log is damaged. So what is done is written down first, and
+    /// when a crash cuts it short, ``finishReplacing()`` takes it back or ends it before the store is opened.
     func replace(with fresh: String, keepingAs aside: String) throws {
-        if Disk.size(of: log) != nil {
-            guard rename(log, aside + "-wal") == 0 else { throw StoreError.readOnly("\(log): \(Disk.errorText())") }
+        endReplacing()
+        try intend(aside)
+        do {
+            guard link(path, aside) == 0 else { throw StoreError.readOnly("\(aside): \(Disk.errorText())") }
+            if Disk.size(of: log) != nil {
+                guard link(log, aside + "-wal") == 0 else { throw StoreError.readOnly("\(aside)-wal: \(Disk.errorText())") }
+            }
+            Disk.syncDirectory(of: path)
+            unlink(log)
+            unlink(index)
+            Disk.syncDirectory(of: path)
+            guard rename(fresh, path) == 0 else { throw StoreError.readOnly("\(path): \(Disk.errorText())") }
+        } catch {
+            endReplacing()
+            throw error
         }
-        unlink(index)
-        guard link(path, aside) == 0 else { throw StoreError.readOnly("\(aside): \(Disk.errorText())") }
-        guard rename(fresh, path) == 0 else { throw StoreError.readOnly("\(path): \(Disk.errorText())") }
-        clearSuspicion()
         Disk.syncDirectory(of: path)
+        clearSuspicion()
+        unlink(intention)
+    }
+
+    /// Ends or takes back a ``replace(with:keepingAs:)`` that a crash has cut short. Call it before the store is opened. Throws
+    /// ``StoreError/inUse(_:)`` while it goes on.
+    func finishReplacing() throws {
+        guard Disk.size(of: intention) != nil else { return }
+        guard Disk.size(of: path) != nil else {
+            unlink(intention)
+            return
+        }
+        try whileAlone { _ in endReplacing() }
+    }
+
+    /// As ``finishReplacing()``, in ``whileAlone(_:)``.
+    private func endReplacing() {
+        guard Disk.size(of: intention) != nil else { return }
+        defer {
+            unlink(intention)
+            Disk.syncDirectory(of: path)
+        }
+        guard let aside = intended, Disk.size(of: aside) != nil else { return }
+        let oldLog = aside + "-wal"
+        if Disk.isSame(path, aside) {
+            // The old one stands there still, and has its log back. One that is no longer empty is of somebody who has written since.
+            if Disk.size(of: oldLog) != nil, !Disk.isSame(log, oldLog), Disk.size(of: log) ?? 0 == 0 {
+                unlink(index)
+                rename(oldLog, log)
+                Disk.syncDirectory(of: path)
+            }
+            if Disk.isSame(log, oldLog) { unlink(oldLog) }
+            unlink(aside)
+        } else if Disk.isSame(log, oldLog) {
+            // The new one does, and must not take the old one's log for its own.
+            unlink(log)
+            unlink(index)
+        }
+    }
+
+    private func intend(_ aside: String) throws {
+        let file = open(intention, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw StoreError.readOnly("\(intention): \(Disk.errorText())") }
+        defer { close(file) }
+        let name = Array(aside.utf8.dropFirst(path.utf8.count))
+        let written = name.withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
+        guard written == name.count, fsync(file) == 0 else {
+            let reason = Disk.errorText()
+            unlink(intention)
+            throw StoreError.unavailable("\(intention): \(reason)")
+        }
+        Disk.syncDirectory(of: path)
+    }
+
+    /// The path under which the old database is kept; nil when that was not written down before the crash, and so nothing was done.
+    private var intended: String? {
+        let file = open(intention, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: 1024)
+        let count = read(file, &bytes, bytes.count)
+        guard count > 1, bytes[0] == UInt8(ascii: "."), !bytes[..<count].contains(UInt8(ascii: "/")) else { return nil }
+        return path + String(decoding: bytes[..<count], as: UTF8.self)
     }
 
     /// A name beside the store that is still free: `guardian.sqlite.damaged-2026-01-31T09-05-00Z`.
@@ -181,6 +259,10 @@ extension Disk {
     }
 
     static func remove(_ path: String) { unlink(path) }
+
+    /// Removes a database and all that SQLite may have left beside it. What is left of one that was written when its process died would be
+    /// played into the next of that name.
+    static func removeDatabase(_ path: String) { for end in ["", "-journal", "-wal", "-shm"] { unlink(path + end) } }
 
     static func rename(_ path: String, to target: String) -> Bool { systemRename(path, target) == 0 }
 

@@ -103,10 +103,17 @@ extension SQLiteStore {
     }
 
     fileprivate func insert(_ operations: [GuardianCore.Operation], inside db: Database) throws -> [Receipt] {
+        try openFiles.check(db)
         try space.admit(operations)
-        let transaction = WriteTransaction(db, vault)
-        let receipts = try Self.insert(operations, transaction)
-        try transaction.saveCounters()
+        var receipts: [Receipt] = []
+        // All or nothing, whatever the app makes of an error: a row that the counters know nothing of would keep its number from the next.
+        try db.inSavepoint {
+            let transaction = WriteTransaction(db, vault)
+            try transaction.checkSchema()
+            receipts = try Self.insert(operations, transaction)
+            try transaction.saveCounters()
+            return .commit
+        }
         return receipts
     }
 }

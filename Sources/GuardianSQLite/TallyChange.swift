@@ -15,7 +15,7 @@ struct TallyChange {
     private static let all = SQL("SELECT kind, operation_type, entity_type, error_class, count FROM guardian_tally")
     private static let upsert = SQL(
         """
-        INSERT INTO guardian_tally VALUES (?1, ?2, ?3, ?4, ?5)
+        INSERT INTO guardian_tally (kind, operation_type, entity_type, error_class, count) VALUES (?1, ?2, ?3, ?4, ?5)
         ON CONFLICT (kind, operation_type, entity_type, error_class) DO UPDATE SET count = count + ?5
         """)
 

@@ -248,8 +248,9 @@ extension WriteTransaction {
     private func rewrite(_ seq: Int64, _ fields: [String], _ entity: EntityKey, _ server: ServerID, _ now: Timestamp) throws {
         let find = try statement(Self.content)
         find.bind(1, seq)
-        guard try find.step() else { return }
-        var operation = try OperationRow.read(find, vault)
+        defer { find.reset() }
+        // One that can't be opened stays as it is: nothing of it is sent.
+        guard try find.step(), var operation = try OperationRow.opened(find, vault) else { return }
         find.reset()
         var isChanged = false
         for field in fields where operation.rewrite(field, from: entity.id, to: server) { isChanged = true }

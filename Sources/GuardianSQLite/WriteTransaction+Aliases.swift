@@ -8,14 +8,16 @@ extension WriteTransaction {
     private static let anyFeed = SQL("SELECT 1 FROM guardian_feed LIMIT 1")
     private static let anyOpenCreate = SQL("SELECT 1 FROM guardian_open_create LIMIT 1")
     private static let findAlias = SQL("SELECT server_id, is_number FROM guardian_alias WHERE entity_type = ?1 AND local_id = ?2")
-    private static let saveAlias = SQL("INSERT OR REPLACE INTO guardian_alias VALUES (?1, ?2, ?3, ?4, ?5)")
+    private static let saveAlias = SQL(
+        "INSERT OR REPLACE INTO guardian_alias (entity_type, local_id, server_id, is_number, at) VALUES (?1, ?2, ?3, ?4, ?5)")
     private static let dropAlias = SQL("DELETE FROM guardian_alias WHERE entity_type = ?1 AND local_id = ?2")
     private static let isKnown = SQL(
         "SELECT 1 FROM guardian_operation WHERE id = ?1 UNION ALL SELECT 1 FROM guardian_ledger WHERE id = ?1 LIMIT 1")
     private static let firstOpen = SQL(
         "SELECT seq FROM guardian_open_create WHERE entity_type = ?1 AND entity_id = ?2 AND seq > ?3 ORDER BY seq LIMIT 1")
-    private static let saveOpen = SQL("INSERT INTO guardian_open_create VALUES (?1, ?2, ?3)")
-    private static let saveReference = SQL("INSERT OR IGNORE INTO guardian_reference VALUES (?1, ?2, ?3, ?4)")
+    private static let saveOpen = SQL("INSERT INTO guardian_open_create (entity_type, entity_id, seq) VALUES (?1, ?2, ?3)")
+    private static let saveReference = SQL(
+        "INSERT OR IGNORE INTO guardian_reference (entity_type, entity_id, seq, field) VALUES (?1, ?2, ?3, ?4)")
     private static let park = SQL(
         """
         UPDATE guardian_operation SET due_at = \(Parking.awaiting)

@@ -3,7 +3,7 @@ internal import GuardianCore
 
 /// A line is a doubly linked list of rows: who follows whom stands in the rows themselves (`previous`, `next`), so that the next head is
 /// found in the row that leaves, and no index by line is written at claim and settle. The table `line` knows the last row of each line; an
-/// entry whose row has left is stale, harmless, and swept later.
+/// entry whose row has left, or stands in another line, is stale, harmless, and swept later.
 extension WriteTransaction {
     /// A row as a member of its line.
     struct Member {
@@ -16,9 +16,16 @@ extension WriteTransaction {
     }
 
     private static let findMember = SQL("SELECT line, status, head, previous, next FROM guardian_operation WHERE seq = ?1")
-    private static let findLast = SQL(
-        "SELECT l.last FROM guardian_line l JOIN guardian_operation o ON o.seq = l.last WHERE l.line = ?1 AND o.status < 2")
-    private static let saveLast = SQL("INSERT INTO guardian_line VALUES (?1, ?2) ON CONFLICT (line) DO UPDATE SET last = ?2")
+    /// The last row of line `?1` as `o`: what an entry of `guardian_line` names, unless that has left the line.
+    static let lastOfLine =
+        "guardian_line l JOIN guardian_operation o ON o.seq = l.last AND o.line = l.line WHERE l.line = ?1 AND o.status < 2"
+    private static let findLast = SQL("SELECT l.last FROM \(lastOfLine)")
+    /// A store that lines up as one has one head.
+    private static let findGlobalHead = SQL(
+        """
+        SELECT seq FROM guardian_operation INDEXED BY guardian_operation_head WHERE head = 1 AND status < 2 AND line = \(Line.global) LIMIT 1
+        """)
+    private static let saveLast = SQL("INSERT INTO guardian_line (line, last) VALUES (?1, ?2) ON CONFLICT (line) DO UPDATE SET last = ?2")
     private static let setNext = SQL("UPDATE guardian_operation SET next = ?2 WHERE seq = ?1")
     private static let setPrevious = SQL("UPDATE guardian_operation SET previous = ?2 WHERE seq = ?1")
     private static let setHead = SQL("UPDATE guardian_operation SET head = ?2 WHERE seq = ?1")
@@ -71,8 +78,10 @@ extension WriteTransaction {
     ///
     /// `heads` remembers the heads that were found, because looking for one walks the line from its end.
     func join(_ seq: Int64, line: Int64, heads: inout [Int64: Int64]) throws {
+        let head = try head(of: line, heads)
+        heads[line] = head
         var previous: Member?
-        var next = try head(of: line, heads).flatMap { try member($0) }
+        var next = try head.flatMap { try member($0) }
         while let candidate = next, candidate.status == 1 || candidate.seq < seq {
             previous = candidate
             next = try candidate.next.flatMap { try member($0) }
@@ -91,9 +100,16 @@ extension WriteTransaction {
 
     private func head(of line: Int64, _ known: [Int64: Int64]) throws -> Int64? {
         if let head = known[line] { return head }
+        if line == Line.global { return try globalHead() }
         var at = try last(of: line).flatMap { try member($0) }
         while let member = at, !member.isHead { at = try member.previous.flatMap { try self.member($0) } }
         return at?.seq
+    }
+
+    private func globalHead() throws -> Int64? {
+        let find = try statement(Self.findGlobalHead)
+        defer { find.reset() }
+        return try find.step() ? find.int(0) : nil
     }
 
     /// A head that came back from the wire makes way for older ones of its line, which a person retried meanwhile.
@@ -114,7 +130,8 @@ extension WriteTransaction {
         let delete = try statement(
             """
             DELETE FROM guardian_line WHERE line > ?1 AND line <= ?2
-                AND NOT EXISTS (SELECT 1 FROM guardian_operation WHERE seq = guardian_line.last AND status < 2)
+                AND NOT EXISTS (SELECT 1 FROM guardian_operation o
+                    WHERE o.seq = guardian_line.last AND o.line = guardian_line.line AND o.status < 2)
             """)
         delete.bind(1, line)
         delete.bind(2, end ?? Int64.max)

@@ -6,6 +6,8 @@ internal import GuardianCore
 final class WriteTransaction {
     let db: Database
     let vault: Vault
+    /// What must still stand where it was when a transaction begins; nil where the store has just been opened.
+    private let files: OpenFiles?
     /// Room for the row that is being written.
     let bytes = RowBytes()
     private var statements: [String: RawStatement] = [:]
@@ -13,6 +15,9 @@ final class WriteTransaction {
     private var change = BooksChange()
     private var tookSeqs = false
     private var tallies = TallyChange()
+
+    /// The version of the file for which the schema is known to be this build's.
+    private var checkedAt: UInt32?
 
     // What was asked for once holds in later transactions too, as long as nobody else has written to the file.
 
@@ -48,10 +53,12 @@ final class WriteTransaction {
         """)
     private static let readOrdering = SQL("SELECT value FROM guardian_setting WHERE name = 'ordering'")
     private static let newestID = SQL("SELECT max(id) FROM guardian_ledger")
+    private static let newestMigration = SQL("SELECT max(identifier) FROM grdb_migrations WHERE identifier GLOB 'guardian-*'")
 
-    init(_ db: Database, _ vault: Vault) {
+    init(_ db: Database, _ vault: Vault, _ files: OpenFiles? = nil) {
         self.db = db
         self.vault = vault
+        self.files = files
     }
 
     /// What the transaction adds to each counter.
@@ -109,7 +116,7 @@ final class WriteTransaction {
     }
 
     func save(_ ordering: Ordering) throws {
-        let save = try statement("INSERT OR REPLACE INTO guardian_setting VALUES ('ordering', ?1)")
+        let save = try statement("INSERT OR REPLACE INTO guardian_setting (name, value) VALUES ('ordering', ?1)")
         save.bind(1, ordering.rawValue as String?)
         try save.run()
         knownOrdering = ordering
@@ -120,20 +127,39 @@ final class WriteTransaction {
         try tallies.add(kind, labels, by: count, in: self)
     }
 
+    /// Throws what keeps the transaction from beginning; none is open then.
     func begin() throws {
         change = BooksChange()
         tallies.drop()
         tookSeqs = false
         try statement(Self.beginning).run()
-        if learntAt == nil || learntAt != fileVersion() { forget() }
-        learntAt = nil
+        let version = fileVersion()
+        do {
+            try files?.check(db)
+            if checkedAt == nil || checkedAt != version { try checkSchema() }
+        } catch {
+            rollback()
+            throw error
+        }
+        if learntAt == nil || learntAt != version { forget() }
+        (checkedAt, learntAt) = (version, nil)
+    }
+
+    /// Throws ``StoreError/newerVersion(found:)`` when a newer build has brought the schema up to date since this one opened the store:
+    /// what this one writes may break rules that it does not know.
+    func checkSchema() throws {
+        let find = try statement(Self.newestMigration)
+        defer { find.reset() }
+        guard try find.step(), let newest = find.text(0), !Migrations.known.contains(newest) else { return }
+        throw StoreError.newerVersion(found: newest)
     }
 
     /// `keepsKnowledge`: all that was written went through this object's own functions.
     func commit(keepsKnowledge: Bool) throws {
         try saveCounters()
         try statement(Self.committing).run()
-        if keepsKnowledge { learntAt = fileVersion() }
+        checkedAt = fileVersion()
+        if keepsKnowledge { learntAt = checkedAt }
     }
 
     private func forget() {
@@ -175,7 +201,12 @@ final class WriteTransaction {
     }
 
     /// After an error. SQLite may have rolled back by itself (a full disk), so "no transaction is active" is expected here.
+    ///
+    /// A statement that was left between two rows holds on to what it reads, over the rollback too: the next transaction could not write
+    /// once somebody else has, and the statement would go on from its old place. So all of them end here.
     func rollback() {
+        for made in statements.values { made.reset() }
+        for made in hot.values { made.reset() }
         do { try statement("ROLLBACK").run() } catch {}
     }
 

@@ -156,6 +156,33 @@ import Testing
         try close(store, pool)
     }
 
+    @Test("an error that the app makes nothing of leaves no operation of that call, and no number that is given again")
+    func swallowed() async throws {
+        let (store, engine, pool) = try app()
+        try await pool.write { db in
+            try db.execute(
+                sql: """
+                    CREATE TRIGGER refuse BEFORE INSERT ON guardian_operation WHEN new.entity_id = 'n99'
+                    BEGIN SELECT RAISE(ABORT, 'not this one'); END
+                    """)
+        }
+        try await pool.writeWithoutTransaction { db in
+            try db.execute(sql: "PRAGMA fullfsync = 1; PRAGMA synchronous = FULL")
+            try db.inTransaction(.immediate) {
+                try db.execute(sql: "INSERT INTO note VALUES ('n1', 'text')")
+                #expect(throws: SyncError.self) { try engine.enqueue((60...99).map { Self.note($0) }, in: db, store: store) }
+                try engine.enqueue([Self.note(1)], in: db, store: store)
+                return .commit
+            }
+        }
+        #expect(try await store.list(OperationFilter()).map(\.id) == [.text("op-1")])
+        #expect(try await pool.read { db in try Int.fetchOne(db, sql: "SELECT count(*) FROM note") } == 1)
+        try await engine.enqueue(Self.note(2))
+        let check = try await store.check()
+        #expect(check.problems == [] && check.books.accepted == 2)
+        try close(store, pool)
+    }
+
     @Test("writers of both kinds at once: no number twice, no line broken")
     func beside() async throws {
         let (store, engine, pool) = try app()

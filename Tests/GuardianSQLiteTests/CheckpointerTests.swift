@@ -1,4 +1,5 @@
 import Foundation
+import GRDB
 import GuardianCore
 import GuardianSQLite
 import Testing
@@ -28,6 +29,35 @@ import Testing
             #expect(longest < 40 << 20, "\(longest) bytes")
             let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int
             #expect(size ?? 0 > 20 << 20)
+            #expect(try await store.check().problems == [])
+        }
+    }
+
+    @Test("a log that has grown far too long while somebody reads holds nobody up", .timeLimit(.minutes(2)))
+    func readersHoldNobodyUp() async throws {
+        try await withStore { store, path in
+            var configuration = Configuration()
+            configuration.allowsUnsafeTransactions = true
+            let reader = try DatabaseQueue(path: path, configuration: configuration)
+            try await reader.writeWithoutTransaction { db in try db.execute(sql: "BEGIN; SELECT count(*) FROM guardian_books") }
+            var random = Xoshiro256(seed: 3)
+            let payload = #"{"note":"\#(String(repeating: "x", count: 900_000))"}"#
+            var longest = Duration.zero
+            // 90 MB, of which the last third comes to a log of more than 64 MB.
+            for number in 0..<100 {
+                let new = NewOperation("update", entityType: "room", entityID: "r\(number)", payload: payload)
+                let operation = try Admission().admit(new, at: Timestamp(milliseconds: 1_800_000_000_000), random: &random)
+                let begin = ContinuousClock.now
+                _ = try await store.enqueue([operation])
+                longest = max(longest, ContinuousClock.now - begin)
+            }
+            let size = try FileManager.default.attributesOfItem(atPath: path + "-wal")[.size] as? Int
+            #expect(size ?? 0 > 80 << 20, "the reader has kept nothing")
+            // It waited for the reader as long as it waits for another process's write: 10 s.
+            #expect(longest < .seconds(5), "\(longest)")
+            try await reader.writeWithoutTransaction { db in try db.execute(sql: "COMMIT") }
+            try reader.close()
+            try await store.checkpoint()
             #expect(try await store.check().problems == [])
         }
     }

@@ -40,6 +40,40 @@ import Testing
         }
     }
 
+    @Test("while another process keeps the lock, all who wait hear so together, and not one after the other", .timeLimit(.minutes(1)))
+    func hearsTogether() async throws {
+        try await withStore { _, path in
+            let store = try SQLiteStore.open(.init(path: path, busyTimeoutMs: 500))
+            var random = Xoshiro256(seed: 1)
+            let now = Timestamp(milliseconds: 1_800_000_000_000)
+            let news = (0..<16).map { NewOperation("update", entityType: "room", entityID: "r\($0)", payload: "{}") }
+            let operations = try news.map { try Admission().admit($0, at: now, random: &random) }
+            var configuration = Configuration()
+            configuration.allowsUnsafeTransactions = true
+            let other = try DatabaseQueue(path: path, configuration: configuration)
+            try await other.writeWithoutTransaction { db in try db.execute(sql: "BEGIN IMMEDIATE") }
+            let begin = ContinuousClock.now
+            let refused = await withTaskGroup(of: Bool.self) { group in
+                for operation in operations {
+                    group.addTask {
+                        do throws(StoreError) { _ = try await store.enqueue([operation]) } catch { return error.name == "unavailable" }
+                        return false
+                    }
+                }
+                return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+            }
+            let took = ContinuousClock.now - begin
+            #expect(refused == operations.count)
+            // Twice the patience: those that came first, and those that came while they waited.
+            #expect(took < .seconds(4), "\(took)")
+            try await other.writeWithoutTransaction { db in try db.execute(sql: "COMMIT") }
+            let receipts = try await store.enqueue(operations)
+            #expect(receipts.allSatisfy { $0.outcome == .accepted })
+            try other.close()
+            try store.close()
+        }
+    }
+
     @Test("an enqueue passes an exchange that waits before it", .timeLimit(.minutes(1)))
     func passesExchanges() async throws {
         try await withStore { store, path in

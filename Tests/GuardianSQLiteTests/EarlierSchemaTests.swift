@@ -62,7 +62,7 @@ import Testing
         let tallies = try await store.tallies()
         #expect(tallies.filter { $0.kind == .processed }.reduce(0) { $0 + $1.count } == accepted)
         if !isFirst { try await expectTwoSides(store) }
-        #expect(try await store.feedCursor(of: "changes") == (name == Self.names.last ? "42" : nil))
+        #expect(try await store.feedCursor(of: "changes") == (name < "guardian-0006" ? nil : "42"))
         try store.close()
     }
 

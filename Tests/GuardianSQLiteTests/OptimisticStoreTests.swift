@@ -1,4 +1,5 @@
 import Foundation
+import GRDB
 import GuardianCore
 import GuardianSQLite
 import GuardianTesting
@@ -129,5 +130,39 @@ import Testing
         #expect(try await store.view(of: room).operations.isEmpty)
         #expect(try await store.check().problems == [])
         try store.close()
+    }
+
+    @Test("changes that have ended are forgotten a few at a time, past those that still have operations, and from the beginning again")
+    func forgetsInPieces() async throws {
+        try await withStore { store, path in
+            _ = try await store.enqueue((0..<10).map { operation($0, token: "held-\($0)") })
+            let queue = try DatabaseQueue(path: path)
+            try await queue.write { db in
+                for number in 0..<35 {
+                    let isHeld = number < 10
+                    try db.execute(
+                        sql: """
+                            INSERT INTO guardian_optimistic (token, entity_type, entity_id, registered_at, standing)
+                            VALUES (?, 'room', '1', ?, ?)
+                            """, arguments: [isHeld ? "held-\(number)" : "done-\(number)", isHeld ? 0 : 1000, isHeld ? 1 : 4])
+                }
+            }
+            func left() async throws -> Int {
+                try await queue.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM guardian_optimistic") ?? -1 }
+            }
+            func sweep() async throws -> Int {
+                _ = try await store.sweepLedger(before: Self.start, limit: 10)
+                return try await left()
+            }
+            var counts: [Int] = []
+            for _ in 0..<4 { counts.append(try await sweep()) }
+            #expect(counts == [35, 25, 15, 10])
+            // Their operations go; the walk begins anew.
+            for number in 0..<10 { _ = try await store.cancel(.text("op-\(number)"), now: Timestamp(milliseconds: 2000)) }
+            _ = try await sweep()
+            let last = try await sweep()
+            #expect(last == 0)
+            try queue.close()
+        }
     }
 }

@@ -133,6 +133,11 @@ private let start = Timestamp(milliseconds: 1_800_000_000_000)
             #expect(operation?.status == .failed && operation?.lastError?.code == SalvageReport.lostCode)
             #expect(operation?.lastError?.message.contains(report.aside) == true)
         }
+        let group = try #require(try await store.failureGroups(limit: 9).first { $0.shape.code == SalvageReport.lostCode })
+        var search = OperationSearch(status: .failed)
+        search.shape = group.shape.id
+        let counted = try await store.count(search)
+        #expect(group.count == Int64(report.lost.count) && counted == group.count, "those of one cause are found by it")
         #expect(try await store.clearFailed() == 100 + report.lost.count)
         #expect(try await store.check().problems == [])
         try store.close()

@@ -12,9 +12,9 @@ internal import GuardianCore
 /// 3. Numbers rise along a line, but for one in flight, which older ones that a person retried stand behind.
 /// 4. Failed rows (`status = 2`) stand in no line and have `head = 0`.
 /// 5. The table `line` names the last row of each line. An entry whose row has left its line says that nobody stands in it.
-/// 6. `due_at` is 0 for a row that waits for no time, `not_before` for one that never failed, `next_retry_at` for one that did, and
-///    `Parking.due` for a pending one whose principal is not signed in, and `Parking.awaiting` for a pending one that has rows in
-///    `reference`, whoever is signed in.
+/// 6. `due_at` is 0 for a row that waits for no time, `not_before` for one that never failed, `next_retry_at` for one that did or whose
+///    route is held, and `Parking.due` for a pending one whose principal is not signed in, and `Parking.awaiting` for a pending one that
+///    has rows in `reference`, whoever is signed in.
 /// 7. The one row of `books` changes in the transaction of what it counts: accepted = rows + processed + coalesced + cancelled +
 ///    expired + cleared, and `failed` is the number of rows with status 2.
 /// 8. `entity_line` is the hash of the entity where `line` is that of another key, NULL elsewhere: finding an entity costs the others nothing.
@@ -200,8 +200,15 @@ enum Migrations {
                     CREATE TABLE guardian_feed (name TEXT PRIMARY KEY, cursor TEXT, at INTEGER NOT NULL) WITHOUT ROWID;
                     """)
         }
+        migrator.registerMigration("guardian-0007-ended-changes") { db in
+            try db.execute(
+                sql: "CREATE INDEX guardian_optimistic_ended ON guardian_optimistic(registered_at, number) WHERE standing <> 0")
+        }
         return migrator
     }
+
+    /// The names of all migrations that this build knows.
+    static let known = Set(all.migrations)
 
     /// Gives every failed row the cause that it shares with others.
     private static func shapeFailures(_ db: Database) throws {

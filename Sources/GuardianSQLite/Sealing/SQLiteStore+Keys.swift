@@ -45,7 +45,7 @@ extension SQLiteStore {
 extension SealedTable {
     /// Whether a row has a value that is not sealed under the key of that head, or, for nil, not in clear.
     fileprivate func hasStale(_ db: Database, _ head: [UInt8]?) throws -> Bool {
-        let find = try RawStatement(db, select)
+        let find = try RawStatement(db, selectStaleKeys)
         defer { find.reset() }
         find.bind(1, Int64.min)
         if let head { head.withUnsafeBytes { find.bind(2, copying: $0) } } else { find.bind(2, nil as Int64?) }

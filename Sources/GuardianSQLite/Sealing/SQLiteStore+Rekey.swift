@@ -33,53 +33,85 @@ extension SQLiteStore {
         try await queue.write { transaction in try SealTable.activate(id, transaction) }
         var done = Rekeying(key: id?.description)
         let head = id.map { Sealer.head(of: $0) }
-        while true {
-            let before = done.rows
+        var isWhole = false
+        while !isWhole {
+            isWhole = true
             for table in SealedTable.all {
-                var after: Int64? = Int64.min
-                while let from = after {
-                    let (rows, last) = try await queue.write(.growth) { transaction in try Self.rekey(table, head, after: from, transaction)
-                    }
-                    done.rows += Int64(rows)
+                var after = Int64.min
+                while true {
+                    let from = after
+                    // Looked for in a snapshot: a walk past rows that are in order holds up no writer.
+                    var keys = try await read { db in try Self.staleKeys(table, head, after: from, db) }
+                    guard let last = keys.last else { break }
                     after = last
-                    if rows > 0 { progress(done.rows) }
+                    isWhole = false
+                    while !keys.isEmpty {
+                        let next = keys
+                        let (seen, rows) = try await queue.write(.growth) { transaction in try Self.rekey(table, head, next, transaction) }
+                        keys.removeFirst(seen)
+                        done.rows += Int64(rows)
+                        if rows > 0 { progress(done.rows) }
+                    }
                 }
             }
             // A whole walk that found nothing: no value is left under another key, and nobody writes one.
-            if done.rows == before { break }
         }
         try await queue.write { transaction in try SealTable.forgetOthers(than: id, transaction) }
         try await wipe()
         return done
     }
 
-    /// Returns how many rows were written, and after which one to go on; nil at the end.
-    private static func rekey(
-        _ table: SealedTable, _ head: [UInt8]?, after: Int64, _ transaction: WriteTransaction
-    ) throws -> (rows: Int, last: Int64?) {
-        let find = try transaction.statement(table.select)
+    /// The next rows with a value that is not as it is to be, ``rowsAtOnce`` at most.
+    private static func staleKeys(_ table: SealedTable, _ head: [UInt8]?, after: Int64, _ db: Database) throws -> [Int64] {
+        let find = try RawStatement(db, table.selectStaleKeys)
+        defer { find.reset() }
         find.bind(1, after)
-        if let head { head.withUnsafeBytes { find.bind(2, copying: $0) } } else { find.bind(2, nil as Int64?) }
+        bind(head, to: find)
         find.bind(3, rowsAtOnce)
-        var found: [(key: Int64, values: [Stored])] = []
-        var bytes = 0
-        while bytes < bytesAtOnce, try find.step() {
-            var values: [Stored] = []
-            for (index, column) in table.columns.enumerated() {
-                let text = try find.text(Int32(index + 2), transaction.vault, table.place(find, column))
-                bytes += text?.utf8.count ?? 0
-                values.append(try transaction.stored(text, table.place(find, column)))
-            }
-            found.append((find.int(0), values))
-        }
-        find.reset()
+        var keys: [Int64] = []
+        while try find.step() { keys.append(find.int(0)) }
+        return keys
+    }
+
+    private static func bind(_ head: [UInt8]?, to find: RawStatement) {
+        if let head { head.withUnsafeBytes { find.bind(2, copying: $0) } } else { find.bind(2, nil as Int64?) }
+    }
+
+    /// Writes those of `keys` anew that are stale still, up to ``bytesAtOnce``. Returns how many were looked at, one at least, and how many
+    /// were written.
+    private static func rekey(
+        _ table: SealedTable, _ head: [UInt8]?, _ keys: [Int64], _ transaction: WriteTransaction
+    ) throws -> (seen: Int, rows: Int) {
         let update = try transaction.statement(table.update)
-        for (key, values) in found {
+        var (seen, rows, bytes) = (0, 0, 0)
+        for key in keys {
+            if bytes >= bytesAtOnce { break }
+            seen += 1
+            guard let texts = try texts(table, head, key, transaction) else { continue }
+            bytes += texts.reduce(0) { $0 + ($1.text?.utf8.count ?? 0) }
             update.bind(1, key)
-            for (index, value) in values.enumerated() { update.bind(Int32(index + 2), value) }
+            for (index, value) in texts.enumerated() { update.bind(Int32(index + 2), try transaction.stored(value.text, value.place)) }
             try update.run()
+            rows += 1
         }
-        return (found.count, found.last?.key)
+        return (seen, rows)
+    }
+
+    /// What stands in the columns of a row, and where each value belongs; nil when none of it is stale.
+    private static func texts(
+        _ table: SealedTable, _ head: [UInt8]?, _ key: Int64, _ transaction: WriteTransaction
+    ) throws -> [(text: String?, place: Sealer.Place)]? {
+        let find = try transaction.statement(table.selectStale)
+        defer { find.reset() }
+        find.bind(1, key)
+        bind(head, to: find)
+        guard try find.step() else { return nil }
+        var texts: [(text: String?, place: Sealer.Place)] = []
+        for (index, column) in table.columns.enumerated() {
+            let place = table.place(find, column)
+            texts.append((text: try find.text(Int32(index + 2), transaction.vault, place), place: place))
+        }
+        return texts
     }
 
     /// Writes the file anew and empties the log, when something was in it that is sealed now, or sealed otherwise.
@@ -87,10 +119,7 @@ extension SQLiteStore {
         let isDue = try await read { db in try SealTable.mustWipe(db) }
         guard isDue else { return }
         do {
-            try await pool.writeWithoutTransaction { db in
-                // The copy that SQLite makes meanwhile holds what is sealed already; it may be as large as the store.
-                try db.execute(sql: "PRAGMA temp_store = DEFAULT; VACUUM; PRAGMA temp_store = MEMORY")
-            }
+            try await pool.writeWithoutTransaction { db in try Self.vacuum(db) }
         } catch {
             throw StoreError(error, path: configuration.path)
         }
@@ -103,10 +132,7 @@ extension SQLiteStore {
         let deadline = ContinuousClock.now + .seconds(60)
         while true {
             do {
-                let left = try await pool.writeWithoutTransaction { db in
-                    try Int.fetchOne(db, sql: "PRAGMA wal_checkpoint(TRUNCATE)") ?? 1
-                }
-                if left == 0 { return }
+                if try await pool.writeWithoutTransaction({ [queue] db in try queue.checkpointer.emptyOnce(db) }) { return }
             } catch {
                 throw StoreError(error, path: configuration.path)
             }
@@ -115,27 +141,6 @@ extension SQLiteStore {
             }
             do { try await Task.sleep(for: .milliseconds(100)) } catch { throw .unavailable("interrupted; run it again") }
         }
-    }
-
-    /// What is wrong with sealed values: those that can't be opened.
-    static func sealingProblems(_ db: Database, _ vault: Vault) throws -> [String] {
-        var problems: [String] = []
-        for table in SealedTable.all {
-            let find = try RawStatement(db, table.selectSealed)
-            defer { find.reset() }
-            var broken = 0
-            while try find.step() {
-                do {
-                    for (index, column) in table.columns.enumerated() {
-                        _ = try find.text(Int32(index + 2), vault, table.place(find, column))
-                    }
-                } catch is StoreError {
-                    broken += 1
-                }
-            }
-            if broken > 0 { problems.append("rows of \(table.name) that can't be opened, changed or moved: \(broken)") }
-        }
-        return problems
     }
 }
 
@@ -154,9 +159,10 @@ enum SealTable {
         guard let id else { return }
         try db.execute(
             sql: """
-                INSERT INTO guardian_seal VALUES (?, unixepoch() * 1000, 1) ON CONFLICT (key_id) DO UPDATE SET active = 1;
-                INSERT OR IGNORE INTO guardian_setting VALUES ('seal_salt', lower(hex(randomblob(16))));
-                INSERT OR REPLACE INTO guardian_setting SELECT 'seal_wipe', '1' FROM guardian_books WHERE accepted > 0;
+                INSERT INTO guardian_seal (key_id, at, active) VALUES (?, unixepoch() * 1000, 1)
+                    ON CONFLICT (key_id) DO UPDATE SET active = 1;
+                INSERT OR IGNORE INTO guardian_setting (name, value) VALUES ('seal_salt', lower(hex(randomblob(16))));
+                INSERT OR REPLACE INTO guardian_setting (name, value) SELECT 'seal_wipe', '1' FROM guardian_books WHERE accepted > 0;
                 """, arguments: [Data(id.bytes)])
     }
 

@@ -51,10 +51,12 @@ struct SealedTable {
         }.joined(separator: " OR ")
     }
 
-    /// The rows after `?1` that are stale, `?3` at most: key, binding, values.
-    var select: String {
-        "SELECT \(key), \(binding), \(columns.map(\.name).joined(separator: ", ")) FROM \(name) WHERE \(key) > ?1 AND (\(isStale)) "
-            + "ORDER BY \(key) LIMIT ?3"
+    /// The keys of the rows after `?1` that are stale, `?3` at most.
+    var selectStaleKeys: String { "SELECT \(key) FROM \(name) WHERE \(key) > ?1 AND (\(isStale)) ORDER BY \(key) LIMIT ?3" }
+
+    /// The row of key `?1`, if it is stale: key, binding, values.
+    var selectStale: String {
+        "SELECT \(key), \(binding), \(columns.map(\.name).joined(separator: ", ")) FROM \(name) WHERE \(key) = ?1 AND (\(isStale))"
     }
 
     /// All sealed values: key, binding, values.

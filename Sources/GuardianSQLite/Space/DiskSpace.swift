@@ -50,15 +50,16 @@ final class DiskSpace: Sendable {
         let watermark = lowest <= policy.lowPriority ? limits.first : limits.second
         let now = DispatchTime.now().uptimeNanoseconds
         let refusal = state.withLock { state -> StoreError? in
-            guard var free = state.free else { return nil }
-            let isSpent = state.spent > max(0, free - limits.first) / 8
-            if now &- state.askedAt > Self.freshNanoseconds || isSpent || free - state.spent - bytes < watermark {
+            let isOld = now &- state.askedAt > Self.freshNanoseconds
+            let (known, spent) = (state.free, state.spent)
+            let isShort = known.map { spent > max(0, $0 - limits.first) / 8 || $0 - spent - bytes < watermark } ?? false
+            // A volume that could not be asked is asked again as soon as any other, and until then everything is let in.
+            if isOld || isShort {
                 state.free = Disk.freeBytes(at: path)
                 state.askedAt = now
                 state.spent = 0
-                guard let asked = state.free else { return nil }
-                free = asked
             }
+            guard let free = state.free else { return nil }
             guard free - state.spent - bytes >= watermark else { return .full(free: free - state.spent, needed: watermark + bytes) }
             state.spent += bytes
             return nil
