@@ -18,6 +18,11 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOSSL", package: "swift-nio-ssl"),
     .product(name: "NIOTLS", package: "swift-nio"),
 ]
+/// gzip for bodies: the coders of swift-nio-extras are channel handlers, which run in an embedded channel.
+let compression: [Target.Dependency] = [
+    .product(name: "NIOHTTPCompression", package: "swift-nio-extras"),
+    .product(name: "NIOEmbedded", package: "swift-nio"),
+]
 let hummingbird: [Target.Dependency] = [
     .product(name: "Hummingbird", package: "hummingbird"),
     .product(name: "HummingbirdTLS", package: "hummingbird"),
@@ -89,7 +94,7 @@ let package = Package(
         library("GuardianSQLite", ["GuardianCore", "GuardianPrivacy", grdb, .product(name: "GRDBSQLite", package: "GRDB.swift")]),
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
         library("GuardianPostgres", ["GuardianCore", "CLibPQ"]),
-        library("GuardianHTTP", ["GuardianCore", "GuardianPrivacy", httpClient, crypto] + certificates + nio),
+        library("GuardianHTTP", ["GuardianCore", "GuardianPrivacy", httpClient, crypto] + certificates + compression + nio),
         library("GuardianTelemetry", ["GuardianCore", "GuardianPrivacy", logging, metrics, tracing, histogram, httpClient] + nio),
         library(
             "GuardianServer",
@@ -97,7 +102,7 @@ let package = Package(
                 "GuardianCore", "GuardianPrivacy", logging, lifecycle[0], histogram, crypto,
                 .product(name: "Mustache", package: "swift-mustache"),
             ] + hummingbird + nio),
-        library("GuardianBackend", [logging, lifecycle[0]] + hummingbird + nio),
+        library("GuardianBackend", [logging, lifecycle[0]] + hummingbird + compression + nio),
         library("GuardianLoad", ["GuardianCore", "GuardianHTTP", histogram, httpClient] + nio),
         library(
             "GuardianRuntime",
@@ -142,9 +147,9 @@ let package = Package(
             [
                 "GuardianCore", "GuardianHTTP", "GuardianBackend", "GuardianTesting",
                 .product(name: "HummingbirdHTTP2", package: "hummingbird"),
-            ] + hummingbird + nio),
+            ] + hummingbird + compression + nio),
         tests("GuardianServerTests", ["GuardianCore", "GuardianServer", "GuardianTesting", httpClient] + hummingbird + nio),
-        tests("GuardianBackendTests", ["GuardianBackend", httpClient] + hummingbird + nio),
+        tests("GuardianBackendTests", ["GuardianBackend", httpClient] + hummingbird + compression + nio),
         tests(
             "GuardianRuntimeTests",
             [

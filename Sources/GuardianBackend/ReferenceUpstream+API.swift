@@ -10,10 +10,10 @@ extension ReferenceUpstream {
 
     func answer(_ request: Request, _ context: ConnectionContext) async throws -> Response {
         var request = request
-        var body: String?
-        do { body = String(buffer: try await request.collectBody(upTo: configuration.bodyLimit)) } catch is NIOTooManyBytesError {}
-        let n = log.withLock { $0.append(request.head, body: body ?? "", at: .now) }
-        let response = try await reply(to: Call(request, body: body ?? "", assignsID: configuration.assignsIDs), isTooLarge: body == nil)
+        let received = try await receive(&request)
+        let call = Call(request, body: received.text, assignsID: configuration.assignsIDs)
+        let n = log.withLock { $0.append(request.head, body: call.body, at: .now) }
+        let response = try await reply(to: call, received)
         log.withLock { $0.close(n, status: response?.status.code ?? 0) }
         if let response { return response }
         try await context.channel.close()
@@ -21,11 +21,9 @@ extension ReferenceUpstream {
     }
 
     /// nil is no answer, but the end of the connection.
-    private func reply(to call: Call, isTooLarge: Bool) async throws -> Response? {
+    private func reply(to call: Call, _ received: ReceivedBody) async throws -> Response? {
         if !call.isRead { state.withLock { $0.requests += 1 } }
-        if isTooLarge {
-            return call.error(.contentTooLarge, "PAYLOAD_TOO_LARGE", "the body is larger than \(configuration.bodyLimit) bytes")
-        }
+        if let objection = objection(to: received, of: call) { return objection }
         switch state.withLock({ $0.judge(call, at: .now) }) {
         case .serve: return try await serve(call)
         case .refuse(let status, let code, let message, let retryAfter):

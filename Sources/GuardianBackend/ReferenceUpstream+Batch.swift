@@ -21,12 +21,10 @@ extension ReferenceUpstream {
 
     func batchAnswer(_ request: Request, _ context: ConnectionContext) async throws -> Response {
         var request = request
-        let body: String
-        do { body = String(buffer: try await request.collectBody(upTo: configuration.bodyLimit)) } catch is NIOTooManyBytesError {
-            return .error(.contentTooLarge, "PAYLOAD_TOO_LARGE", "the body is larger than \(configuration.bodyLimit) bytes")
-        }
-        let n = log.withLock { $0.append(request.head, body: body, at: .now) }
-        let whole = Call(request, body: body)
+        let received = try await receive(&request)
+        let whole = Call(request, body: received.text)
+        if let objection = objection(to: received, of: whole) { return objection }
+        let n = log.withLock { $0.append(request.head, body: whole.body, at: .now) }
         state.withLock { $0.batches += 1 }
         let response = try await reply(toBatch: whole, authorization: request.headers[.authorization])
         log.withLock { $0.close(n, status: response?.status.code ?? 0) }

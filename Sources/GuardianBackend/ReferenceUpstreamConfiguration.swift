@@ -14,7 +14,7 @@ public struct ReferenceUpstreamConfiguration: Sendable {
     public var dataDirectory: String?
     /// How long a key is remembered after its answer; 24 h by default. Older ones are forgotten, over a restart too.
     public var idempotencyWindow: Duration
-    /// Bytes of a request body at most; 2 MiB by default.
+    /// Bytes of a request body at most, as it comes and inflated; 2 MiB by default.
     public var bodyLimit: Int
     /// API requests per second that it takes at first, as in the mode `rate`; nil is any number, and the default. Another mode ends it.
     public var rate: Double?

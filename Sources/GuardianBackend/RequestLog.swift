@@ -12,7 +12,7 @@ public struct LoggedRequest: Sendable, Equatable {
     public var path: String
     /// By lower-case name; a field that came more than once is joined with `, `.
     public var headers: [String: String]
-    /// Empty when it was too large to be taken.
+    /// As it was before it was compressed; empty when it could not be taken.
     public var body: String
     /// nil while the request is under way, 0 when the connection was closed without an answer.
     public var status: Int?

@@ -19,11 +19,15 @@ struct AnswerReader {
         if (200..<300).contains(status) {
             if let outcome = check(text, headers, operation, route, &answer) { return outcome }
         } else if status >= 300 {
-            describe(text, &answer)
+            let said = describe(text, &answer)
+            let names = route.keyMapping == .none ? nil : WireNames(route.keyMapping, of: operation)
+            let reader = DetailsReader(headers: headers, body: said, names: names, isEnveloped: envelope == .standard)
+            answer.details = reader.details(status: status, now: SystemClock().now.wall)
         }
         let kind: AnswerClass?
         if let override = route.overrides[status] {
             kind = override
+            answer.isOverridden = override != .transient
         } else {
             kind = AnswerTable.classify(status: status, operationType: operation.type, code: answer.code)
         }
@@ -108,10 +112,15 @@ struct AnswerReader {
         headers.first(name: "content-type")?.lowercased().contains("json") ?? false
     }
 
-    private func describe(_ text: String, _ answer: inout Answer) {
-        guard !text.isEmpty else { return }
+    /// Reads code and message. Returns the body; nil when it is no JSON.
+    @discardableResult
+    private func describe(_ text: String, _ answer: inout Answer) -> JSONValue? {
+        guard !text.isEmpty else { return nil }
+        var body: JSONValue?
         do throws(JSONScanner.Defect) {
-            let error = try JSONValue(parsing: text)["error"]
+            let said = try JSONValue(parsing: text)
+            body = said
+            let error = said["error"]
             answer.code = error?["code"]?.string.flatMap { Self.isWord($0) ? Self.told($0) : nil }
             answer.message = error?["message"]?.string ?? text
         } catch {
@@ -119,5 +128,6 @@ struct AnswerReader {
         }
         // Redacted before it is cut: a secret cut in two looks like none.
         answer.message = answer.message.map { String(Self.told($0).prefix(LastError.maximumMessageLength)) }
+        return body
     }
 }

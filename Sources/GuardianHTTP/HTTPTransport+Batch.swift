@@ -24,7 +24,8 @@ extension HTTPTransport {
     private func deliver(_ members: [BatchGatherer.Member], to endpoint: BatchEndpoint, token: String?) async -> [BatchGatherer.Word] {
         let outcome: Outcome
         do {
-            let (response, url, _) = try await follow(batchRequest(members, endpoint, token: token))
+            let request = batchRequest(members[0].operation, endpoint, token: token)
+            let (response, url, _) = try await submit(request, batchBody(members))
             let status = Int(response.status.code)
             let limit = configuration.responseBodyLimit + members.count * 4096
             let body = try await response.body.collect(upTo: limit)
@@ -52,12 +53,17 @@ extension HTTPTransport {
         .refused(.transient, Answer(status: status, code: "NO_RESULT", message: "the answer to the batch has no result for this operation"))
     }
 
-    private func batchRequest(_ members: [BatchGatherer.Member], _ endpoint: BatchEndpoint, token: String?) -> HTTPClientRequest {
+    /// Without its body. It goes under the trace of `first`.
+    private func batchRequest(_ first: Operation, _ endpoint: BatchEndpoint, token: String?) -> HTTPClientRequest {
         var request = HTTPClientRequest(url: origin.text + endpoint.path)
         request.method = .POST
-        request.headers = builder.headers(of: members[0].operation, token: token)
+        request.headers = builder.headers(of: first, token: token)
         for name in ["idempotency-key", "if-match"] { request.headers.remove(name: name) }
         for (name, value) in configuration.traceHeaders?() ?? [] { request.headers.replaceOrAdd(name: name, value: value) }
+        return request
+    }
+
+    private func batchBody(_ members: [BatchGatherer.Member]) -> ByteBuffer {
         var buffer = ByteBuffer()
         buffer.reserveCapacity(members.reduce(128) { $0 + $1.draft.body.readableBytes + 256 })
         buffer.writeString(#"{"meta":{"trace_id":""# + members[0].operation.traceID.description)
@@ -74,8 +80,7 @@ extension HTTPTransport {
             buffer.writeString("}")
         }
         buffer.writeString("]}")
-        request.body = .bytes(buffer)
-        return request
+        return buffer
     }
 
     /// The results by key; nil when the answer has none.

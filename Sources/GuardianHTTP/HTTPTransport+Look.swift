@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 public import GuardianCore
+import GuardianPrivacy
 import NIOCore
 import NIOHTTP1
 
@@ -27,7 +28,8 @@ extension HTTPTransport {
         let operation = claim.operation
         let path: String
         do throws(Unroutable) { path = try routes.lookPath(for: operation) } catch {
-            return .failed(.unsendable(LastError(class: .permanent, code: error.code, message: error.message)))
+            let message = Redactor.standard.redact(error.message)
+            return .failed(.unsendable(LastError(class: .permanent, code: error.code, message: message)))
         }
         var request = HTTPClientRequest(url: origin.text + path)
         request.headers = builder.headers(of: operation, token: token)
@@ -40,7 +42,15 @@ extension HTTPTransport {
         do {
             let (response, url, _) = try await follow(request)
             let status = Int(response.status.code)
-            let body = try await response.body.collect(upTo: configuration.responseBodyLimit)
+            let body: ByteBuffer
+            do {
+                body = try await response.body.collect(upTo: configuration.responseBodyLimit)
+            } catch is NIOTooManyBytesError where status >= 300 {
+                // The status says what it means; only its words are lost.
+                body = ByteBuffer(string: "the answer is larger than \(configuration.responseBodyLimit) bytes")
+            } catch is NIOTooManyBytesError {
+                return .failed(tooLarge)
+            }
             if status == 404 || status == 410 { return .gone }
             let reader = AnswerReader(envelope: configuration.envelope, origin: origin)
             let own = routes.route(for: operation)
@@ -56,6 +66,14 @@ extension HTTPTransport {
         }
     }
 
+    /// Of an entity that does not fit into an answer: the upstream is well, and asking again brings the same.
+    private var tooLarge: Outcome {
+        .unsendable(
+            LastError(
+                class: .conflict, code: "ANSWER_TOO_LARGE",
+                message: "what is there is larger than the \(configuration.responseBodyLimit) bytes that are read of an answer"))
+    }
+
     /// Of an answer without an object. As an empty entity it would say that somebody has removed every field.
     private static let noState = Fetch.failed(
         .unsendable(
@@ -67,7 +85,7 @@ extension HTTPTransport {
             let sent = SystemFields.standard.content(of: routes.route(for: operation)?.chosen(from: payload) ?? payload)
             let names = Set((sent.members ?? []).map(\.name))
             // That an entity is there says that it was created, and nothing of an operation without content.
-            if operation.type == "create" || !names.isEmpty, there.holds(sent) { return .applied }
+            if operation.type == "create" || !names.isEmpty, there.holds(sent) { return .applied(there, etag: etag) }
             guard operation.type == "update" else { return .unclear("what is there differs from what was sent") }
             if let known = operation.sentIfMatch, known == etag { return .notApplied }
             guard let text = operation.base, !names.isEmpty else { return .unclear("what is there differs from what was sent") }

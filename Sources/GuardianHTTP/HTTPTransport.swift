@@ -17,6 +17,7 @@ public final class HTTPTransport: Transport, Sendable {
     let builder: RequestBuilder
     let timer = AttemptTimer()
     let gatherer = BatchGatherer()
+    let compression: RequestCompression
 
     /// Throws ``HTTPConfigurationError`` when the URL can't be used, or would send data in clear.
     public init(configuration: HTTPTransportConfiguration) throws(HTTPConfigurationError) {
@@ -25,6 +26,7 @@ public final class HTTPTransport: Transport, Sendable {
         try RouteTable.check(configuration.routes)
         routes = RouteTable(configuration.routes)
         builder = RequestBuilder(configuration: configuration)
+        compression = try RequestCompression(configuration)
         client = try configuration.makeClient()
     }
 
@@ -35,6 +37,7 @@ public final class HTTPTransport: Transport, Sendable {
     public static func check(_ configuration: HTTPTransportConfiguration) throws(HTTPConfigurationError) {
         _ = try Origin(configuration.url, allowInsecure: configuration.allowInsecure)
         _ = try UpstreamTrust(configuration)
+        _ = try RequestCompression(configuration)
         try RouteTable.check(configuration.routes)
     }
 
@@ -92,11 +95,18 @@ public final class HTTPTransport: Transport, Sendable {
         do { try await client.shutdown() } catch {}
     }
 
+    /// What the routes say (``Route/hold``).
+    public var holds: HoldRules { routes.holds }
+
+    /// What goes out as `X-App-Version`.
+    public var appVersion: String? { configuration.appVersion }
+
     public func send(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Outcome {
         let operation = claim.operation
         let draft: Draft
         do throws(Unroutable) { draft = try self.draft(of: operation) } catch {
-            return .unsendable(LastError(class: .permanent, code: error.code, message: Redactor.standard.redact(error.message)))
+            let message = Redactor.standard.redact(error.message)
+            return .unsendable(LastError(class: .permanent, code: error.code, message: message, details: error.details))
         }
         let (outcome, isLate) = await timer.bound(milliseconds: timeoutMs) {
             // One that failed before goes alone: it may be what made its batch fail.
@@ -128,18 +138,18 @@ public final class HTTPTransport: Transport, Sendable {
         return Draft(route: route, url: origin.text + path, body: try builder.body(of: operation, route: route))
     }
 
+    /// Without its body.
     func request(_ operation: Operation, _ draft: Draft, token: String?) -> HTTPClientRequest {
         var request = HTTPClientRequest(url: draft.url)
         request.method = HTTPMethod(rawValue: draft.route.method)
         request.headers = builder.headers(of: operation, token: token)
         for (name, value) in configuration.traceHeaders?() ?? [] { request.headers.replaceOrAdd(name: name, value: value) }
-        request.body = .bytes(draft.body)
         return request
     }
 
     private func exchange(_ operation: Operation, _ draft: Draft, token: String?) async throws -> Outcome {
         let request = request(operation, draft, token: token)
-        let (response, url, watch) = try await follow(request) { self.watch($0, draft, operation) }
+        let (response, url, watch) = try await submit(request, draft.body) { self.watch($0, draft, operation) }
         return try await read(response, operation, draft.route, url, watch)
     }
 
@@ -156,7 +166,8 @@ public final class HTTPTransport: Transport, Sendable {
             guard response.status == .temporaryRedirect || response.status == .permanentRedirect,
                 let next = response.headers.first(name: "location").flatMap({ origin.resolve($0, from: url) })
             else { return (response, url, watched) }
-            _ = try await response.body.collect(upTo: configuration.responseBodyLimit)
+            // What a redirect says beside its target is of no use, however long it is.
+            do { _ = try await response.body.collect(upTo: configuration.responseBodyLimit) } catch is NIOTooManyBytesError {}
             request.url = next
         }
         throw TooManyRedirects()

@@ -7,6 +7,13 @@ public struct HTTPTransportConfiguration: Sendable {
         case none
     }
 
+    /// What bodies of requests are compressed with (RFC 9110 section 8.4.1).
+    public enum Compression: String, Sendable, CaseIterable {
+        case none
+        /// Sent with `Content-Encoding: gzip` where that makes them smaller.
+        case gzip
+    }
+
     /// `https://host[:port][/prefix]`. Plain http is refused off loopback unless `allowInsecure` is set.
     public var url: String
     public var envelope: Envelope
@@ -33,6 +40,11 @@ public struct HTTPTransportConfiguration: Sendable {
     public var traceHeaders: (@Sendable () -> [(name: String, value: String)])?
     /// Whether a success must carry our `Trace-Id` back; one that does not is a stranger's. For APIs that echo it.
     public var requiresTraceEcho = false
+    /// `none` by default. An upstream that refuses what is compressed (415, 400, 422 or 501) gets it again at once as it is, under the same
+    /// key, and when that shows that it can't read it, is sent nothing compressed any more for as long as the transport lives.
+    public var compression = Compression.none
+    /// Bytes of a body below which it is not compressed; 1024 by default, 0 or more. What fits into one packet is there no sooner for it.
+    public var compressionMinBytes = 1024
 
     public init(
         url: String, envelope: Envelope = .standard, connectTimeoutMs: Int64 = 10_000, allowInsecure: Bool = false, routes: [Route] = [],

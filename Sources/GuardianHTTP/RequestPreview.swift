@@ -18,10 +18,11 @@ public struct RequestPreview: Sendable {
     public var url: String
     /// In the order in which they are sent, their names in lower case.
     public var headers: [(name: String, value: String)]
+    /// Readable: of one that goes compressed, what was compressed.
     public var body: String
 
-    /// Adds to `request` what the HTTP client adds when it sends it.
-    init(_ request: HTTPClientRequest, body: ByteBuffer) throws(Unroutable) {
+    /// Adds to `request` what the HTTP client adds when it sends it. `length` is the body's on the wire, in bytes.
+    init(_ request: HTTPClientRequest, body: ByteBuffer, length: Int) throws(Unroutable) {
         let parsed: HTTPClient.Request
         do { parsed = try HTTPClient.Request(url: request.url) } catch {
             throw Unroutable(code: "BAD_URL", message: "\(request.url) can't be read as a URL")
@@ -32,7 +33,7 @@ public struct RequestPreview: Sendable {
         headers = request.headers.map { ($0.name.lowercased(), $0.value) }
         let isDefaultPort = parsed.port == (parsed.useTLS ? 443 : 80)
         headers.append(("host", isDefaultPort ? parsed.host : "\(parsed.host):\(parsed.port)"))
-        headers.append(("content-length", "\(body.readableBytes)"))
+        headers.append(("content-length", "\(length)"))
         self.body = String(buffer: body)
     }
 
@@ -43,10 +44,15 @@ public struct RequestPreview: Sendable {
 }
 
 extension HTTPTransport {
-    /// What ``send(_:token:timeoutMs:)`` would send, made the same way; the token is masked. Throws why there is nothing to send.
+    /// What ``send(_:token:timeoutMs:)`` would send, made the same way; the token is masked. A body that goes compressed is shown as it was
+    /// before, under the headers that go with it; whether the upstream refuses that is known to those only who have sent. Throws why there
+    /// is nothing to send.
     public func preview(of operation: GuardianCore.Operation, hasToken: Bool) throws(Unroutable) -> RequestPreview {
         let draft = try draft(of: operation)
         let request = request(operation, draft, token: hasToken ? RequestPreview.mask : nil)
-        return try RequestPreview(request, body: draft.body)
+        guard let coded = compression.coded(draft.body) else {
+            return try RequestPreview(request, body: draft.body, length: draft.body.readableBytes)
+        }
+        return try RequestPreview(request.carrying(gzip: coded), body: draft.body, length: coded.readableBytes)
     }
 }

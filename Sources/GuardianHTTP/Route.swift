@@ -32,21 +32,26 @@ public struct Route: Sendable, Equatable {
     /// An entity type, or `*`.
     public var entity: String
     public var method: String
-    /// Such as `/api/v1/rooms/{room_id}`. `{id}` and `{entity_id}` are the entity's; other names are members of the payload.
+    /// Such as `/api/v1/rooms/{room_id}`. `{id}` and `{entity_id}` are the entity's id; other names are members of the payload, in either
+    /// spelling. That of the entity's own type, such as `{room_id}` of a `room`, is its id where the payload has no such member.
     public var path: String
     public var keyMapping: KeyMapping
     /// Members of the payload that are sent; nil means all.
     public var fields: [String]?
-    /// Rows of the answer table that differ for this route; nil stands for success.
+    /// Rows of the answer table that differ for this route; nil stands for success. A status that is said not to be transient asks nobody
+    /// to wait, be it a 429 or one with `Retry-After`.
     public var overrides: [Int: AnswerClass?]
     /// Where several operations of different ordering keys may go in one request; nil, the default, sends each alone.
     public var batch: BatchEndpoint?
+    /// Who waits when an answer asks to wait (429, or any with `Retry-After`): the whole origin, by default, or what goes by this route.
+    public var hold: HoldScope
 
     public init(
         operation: String, entity: String, method: String, path: String, keyMapping: KeyMapping = .none, fields: [String]? = nil,
-        overrides: [Int: AnswerClass?] = [:], batch: BatchEndpoint? = nil
+        overrides: [Int: AnswerClass?] = [:], batch: BatchEndpoint? = nil, hold: HoldScope = .origin
     ) {
         self.batch = batch
+        self.hold = hold
         self.operation = operation
         self.entity = entity
         self.method = method
@@ -58,13 +63,22 @@ public struct Route: Sendable, Equatable {
 }
 
 extension Route {
-    /// Whether the path holds the entity's id.
-    var namesEntity: Bool { path.contains("{id}") || path.contains("{entity_id}") }
+    /// Whether a parameter of this name stands for the id of an entity of `type`: `id`, `entity_id`, and that of the type itself, such as
+    /// `room_id` or `roomId` of a `room`.
+    static func isID(_ name: some StringProtocol, of type: String) -> Bool {
+        if name == "id" || name == "entity_id" { return true }
+        return KeySpelling.snakeCase(String(name)) == KeySpelling.snakeCase(type.replacing("-", with: "_")) + "_id"
+    }
 
-    /// Whether the path ends with the entity's id, so that it is the entity's own.
-    var endsWithEntity: Bool {
-        let path = path.prefix { $0 != "?" }
-        return path.hasSuffix("/{id}") || path.hasSuffix("/{entity_id}")
+    /// Whether the path holds the id of an entity of `type`.
+    func namesEntity(of type: String) -> Bool {
+        path.split(separator: "{").dropFirst().contains { part in Self.isID(part.prefix { $0 != "}" }, of: type) }
+    }
+
+    /// Whether the path ends with the id of an entity of `type`, so that it is the entity's own.
+    func endsWithEntity(of type: String) -> Bool {
+        let last = path.prefix { $0 != "?" }.split(separator: "/", omittingEmptySubsequences: false).last ?? ""
+        return last.hasPrefix("{") && last.hasSuffix("}") && Self.isID(last.dropFirst().dropLast(), of: type)
     }
 
     /// What is sent of a payload, under the app's names.
@@ -82,7 +96,7 @@ extension Route {
 
     /// Whether what is sent says the entity's id: the path, or the member `id` of the body.
     func sendsID(of operation: Operation) -> Bool {
-        if namesEntity { return true }
+        if namesEntity(of: operation.entity.type) { return true }
         guard let payload = JSONValue.reading(operation.payload) else { return false }
         let id = operation.entity.id
         return chosen(from: payload).members?.contains { member in

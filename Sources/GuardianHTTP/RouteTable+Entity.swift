@@ -8,7 +8,7 @@ extension RouteTable {
     public func entity(at path: String, types: [String]) -> EntityKey? {
         let found = path.prefix { $0 != "?" }.split(separator: "/", omittingEmptySubsequences: false)
         for type in types {
-            if let id = Self.id(in: found, of: template(of: type)) { return EntityKey(type: type, id: id) }
+            if let id = Self.id(in: found, of: template(of: type), type: type) { return EntityKey(type: type, id: id) }
         }
         return nil
     }
@@ -16,17 +16,17 @@ extension RouteTable {
     /// Where an entity of a type is read, as a template.
     private func template(of type: String) -> String {
         for route in [readRoute(of: type), explicitRoute("update", type), explicitRoute("delete", type)] {
-            if let route, route.namesEntity { return route.path }
+            if let route, route.namesEntity(of: type) { return route.path }
         }
         return "/api/v1/\(Self.plural(type))/{id}"
     }
 
-    private static func id(in path: [Substring], of template: String) -> String? {
+    private static func id(in path: [Substring], of template: String, type: String) -> String? {
         let segments = template.split(separator: "/", omittingEmptySubsequences: false)
         guard segments.count == path.count else { return nil }
         var id: String?
         for (wanted, found) in zip(segments, path) {
-            if wanted == "{id}" || wanted == "{entity_id}" {
+            if wanted.hasPrefix("{"), wanted.hasSuffix("}"), Route.isID(wanted.dropFirst().dropLast(), of: type) {
                 guard !found.isEmpty, let text = decoded(found) else { return nil }
                 id = text
             } else if !wanted.contains("{"), wanted != found {

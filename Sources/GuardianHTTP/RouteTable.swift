@@ -34,6 +34,13 @@ public struct RouteTable: Sendable {
         }
     }
 
+    /// Which of the routes wait by themselves.
+    var holds: HoldRules {
+        var rules = HoldRules()
+        for route in exact.values { rules.set(route.hold, operation: route.operation, entity: route.entity) }
+        return rules
+    }
+
     /// The exact route, else one with a wildcard, else plain REST for create, update and delete.
     public func route(for operation: Operation) -> Route? {
         let (type, entity) = (operation.type, operation.entity.type)
@@ -63,7 +70,9 @@ public struct RouteTable: Sendable {
             throw Unroutable(code: "NO_ROUTE", message: "no route for (read, \(operation.entity.type)); add one under upstream.routes")
         }
         var path = try Self.path(of: route, for: operation)
-        if route.method == "POST", !route.namesEntity { path += "/" + (try Self.encode(operation.entity.id, "id")) }
+        if route.method == "POST", !route.namesEntity(of: operation.entity.type) {
+            path += "/" + (try Self.encode(operation.entity.id, "id"))
+        }
         return path
     }
 
@@ -73,8 +82,9 @@ public struct RouteTable: Sendable {
         guard operation.type == "update" || operation.type == "create" && !operation.opensLocalID, let route = route(for: operation) else {
             return false
         }
-        if readRoute(of: operation.entity.type) != nil { return operation.type == "update" || route.sendsID(of: operation) }
-        return route.method != "POST" || (route.namesEntity ? route.endsWithEntity : route.sendsID(of: operation))
+        let type = operation.entity.type
+        if readRoute(of: type) != nil { return operation.type == "update" || route.sendsID(of: operation) }
+        return route.method != "POST" || (route.namesEntity(of: type) ? route.endsWithEntity(of: type) : route.sendsID(of: operation))
     }
 
     /// The path with its parameters filled in and percent-encoded.
@@ -110,13 +120,18 @@ public struct RouteTable: Sendable {
             default: continue
             }
         }
-        throw Unroutable(code: "MISSING_PARAMETER", message: "the payload has no \"\(name)\", which the route's path asks for")
+        if Route.isID(name, of: operation.entity.type) { return operation.entity.id }
+        throw Unroutable(
+            code: "MISSING_PARAMETER", message: "the payload has no \"\(name)\", which the route's path asks for", field: name,
+            constraint: "must be a text or a number: the route's path asks for it")
     }
 
     /// Percent-encoded, so that a value can't leave its segment.
     private static func encode(_ value: String, _ name: String) throws(Unroutable) -> String {
         guard !value.isEmpty, value != ".", value != ".." else {
-            throw Unroutable(code: "BAD_PARAMETER", message: "\"\(name)\" is \"\(value)\", which can't be part of a path")
+            throw Unroutable(
+                code: "BAD_PARAMETER", message: "\"\(name)\" is \"\(value)\", which can't be part of a path", field: name,
+                constraint: "must be something that can be part of a path")
         }
         return PercentEncoding.encoded(value)
     }
@@ -133,11 +148,19 @@ public struct RouteTable: Sendable {
 public struct Unroutable: Error, Sendable, Equatable {
     public var code: String
     public var message: String
+    /// The member of the payload that is wrong, or `id` of the entity's own, and what it must be; nil when it is none of them.
+    public var field: String?
+    public var constraint: String?
 
-    public init(code: String, message: String) {
+    public init(code: String, message: String, field: String? = nil, constraint: String? = nil) {
         self.code = code
         self.message = message
+        self.field = field
+        self.constraint = constraint
     }
+
+    /// What is kept of it.
+    var details: ErrorDetails? { field.map { ErrorDetails(fields: [ErrorDetails.Field($0, constraint)]) } }
 }
 
 /// camelCase and snake_case.

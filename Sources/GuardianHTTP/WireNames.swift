@@ -50,4 +50,15 @@ struct WireNames {
         default: value
         }
     }
+
+    /// The same for the name of one member, as the names of the levels that lead to it; elements of arrays have their number.
+    func restored(path: [String]) -> [String] {
+        var names = self
+        return path.map { name -> String in
+            if Int(name) != nil { return name }
+            let entry = names.known[name]
+            names = entry?.members ?? WireNames(mapping)
+            return entry?.name ?? mapping.inverse.spelled(name)
+        }
+    }
 }

@@ -2,12 +2,20 @@ public import GuardianCore
 
 /// Hears of each request and each answer, for logs. Called while a request is made: must return at once.
 ///
-/// What it gets is as it is on the wire, credentials included: it is the observer's to make it fit for eyes.
+/// What it gets is as it is on the wire, credentials included: it is the observer's to make it fit for eyes. A body that goes compressed
+/// is told as it was before.
 public protocol WireObserver: Sendable {
     /// Whether anybody wants to know; asked first, for telling costs a copy of headers and body.
     var isListening: Bool { get }
     func sent(_ message: WireMessage, of operation: Operation)
     func answered(_ message: WireMessage, status: Int, afterMs: Int64, to operation: Operation)
+    /// The upstream, named by its URL, takes no compressed bodies, as an answer with this status has shown; they go as they are from now
+    /// on. Told once by a transport, whether anybody listens or not.
+    func compressionRefused(by upstream: String, status: Int)
+}
+
+extension WireObserver {
+    public func compressionRefused(by upstream: String, status: Int) {}
 }
 
 /// Headers and body of a request or an answer.

@@ -47,10 +47,15 @@ struct RunningUpstream: Sendable {
 
     /// Throws when no whole answer comes.
     func send(_ method: HTTPMethod, _ path: String, body: String? = nil, fields: [(String, String)] = []) async throws -> Answer {
+        try await send(method, path, bytes: body.map { ByteBuffer(string: $0) }, fields: fields)
+    }
+
+    /// As above, with a body that is no text.
+    func send(_ method: HTTPMethod, _ path: String, bytes: ByteBuffer?, fields: [(String, String)]) async throws -> Answer {
         var request = HTTPClientRequest(url: url + path)
         request.method = method
         for (name, value) in fields { request.headers.add(name: name, value: value) }
-        if let body { request.body = .bytes(ByteBuffer(string: body)) }
+        if let bytes { request.body = .bytes(bytes) }
         let response = try await client.execute(request, timeout: .seconds(30))
         let text = String(buffer: try await response.body.collect(upTo: 64 << 20))
         return Answer(status: Int(response.status.code), headers: response.headers, body: text, json: JSON(text))

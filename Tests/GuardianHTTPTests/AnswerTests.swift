@@ -52,6 +52,17 @@ import Testing
         }
     }
 
+    @Test("a row that a route overrides says so, unless it is to be asked again; the header is still told")
+    func overriddenWait() async throws {
+        let route = Route(
+            operation: "*", entity: "*", method: "PUT", path: "/x", overrides: [429: .permanent, 503: .conflict, 404: .transient])
+        for (status, isOverridden) in [(429, true), (503, true), (404, false), (500, false)] {
+            let outcome = try await outcome(of: .answer(status, "", fields: "Retry-After: 7")) { $0.routes = [route] }
+            let answer = try #require(outcome.answer)
+            #expect(answer.isOverridden == isOverridden && answer.retryAfterMs == 7000, "\(status)")
+        }
+    }
+
     @Test("an answer before the answer (1xx) is not taken for it")
     func informational() async throws {
         let early = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"

@@ -57,6 +57,41 @@ import Testing
         #expect(text.fetch.code == "NO_STATE")
     }
 
+    @Test("an entity larger than what is read of an answer is a person's to see, and no failure of the network")
+    func tooLarge() async throws {
+        let body = #"{"meta":{},"data":{"n":"\#(String(repeating: "x", count: 2000))"}}"#
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        let chunks = String(body.utf8.count, radix: 16) + "\r\n" + body + "\r\n0\r\n\r\n"
+        for reply in [WireServer.Reply.answer(200, body), .says(head + chunks)] {
+            let large = try await fetch(claimed(), at: { _ in reply }) { $0.responseBodyLimit = body.utf8.count - 1 }.fetch
+            guard case .failed(.unsendable(let error)) = large else {
+                Issue.record("\(large)")
+                return
+            }
+            #expect(error.class == .conflict && error.code == "ANSWER_TOO_LARGE" && error.message.contains("\(body.utf8.count - 1) bytes"))
+            let fits = try await fetch(claimed(), at: { _ in reply }) { $0.responseBodyLimit = body.utf8.count }.fetch
+            guard case .present = fits else {
+                Issue.record("\(fits)")
+                return
+            }
+        }
+    }
+
+    @Test("what is no success means what its status says, however much it says")
+    func longError() async throws {
+        let long = String(repeating: "x", count: 4000)
+        for status in [404, 410] {
+            let gone = try await fetch(claimed(), at: { _ in .answer(status, long) }) { $0.responseBodyLimit = 1000 }
+            #expect(gone.fetch == .gone)
+        }
+        let busy = try await fetch(claimed(), at: { _ in .answer(503, long) }) { $0.responseBodyLimit = 1000 }.fetch
+        guard case .failed(.refused(.transient, let answer)) = busy else {
+            Issue.record("\(busy)")
+            return
+        }
+        #expect(answer.status == 503)
+    }
+
     @Test("names come back as the operation has them, at any depth, and others by the route's spelling")
     func names() async throws {
         let payload = #"{"deviceID":"d","place":{"roomURL":"u"},"already_so":1,"list":[{"itemID":1}]}"#
@@ -122,7 +157,7 @@ import Testing
         #expect(RouteTable([any, writes]).entity(at: "/any/r1", types: ["room"]) == operation.entity)
     }
 
-    @Test("the id is put behind the path of a create, unless that holds it already", arguments: ["{id}", "{entity_id}"])
+    @Test("the id is put behind the path of a create, unless that holds it already", arguments: ["{id}", "{entity_id}", "{room_id}"])
     func collection(parameter: String) throws {
         let operation = try claimed("create").operation
         #expect(try RouteTable().lookPath(for: operation) == "/api/v1/rooms/r1")

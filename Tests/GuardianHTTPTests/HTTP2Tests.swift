@@ -1,4 +1,5 @@
 import GuardianHTTP
+import HTTPTypes
 import Hummingbird
 import HummingbirdHTTP2
 import NIOCore
@@ -17,14 +18,16 @@ private struct ChannelContext: RequestContext {
 }
 
 @Suite struct HTTP2Tests {
-    /// What a server saw of each request: the kind of channel, and the client's port.
+    /// What a server saw of each request: the kind of channel, the client's port, and whether its body was compressed.
     private final class Seen: Sendable {
-        private let channels = Mutex<[(kind: String, port: Int?)]>([])
+        private let channels = Mutex<[(kind: String, port: Int?, isCompressed: Bool)]>([])
 
-        func note(_ channel: any Channel) {
+        func note(_ channel: any Channel, isCompressed: Bool) {
             let connection = channel.parent.flatMap { $0.remoteAddress == nil ? nil : $0 } ?? channel
-            channels.withLock { $0.append((String(describing: type(of: channel)), connection.remoteAddress?.port)) }
+            channels.withLock { $0.append((String(describing: type(of: channel)), connection.remoteAddress?.port, isCompressed)) }
         }
+
+        var compressed: Int { channels.withLock { $0.count { $0.isCompressed } } }
 
         var kinds: Set<String> { Set(channels.withLock { $0.map(\.kind) }) }
         var ports: Set<Int?> { Set(channels.withLock { $0.map(\.port) }) }
@@ -36,9 +39,11 @@ private struct ChannelContext: RequestContext {
         let seen = Seen()
         let router = Router(context: ChannelContext.self)
         router.on("**", method: .put) { request, context in
-            seen.note(context.channel)
+            let isCompressed = request.headers[.contentEncoding] == "gzip"
+            seen.note(context.channel, isCompressed: isCompressed)
             let body = try await request.body.collect(upTo: 1 << 20)
-            return String(buffer: body).contains("payload") ? #"{"meta":{},"data":{}}"# : "no payload"
+            let text = try isCompressed ? gunzipped(body) : String(buffer: body)
+            return text.contains("payload") ? #"{"meta":{},"data":{}}"# : "no payload"
         }
         let (ports, ready) = AsyncStream.makeStream(of: Int.self)
         let application = Application(
@@ -76,6 +81,27 @@ private struct ChannelContext: RequestContext {
                 #expect(seen.count == 31)
                 #expect(seen.kinds == ["HTTP2StreamChannel"])
                 #expect(seen.ports.count == 1)
+            }
+        }
+    }
+
+    @Test("over HTTP/2 a long body goes compressed as over HTTP/1.1, and a short one as it is")
+    func compressed() async throws {
+        let long = #"{"x":"\#(String(repeating: "guardian ", count: 500))"}"#
+        try await withIdentity { identity in
+            try await withHTTP2(identity) { url, seen in
+                func configure(_ configuration: inout HTTPTransportConfiguration) {
+                    configuration.trustRootsFile = identity.certificate
+                    configuration.compression = .gzip
+                }
+                try await withTransport(to: url, configure: configure) { transport in
+                    for payload in [long, #"{"n":1}"#] {
+                        let outcome = await transport.send(try claimed(payload: payload), token: nil, timeoutMs: 20_000)
+                        #expect(outcome.word == "accepted")
+                    }
+                }
+                #expect(seen.kinds == ["HTTP2StreamChannel"])
+                #expect(seen.count == 2 && seen.compressed == 1)
             }
         }
     }

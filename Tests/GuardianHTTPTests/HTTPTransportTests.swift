@@ -43,7 +43,11 @@ import Testing
     func lostCreate() async throws {
         try await withUpstream { upstream, transport in
             let found = try await lookForLost(try claim("create", payload: #"{"id":"r 1/x","seq":1}"#), upstream, transport)
-            #expect(found == .applied)
+            guard case .applied(let state?, _) = found else {
+                Issue.record("\(found)")
+                return
+            }
+            #expect(state["seq"] == 1)
         }
         try await withUpstream { upstream, transport in
             guard case .unclear = try await lookForLost(try claim("create"), upstream, transport) else {

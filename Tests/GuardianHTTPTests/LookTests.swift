@@ -40,6 +40,8 @@ import Testing
             payload: #"{"id":"r1","n":1}"#,
             routes: [Route(operation: "create", entity: "room", method: "POST", path: "/rooms", fields: ["n"])]),
         Absent(routes: [route("create", "PUT", "/rooms/{entity_id}")], expected: "not applied"),
+        Absent(routes: [route("create", "POST", "/rooms/{room_id}")], expected: "not applied"),
+        Absent(type: "update", routes: [route("update", "POST", "/rooms/{room_id}/rename")]),
         Absent(type: "archive", payload: #"{"id":"r1"}"#, routes: [archive]),
         Absent(type: "archive", payload: #"{"id":"r1"}"#, routes: [archive, read]),
         Absent(type: "update", routes: [route("update", "POST", "/rooms/{id}/rename")]),
@@ -107,7 +109,15 @@ import Testing
         let route = Route(
             operation: "update", entity: "room", method: "PUT", path: "/rooms/{id}", keyMapping: .snakeCase, fields: ["deviceID"])
         let look = try await look(claim, at: .answer(200, #"{"meta":{},"data":{"device_id":"d"}}"#), routes: [route])
-        #expect(look == .applied)
+        #expect(look == .applied(["deviceID": "d", "draft": "x"]))
+    }
+
+    @Test("what is found says what stands there, under which ETag, and under which id the upstream has given it")
+    func found() async throws {
+        let reply = WireServer.Reply.answer(200, #"{"meta":{},"data":{"id":"s1","n":1}}"#, fields: "ETag: \"v1\"")
+        let byClientID = Route(operation: "read", entity: "room", method: "GET", path: "/rooms/of-client/{id}")
+        let look = try await look(claimed("create"), at: reply, routes: [byClientID])
+        #expect(look == .applied(["id": "s1", "n": 1], etag: "\"v1\""))
     }
 
     @Test("an answer that says nothing of the entity tells nothing, and one that does not come is asked for again")
@@ -116,6 +126,9 @@ import Testing
         #expect(silent.word == "unclear")
         let busy = try await look(claimed(), at: .answer(503))
         #expect(busy.word == "failed")
+        // As large as it is, it will not be smaller when it is asked for again: a person looks at it.
+        let large = try await look(claimed(), at: .answer(200, #"{"meta":{},"data":{"n":"\#(String(repeating: "x", count: 2 << 20))"}}"#))
+        #expect(large.word == "unclear")
     }
 }
 

@@ -22,6 +22,18 @@ import Testing
         }
     }
 
+    @Test("a redirect is followed, however much it says beside its target")
+    func followsLong() async throws {
+        let reply: @Sendable (WireRequest) -> WireServer.Reply = { request in
+            request.target == "/v2" ? .accepted : .answer(307, String(repeating: "x", count: 4000), fields: "Location: /v2")
+        }
+        try await WireServer.run(reply: reply) { server in
+            let outcome = try await deliver(claimed(), to: server.url) { $0.responseBodyLimit = 1000 }
+            #expect(outcome.word == "accepted")
+            #expect(server.requests.last?.target == "/v2")
+        }
+    }
+
     @Test("an absolute target of the same origin is followed, in any case")
     func followsAbsolute() async throws {
         let reply: @Sendable (WireRequest) -> WireServer.Reply = { request in

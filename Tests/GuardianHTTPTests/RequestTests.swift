@@ -1,5 +1,6 @@
 import GuardianCore
 import GuardianHTTP
+import GuardianTesting
 import Testing
 
 @Suite struct RequestTests {
@@ -32,6 +33,14 @@ import Testing
         #expect(request["x-app-version"] == "4.2.0")
         #expect(request["x-device-id"] == "6f1d1c0e-7a43-4f0e-9c1b-3f6a1f1c2d3e")
         #expect(request["user-agent"] == "GuardianSync/4.2.0")
+    }
+
+    @Test("an engine learns the app's version from its transport")
+    func tellsItsVersion() async throws {
+        let transport = try HTTPTransport(configuration: .init(url: "https://api.example.com", appVersion: "4.2.0", deviceID: "d"))
+        let engine = SyncEngine(store: MemoryStore(), transport: transport)
+        #expect(engine.configuration.processor.appVersion == "4.2.0")
+        await transport.shutdown()
     }
 
     @Test("without a version of the app none is sent")

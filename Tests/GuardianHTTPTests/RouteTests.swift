@@ -17,6 +17,9 @@ import Testing
         ("/rooms/{room_id}", "r1", #"{"roomId":"a"}"#, "/rooms/a"),
         ("/rooms/{roomId}", "r1", #"{"room_id":7}"#, "/rooms/7"),
         ("/rooms/{roomId}", "r1", #"{"roomId":"exact","room_id":"other"}"#, "/rooms/exact"),
+        ("/rooms/{room_id}", "r1", #"{"name":"Lab"}"#, "/rooms/r1"),
+        ("/rooms/{roomId}/state", "r1", #"{"room_id":null}"#, "/rooms/r1/state"),
+        ("/u/{user_id}/rooms/{room_id}", "r1", #"{"user_id":"u9"}"#, "/u/u9/rooms/r1"),
         ("/u/{user_id}/rooms/{id}", "r1", #"{"user_id":"u9"}"#, "/u/u9/rooms/r1"),
         ("/rooms/{id}?full={full}", "r1", #"{"full":"yes&no=1"}"#, "/rooms/r1?full=yes%26no%3D1"),
         ("/rooms/{id}", "a b/c?d#e%2F", "{}", "/rooms/a%20b%2Fc%3Fd%23e%252F"),
@@ -48,18 +51,31 @@ import Testing
         #expect(try path("/rooms/{room_id}", payload: #"{"roomID":"a"}"#) == "/rooms/a")
     }
 
+    @Test("the id of an entity is asked for by the name of its own type, and of no other, also of one that has no payload")
+    func ownType() throws {
+        let route = Route(operation: "*", entity: "*", method: "DELETE", path: "/falls/{fall_event_id}")
+        for type in ["fall_event", "fall-event", "fallEvent"] {
+            #expect(try RouteTable.path(of: route, for: claimed("delete", type, payload: nil).operation) == "/falls/r1", "\(type)")
+        }
+        for type in ["event", "fall", "fall_event_id", "fallevent"] {
+            #expect(throws: Unroutable.self, "\(type)") {
+                _ = try RouteTable.path(of: route, for: claimed("delete", type, payload: nil).operation)
+            }
+        }
+    }
+
     /// Template, entity id, payload, code.
     static let refused: [(String, String, String?, String)] = [
         ("/rooms/{id}", "..", "{}", "BAD_PARAMETER"),
         ("/rooms/{id}", ".", "{}", "BAD_PARAMETER"),
         ("/rooms/{room_id}", "r1", #"{"room_id":".."}"#, "BAD_PARAMETER"),
         ("/rooms/{room_id}", "r1", #"{"room_id":""}"#, "BAD_PARAMETER"),
-        ("/rooms/{room_id}", "r1", "{}", "MISSING_PARAMETER"),
-        ("/rooms/{room_id}", "r1", #"{"room_id":null}"#, "MISSING_PARAMETER"),
-        ("/rooms/{room_id}", "r1", #"{"room_id":{"a":1}}"#, "MISSING_PARAMETER"),
-        ("/rooms/{room_id}", "r1", #"{"room_id":["a"]}"#, "MISSING_PARAMETER"),
-        ("/rooms/{room_id}", "r1", #"{"nested":{"room_id":"a"}}"#, "MISSING_PARAMETER"),
-        ("/rooms/{room_id}", "r1", nil, "MISSING_PARAMETER"),
+        ("/rooms/{home_id}", "r1", "{}", "MISSING_PARAMETER"),
+        ("/rooms/{home_id}", "r1", #"{"home_id":null}"#, "MISSING_PARAMETER"),
+        ("/rooms/{home_id}", "r1", #"{"home_id":{"a":1}}"#, "MISSING_PARAMETER"),
+        ("/rooms/{home_id}", "r1", #"{"home_id":["a"]}"#, "MISSING_PARAMETER"),
+        ("/rooms/{home_id}", "r1", #"{"nested":{"home_id":"a"}}"#, "MISSING_PARAMETER"),
+        ("/rooms/{home_id}", "r1", nil, "MISSING_PARAMETER"),
     ]
 
     @Test("a parameter that is missing, or can't be part of a path, fails before anything is sent", arguments: refused)
@@ -72,7 +88,8 @@ import Testing
             #expect(outcome.word == code)
             guard case .unsendable(let error) = outcome else { return }
             #expect(error.class == .permanent)
-            #expect(error.message.contains(template.contains("{id}") ? "id" : "room_id"))
+            let name = template.split(separator: "{").last?.dropLast() ?? ""
+            #expect(error.message.contains("\"\(name)\""))
             #expect(server.connections == 0)
         }
     }
@@ -164,11 +181,13 @@ import Testing
         let table = RouteTable([
             Route(operation: "update", entity: "device", method: "PUT", path: "/homes/{home_id}/devices/{id}"),
             Route(operation: "read", entity: "room", method: "GET", path: "/rooms/{entity_id}"),
+            Route(operation: "update", entity: "user", method: "PUT", path: "/homes/{home_id}/users/{user_id}"),
         ])
-        let types = ["room", "device", "battery"]
+        let types = ["room", "device", "battery", "user"]
         for (path, entity) in [
             ("/rooms/r1", EntityKey(type: "room", id: "r1")), ("/rooms/a%20b%2Fc?x=1", EntityKey(type: "room", id: "a b/c")),
             ("/homes/7/devices/d%C3%A9", EntityKey(type: "device", id: "dé")), ("/api/v1/batteries/9", EntityKey(type: "battery", id: "9")),
+            ("/homes/7/users/u1", EntityKey(type: "user", id: "u1")),
         ] { #expect(table.entity(at: path, types: types) == entity) }
         for path in ["/rooms", "/rooms/", "/rooms/r1/x", "/homes/7/devices", "/api/v1/rooms/r1", "/rooms/%zz", "/rooms/%FF", ""] {
             #expect(table.entity(at: path, types: types) == nil, "\(path)")

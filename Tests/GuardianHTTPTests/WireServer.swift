@@ -21,10 +21,12 @@ struct WireRequest: Sendable, Equatable {
     var target: String
     var fields: [Field]
     var body: String
+    /// The body's bytes as they came.
+    var bytes: ByteBuffer
 
-    /// Takes one whole request off the front of `bytes`; nil while it is incomplete.
-    init?(reading bytes: inout ByteBuffer) {
-        let text = String(buffer: bytes)
+    /// Takes one whole request off the front of `unread`; nil while it is incomplete.
+    init?(reading unread: inout ByteBuffer) {
+        let text = String(buffer: unread)
         guard let end = text.firstRange(of: "\r\n\r\n") else { return nil }
         let lines = text[..<end.lowerBound].split(separator: "\r\n")
         let start = lines[0].split(separator: " ")
@@ -36,9 +38,10 @@ struct WireRequest: Sendable, Equatable {
         }
         let head = text[..<end.upperBound].utf8.count
         let length = Int(fields.first { $0.name == "content-length" }?.value ?? "") ?? 0
-        guard bytes.readableBytes >= head + length else { return nil }
-        bytes.moveReaderIndex(forwardBy: head)
-        body = bytes.readString(length: length) ?? ""
+        guard unread.readableBytes >= head + length else { return nil }
+        unread.moveReaderIndex(forwardBy: head)
+        bytes = unread.readSlice(length: length) ?? ByteBuffer()
+        body = String(buffer: bytes)
     }
 
     subscript(name: String) -> String? { fields.first { $0.name == name }?.value }

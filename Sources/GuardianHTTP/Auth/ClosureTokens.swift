@@ -8,8 +8,8 @@ public final class ClosureTokens: IssuingTokens {
     private let keeper: TokenKeeper
 
     /// `fetch` gets whether the upstream refused the last token, and returns another. nil, or a throw, says that nobody is signed in:
-    /// delivery pauses, and the closure is asked again every 2 s, and whenever the engine hears `tokenChanged()`. It is never run twice at
-    /// once, and cancelled after 30 s.
+    /// delivery pauses, and the closure is asked again every 2 s. It is asked anew whenever the engine hears `tokenChanged()`: a token that
+    /// it gave before, or is about to give, is used no more. It is never run twice at once, and cancelled after 30 s.
     public init(
         clock: any TimeSource = SystemClock(), _ fetch: @escaping @Sendable (_ refused: Bool) async throws -> FetchedToken?
     ) {
@@ -17,6 +17,8 @@ public final class ClosureTokens: IssuingTokens {
     }
 
     public func token(refresh: Bool) async throws -> Token? { try await keeper.token(refresh: refresh) }
+
+    public func loginChanged() { keeper.forget() }
 
     public func issued(replacing epoch: UInt64?) async throws(TokenError) -> IssuedToken { try await keeper.issued(replacing: epoch) }
 

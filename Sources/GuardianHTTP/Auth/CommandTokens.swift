@@ -56,6 +56,8 @@
 
         public func token(refresh: Bool) async throws -> Token? { try await keeper.token(refresh: refresh) }
 
+        public func loginChanged() { keeper.forget() }
+
         public func issued(replacing epoch: UInt64?) async throws(TokenError) -> IssuedToken { try await keeper.issued(replacing: epoch) }
     }
 

@@ -5,6 +5,9 @@ import Synchronization
 ///
 /// A refresh token that the server replaces is kept before the new access token is used. Between the server's answer and that write lies
 /// the only instant at which a crash costs the login, when the server rotates refresh tokens.
+///
+/// Another login shows in the refresh token, the client's secret or the file of the principal: they are looked at whenever somebody wants a
+/// token, so that there is nothing to forget when the engine hears `tokenChanged()`.
 public final class OAuth2Tokens: IssuingTokens {
     private let keeper: TokenKeeper
     private let clientID: String

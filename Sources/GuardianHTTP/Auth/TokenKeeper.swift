@@ -5,7 +5,7 @@ import Synchronization
 /// failures.
 ///
 /// The first caller that needs a fetch does it in its own task; the others wait for its end. When that caller is cancelled, one of the
-/// others goes on in its place.
+/// others goes on in its place. What a fetch brings that was begun before ``forget()`` is given to nobody: one of them fetches again.
 final class TokenKeeper: Sendable {
     private typealias End = Result<IssuedToken, TokenError>
     /// nil asks to look again.
@@ -40,6 +40,9 @@ final class TokenKeeper: Sendable {
         return issued.renewing
     }
 
+    /// Another user may be signed in, or none: the last token is not given any more, nor the one that is being got.
+    func forget() { state.withLock { $0.tokens.forget() } }
+
     func issued(replacing epoch: UInt64?) async throws(TokenError) -> IssuedToken {
         while true {
             let stamp = source.stamp()
@@ -47,7 +50,9 @@ final class TokenKeeper: Sendable {
             switch state.withLock({ $0.tokens.step(replacing: epoch, stamp: stamp, now: now) }) {
             case .have(let issued): return issued
             case .fail(let error): throw error
-            case .lead(let refused): return try await fetch(refused: refused, stamp: stamp)
+            case .lead(let refused):
+                if let end = await fetch(refused: refused, stamp: stamp) { return try end.get() }
+                if Task.isCancelled { throw TokenError(.interrupted, "the caller gave up") }
             case .follow:
                 if let end = await follow() { return try end.get() }
                 if Task.isCancelled { throw TokenError(.interrupted, "the caller gave up") }
@@ -55,27 +60,30 @@ final class TokenKeeper: Sendable {
         }
     }
 
-    private func fetch(refused: Bool, stamp: Int) async throws(TokenError) -> IssuedToken {
-        let end: End
+    /// How it ended; nil when it was begun for another login.
+    private func fetch(refused: Bool, stamp: Int) async -> End? {
+        let end: End?
         let fetched: Result<FetchedToken, TokenError>
         do throws(TokenError) { fetched = .success(try await source.fetch(refused: refused)) } catch { fetched = .failure(error) }
         let now = clock.now
         let followers: [Follower]
-        (end, followers) = state.withLock { state in
+        (end, followers) = state.withLock { state -> (End?, [Follower]) in
             defer { state.followers = [:] }
             let followers = Array(state.followers.values)
+            if state.tokens.endsOutdated() { return (nil, followers) }
             switch fetched {
-            case .success(let token): return (.success(state.tokens.succeeded(token, now: now)), followers)
+            case .success(let token): return (End.success(state.tokens.succeeded(token, now: now)), followers)
             case .failure(let error):
                 let unit = state.random.unit()
                 let inForce = state.tokens.failed(error, stamp: stamp, patience: source.patience, unit: unit, now: now)
-                return (inForce.map { .success($0) } ?? .failure(error), followers)
+                if let inForce { return (End.success(inForce), followers) }
+                return (End.failure(error), followers)
             }
         }
-        // Who led was cancelled: the others look again, and one of them leads.
+        // Who led was cancelled, or led for another login: the others look again, and one of them leads.
         let isInterrupted = if case .failure(let error) = fetched { error.code == .interrupted } else { false }
         for follower in followers { follower.resume(returning: isInterrupted ? nil : end) }
-        return try end.get()
+        return end
     }
 
     /// The end of the fetch under way; nil when there is none, or the caller gave up.

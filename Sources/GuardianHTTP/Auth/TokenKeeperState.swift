@@ -33,6 +33,9 @@ struct TokenKeeperState {
     private var failure: Failure?
     private(set) var epoch: UInt64 = 0
     private(set) var isFetching = false
+    /// Another one for each login; of the fetch under way, the one that there was when it began.
+    private var login = 0
+    private var fetchLogin = 0
 
     mutating func step(replacing: UInt64?, stamp: Int, now: Moment) -> Step {
         if let replacing, kept?.issued.epoch == replacing { kept?.isRefused = true }
@@ -44,7 +47,22 @@ struct TokenKeeperState {
         if isFetching { return .follow }
         if let error = rest(stamp, now) { return .fail(error) }
         isFetching = true
+        fetchLogin = login
         return .lead(refused: kept?.isRefused ?? false)
+    }
+
+    /// Another user may be signed in, or none: what is known was got for the last one.
+    mutating func forget() {
+        kept = nil
+        failure = nil
+        login += 1
+    }
+
+    /// Ends a fetch that was begun for another login than there is now, whatever it brought; false of any other.
+    mutating func endsOutdated() -> Bool {
+        guard fetchLogin != login else { return false }
+        isFetching = false
+        return true
     }
 
     mutating func succeeded(_ fetched: FetchedToken, now: Moment) -> IssuedToken {

@@ -47,6 +47,40 @@ final class Counter: Sendable {
         #expect(Processor.TokenFailure(of: TokenError(.needsLogin, "signed out")).reason == "needs_login: signed out")
     }
 
+    @Test("after another login the closure is asked again, although the last token still holds")
+    func anotherLogin() async throws {
+        let calls = Counter()
+        let tokens = ClosureTokens { _ in FetchedToken("t\(calls.add())") }
+        #expect(try await tokens.token(refresh: false) == "t1")
+        #expect(try await tokens.token(refresh: false) == "t1")
+        tokens.loginChanged()
+        #expect(try await tokens.token(refresh: false) == "t2")
+        #expect(try await tokens.token(refresh: true) == "t3")
+    }
+
+    @Test("a token that was asked for before another login is given to nobody")
+    func anotherLoginMeanwhile() async throws {
+        let calls = Counter()
+        let (entered, enter) = AsyncStream.makeStream(of: Void.self)
+        let (gate, open) = AsyncStream.makeStream(of: Void.self)
+        let tokens = ClosureTokens { _ in
+            let call = calls.add()
+            if call == 1 {
+                enter.yield()
+                for await _ in gate { break }
+            }
+            return FetchedToken("t\(call)")
+        }
+        let leader = Task { try await tokens.token(refresh: false) }
+        for await _ in entered { break }
+        tokens.loginChanged()
+        let follower = Task { try await tokens.token(refresh: false) }
+        open.finish()
+        #expect(try await leader.value == "t2")
+        #expect(try await follower.value == "t2")
+        #expect(calls.count == 2)
+    }
+
     @Test("when the caller that asks is cancelled, another one asks in its place")
     func leaderIsCancelled() async throws {
         let calls = Counter()

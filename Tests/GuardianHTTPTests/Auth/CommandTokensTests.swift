@@ -34,6 +34,21 @@
             }
         }
 
+        @Test("it is run again after another login, at once also where it has just failed")
+        func anotherLogin() async throws {
+            try await withDesk { desk in
+                let tokens = try shell("cat \(desk.path)/login")
+                let before = await trouble(tokens)
+                #expect(before == .commandFailed)
+                for login in ["ann", "ben"] {
+                    try desk.write(login, to: "login")
+                    tokens.loginChanged()
+                    let issued = try await tokens.issued()
+                    #expect(issued.token == Token(login))
+                }
+            }
+        }
+
         @Test("50 callers at once run it once")
         func singleFlight() async throws {
             try await withDesk { desk in
