@@ -18,6 +18,12 @@ tar -C "$work/archive" -xzf guardian-*.tar.gz
 for file in guardian guardian.1 completions/guardian.bash deploy/systemd/guardian.service LICENSE; do
     [ -s "$work"/archive/guardian-*/"$file" ] || { echo "dist: the archive has no $file" >&2; exit 1; }
 done
+# Nothing that the README and the guides link to is missing.
+for page in "$work"/archive/guardian-*/{README.md,docs/*.md,docs/*/*.md,Examples/*.md}; do
+    while read -r link; do
+        [ -e "$(dirname "$page")/$link" ] || { echo "dist: ${page#"$work"/archive/} links to $link, which is not there" >&2; exit 1; }
+    done < <(sed '/^```/,/^```/d' "$page" | grep -oE '\]\([^)# ]+' | sed 's/^](//' | grep -vE '^[a-z]+:')
+done
 try archive "$work"/archive/guardian-*/guardian
 
 for package in guardian_*.deb; do

@@ -15,7 +15,8 @@ install -m 755 "$binary" "dist/$name/guardian"
 strip "dist/$name/guardian"
 "$binary" --experimental-dump-help | python3 scripts/man.py "$version" >"dist/$name/guardian.1"
 for shell in bash zsh fish; do "$binary" --generate-completion-script "$shell" >"dist/$name/completions/guardian.$shell"; done
-cp -r LICENSE README.md CHANGELOG.md deploy "dist/$name/"
+# What the README links to comes along.
+tar --exclude=.build -cf - LICENSE ./*.md Dockerfile docs deploy Examples | tar -C "dist/$name" -xf -
 tar -C dist -czf "dist/$name.tar.gz" "$name"
 
 if command -v dpkg-deb >/dev/null; then

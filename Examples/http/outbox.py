@@ -26,12 +26,12 @@ class Outbox:
         for attempt in range(5):
             try:
                 return self._call("POST", "/v1/operations", body, {"Idempotency-Key": key})
-            except (urllib.error.URLError, TimeoutError) as error:
-                # Bad input does not get better; a sidecar that restarts does.
-                if isinstance(error, urllib.error.HTTPError) and error.code < 500:
+            except OSError as error:
+                # Bad input does not get better; a sidecar that restarts, or has much to do, does.
+                if isinstance(error, urllib.error.HTTPError) and error.code < 500 and error.code != 429:
                     raise ValueError(json.load(error)["detail"]) from None
                 time.sleep(0.2 * 2**attempt)
-        raise TimeoutError(f"the sidecar at {self.url} does not answer")
+        raise TimeoutError(f"the sidecar at {self.url} takes nothing now")
 
     def find(self, **filters):
         """Every stored operation that fits, page after page."""

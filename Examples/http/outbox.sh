@@ -9,7 +9,11 @@ receipt=$(curl -fsS "$url/v1/operations" -H 'Content-Type: application/json' -H 
 id=$(sed -n 's/.*"id":"\([^"]*\)".*/\1/p' <<<"$receipt")
 echo "on disk: $id"
 
-# What still waits or has failed; no answer means that it was delivered.
-curl -fsS "$url/v1/operations/$id/explain" 2>/dev/null || echo "$id is no longer stored: it was delivered"
-echo
+# Why it waits, or has failed. One that is no longer stored is 404, and the detail says how it ended.
+answer=$(curl -sS -w '\n%{http_code}' "$url/v1/operations/$id/explain")
+case ${answer##*$'\n'} in
+    200) echo "${answer%$'\n'*}" ;;
+    404) sed -n 's/.*"detail":"\([^"]*\)".*/\1/p' <<<"$answer" ;;
+    *) echo "outbox: $answer" >&2; exit 1 ;;
+esac
 curl -fsS "$url/v1/operations?status=failed&order=desc&limit=5"

@@ -76,6 +76,8 @@ public final class PostgresStore: Sendable {
         var settlesOneByOne = false
         /// The last version of the upstream's health that was seen, by epoch.
         var healthSeen: [Int64: Int64] = [:]
+        /// Owners that have taken a seat and not given it back.
+        var seated: Set<String> = []
 
         /// The claims of a seat are over.
         mutating func forgetClaims(of epoch: Int64) {
@@ -92,6 +94,8 @@ public final class PostgresStore: Sendable {
     let memory = Mutex(Memory())
     /// Owners that a test has declared dead.
     let declaredDead = Mutex<Set<String>>([])
+    /// Owners that have ended here without having given their seats back.
+    let left = Mutex<Set<String>>([])
     private let ordering: Mutex<Ordering>
     private let listener = Mutex<Listener?>(nil)
 

@@ -156,6 +156,9 @@ public struct Assembly: Sendable {
         processor.upcasters.payloadBytes = limits.payloadBytes
         processor.conflicts = try conflicts()
         for entry in try routeEntries() where try entry.assignsID() { processor.assignsIDs.insert(entry.entity) }
+        guard processor.lease.heartbeatMs >= 100 else {
+            throw SettingsError("lock.heartbeat", "must be at least 100ms, for each is a write to the disk")
+        }
         guard processor.lease.heartbeatMs * 2 <= processor.lease.staleAfterMs else {
             throw SettingsError("lock.stale_after", "must be at least twice lock.heartbeat")
         }
@@ -177,6 +180,8 @@ public struct Assembly: Sendable {
             allowInsecure: settings.text("upstream.allow_insecure") == "true", routes: try routes(), appVersion: BuildInfo.version,
             deviceID: deviceID, poolSize: settings.integer("workers"))
         configuration.requiresTraceEcho = settings.text("upstream.trace_echo") == "true"
+        configuration.compression = HTTPTransportConfiguration.Compression(rawValue: settings.text("upstream.compression")) ?? .none
+        if let bytes = settings.bytes("upstream.compression_min_size") { configuration.compressionMinBytes = Int(bytes) }
         let authorities = settings.text("upstream.ca_file")
         configuration.trustRootsFile = authorities.isEmpty ? nil : authorities
         do throws(HTTPConfigurationError) { configuration.pins = try CertificatePin.list(settings.words("upstream.pins")) } catch {

@@ -132,6 +132,8 @@ public struct Daemon: Sendable {
             throw error
         }
         await transport.shutdown()
+        // What was enqueued until here is on disk; whoever comes now hears why not.
+        server.refuse(.unavailable("this process is stopping"))
         try store.shut()
     }
 

@@ -43,6 +43,7 @@ public struct Examination: Sendable {
     public func run(sendingToSentry: Bool = false) async -> [Finding] {
         var findings = [configuration(), directory(), disk(), clock()]
         findings += await store()
+        if assembly.isStoredInFile { findings.append(Self.sqlite(.current)) }
         findings += [token(), secrets(), await auth(), await upstream(), log()]
         if let sentry = await sentry(sending: sendingToSentry) { findings.append(sentry) }
         return findings
@@ -125,6 +126,16 @@ public struct Examination: Sendable {
             findings.append(Finding("integrity", .fails, error.description))
         }
         return findings
+    }
+
+    /// Which library writes the file. A bug that shows only when several processes copy the log at one moment is told, and is no warning:
+    /// as a rule there is no newer library to be had for the system.
+    static func sqlite(_ version: SQLiteVersion) -> Finding {
+        guard version.hasResetBug else { return Finding("sqlite", .holds, "SQLite \(version.text)") }
+        return Finding(
+            "sqlite", .holds,
+            "SQLite \(version.text) has the WAL-reset bug (sqlite.org/wal.html#walresetbug); one process alone keeps clear of it, several "
+                + "that write to one file want 3.51.3 or newer")
     }
 
     private func token() -> Finding {

@@ -21,7 +21,10 @@ struct RolloutMark: Codable, Equatable {
         do { before = try JSONDecoder().decode(RolloutMark.self, from: Data(contentsOf: file)) } catch { before = nil }
         if let before, before.fingerprint == fingerprint { return before }
         let mark = RolloutMark(fingerprint: fingerprint, changedAt: before == nil ? 0 : now.milliseconds)
-        do { try JSONEncoder().encode(mark).write(to: file, options: .atomic) } catch {
+        do {
+            try JSONEncoder().encode(mark).write(to: file, options: .atomic)
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
+        } catch {
             throw SettingsError("rollout.guard", "\(file.path) can't be written: the guard would not know when a change was made")
         }
         return mark

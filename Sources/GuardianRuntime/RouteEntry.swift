@@ -5,7 +5,7 @@ import GuardianHTTP
 struct RouteEntry {
     static let known = [
         "operation", "entity", "method", "path", "keys", "fields", "answers", "conflict", "merge", "coalesce", "assigns_id", "references",
-        "batch",
+        "batch", "hold",
     ]
     static let methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -23,7 +23,8 @@ struct RouteEntry {
         guard let path = text("path"), path.hasPrefix("/") else { throw wrong("path", "must begin with /") }
         return Route(
             operation: try word("operation", "[a-z0-9_-]{1,64}"), entity: try word("entity", "[A-Za-z0-9_-]{1,64}"), method: method,
-            path: path, keyMapping: try keyMapping(), fields: try fields(), overrides: try overrides(), batch: try batch())
+            path: path, keyMapping: try keyMapping(), fields: try fields(), overrides: try overrides(), batch: try batch(),
+            hold: try hold())
     }
 
     /// What an operation can have there, or `*`, which it is without the member: any other word would match nothing.
@@ -58,6 +59,17 @@ struct RouteEntry {
             throw wrong("batch", "its path must begin with / and have no parameters, its size be 2 to \(BatchEndpoint.largest)")
         }
         return endpoint
+    }
+
+    /// `hold: route`: an answer that asks to wait holds what goes by this route, and not the whole origin.
+    private func hold() throws -> HoldScope {
+        guard let text = text("hold") else { return .origin }
+        guard let scope = HoldScope(rawValue: text) else {
+            let known = HoldScope.allCases.map(\.rawValue)
+            let near = NearestName.of(text, in: known).map { "; did you mean \($0)?" } ?? ""
+            throw wrong("hold", "must be one of \(known.joined(separator: ", "))" + near)
+        }
+        return scope
     }
 
     func wrong(_ name: String, _ message: String) -> SettingsError { SettingsError("upstream.routes[\(index)].\(name)", message) }

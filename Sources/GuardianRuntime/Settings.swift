@@ -68,6 +68,10 @@ public struct Settings: Sendable {
         Key(name: "upstream.timeout", fallback: "30s", check: Check.duration),
         Key(name: "upstream.connect_timeout", fallback: "10s", check: Check.duration),
         Key(name: "upstream.allow_insecure", fallback: "false", check: Check.oneOf(["true", "false"])),
+        Key(
+            name: "upstream.compression", fallback: "none",
+            check: Check.oneOf(HTTPTransportConfiguration.Compression.allCases.map(\.rawValue))),
+        Key(name: "upstream.compression_min_size", fallback: "1KiB", check: Check.compressionSize),
         Key(name: "upstream.auth.kind", fallback: "none", check: Check.oneOf(AuthConfiguration.Kind.allCases.map(\.rawValue))),
         Key(name: "upstream.trace_echo", fallback: "false", check: Check.oneOf(["true", "false"])),
         Key(name: "upstream.idempotency_window", fallback: "24h", check: Check.duration),
@@ -308,11 +312,6 @@ enum Check {
 
     @Sendable static func path(_ text: String) -> String? { text.isEmpty ? "must be a path" : nil }
 
-    /// A key of the contract whose part is still to come: only the value that asks for nothing is taken.
-    static func notYet(_ part: String, unless value: String = "") -> @Sendable (String) -> String? {
-        { $0 == value || $0.isEmpty ? nil : "\(part) is not there yet; leave it out" }
-    }
-
     @Sendable static func store(_ text: String) -> String? {
         if text == "sqlite" { return nil }
         guard DatabaseAddress.isOne(text) else { return "must be sqlite or postgresql://…" }
@@ -385,6 +384,10 @@ enum Check {
 
     @Sendable static func payloadLimit(_ text: String) -> String? {
         bytes(text).map { (1 << 10...8 << 20).contains($0) } == true ? nil : "must be a size from 1KiB to 8MiB, such as 1MiB"
+    }
+
+    @Sendable static func compressionSize(_ text: String) -> String? {
+        bytes(text).map { (0...8 << 20).contains($0) } == true ? nil : "must be a size from 0 to 8MiB, such as 1KiB"
     }
 
     /// Permission bits of a socket.

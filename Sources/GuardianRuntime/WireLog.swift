@@ -31,6 +31,13 @@ struct WireLog: WireObserver {
             [.init("line", .string(line)), .init("http_status", JSONValue(status)), .init("after_ms", JSONValue(afterMs))])
     }
 
+    func compressionRefused(by upstream: String, status: Int) {
+        writer.write(
+            LogLine(
+                timestamp: SystemClock().now.wall, level: .warning, message: "upstream takes no compressed requests",
+                fields: [.init("upstream", .string(upstream)), .init("http_status", JSONValue(status))]))
+    }
+
     private func write(_ message: String, _ operation: GuardianCore.Operation, _ fields: [JSONValue.Member]) {
         writer.write(
             LogLine(

@@ -12,7 +12,8 @@ struct Backend: AsyncParsableCommand {
             Example: guardian backend --listen 127.0.0.1:8090 --latency 50ms --seed 7
 
             It is for tests on loopback: it asks for no login unless told to, and shows \
-            credentials as they came. Beside its API (/api/...) it has pages for tests:
+            credentials as they came. Bodies may come as gzip. Beside its API (/api/...) it has \
+            pages for tests:
 
             GET /_effects?after=N&limit=M    what was applied, in order
             GET /_effects/summary            counts: count, duplicate_keys, requests,

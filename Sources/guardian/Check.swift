@@ -9,8 +9,8 @@ struct Check: AsyncParsableCommand {
         abstract: "Count everything anew and look for damage; exit 1 when something is wrong.",
         discussion: """
             --repair mends what can be: lines and heads are computed anew; a damaged file is set aside whole, what can be read of it goes \
-            into a new store, and what can't is named. Nothing is deleted. It needs the store for itself. Unlike `serve`, it passes at \
-            once over what the disk can't read, and over a log that can't be read.
+            into a new store, and what can't is named. A sealed value that can't be opened is damage too. Nothing is deleted. It needs \
+            the store for itself. Unlike `serve`, it passes at once over what the disk can't read, and over a log that can't be read.
             Examples:
               guardian check --json
               guardian check --repair --yes
@@ -27,7 +27,9 @@ struct Check: AsyncParsableCommand {
         guard StoreFiles(path: configuration.path).exists else {
             throw Failure(.storeUnavailable, "there is no store at \(configuration.path)")
         }
-        if let damage = try SQLiteStore.integrityProblems(configuration).first { return try await salvage(configuration, damage) }
+        if let damage = try SQLiteStore.integrityProblems(configuration).first ?? SQLiteStore.sealingDamage(configuration) {
+            return try await salvage(configuration, damage)
+        }
         try await mend(try await options.existingFile())
     }
 

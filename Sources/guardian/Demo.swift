@@ -20,7 +20,7 @@ struct Demo: AsyncParsableCommand {
 
     @Option(help: "Operations enqueued while the upstream is away.") var operations = 1000
     @Option(help: "Rooms, users and devices that they change.") var entities = 100
-    @Option var seed: UInt64 = 7
+    @Option(help: "What the operations are drawn from: the same seed gives the same.") var seed: UInt64 = 7
     @Option(help: "host:port of the API; port 0 takes a free one.") var listen = "127.0.0.1:0"
     @Flag(help: "Print what came of it as JSON.") var json = false
 

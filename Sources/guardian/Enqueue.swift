@@ -18,8 +18,8 @@ struct Enqueue: AsyncParsableCommand {
     @OptionGroup var options: StoreOptions
     @Option(help: "NDJSON file, or - for standard input.") var fromFile: String?
     @Option(help: "create, update, delete or a word of your own.") var operation: String?
-    @Option var entityType: String?
-    @Option var entityID: String?
+    @Option(help: "What kind of thing it changes, such as room.") var entityType: String?
+    @Option(help: "Which one of that kind.") var entityID: String?
     @Option(help: "Operations that share it are delivered one at a time, in order; the entity's own without it.") var orderingKey: String?
     @Option(help: "A JSON object.") var payload: String?
     @Option(help: "A JSON object: the entity as it was before, for a merge.") var base: String?

@@ -23,8 +23,8 @@ struct Export: AsyncParsableCommand {
     @Option(help: "Only those enqueued before this; the same forms as --since.") var until: String?
     @Option(help: "pending, processing or failed.") var status: String?
     @Option(help: "Only operations of that kind, such as create.") var operation: String?
-    @Option var entityType: String?
-    @Option var entityID: String?
+    @Option(help: "Only operations on entities of that type, such as room.") var entityType: String?
+    @Option(help: "Only operations on entities with that id.") var entityID: String?
 
     func run() async throws {
         let now = SystemClock().now.wall

@@ -11,9 +11,9 @@ struct Generate: AsyncParsableCommand {
               guardian generate --operations 10000 --entities 500 > operations.ndjson
             With --json it is one array, which POST /v1/operations takes too.
             """)
-    @Option var operations = 1000
-    @Option var entities = 100
-    @Option var seed: UInt64 = 1
+    @Option(help: "How many are written.") var operations = 1000
+    @Option(help: "Rooms, users and devices that they change.") var entities = 100
+    @Option(help: "What they are drawn from: the same seed gives the same.") var seed: UInt64 = 1
     @Flag(help: "Print one JSON array.") var json = false
 
     func run() async throws {

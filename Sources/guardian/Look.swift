@@ -46,8 +46,8 @@ struct List: AsyncParsableCommand {
             """)
     @OptionGroup var options: StoreOptions
     @Option(help: "pending, processing or failed.") var status: String?
-    @Option var entityType: String?
-    @Option var entityID: String?
+    @Option(help: "Only operations on entities of that type, such as room.") var entityType: String?
+    @Option(help: "Only operations on entities with that id.") var entityID: String?
     @Option(help: "1 to 1000.") var limit = 50
     @Option(help: "Only operations after this seq.") var after: Int64 = 0
 
@@ -84,7 +84,7 @@ struct Show: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show one stored operation.", discussion: "Example: guardian show 0192f7c4-…")
     @OptionGroup var options: StoreOptions
-    @Argument var id: String
+    @Argument(help: "The operation's id.") var id: String
 
     func run() async throws {
         guard let found = try await options.existingStore().operation(try operationID(id)) else { throw SyncError.notFound(id: id) }

@@ -8,7 +8,8 @@ struct Compact: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Give the disk space of what has been delivered back to the file system.",
         discussion: """
-            Beside a running daemon, whose writes wait meanwhile; best in a quiet hour. Needs twice the store's size free.
+            Beside a running daemon, whose writes wait meanwhile; best in a quiet hour. Needs twice the store's size free, half of it where
+            temporary files go (SQLITE_TMPDIR, TMPDIR, /var/tmp, /tmp).
             Example: guardian compact --data-dir ./guardian-data
             """)
     @OptionGroup var options: StoreOptions

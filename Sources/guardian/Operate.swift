@@ -9,7 +9,7 @@ struct Retry: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Put failed operations back into the queue, at their old place.", discussion: "Example: guardian retry --all-failed")
     @OptionGroup var options: StoreOptions
-    @Argument var id: String?
+    @Argument(help: "The id of one that failed.") var id: String?
     @Flag(help: "Every failed operation, oldest first.") var allFailed = false
     @Option(help: "So many a second, such as 50 or 50/s; all at once without it.") var rate: String?
 
@@ -62,8 +62,8 @@ struct Cancel: AsyncParsableCommand {
         abstract: "Take an operation out of the queue; says whether it may have been sent.", discussion: "Example: guardian cancel ID --yes"
     )
     @OptionGroup var options: StoreOptions
-    @Argument var id: String
-    @Flag var yes = false
+    @Argument(help: "The operation's id.") var id: String
+    @Flag(help: "Don't ask before it is taken out.") var yes = false
 
     func run() async throws {
         let id = try operationID(id)
@@ -88,7 +88,7 @@ struct ClearFailed: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Remove all failed operations for good.", discussion: "Example: guardian clear-failed --yes")
     @OptionGroup var options: StoreOptions
-    @Flag var yes = false
+    @Flag(help: "Don't ask before they are removed.") var yes = false
 
     func run() async throws {
         let store = try await options.existingStore()
@@ -190,7 +190,7 @@ struct Lock: AsyncParsableCommand {
                 takes the lock from those that it has named, and not from who has come since.
                 """)
         @OptionGroup var options: StoreOptions
-        @Flag var yes = false
+        @Flag(help: "Don't ask before it is taken from its holder.") var yes = false
 
         func run() async throws {
             let store = try await options.existingStore()

@@ -15,7 +15,7 @@ struct Resolve: AsyncParsableCommand {
             `server` lets that state stand, and the operation leaves the queue.
             """)
     @OptionGroup var options: StoreOptions
-    @Argument var id: String
+    @Argument(help: "The operation's id.") var id: String
     @Option(help: "local, server, or a file that holds a JSON object.") var take: String
     @Flag(help: "Don't ask before your side is dropped.") var yes = false
 

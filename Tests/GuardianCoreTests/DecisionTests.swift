@@ -49,6 +49,26 @@ import Testing
         #expect(breaker.allowance(inFlight: 100) == nil)
     }
 
+    @Test("a breaker that is told nonsense opens at the first failure, or hardly ever", arguments: [Int.min, -1, 0, 1, 1000, .max])
+    func breakerBounds(failures: Int) {
+        var breaker = CircuitBreaker(policy: .init(failures: failures, windowMs: .min, coolDownMs: .max))
+        let good = breaker.record(failed: false, generation: 0, now: 0, unit: 0.5)
+        let bad = breaker.record(failed: true, generation: 0, now: 1, unit: 0.999)
+        #expect(good == nil && (bad != nil) == (failures <= 1))
+        let saved = CircuitBreaker(policy: breaker.policy, openForMs: .max, now: 1)
+        #expect(saved.allowance(inFlight: 0) == 0)
+    }
+
+    @Test("a backoff is a length of time, whatever it is made of")
+    func backoffBounds() {
+        for (base, most) in [(.max, .max), (.min, .max), (.max, .min), (0, 0), (1, .max)] as [(Int64, Int64)] {
+            for n in [Int.min, 1, 60, .max] {
+                let delayMs = RetryPolicy(baseMs: base, maxMs: most).delayMs(failure: n, unit: 0.999)
+                #expect(delayMs <= max(most, 0), "\(base) \(most) \(n)")
+            }
+        }
+    }
+
     @Test("five per cent of failures at any rate do not open the breaker")
     func breakerTolerates() {
         var breaker = CircuitBreaker(policy: .init())
@@ -73,13 +93,14 @@ import Testing
         #expect(AnswerTable.classify(status: status, operationType: type) == expected)
     }
 
-    private func decide(_ outcome: Outcome, others: Bool, attempts: Int = 0, probe: Bool = false, fresh: Bool = false, tls: Int = 0)
-        throws -> OutcomeDecider.Decision
-    {
+    private func decide(
+        _ outcome: Outcome, others: Bool, attempts: Int = 0, tries: Int = 0, probe: Bool = false, fresh: Bool = false, tls: Int = 0
+    ) throws -> OutcomeDecider.Decision {
         var random = Xoshiro256(seed: 1)
         var operation = try Admission().admit(
             NewOperation("update", entityType: "room", entityID: "1", payload: "{}"), at: Timestamp(milliseconds: 0), random: &random)
         operation.attemptCount = attempts
+        operation.tries = tries
         return OutcomeDecider(policy: .standard).decide(
             outcome, .init(operation: operation, othersSucceed: others, isProbe: probe, tokenIsFresh: fresh, tlsFailures: tls),
             random: &random)
@@ -126,10 +147,56 @@ import Testing
     @Test("Retry-After holds the whole origin, within a day and five seconds of jitter")
     func holds() throws {
         let answer = Answer(status: 503, retryAfterMs: 7_000_000_000)
-        guard case .retry(_, _, false, let hold?) = try decide(.refused(.transient, answer), others: true, attempts: 4) else {
+        guard case .retry(_, _, false, let hold?) = try decide(.refused(.transient, answer), others: false, attempts: 4) else {
             Issue.record("no hold")
             return
         }
         #expect((86_400_000...86_405_000).contains(hold))
+    }
+
+    @Test("one that asks everybody to wait while others get through uses attempts up like any other; a 429 does not")
+    func chargesForHolds() throws {
+        let busy = Outcome.refused(.transient, Answer(status: 503, retryAfterMs: 1000))
+        guard case .retry(_, _, true, .some) = try decide(busy, others: true, attempts: 3) else {
+            Issue.record("not charged")
+            return
+        }
+        guard case .failed(let error) = try decide(busy, others: true, attempts: 4) else {
+            Issue.record("went on")
+            return
+        }
+        #expect(error.class == .exhausted && error.httpStatus == 503)
+        guard case .retry(_, _, false, .some) = try decide(busy, others: true, attempts: 4, probe: true),
+            case .retry(_, _, false, .some) = try decide(.refused(.transient, Answer(status: 429)), others: true, attempts: 4)
+        else {
+            Issue.record("gave up")
+            return
+        }
+    }
+
+    @Test("asked to wait again, it lets go first what has not failed yet: it comes a backoff after the wait's end; after a 429 at once")
+    func yields() throws {
+        for (status, tries, backoffMs) in [(503, 0, 0...0), (503, 2, 2000...6000), (429, 2, 0...0)] as [(Int, Int, ClosedRange<Int64>)] {
+            let answer = Answer(status: status, retryAfterMs: 60_000)
+            guard case .retry(let delayMs, _, _, let holdMs?) = try decide(.refused(.transient, answer), others: false, tries: tries) else {
+                Issue.record("no hold")
+                return
+            }
+            #expect((60_000...65_000).contains(holdMs))
+            #expect(backoffMs.contains(delayMs - holdMs), "\(status) after \(tries)")
+        }
+    }
+
+    @Test("what a route says of a status stands, be it a 429 or one with Retry-After")
+    func overridden() throws {
+        for status in [429, 503] {
+            var answer = Answer(status: status, retryAfterMs: 60_000)
+            answer.isOverridden = true
+            guard case .failed(let error) = try decide(.refused(.permanent, answer), others: true) else {
+                Issue.record("went on")
+                return
+            }
+            #expect(error.class == .permanent && error.httpStatus == status)
+        }
     }
 }

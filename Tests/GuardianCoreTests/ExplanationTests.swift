@@ -175,6 +175,13 @@ import Testing
         }
         #expect(told.detail.contains("(transient: HTTP_503, HTTP 503: busy)"), "\(told.detail)")
     }
+
+    @Test("one that was put back because its route is held is not said to have failed, and says which route")
+    func heldRoute() throws {
+        let told = try explain { standing, _ in standing.operation.nextRetryAt = Self.soon }
+        #expect(told.reason == .backoff && told.until == Self.soon)
+        #expect(told.detail.contains("it was not sent: the upstream asked the route of (update, room) to wait"), "\(told.detail)")
+    }
 }
 
 extension Explanation.Situation {

@@ -66,4 +66,20 @@ extension [Processor.Action] {
             return Send(seq: claim.seq, attempt: attempt, token: token, timeoutMs: timeoutMs)
         }
     }
+
+    /// What it wants fetched.
+    var fetches: [Send] {
+        compactMap {
+            guard case .fetch(let claim, let attempt, let token, let timeoutMs) = $0 else { return nil }
+            return Send(seq: claim.seq, attempt: attempt, token: token, timeoutMs: timeoutMs)
+        }
+    }
+
+    /// What it wants looked up.
+    var looks: [Send] {
+        compactMap {
+            guard case .look(let claim, let attempt, let token, let timeoutMs) = $0 else { return nil }
+            return Send(seq: claim.seq, attempt: attempt, token: token, timeoutMs: timeoutMs)
+        }
+    }
 }

@@ -91,6 +91,51 @@ extension ProcessorTests {
         #expect(bench.processor.breaker.state == .halfOpen(probing: false))
     }
 
+    @Test("a create whose outcome was unknown, and which a look finds applied, gets the id that the upstream has given it")
+    func lookBringsTheID() throws {
+        var configuration = ProcessorConfiguration()
+        configuration.assignsIDs = ["room"]
+        var bench = ProcessorBench()
+        bench.processor = Processor(owner: "p", configuration: configuration)
+        _ = bench.begin()
+        var claim = bench.claim(1)
+        claim.operation.type = "create"
+        claim.operation.unknownAt = bench.now.wall.adding(milliseconds: -2 * 86_400_000)
+        var attempt: Int64?
+        for case .look(_, let number, _, _) in bench.give(.exchanged(.success(ExchangeResult(claims: [claim])))) { attempt = number }
+        _ = bench.give(.exchanged(.success(ExchangeResult())))
+        let found = Look.applied(["id": "s1", "n": 1], etag: "\"v1\"")
+        let told = bench.give(.looked(seq: 1, attempt: try #require(attempt, "no look"), found))
+        let settlement = try #require(told.settlements.first)
+        #expect(settlement.result == .processed && settlement.assignedID == "s1")
+        #expect(settlement.server?.etag == "\"v1\"")
+    }
+
+    @Test("a 4xx never opens the breaker, also one that is asked again", arguments: [408, 425, 429])
+    func tripsForNoRequest(status: Int) {
+        var bench = ProcessorBench(workers: 32)
+        _ = bench.begin()
+        let sends = bench.claims(1...20).sends
+        #expect(sends.count == 20)
+        _ = bench.give(.exchanged(.success(ExchangeResult())))
+        for send in sends { _ = bench.give(.attempted(seq: send.seq, attempt: send.attempt, .status(status))) }
+        #expect(bench.processor.breaker.state == .closed)
+    }
+
+    @Test("where a route says that a 429, or one with Retry-After, is final, the write fails and nobody waits", arguments: [429, 503])
+    func overriddenWait(status: Int) {
+        var bench = ProcessorBench()
+        _ = bench.begin()
+        let send = bench.claims(1...1).sends[0]
+        _ = bench.give(.exchanged(.success(ExchangeResult())))
+        var answer = Answer(status: status, retryAfterMs: 60_000)
+        answer.isOverridden = true
+        let told = bench.give(.attempted(seq: 1, attempt: send.attempt, .refused(.permanent, answer)))
+        let error = LastError(class: .permanent, code: "HTTP_\(status)", httpStatus: status, message: "")
+        #expect(told.settlements.map(\.result) == [.failed(error)])
+        #expect(bench.processor.holdUntil <= bench.now.steady && bench.processor.pacer.rate == nil)
+    }
+
     @Test("a late 401 for an old token does not lift the pause that the new one brought about")
     func staysPaused() {
         var bench = ProcessorBench()

@@ -150,7 +150,14 @@ import Testing
         configuration.settleBatch = 0
         configuration.pollMs = 0
         (configuration.drainMs, configuration.attemptTimeoutMs) = (-1, .max)
-        let nearest = ProcessorConfiguration(workers: 1, attemptTimeoutMs: 86_400_000, pollMs: 10, drainMs: 0, settleBatch: 1)
+        configuration.retry = RetryPolicy(baseMs: 0, maxMs: .max, maxAttempts: -1)
+        configuration.breaker = .init(failures: 0, windowMs: -1, coolDownMs: .max)
+        configuration.lease = .init(heartbeatMs: 0, staleAfterMs: 50)
+        let yearMs: Int64 = 31_536_000_000
+        let nearest = ProcessorConfiguration(
+            workers: 1, retry: RetryPolicy(baseMs: 1, maxMs: yearMs, maxAttempts: 1),
+            breaker: .init(failures: 1, windowMs: 1, coolDownMs: yearMs), lease: .init(heartbeatMs: 100, staleAfterMs: 200),
+            attemptTimeoutMs: 86_400_000, pollMs: 10, drainMs: 0, settleBatch: 1)
         #expect(Processor(owner: "p", configuration: configuration).configuration == nearest)
 
         var bench = ProcessorBench()
@@ -162,6 +169,15 @@ import Testing
         _ = bench.give(.exchanged(.success(ExchangeResult(settled: [true]))))
         _ = bench.give(.exchanged(.success(ExchangeResult())))
         #expect(bench.processor.deadline(now: bench.now) == bench.now.steady + 10)
+    }
+
+    @Test("an engine takes its configuration so too, and remembers ids for ten years at most", arguments: [Int64.min, -1, 0, 24, .max])
+    func engineClamps(hours: Int64) {
+        var configuration = SyncEngine.Configuration(ledgerHours: hours)
+        configuration.processor.lease.heartbeatMs = .min
+        let engine = SyncEngine(store: MemoryStore(), transport: ScriptedTransport(), configuration: configuration)
+        #expect(engine.configuration.ledgerHours == min(max(hours, 0), 87_600))
+        #expect(engine.configuration.processor.lease.heartbeatMs == 100)
     }
 
     @Test("a request never outlives the lease, and none starts when the lease has no time left")

@@ -97,6 +97,20 @@ struct SharedHealthTests {
         #expect(again?.endsPlague == true)
     }
 
+    @Test("a plague's probe that is refused for good and asked to wait has ended: another goes when the wait is over")
+    func probesAgain() {
+        var bench = ProcessorBench()
+        _ = bench.begin(control: Control(health: plague(since: bench.now.wall)))
+        let probe = bench.claims(1...1).sends
+        #expect(probe.count == 1)
+        _ = bench.give(.attempted(seq: 1, attempt: probe[0].attempt, .status(403, retryAfterMs: 1000)))
+        #expect(bench.processor.plague.isHeld)
+        bench.pass(ms: 90_000)
+        _ = bench.give(.tick)
+        let next = bench.claims(2...3).sends
+        #expect(next.map(\.seq) == [2])
+    }
+
     @Test("what is learnt of the upstream while the last of it is being saved is saved too, and ends no plague")
     func learntMeanwhile() throws {
         var bench = ProcessorBench()

@@ -95,6 +95,18 @@ extension SyncEngineTests {
         #expect(try await rig.store.books().processed == 1)
     }
 
+    @Test("a run whose release failed leaves the lock to the next one, at once")
+    func failedRelease() async throws {
+        let rig = EngineRig()
+        rig.store.refuse { call, number in call == .releaseLock && number == 1 }
+        try await rig.run { await rig.sink.first { $0.isNamed("lock_acquired") } }
+        #expect(rig.store.count(.releaseLock) == 1)
+        try await rig.enqueue(["a"])
+        try await rig.run {
+            #expect(await rig.advance(mostMs: 5000) { rig.sent == ["a"] })
+        }
+    }
+
     @Test("an engine that could not read what it needs right after it took the lock delivers within seconds")
     func survivesHalfALock() async throws {
         let rig = EngineRig()

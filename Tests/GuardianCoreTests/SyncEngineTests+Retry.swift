@@ -136,4 +136,34 @@ extension SyncEngineTests {
         }
         #expect(try await rig.store.books().failed == 0)
     }
+
+    @Test("one write that makes everybody wait whenever it is sent stops nobody for good, and is given up on at its fifth")
+    func holdsNobodyForEver() async throws {
+        let rig = EngineRig()
+        let bad = OperationID.text("bad")
+        rig.transport.answerOtherwise { $0.operation.id == bad ? .status(503, retryAfterMs: 120_000) : .status(200) }
+        func processed() -> Int { rig.sink.count { $0.isNamed("processed") } }
+        try await rig.enqueue(["other0"])
+        try await rig.run {
+            await rig.processed(1)
+            try await rig.enqueue(["bad"])
+            await rig.attempt(of: "bad")
+            for round in 1...4 {
+                try await rig.enqueue(["other\(round)"])
+                #expect(await rig.advance(stepMs: 500) { processed() == 1 + round }, "round \(round)")
+                // The second attempt goes before anybody else, so it does not count.
+                #expect(await rig.advance(stepMs: 500) { rig.sent.count { $0 == "bad" } == 2 + round }, "round \(round)")
+            }
+            await rig.sink.first { $0.isNamed("failed") }
+            try await rig.enqueue(["last"])
+            #expect(await rig.advance(stepMs: 500) { processed() == 6 })
+        }
+        let failed = try #require(try await rig.store.operation(bad))
+        #expect(failed.status == .failed && failed.attemptCount == 5)
+        #expect(failed.lastError == LastError(class: .exhausted, code: "HTTP_503", httpStatus: 503, message: ""))
+        // The last one has asked to wait too.
+        let end = try #require(rig.times(of: "bad").last)
+        let next = try #require(rig.times(of: "last").first)
+        #expect(next >= end + 120_000)
+    }
 }

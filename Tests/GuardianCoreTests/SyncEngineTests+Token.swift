@@ -1,5 +1,6 @@
 import GuardianCore
 import GuardianTesting
+import Synchronization
 import Testing
 
 /// A provider that says the same each time.
@@ -7,6 +8,38 @@ private struct Always: TokenProvider {
     let answer: @Sendable () throws -> Token
 
     func token(refresh: Bool) async throws -> Token? { try answer() }
+}
+
+/// The scripted network of an app of one version.
+private struct Versioned: Transport {
+    let base: ScriptedTransport
+    var appVersion: String?
+
+    func send(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Outcome {
+        await base.send(claim, token: token, timeoutMs: timeoutMs)
+    }
+}
+
+/// A provider that keeps the token of a login until it hears of another.
+private final class Keeping: TokenProvider {
+    private struct State {
+        var login = "first"
+        var kept: String?
+    }
+
+    private let state = Mutex(State())
+
+    func logIn(_ login: String) { state.withLock { $0.login = login } }
+
+    func token(refresh: Bool) async throws -> Token? {
+        state.withLock { state in
+            let token = state.kept ?? state.login
+            state.kept = token
+            return Token(token)
+        }
+    }
+
+    func loginChanged() { state.withLock { $0.kept = nil } }
 }
 
 private struct SaysWhy: TellableError { let description = "needs_login: sign in again" }
@@ -101,6 +134,21 @@ extension SyncEngineTests {
         #expect(rig.transport.attempts.map(\.token) == ["late"])
     }
 
+    @Test("tokenChanged() reaches a provider that keeps its token: nothing more goes out with that of the last login")
+    func forgetsTheLastLogin() async throws {
+        let tokens = Keeping()
+        let rig = EngineRig(tokens: tokens)
+        try await rig.enqueue(["a"])
+        try await rig.run {
+            await rig.processed(1)
+            tokens.logIn("second")
+            rig.engine.tokenChanged()
+            try await rig.enqueue(["b"])
+            await rig.processed(2)
+        }
+        #expect(rig.transport.attempts.map(\.token) == ["first", "second"])
+    }
+
     @Test("why there is no token is told: in the provider's words where they hold no secret, else by the error's type alone")
     func tellsWhyThereIsNoToken() async throws {
         let errors: [(any Error, String)] = [(SaysWhy(), "needs_login: sign in again"), (HoldsAToken(), "HoldsAToken")]
@@ -142,5 +190,36 @@ extension SyncEngineTests {
         }
         #expect(rig.sent == ["a", "a", "b"])
         #expect(rig.sink.events.contains(.resumed(.upgrade)))
+    }
+
+    @Test("the pause of a 426 outlives runs of the version that met it, and ends with the first run of another")
+    func upgrades() async throws {
+        let store = MemoryStore()
+        let transport = ScriptedTransport()
+        transport.answer(.status(426), .status(426))
+        // Runs the app of a version until it hears so many events.
+        func run(_ version: String?, until count: Int, _ isAwaited: @Sendable (Event) -> Bool) async throws -> RecordingSink {
+            let sink = RecordingSink()
+            let engine = SyncEngine(store: store, transport: Versioned(base: transport, appVersion: version), sinks: [sink])
+            _ = try await engine.enqueue(EngineRig.operation("a"))
+            async let running: Void = engine.run()
+            await sink.wait(for: count, where: isAwaited)
+            engine.drain()
+            try await running
+            return sink
+        }
+        _ = try await run("1.0", until: 1) { $0 == .paused(.upgrade) }
+        for version in ["1.0", nil] as [String?] {
+            let sink = try await run(version, until: 1) { $0.isNamed("lock_acquired") }
+            #expect(!sink.events.contains(.resumed(.upgrade)))
+        }
+        #expect(try await store.loadControl().pauses == [.upgrade])
+        #expect(transport.attempts.count == 1)
+        // It is asked with the next one, which is too old as well.
+        _ = try await run("1.1", until: 2) { $0 == .paused(.upgrade) }
+        #expect(try await store.loadControl().refusedVersion == "1.1")
+        let sink = try await run("2.0", until: 1) { $0.isNamed("processed") }
+        #expect(sink.events.contains(.resumed(.upgrade)))
+        #expect(transport.attempts.count == 3)
     }
 }

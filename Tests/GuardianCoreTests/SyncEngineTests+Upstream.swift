@@ -76,6 +76,19 @@ extension SyncEngineTests {
         }
     }
 
+    @Test("a conflict over what can't be fetched, or is too large for that, is a person's, and says why nobody has looked")
+    func unseenConflict() async throws {
+        let rig = EngineRig()
+        rig.transport.answer(.status(412, code: "VERSION", message: "changed"))
+        rig.transport.answerFetch(.failed(.unsendable(LastError(class: .conflict, code: "ANSWER_TOO_LARGE", message: "too large"))))
+        try await rig.enqueue(["a", "b"], entity: "a")
+        try await rig.run { await rig.processed(1) }
+        let error = LastError(class: .conflict, code: "VERSION", httpStatus: 412, message: "changed; too large")
+        #expect(rig.sink.events.contains(.conflict(id: .text("a"), error: error)))
+        #expect(try await rig.store.operation(.text("a"))?.lastError == error)
+        #expect(rig.sent == ["a", "b"])
+    }
+
     @Test("a TLS failure is retried twice, then pauses delivery; nothing fails")
     func pausesForTLS() async throws {
         let rig = EngineRig()

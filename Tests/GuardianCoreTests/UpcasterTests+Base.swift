@@ -39,7 +39,7 @@ extension UpcasterTests {
 
     @Test("a merge after a cast keeps what others have changed of a field that the cast has renamed")
     func mergesAfterCast() throws {
-        let cast = try cast(base: #"{"name":"Kitchen","temp":20}"#, .merge(ThreeWayMerge()))
+        let cast = try cast(base: #"{"name":"Kitchen","temp":20,"version":1}"#, .merge(ThreeWayMerge()))
         guard case .recast(let payload, let base, let version, _) = cast.result else {
             Issue.record("settled as \(String(describing: cast.result))")
             return
@@ -49,13 +49,13 @@ extension UpcasterTests {
         claim.operation.base = base
         claim.operation.schemaVersion = version
         claim.operation.ifMatch = "v2"
-        claim.operation.server = ServerState(state: #"{"name":"Kitchen","temperature":23}"#, etag: "v2")
+        claim.operation.server = ServerState(state: #"{"name":"Kitchen","temperature":23,"version":2}"#, etag: "v2")
         let actions = bench.give(.exchanged(.success(ExchangeResult(claims: [claim], settled: [true]))))
         guard case .revised(let revision) = actions.settlements.first?.result else {
             Issue.record("settled as \(actions.settlements)")
             return
         }
-        #expect(revision.payload == #"{"name":"Galley","temperature":23}"#)
+        #expect(revision.payload == #"{"name":"Galley","temperature":23,"version":2}"#)
     }
 
     @Test("what would be merged fails when its base can't be cast, for nothing is written over unseen; a person's conflict needs none")

@@ -6,6 +6,7 @@ import Synchronization
 final class WatchedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, ExplainStore, RepairStore {
     enum Call: CaseIterable {
         case enqueue, exchange, loadControl, setPause, acquireLock, renewLock, rescue, releaseLock, clampRetries, sweepLedger, operations
+        case rebuildIndex
     }
 
     private struct State {
@@ -15,6 +16,9 @@ final class WatchedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, 
         var processed: Set<OperationID> = []
         var isHeld = false
         var held: [CheckedContinuation<Void, Never>] = []
+        var holdsExchanges = false
+        var givesNothing = false
+        var hides: @Sendable (OptimisticEnding) -> Bool = { _ in false }
     }
 
     let memory: MemoryStore
@@ -28,17 +32,26 @@ final class WatchedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, 
     /// From now on looks at the operations of an entity wait for ``release()``.
     func hold() { state.withLock { $0.isHeld = true } }
 
-    /// How many looks wait.
+    /// From now on exchanges wait for ``release()``, as for a lock that another process has on the file.
+    func holdExchanges() { state.withLock { $0.holdsExchanges = true } }
+
+    /// Whether exchanges claim nothing, whatever is due.
+    func giveNothing(_ givesNothing: Bool) { state.withLock { $0.givesNothing = givesNothing } }
+
+    /// How many calls wait.
     var held: Int { state.withLock { $0.held.count } }
 
     func release() {
         let held = state.withLock { state in
             defer { state.held = [] }
-            state.isHeld = false
+            (state.isHeld, state.holdsExchanges) = (false, false)
             return state.held
         }
         for look in held { look.resume() }
     }
+
+    /// From now on these endings are not seen, as if their transactions were not committed yet.
+    func hideEndings(_ hides: @escaping @Sendable (OptimisticEnding) -> Bool) { state.withLock { $0.hides = hides } }
 
     /// How often a call was made.
     func count(_ call: Call) -> Int { state.withLock { $0.calls[call] ?? 0 } }
@@ -65,13 +78,36 @@ final class WatchedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, 
     }
 
     func exchange(_ exchange: Exchange) async throws(StoreError) -> ExchangeResult {
-        let result = try await meet(.exchange) { () async throws(StoreError) in try await memory.exchange(exchange) }
+        let asked = asked(exchange)
+        let result = try await meet(.exchange) { () async throws(StoreError) in
+            await wait { $0.holdsExchanges }
+            return try await memory.exchange(asked)
+        }
         state.withLock { state in
             for (settlement, isSettled) in zip(exchange.settlements, result.settled) where isSettled && settlement.result == .processed {
                 state.processed.insert(settlement.id)
             }
         }
         return result
+    }
+
+    private func asked(_ exchange: Exchange) -> Exchange {
+        guard state.withLock({ $0.givesNothing }) else { return exchange }
+        var asked = exchange
+        (asked.urgent, asked.normal) = (0, 0)
+        return asked
+    }
+
+    /// Waits for ``release()`` if that is what such calls do now.
+    private func wait(if isHeld: @Sendable (State) -> Bool) async {
+        await withCheckedContinuation { continuation in
+            let waits = state.withLock { state in
+                let waits = isHeld(state)
+                if waits { state.held.append(continuation) }
+                return waits
+            }
+            if !waits { continuation.resume() }
+        }
     }
 
     func loadControl() async throws(StoreError) -> Control {
@@ -108,6 +144,8 @@ final class WatchedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, 
         try await meet(.sweepLedger) { () async throws(StoreError) in try await memory.sweepLedger(before: before, limit: limit) }
     }
 
+    func leave(owner: String) async throws(StoreError) { try await memory.leave(owner: owner) }
+
     func forceReleaseLock(through epoch: Int64?) async throws(StoreError) -> [LockState] {
         try await memory.forceReleaseLock(through: epoch)
     }
@@ -122,13 +160,7 @@ final class WatchedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, 
     func census(at now: Timestamp) async throws(StoreError) -> Census { try await memory.census(at: now) }
     func ending(of id: OperationID) async throws(StoreError) -> Ending? { try await memory.ending(of: id) }
     func operations(of entity: EntityKey, limit: Int) async throws(StoreError) -> [Operation] {
-        await withCheckedContinuation { continuation in
-            let waits = state.withLock { state in
-                if state.isHeld { state.held.append(continuation) }
-                return state.isHeld
-            }
-            if !waits { continuation.resume() }
-        }
+        await wait { $0.isHeld }
         return try await meet(.operations) { () async throws(StoreError) in try await memory.operations(of: entity, limit: limit) }
     }
     func unsent(for principal: String, afterSeq: Int64, limit: Int) async throws(StoreError) -> [Operation] {
@@ -146,13 +178,16 @@ final class WatchedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, 
         try await memory.clearFailed(through: through, asOf: asOf)
     }
     func check() async throws(StoreError) -> CheckReport { try await memory.check() }
-    func rebuildIndex(ordering: Ordering?) async throws(StoreError) -> Int { try await memory.rebuildIndex(ordering: ordering) }
+    func rebuildIndex(ordering: Ordering?) async throws(StoreError) -> Int {
+        try await meet(.rebuildIndex) { () async throws(StoreError) in try await memory.rebuildIndex(ordering: ordering) }
+    }
 }
 
 extension WatchedStore: OptimisticStore {
     func register(_ change: OptimisticChange, now: Timestamp) async throws(StoreError) { try await memory.register(change, now: now) }
     func endings(after: Int64, limit: Int) async throws(StoreError) -> [OptimisticEnding] {
-        try await memory.endings(after: after, limit: limit)
+        let hides = state.withLock { $0.hides }
+        return try await memory.endings(after: after, limit: limit).filter { !hides($0) }
     }
     func forgetEnding(_ number: Int64) async throws(StoreError) { try await memory.forgetEnding(number) }
     func withdraw(txnToken: String, now: Timestamp) async throws(StoreError) -> Bool {

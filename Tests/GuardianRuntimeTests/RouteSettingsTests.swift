@@ -92,6 +92,26 @@ import Testing
         #expect(route.overrides.keys.sorted() == [404, 422])
     }
 
+    @Test("a route waits by itself where the file says so, and makes the whole origin wait by default")
+    func holds() async throws {
+        let assembly = Assembly(
+            try settings(
+                """
+                upstream:
+                  routes:
+                    - { operation: update, entity: room, method: PUT, path: "/api/v1/rooms/{id}", hold: route }
+                    - { operation: update, entity: lamp, method: PUT, path: "/api/v1/lamps/{id}", hold: origin }
+                    - { operation: update, entity: device, method: PUT, path: "/api/v1/devices/{id}" }
+                """))
+        try assembly.validate()
+        let configuration = try assembly.transportConfiguration(deviceID: "")
+        #expect(configuration.routes.map(\.hold) == [.route, .origin, .origin])
+        let transport = try HTTPTransport(configuration: configuration)
+        #expect(transport.holds.route(of: Self.operation("update", "room")) == "update room")
+        for entity in ["lamp", "device", "other"] { #expect(transport.holds.route(of: Self.operation("update", entity)) == nil) }
+        await transport.shutdown()
+    }
+
     @Test("a scalar is what was written: no octal number, no word taken for false, no blank taken for a name")
     func scalars() throws {
         #expect(try settings("api: { socket_mode: 0660 }").text("api.socket_mode") == "0660")
@@ -107,6 +127,12 @@ import Testing
         arguments: [
             ("data_dir:\n", "data_dir: has no value"), ("log: { file: ~ }", "log.file: has no value"),
             ("upstream: { routes: [{ method: PUT, path: /x, coalesce: maybe }] }", "coalesce: must be true or false"),
+            (
+                "upstream: { routes: [{ method: PUT, path: /x, hold: rout }] }",
+                "upstream.routes[0].hold: must be one of origin, route; did you mean route?"
+            ),
+            ("upstream: { routes: [{ method: PUT, path: /x, hold: no }] }", "upstream.routes[0].hold: must be one of origin, route"),
+            ("upstream: { routes: [{ method: PUT, path: /x, holds: route }] }", "holds: is not a known key; did you mean hold?"),
             ("upstream: { routes: [{ method: PUT, path: }] }", "upstream.routes[0]"),
             ("workers: [1, 2]", "workers: must be a single value"), ("upstream: { pins: [[a]] }", "upstream.pins: must be"),
             ("upstream.url: http://127.0.0.1:1\nupstream: { url: http://127.0.0.1:2 }", "upstream.url: is there twice"),

@@ -28,6 +28,14 @@ import Testing
         try Assembly(try Settings(flags: flags)).validate()
     }
 
+    @Test("a heartbeat that would keep the disk busy is refused", arguments: [("1ms", false), ("99ms", false), ("100ms", true)])
+    func heartbeat(length: String, isTaken: Bool) throws {
+        let assembly = Assembly(try Settings(flags: ["lock.heartbeat": length]))
+        if isTaken { return try assembly.validate() }
+        let error = #expect(throws: SettingsError.self) { try assembly.validate() }
+        #expect(error?.key == "lock.heartbeat" && error?.message.contains("100ms") == true)
+    }
+
     @Test(
         "a length of time is a number and its unit, of at most some 250 years",
         arguments: [

@@ -51,13 +51,13 @@ import Testing
         var fetches: [Fetch] = []
         for claim in [first, first, first, first, other] { fetches.append(await transport.fetch(claim, token: "secret", timeoutMs: 7)) }
         #expect(fetches == [.failed(.status(503)), .present(["n": 2], etag: "v2"), .present(["n": 1], etag: nil), .gone, .gone])
-        transport.answerLookOtherwise { $0.operation.id == .text("a") ? .applied : .notApplied }
+        transport.answerLookOtherwise { $0.operation.id == .text("a") ? .applied() : .notApplied }
         transport.answerLook(.unclear("both"))
         transport.answerLook(entity: EntityKey(type: "room", id: "1"), .notApplied)
         transport.answerLook(operation: .text("a"), .failed(.status(500)))
         var looks: [Look] = []
         for claim in [first, first, first, first, other] { looks.append(await transport.look(claim, token: nil, timeoutMs: 1)) }
-        #expect(looks == [.failed(.status(500)), .notApplied, .unclear("both"), .applied, .notApplied])
+        #expect(looks == [.failed(.status(500)), .notApplied, .unclear("both"), .applied(), .notApplied])
         #expect(transport.fetches.map(\.number) == [1, 2, 3, 4, 5, 6] && transport.fetches.last?.token == "secret")
         #expect(transport.looks.map(\.operation.id) == Array(repeating: OperationID.text("a"), count: 5) + [.text("b")])
         #expect(transport.attempts.isEmpty)

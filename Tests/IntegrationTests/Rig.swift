@@ -39,12 +39,12 @@ struct Device: Sendable {
     let path: String
 
     init(
-        url: String, name: String = UUID().uuidString, path: String? = nil, tokens: any TokenProvider = NoToken(),
+        url: String, name: String = UUID().uuidString, path: String? = nil, routes: [Route] = [], tokens: any TokenProvider = NoToken(),
         _ change: (inout SyncEngine.Configuration) -> Void = { _ in }
     ) throws {
         self.path = path ?? NSTemporaryDirectory() + "/guardian-integration-" + UUID().uuidString
         store = try SQLiteStore.open(.init(path: self.path + "/guardian.sqlite"))
-        transport = try HTTPTransport(configuration: .init(url: url, deviceID: name))
+        transport = try HTTPTransport(configuration: .init(url: url, routes: routes, deviceID: name))
         var configuration = SyncEngine.Configuration()
         configuration.processor.retry = RetryPolicy(baseMs: 20, maxMs: 200, maxAttempts: 1000)
         configuration.processor.breaker.coolDownMs = 300

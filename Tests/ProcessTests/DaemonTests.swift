@@ -19,6 +19,47 @@ extension ProcessTests {
             #expect(status.output.contains(#""lock":null"#))
         }
 
+        @Test(
+            "SIGTERM under traffic ends with exit code 0 every time, and what was acknowledged is there", .timeLimit(.minutes(2)),
+            arguments: 1...10)
+        func stopsUnderTraffic(round: Int) async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let serve = try await workplace.serve(upstream: Workplace.nobody)
+            defer { serve.kill() }
+            let url = serve.url
+            let (begun, begins) = AsyncStream.makeStream(of: Void.self)
+            let lanes = 4
+            let (status, acknowledged) = try await withThrowingTaskGroup(of: Int.self) { group in
+                for lane in 0..<lanes {
+                    group.addTask {
+                        let operation = #"{"operation_type":"update","entity_type":"room","entity_id":"lane-\#(lane)","payload":{}}"#
+                        var count = 0
+                        // Until it refuses, or has gone.
+                        do {
+                            while try await Web.post(url, operation) == 202 {
+                                count += 1
+                                if count == 5 { begins.yield() }
+                            }
+                        } catch is Web.NoAnswer {}
+                        return count
+                    }
+                }
+                var left = lanes
+                for await _ in begun {
+                    left -= 1
+                    if left == 0 { break }
+                }
+                let status = serve.terminate()
+                return (status, try await group.reduce(0, +))
+            }
+            #expect(status == 0, "round \(round): \(serve.errors.suffix(600))")
+            // An operation whose answer did not get out may be there too, one of each lane.
+            let pending = try await workplace.run("status", "--json").json["books"]?["pending"]?.integer ?? -1
+            #expect((acknowledged...acknowledged + lanes).contains(Int(pending)), "round \(round): \(pending) of \(acknowledged)")
+            try await workplace.expectBalance()
+        }
+
         @Test("a port in use is named with what to do, on stderr and in the log; the backend names it too, on IPv6 as well")
         func portInUse() async throws {
             let (workplace, other) = (try Workplace(), try Workplace())

@@ -93,6 +93,42 @@ extension ProcessTests {
             #expect(serve.isRunning)
         }
 
+        @Test(
+            "files that are deleted under serve: nothing is acknowledged into what nobody will find, and it is not ready",
+            arguments: [["", "-wal", "-shm"], [""], ["-wal"], ["-shm"]])
+        func isDeleted(_ ends: [String]) async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let serve = try await workplace.serve(upstream: Workplace.nobody)
+            defer { serve.kill() }
+            #expect(try await Web.post(serve.url, Web.operation) == 202)
+            #expect(try await Web.get(serve.url, "/readyz").status == 200)
+            for end in ends { try FileManager.default.removeItem(atPath: workplace.store + end) }
+            let answer = try await Web.send("POST", serve.url, "/v1/operations", body: Web.operation)
+            #expect(answer.status == 503, "\(answer.body)")
+            #expect(answer.json["detail"]?.string?.contains("was moved, replaced or deleted while in use") == true, "\(answer.body)")
+            // A try that worked counts for a second.
+            try await Web.wait("not to be ready") { try await Web.get(serve.url, "/readyz").status == 503 }
+            #expect(try await Web.get(serve.url, "/healthz").status == 200)
+        }
+
+        @Test("a store that is moved away under serve and put back is used again, with what was acknowledged before")
+        func isPutBack() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let serve = try await workplace.serve(upstream: Workplace.nobody)
+            defer { serve.kill() }
+            #expect(try await Web.post(serve.url, Web.operation) == 202)
+            try FileManager.default.moveItem(atPath: workplace.store, toPath: workplace.path + "/aside")
+            #expect(try await Web.post(serve.url, Web.operation) == 503)
+            try FileManager.default.moveItem(atPath: workplace.path + "/aside", toPath: workplace.store)
+            #expect(try await Web.post(serve.url, Web.operation) == 202)
+            try await Web.wait("to be ready") { try await Web.get(serve.url, "/readyz").status == 200 }
+            serve.kill()
+            #expect(try await workplace.run("status", "--json").json["books"]?["pending"]?.integer == 2)
+            try await workplace.expectBalance()
+        }
+
         @Test("a sector that can't be read: it is met, the next start passes over it, and what stood in it is named; the rest is delivered")
         func badSector() async throws {
             let workplace = try Workplace()

@@ -6,7 +6,7 @@ extension ProcessTests {
     /// `guardian doctor`: one line for each thing the sidecar needs.
     @Suite(.serialized) struct DoctorTests {
         static let checks: Set<String> = [
-            "config", "data_dir", "store", "integrity", "durability", "lock", "disk", "clock", "upstream", "token", "secrets",
+            "config", "data_dir", "store", "sqlite", "integrity", "durability", "lock", "disk", "clock", "upstream", "token", "secrets",
         ]
 
         @Test("with all in order every check is ok, one a line")

@@ -172,6 +172,26 @@ extension ProcessTests {
             #expect(leaves >= 18)
         }
 
+        @Test("every option and argument of every command says in --help what it is for")
+        func helpOfOptions() async throws {
+            let dump = try await Guardian.run(["--experimental-dump-help"])
+            #expect(dump.status == 0, "\(dump.errors)")
+            var waiting = [(["guardian"], try #require(dump.json["command"]))]
+            var seen = 0
+            while let (path, command) = waiting.popLast() {
+                for argument in command["arguments"]?.elements ?? [] where argument["shouldDisplay"] != false {
+                    let name = argument["names"]?.elements?.first?["name"]?.string ?? argument["valueName"]?.string ?? "?"
+                    #expect(argument["abstract"]?.string?.isEmpty == false, "\(path.joined(separator: " ")): \(name)")
+                    seen += 1
+                }
+                // `help` is the parser's own.
+                for inner in command["subcommands"]?.elements ?? [] where inner["commandName"] != "help" {
+                    waiting.append((path + [inner["commandName"]?.string ?? "?"], inner))
+                }
+            }
+            #expect(seen > 100)
+        }
+
         /// The names under `SUBCOMMANDS:`: two spaces, then the name.
         private static func subcommands(in help: String) -> [String] {
             let lines = help.split(separator: "\n", omittingEmptySubsequences: false)

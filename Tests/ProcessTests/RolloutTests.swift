@@ -21,6 +21,8 @@ extension ProcessTests {
             let first = try await serve(workplace, backend, timeout: "20s")
             try await Web.wait("20 processed") { try await Web.processed(first.url) == 20 }
             #expect(first.terminate() == 0)
+            let mode = try FileManager.default.attributesOfItem(atPath: workplace.path + "/rollout.json")[.posixPermissions] as? Int
+            #expect(mode == 0o600)
 
             try await Web.poison(backend.url, ["r1", "r2", "r3"])
             try await enqueue(21...1020, workplace)

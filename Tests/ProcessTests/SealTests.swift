@@ -224,6 +224,57 @@ extension ProcessTests {
             #expect(show.json["payload"]?["text"]?.string == Self.canary)
         }
 
+        /// Flips a bit of a sealed payload, in the file itself.
+        private func flip(payloadOf id: String, in workplace: Workplace) async throws {
+            try await workplace.sqlite("PRAGMA wal_checkpoint(TRUNCATE)")
+            let hex = try await workplace.sqlite("SELECT hex(payload) FROM guardian_operation WHERE id = '\(id)'")
+            let digits = Array(hex.trimmingCharacters(in: .whitespacesAndNewlines))
+            let sealed = stride(from: 0, to: digits.count - 1, by: 2).compactMap { UInt8(String(digits[$0...($0 + 1)]), radix: 16) }
+            let content = try Data(contentsOf: URL(fileURLWithPath: workplace.store))
+            let place = try #require(content.range(of: Data(sealed))).upperBound - 1
+            let file = try FileHandle(forUpdating: URL(fileURLWithPath: workplace.store))
+            try file.seek(toOffset: UInt64(place))
+            try file.write(contentsOf: Data([content[place] ^ 1]))
+            try file.close()
+        }
+
+        @Test("a sealed store with one flipped byte: the others are delivered, the lost one is named, and a repair mends the file")
+        func oneFlippedByte() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let keys = try key(workplace, "one")
+            try await fill(workplace, 20, keys)
+            try await flip(payloadOf: "op-7", in: workplace)
+            #expect(try await workplace.sqlite("PRAGMA integrity_check").hasPrefix("ok"), "SQLite sees nothing")
+            let before = try await workplace.run("show", "op-7", "--json", environment: keys)
+            #expect(before.status == 0 && before.json["last_error"]?["code"]?.string == "STORE_DAMAGED", "\(before)")
+
+            let backend = try await Guardian.start(["backend", "--listen", "127.0.0.1:0"])
+            defer { backend.kill() }
+            let serve = try await Guardian.start(
+                workplace.arguments(upstream: backend.url), environment: Workplace.quick.merging(keys) { $1 })
+            defer { serve.kill() }
+            try await Web.wait("19 processed") { try await Web.processed(serve.url) >= 19 }
+            #expect(try await Web.failed(serve.url) == 1)
+            #expect(try await Web.effects(backend.url).count == 19)
+            #expect(serve.terminate() == 0)
+
+            let failed = try await workplace.run("list", "--status", "failed", "--json", environment: keys).json.elements ?? []
+            #expect(failed.map { $0["id"]?.string } == ["op-7"])
+            #expect(failed.first?["last_error"]?["code"]?.string == "STORE_DAMAGED")
+            let check = try await workplace.run("check", environment: keys)
+            #expect(check.status == 1 && check.output.contains("can't be opened"), "\(check)")
+            let repair = try await workplace.run("check", "--repair", "--yes", "--json", environment: keys)
+            let report = repair.json["repair"]
+            #expect(repair.status == 0 && report?["lost"]?.integer == 1, "\(repair)")
+            #expect(report?["lost_operations"]?.elements?.map { $0["id"]?.string } == ["op-7"])
+            let aside = try #require(report?["aside"]?.string)
+            #expect(FileManager.default.fileExists(atPath: aside))
+            let after = try await workplace.run("check", "--json", environment: keys)
+            #expect(after.status == 0 && after.json["failed"]?.integer == 1, "\(after)")
+            #expect(try await workplace.run("cancel", "op-7", "--yes", environment: keys).status == 0)
+        }
+
         @Test("beside a serve that takes and delivers, rekey loses nothing")
         func besideServe() async throws {
             let workplace = try Workplace()

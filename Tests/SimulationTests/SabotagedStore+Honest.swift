@@ -5,6 +5,7 @@ import GuardianTesting
 extension SabotagedStore {
     func setPause(_ pause: Pause, to active: Bool) async throws(StoreError) { try await store.setPause(pause, to: active) }
     func releaseLock(_ fence: Fence) async throws(StoreError) { try await store.releaseLock(fence) }
+    func leave(owner: String) async throws(StoreError) { try await store.leave(owner: owner) }
     func forceReleaseLock(through epoch: Int64?) async throws(StoreError) -> [LockState] {
         try await store.forceReleaseLock(through: epoch)
     }

@@ -1,10 +1,10 @@
 /// How long a failed operation waits: `min(max, base · 2^(n−1) · U[0.5, 1.5])`, n from 1 (spec section 4).
 public struct RetryPolicy: Sendable, Equatable {
-    /// Milliseconds; 1 s by default.
+    /// Milliseconds; 1 s by default. A processor takes 1 ms…1 year.
     public var baseMs: Int64
-    /// Milliseconds; 30 s by default.
+    /// Milliseconds; 30 s by default. A processor takes 1 ms…1 year.
     public var maxMs: Int64
-    /// Counted attempts before an operation is given up on; 5 by default.
+    /// Counted attempts before an operation is given up on; 5 by default. A processor takes 1 at least.
     public var maxAttempts: Int
 
     public init(baseMs: Int64 = 1000, maxMs: Int64 = 30_000, maxAttempts: Int = 5) {
@@ -21,6 +21,13 @@ public struct RetryPolicy: Sendable, Equatable {
     public func delayMs(failure n: Int, unit: Double) -> Int64 {
         let exponent = min(max(n, 1) - 1, 40)
         let grown = Double(baseMs) * Double(UInt64(1) << UInt64(exponent)) * (0.5 + unit)
-        return Int64(min(Double(maxMs), grown))
+        // Compared before it is made a whole number: not every Double is one.
+        return grown < Double(maxMs) ? Int64(max(grown, 0)) : maxMs
+    }
+
+    /// What a processor goes by.
+    var clamped: RetryPolicy {
+        RetryPolicy(
+            baseMs: ProcessorConfiguration.span(baseMs), maxMs: ProcessorConfiguration.span(maxMs), maxAttempts: max(maxAttempts, 1))
     }
 }

@@ -5,18 +5,26 @@
 /// an outage trips at exactly `failures` in a row → *half-open* after the cool-down (±20 % jitter): one probe → closed on success, open
 /// again on failure. Answers to attempts sent before the last change of state are ignored. Pattern: M. Nygard, "Release It!", 2007.
 public struct CircuitBreaker: Sendable, Equatable {
+    /// What lies outside its range is taken as the nearest that is in it.
     public struct Policy: Sendable, Equatable {
-        /// 10 by default.
+        /// 10 by default, 1…100 000.
         public var failures: Int
-        /// Milliseconds; 60 s by default.
+        /// Milliseconds; 60 s by default, 1 ms…1 year.
         public var windowMs: Int64
-        /// Milliseconds; 60 s by default.
+        /// Milliseconds; 60 s by default, 1 ms…1 year.
         public var coolDownMs: Int64
 
         public init(failures: Int = 10, windowMs: Int64 = 60_000, coolDownMs: Int64 = 60_000) {
             self.failures = failures
             self.windowMs = windowMs
             self.coolDownMs = coolDownMs
+        }
+
+        /// What a breaker goes by.
+        var clamped: Policy {
+            Policy(
+                failures: min(max(failures, 1), 100_000), windowMs: ProcessorConfiguration.span(windowMs),
+                coolDownMs: ProcessorConfiguration.span(coolDownMs))
         }
     }
 
@@ -44,12 +52,12 @@ public struct CircuitBreaker: Sendable, Equatable {
     public private(set) var generation = 0
     private var samples: [Sample] = []
 
-    public init(policy: Policy) { self.policy = policy }
+    public init(policy: Policy) { self.policy = policy.clamped }
 
     /// As it was saved: open for another `remainingMs`.
     public init(policy: Policy, openForMs remainingMs: Int64, now: Int64) {
-        self.policy = policy
-        state = .open(until: now + min(max(remainingMs, 0), policy.coolDownMs * 6 / 5))
+        self.policy = policy.clamped
+        state = .open(until: now + min(max(remainingMs, 0), self.policy.coolDownMs * 6 / 5))
     }
 
     public var isHalfOpen: Bool {

@@ -26,17 +26,27 @@ public struct Answer: Sendable, Equatable {
     public var etag: String?
     /// What a success brought: the `data` of an envelope, or a bare body; nil when it is no JSON object, or has no members.
     public var data: JSONValue?
+    /// What an error tells beside its code and message; nil when it is nothing that ``DeliveryError`` has a place for.
+    public var details: ErrorDetails?
+    /// Whether the route says of its status that it is something else than transient. It asks nobody to wait then, be it a 429 or one with
+    /// `Retry-After`.
+    public var isOverridden = false
 
     public init(
-        status: Int, code: String? = nil, message: String? = nil, retryAfterMs: Int64? = nil, etag: String? = nil, data: JSONValue? = nil
+        status: Int, code: String? = nil, message: String? = nil, retryAfterMs: Int64? = nil, etag: String? = nil, data: JSONValue? = nil,
+        details: ErrorDetails? = nil
     ) {
         self.data = data
+        self.details = details
         self.status = status
         self.code = code
         self.message = message
         self.retryAfterMs = retryAfterMs
         self.etag = etag
     }
+
+    /// Whether it asks to wait: a 429, or any with a `Retry-After` that makes sense, unless the route says otherwise.
+    var asksToWait: Bool { !isOverridden && (retryAfterMs != nil || status == 429) }
 }
 
 /// The classes of spec section 4 for answers that are no success.
@@ -50,7 +60,7 @@ public enum NetworkFailure: String, Sendable, CaseIterable {
     /// Something answered that is not our server: a captive portal, a proxy's page.
     case foreign
 
-    /// Whether the request can't have reached the upstream, so that it never counts as an attempt (spec 3.5).
+    /// Whether the request can't have reached the upstream, so that it never counts as an attempt.
     public var neverArrived: Bool {
         switch self {
         case .refused, .unreachable, .dns, .tls, .foreign: true

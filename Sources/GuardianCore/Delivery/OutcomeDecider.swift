@@ -3,7 +3,7 @@ public struct OutcomeDecider: Sendable {
     /// What the decision needs to know beside the outcome.
     public struct Situation: Sendable {
         public var operation: Operation
-        /// Other operations are getting through meanwhile, so a failure is this operation's own (spec 3.5).
+        /// Other operations are getting through meanwhile, so a failure is this operation's own.
         public var othersSucceed: Bool
         /// The attempt was the breaker's probe: it uses nothing up.
         public var isProbe: Bool
@@ -23,7 +23,8 @@ public struct OutcomeDecider: Sendable {
 
     public enum Decision: Sendable, Equatable {
         case processed
-        /// Wait `delayMs`, then try again. `charged` uses up an attempt; `holdMs` makes the whole origin wait.
+        /// Wait `delayMs`, then try again. `charged` uses up an attempt; `holdMs` makes the whole origin wait, or the operation's route where
+        /// ``HoldRules`` say so, and the operation as long at least.
         case retry(delayMs: Int64, error: LastError, charged: Bool, holdMs: Int64?)
         case failed(LastError)
         /// Get another token and send again at once.
@@ -50,32 +51,58 @@ public struct OutcomeDecider: Sendable {
         case .accepted: return .processed
         case .interrupted: return .returned
         case .shared(let inner): return decide(inner, situation, random: &random)
-        case .unsendable(let error): return .failed(error)
+        case .unsendable(let error): return .failed(error.met(by: situation.operation))
         case .unanswered(let failure, let detail):
-            let error = LastError(class: failure == .tls ? .tls : .network, code: failure.rawValue.uppercased(), message: detail)
             if failure == .tls, situation.tlsFailures > Self.tlsRetries { return .pause(.tls) }
-            return retry(error, situation, chargeable: !failure.neverArrived, holdMs: nil, random: &random)
+            return retry(Self.error(failure, detail), situation, chargeable: !failure.neverArrived, holdMs: nil, random: &random)
         case .refused(let kind, let answer): return decide(kind, answer, situation, random: &random)
         }
     }
 
-    private func decide(_ kind: AnswerClass, _ answer: Answer, _ situation: Situation, random: inout Xoshiro256) -> Decision {
-        func error(_ class: ErrorClass) -> LastError {
-            LastError(
-                class: `class`, code: answer.code ?? "HTTP_\(answer.status)", httpStatus: answer.status, message: answer.message ?? "")
+    /// What is kept of an outcome that brings delivery to a stand: a 401, a 426, or no safe connection. nil of any other.
+    func refusal(_ outcome: Outcome, of operation: Operation) -> LastError? {
+        switch outcome {
+        case .refused(.auth, let answer): Self.error(.auth, answer, operation)
+        case .refused(.upgrade, let answer): Self.error(.upgrade, answer, operation)
+        case .unanswered(.tls, let detail): Self.error(.tls, detail)
+        default: nil
         }
+    }
+
+    private static func error(_ failure: NetworkFailure, _ detail: String) -> LastError {
+        LastError(class: failure == .tls ? .tls : .network, code: failure.rawValue.uppercased(), message: detail)
+    }
+
+    private static func error(_ errorClass: ErrorClass, _ answer: Answer, _ operation: Operation) -> LastError {
+        var details = answer.details
+        if answer.status == 412, let sent = operation.sentIfMatch {
+            details = ErrorDetails(sentETag: sent, foundETag: details?.foundETag)
+        }
+        return LastError(
+            class: errorClass, code: answer.code ?? "HTTP_\(answer.status)", httpStatus: answer.status, message: answer.message ?? "",
+            details: details)
+    }
+
+    private func decide(_ kind: AnswerClass, _ answer: Answer, _ situation: Situation, random: inout Xoshiro256) -> Decision {
+        func error(_ errorClass: ErrorClass) -> LastError { Self.error(errorClass, answer, situation.operation) }
         if kind == .auth { return situation.tokenIsFresh ? .pause(.auth) : .refreshToken }
         if kind == .upgrade { return .pause(.upgrade) }
-        if answer.retryAfterMs != nil || answer.status == 429 {
-            let asked = answer.retryAfterMs ?? policy.delayMs(failure: situation.operation.tries + 1, unit: random.unit())
-            let holdMs = min(asked, Self.longestHoldMs) + Int64(random.unit() * Self.holdJitterMs)
-            return .retry(delayMs: holdMs, error: error(.transient), charged: false, holdMs: holdMs)
+        if answer.asksToWait {
+            // A 429 is about everybody's rate. Any other may be about this write alone, which would make all of them wait for ever.
+            let holdMs = holdMs(answer, of: situation.operation, random: &random)
+            return retry(error(.transient), situation, chargeable: answer.status != 429, holdMs: holdMs, random: &random)
         }
         switch kind {
-        case .permanent: return .failed(error(.permanent))
-        case .conflict: return .failed(error(.conflict))
+        case .permanent: return .failed(error(.permanent).met(by: situation.operation))
+        case .conflict: return .failed(error(.conflict).met(by: situation.operation))
         default: return retry(error(.transient), situation, chargeable: true, holdMs: nil, random: &random)
         }
+    }
+
+    /// How long an answer that asks to wait makes everybody wait: what it says, a day at most, or a backoff; and the jitter.
+    func holdMs(_ answer: Answer, of operation: Operation, random: inout Xoshiro256) -> Int64 {
+        let asked = answer.retryAfterMs ?? policy.delayMs(failure: operation.tries + 1, unit: random.unit())
+        return min(asked, Self.longestHoldMs) + Int64(random.unit() * Self.holdJitterMs)
     }
 
     private func retry(
@@ -85,9 +112,14 @@ public struct OutcomeDecider: Sendable {
         if charged, situation.operation.attemptCount + 1 >= policy.maxAttempts {
             var last = error
             last.class = .exhausted
-            return .failed(last)
+            return .failed(last.met(by: situation.operation))
         }
-        let delayMs = policy.delayMs(failure: situation.operation.tries + 1, unit: random.unit())
+        var delayMs = holdMs ?? 0
+        // What has waited comes back before what has not been sent yet. One that failed before lets that go first, after a hold too: only
+        // when others get through can it be told whose trouble it is.
+        if holdMs == nil || chargeable && situation.operation.tries > 0 {
+            delayMs += policy.delayMs(failure: situation.operation.tries + 1, unit: random.unit())
+        }
         return .retry(delayMs: delayMs, error: error, charged: charged, holdMs: holdMs)
     }
 }

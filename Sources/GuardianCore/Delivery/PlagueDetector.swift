@@ -23,8 +23,12 @@
 /// still for ever. Until the next success the answers are then taken for what they say.
 ///
 /// While held, one probe at a time asks again, first after ``firstProbeMs``, then after twice as long each time up to ``longestProbeMs``.
-/// A success ends the hold; what comes back late from before it says nothing. Processors that share a store hold together: what one tells
-/// the others follow, save that a hold on evidence of its own ends by a probe of its own, which then goes at once.
+/// A success ends the hold; what comes back late from before it says nothing. A probe that gets the same answer is one more witness: once
+/// ``keys`` ordering keys have spoken, the hold ends by a success only. Processors that share a store hold together: what one tells the
+/// others follow, save that a hold on evidence of its own ends by a probe of its own, which then goes at once.
+///
+/// Of a hold that was only told, by what was saved or by another processor, it is not known how many ordering keys stand behind it. It is
+/// a weak one, and when its time is over nothing is taken for what it says: judgement begins anew, with the witnesses of its probes.
 ///
 /// **Why these numbers.**
 /// - ``keys`` = 8. With a share *p* of bad writes the chance that a run of 8 begins at a given answer is p⁸: at 20 % it is 2.6 · 10⁻⁶, or one
@@ -76,11 +80,14 @@ public struct PlagueDetector: Sendable, Equatable {
     private var suspects: [Suspect] = []
     /// When a hold on little evidence ends; nil when the evidence is good.
     private var weakUntil: Int64?
+    /// The ordering keys that speak for a weak hold: those that brought it about, and those of its probes.
+    private var weakWitnesses: Set<Int64> = []
     /// Whether it holds on evidence of its own, and not on what was saved or another processor has told.
     private var holdsByItself = false
     /// The status that is taken for what it says until something succeeds: a weak hold has not ended by itself.
     private var believed: Int?
-    /// Ordering keys, by status, whose operations were failed since the last success: they are witnesses still.
+    /// Ordering keys, by status, whose operations were failed since the last success, or were probes of a hold that was told: they are
+    /// witnesses still.
     private var convicted: [Int: Set<Int64>] = [:]
     /// Lines of which a write was proven wrong, and the status it got.
     private var offenders: [Int64: Int] = [:]
@@ -105,13 +112,13 @@ public struct PlagueDetector: Sendable, Equatable {
         guard !isHeld else { return .plague([seq], status: status) }
         guard status != believed else { return .poison([seq]) }
         suspects.append(Suspect(seq: seq, line: line, status: status, begun: begun, at: now))
-        return witnesses(against: status) >= Self.keys ? hold(status, now, isWeak: false) : nil
+        return witnesses(against: status).count >= Self.keys ? hold(status, now, isWeak: false) : nil
     }
 
     /// Ordering keys that speak against the server.
-    private func witnesses(against status: Int) -> Int {
+    private func witnesses(against status: Int) -> Set<Int64> {
         let fresh = suspects.filter { $0.status == status && !askedAgain.contains($0.seq) }.map(\.line)
-        return convicted[status, default: []].union(fresh).count { offenders[$0] != status }
+        return convicted[status, default: []].union(fresh).filter { offenders[$0] != status }
     }
 
     /// An attempt of an operation of `line` has succeeded: whoever was refused before it began was refused by a server that works.
@@ -153,7 +160,7 @@ public struct PlagueDetector: Sendable, Equatable {
         let same = suspects.filter { $0.status == first.status }
         let again = same.filter { askedAgain.contains($0.seq) }
         if !again.isEmpty { return fail(again.map(\.seq)) }
-        if witnesses(against: first.status) >= Self.fewestKeys { return hold(first.status, now, isWeak: true) }
+        if witnesses(against: first.status).count >= Self.fewestKeys { return hold(first.status, now, isWeak: true) }
         return fail(same.map(\.seq))
     }
 
@@ -163,10 +170,12 @@ public struct PlagueDetector: Sendable, Equatable {
         convicted = [:]
         offenders = [:]
         askedAgain = []
+        weakWitnesses = []
     }
 
     private mutating func hold(_ status: Int, _ now: Int64, isWeak: Bool) -> Verdict {
         weakUntil = isWeak ? now + Self.longestWeakHoldMs : nil
+        weakWitnesses = isWeak ? witnesses(against: status) : []
         holdsByItself = true
         let all = suspects.map(\.seq)
         suspects = []
@@ -182,6 +191,7 @@ public struct PlagueDetector: Sendable, Equatable {
     /// As it was saved: held, and asking at once. How good the evidence was is not known, so the hold is taken for a weak one.
     public mutating func resume(status: Int, now: Int64) {
         weakUntil = now + Self.longestWeakHoldMs
+        weakWitnesses = []
         holdsByItself = false
         state = .held(since: now, status: status, probeAt: now, waitMs: Self.firstProbeMs, isProbing: false)
     }
@@ -219,7 +229,23 @@ public struct PlagueDetector: Sendable, Equatable {
         return true
     }
 
-    /// The probe came back. A success ends the hold, and so does the last one of a weak hold; returns whether it did. `unit`, 0 ..< 1, spreads the next one by a fifth.
+    /// The probe, of an operation of `line`, has got a permanent answer. To be told before ``probeEnded(success:now:unit:)``.
+    public mutating func probeRefused(line: Int64, status: Int) {
+        guard case .held(_, let heldFor, _, _, _) = state, heldFor == status, weakUntil != nil, offenders[line] != status else { return }
+        weakWitnesses.insert(line)
+        guard weakWitnesses.count >= Self.keys else { return }
+        weakUntil = nil
+        weakWitnesses = []
+    }
+
+    /// What went out as the probe has changed nothing, and says nothing of writes. The next one goes after as long as it had waited.
+    public mutating func probeVoid(now: Int64) {
+        guard case .held(let since, let status, _, let waitMs, true) = state else { return }
+        state = .held(since: since, status: status, probeAt: now + waitMs, waitMs: waitMs, isProbing: false)
+    }
+
+    /// The probe came back. A success ends the hold, and so does the last one of a weak hold; returns whether it did. `unit`, 0 ..< 1,
+    /// spreads the next one by a fifth.
     public mutating func probeEnded(success: Bool, now: Int64, unit: Double) -> Bool {
         guard case .held(let since, let status, _, let waitMs, true) = state else { return false }
         if success {
@@ -227,7 +253,7 @@ public struct PlagueDetector: Sendable, Equatable {
             return true
         }
         if let weakUntil, now >= weakUntil {
-            believed = status
+            if holdsByItself { believed = status } else { convicted[status] = weakWitnesses }
             state = .clear
             return true
         }

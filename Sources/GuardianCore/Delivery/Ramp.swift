@@ -4,7 +4,8 @@
 /// that are on the wire were sent under the old one. Their answers, which may come much later, neither cut it again nor let it grow; what
 /// is sent from then on does (fast recovery, RFC 6582 section 3.2, where the mark is called `recover`).
 ///
-/// Attempts are known by their numbers, which rise in the order in which they begin.
+/// Attempts are known by their numbers, which rise in the order in which they begin. One urgent operation may go beyond the limit, where
+/// workers are free and operations of any priority take all of it: a fall does not wait for a slow upload because there was trouble before.
 public struct Ramp: Sendable, Equatable {
     public let most: Int
     /// Whether the limit stays at ``most`` whatever comes.

@@ -10,7 +10,8 @@
 /// 5. *principal*: it is parked; the upstream does not matter until its user is back.
 /// 6. *in_doubt*: it is not sent when its turn comes, but looked up.
 /// 7. *plague_hold*, *breaker*, *origin_hold*: the upstream is not asked. What ends by an answer only comes before what ends by itself.
-/// 8. *not_before*, *backoff*: its own times, which pass by themselves.
+/// 8. *not_before*, *backoff*: its own times, which pass by themselves. That of a retry is also when its route may be asked again, where the
+///    upstream asked that to wait (``RouteHolds``).
 public struct Explanation: Sendable, Equatable {
     /// Why an operation is not claimable. The words are those of spec section 12.
     public enum Reason: String, Sendable, CaseIterable {
@@ -133,8 +134,15 @@ extension Explanation {
         // The time of a retry stands in the place of the first one.
         if let due = operation.nextRetryAt {
             guard due > now else { return nil }
-            let why = operation.lastError.map { " (\($0.summary))" } ?? ""
-            return Obstacle(reason: .backoff, until: due, detail: "its last attempt failed\(why); it is tried again at \(due) by itself")
+            guard let error = operation.lastError else {
+                // It never failed, so it was put back because its route is held.
+                return Obstacle(
+                    reason: .backoff, until: due,
+                    detail: "it was not sent: the upstream asked the route of (\(operation.type), \(operation.entity.type)) to wait "
+                        + "(Retry-After); it goes at \(due) by itself")
+            }
+            return Obstacle(
+                reason: .backoff, until: due, detail: "its last attempt failed (\(error.summary)); it is tried again at \(due) by itself")
         }
         guard let due = operation.notBefore, due > now else { return nil }
         return Obstacle(reason: .notBefore, until: due, detail: "it is not to be sent before \(due); it goes then by itself")

@@ -18,7 +18,8 @@ struct Workers: Sendable {
 
     mutating func attemptTook(milliseconds: Int64) { meanMs += (Double(max(0, milliseconds)) - meanMs) / 16 }
 
-    /// Places for operations of any priority when `limit` may be in flight.
+    /// Places for operations of any priority when `limit` may be in flight. Below all workers none is kept, as an urgent one may go beyond
+    /// the limit then.
     func normalPlaces(limit: Int) -> Int { limit >= 2 && limit == count ? limit - 1 : limit }
 
     /// How many urgent heads to claim: what can be sent now, and soon.

@@ -44,6 +44,9 @@ struct EngineLoop {
             sends.cancelAll()
             group.cancelAll()
         }
+        do throws(StoreError) { try await engine.store.leave(owner: owner) } catch {
+            engine.hub.tell(.storeError(error), at: engine.clock.now.wall)
+        }
     }
 
     private func perform(_ action: Processor.Action, at now: Moment, in group: inout DiscardingTaskGroup, sends: SendTasks) {
@@ -78,6 +81,7 @@ struct EngineLoop {
         case .exchange(let exchange):
             group.addTask { [engine] in
                 let result = await attempt { () async throws(StoreError) in try await engine.store.exchange(exchange) }
+                if exchange.urgent + exchange.normal > 0, isAnswer(result) { engine.claimAnswers.add(1, ordering: .relaxed) }
                 if case .success(let exchanged) = result, !exchanged.ended.isEmpty { engine.endingHandlers.ring() }
                 engine.mailbox.put(.exchanged(result))
             }
@@ -117,6 +121,14 @@ struct EngineLoop {
 
 private func attempt<Value: Sendable>(_ call: () async throws(StoreError) -> Value) async -> Result<Value, StoreError> {
     do throws(StoreError) { return .success(try await call()) } catch { return .failure(error) }
+}
+
+/// Whether the store was asked, and not only waited for. What is damaged in it may be an index.
+private func isAnswer(_ result: Result<ExchangeResult, StoreError>) -> Bool {
+    switch result {
+    case .success, .failure(.corrupt): true
+    case .failure: false
+    }
 }
 
 private func acquire(_ engine: SyncEngine, owner: String, staleAfterMs: Int64) async {

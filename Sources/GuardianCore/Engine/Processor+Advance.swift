@@ -22,7 +22,7 @@ extension Processor {
         case .exchanged(let result): exchanged(result, now, &actions)
         case .attempted(let seq, let attempt, let outcome): attempted(seq, attempt, outcome, now, &random, &actions)
         case .tokenAnswered(let result): tokenAnswered(result, now, &actions)
-        case .tokenChanged: token = .unknown
+        case .tokenChanged: tokenChanged(now)
         case .looked(let seq, let attempt, let look): looked(seq, attempt, look, now, &random, &actions)
         case .fetched(let seq, let attempt, let fetch): fetched(seq, attempt, fetch, now, &random, &actions)
         }
@@ -85,12 +85,14 @@ extension Processor {
             mayHaveMore = true
             ramp.restart(begun: serial.begun)
         }
+        routeHolds.expire(now: now.steady)
         handInPostponed(now)
         judge(now, &actions)
         tendLock(now, &actions)
         tendToken(now, &actions)
         tendDrain(now, &actions)
         giveBackUnsendable(now)
+        putBackHeld(now)
         sendReady(now, &random, &actions)
         if outbox.isEmpty { outboxSince = nil } else if outboxSince == nil { outboxSince = now.steady }
         talkToStore(now, &actions)
@@ -109,7 +111,11 @@ extension Processor {
     }
 
     /// Requests in flight at most. A capacity that was found is for operations of any priority: an urgent one may go beyond it by one.
-    private var limit: Int { min(ramp.limit, capacity.map { $0.limit + 1 } ?? .max) }
+    /// Where those of any priority take all that the ramp lets go, an urgent one may go beyond that too: it waits for none of them.
+    private var limit: Int {
+        let adapted = min(ramp.limit, capacity.map { $0.limit + 1 } ?? .max)
+        return min(configuration.workers, max(adapted, normalInFlight + 1))
+    }
 
     /// How many of these may be of any priority.
     private var normalPlaces: Int { min(workers.normalPlaces(limit: ramp.limit), capacity?.limit ?? .max) }
@@ -172,6 +178,7 @@ extension Processor {
         var flight = flight
         flight.attempt = serial.begin()
         flight.credential = token
+        (flight.looksAhead, flight.conflict, flight.refusal) = (false, nil, nil)
         flight.generation = breaker.generation
         flight.isProbe = breaker.sent()
         flight.isPlagueProbe = plague.sent()
@@ -233,6 +240,7 @@ extension Processor {
             fence: lease.fence, now: now.wall, settlements: batch.map(\.settlement), health: news,
             pauses: pauseWrites, signedIn: signedIn, held: held, urgent: isAlone ? 0 : urgent, normal: isAlone ? 0 : normal)
         exchange.isProbe = isProbe && exchange.urgent + exchange.normal > 0
+        if pauseWrites[.upgrade] == true { exchange.appVersion = configuration.appVersion }
         actions.append(.exchange(exchange))
     }
 
@@ -290,6 +298,7 @@ extension Processor {
             if !result.claims.isEmpty { isDry = false } else if normalAsked > 0 { isDry = !result.isAlone }
             tellPauses(&actions)
             nextDue = result.nextDue
+            askProbesAgain(result, now, &actions)
             for id in result.expired { actions.append(.emit(.expired(id: id))) }
             for (id, error) in result.setAside + result.steppedOut { actions.append(.emit(.failed(id: id, error: error))) }
             for ending in result.ended {
@@ -297,8 +306,9 @@ extension Processor {
             }
             for claim in result.claims { ready.add(claim) }
             giveBackOthers()
-            // A settled head may have freed the next of its line after the claim looked; more may wait than the claim took.
-            mayHaveMore = mayHaveMore || !result.claims.isEmpty || outboxSent > 0
+            // A settled head may have freed the next of its line after the claim looked; more may wait than the claim took, or looked at.
+            let isDueNow = result.nextDue.map { $0 <= now.wall } ?? false
+            mayHaveMore = mayHaveMore || !result.claims.isEmpty || outboxSent > 0 || isDueNow
             adopt(result.pauses, &actions)
             if let shared = result.shared { follow(shared, now, &actions) }
         }
@@ -322,10 +332,9 @@ extension Processor {
 
     private mutating func tendDrain(_ now: Moment, _ actions: inout [Action]) {
         guard let drainDeadline, !releasing else { return }
-        for flight in waitingForToken { outbox.append(Verdict(flight.claim, .returned)) }
+        for flight in waitingForToken { giveBack(flight, refused: flight.refusal) }
         waitingForToken = []
-        for accused in accused.values { outbox.append(Verdict(accused.claim, .returned)) }
-        accused = [:]
+        giveBack(accused.keys.sorted(), waitMs: 0, now)
         plague.forgetAll()
         if now.steady >= drainDeadline, !interrupted {
             interrupted = true

@@ -2,16 +2,22 @@ extension Processor {
     /// Refused as a conflict: looks what is there before anything is decided. What can't be asked now is sent again later.
     mutating func fetchOtherSide(_ flight: Flight, _ error: LastError, _ now: Moment, _ actions: inout [Action]) {
         var flight = flight
-        flight.refusal = error
+        flight.conflict = error
         guard beginFetch(flight, now, &actions) else { return sendAgain(flight, error, now) }
     }
 
-    private mutating func beginFetch(_ flight: Flight, _ now: Moment, _ actions: inout [Action]) -> Bool {
-        guard let left = lease?.timeLeftMs(now: now.steady), drainDeadline == nil, case .known(let credential) = token else {
-            return false
-        }
+    /// Asks what is there, as far as anything may go out for this operation now. Returns whether it does.
+    mutating func beginFetch(_ flight: Flight, _ now: Moment, _ actions: inout [Action]) -> Bool {
+        guard let left = lease?.timeLeftMs(now: now.steady), case .known(let credential) = token, mayGoOut(flight.claim.operation, now)
+        else { return false }
         var flight = flight
         flight.attempt = serial.begin()
+        flight.credential = token
+        flight.generation = breaker.generation
+        // While the breaker is half-open it uses nothing up. Whether writes are taken it does not tell.
+        flight.isProbe = breaker.isHalfOpen
+        flight.isPlagueProbe = false
+        flight.refusal = nil
         if flight.claim.operation.priority <= 0 { normalInFlight += 1 }
         flights[flight.claim.seq] = flight
         let timeoutMs = min(configuration.attemptTimeoutMs, left)
@@ -22,8 +28,9 @@ extension Processor {
     // MARK: Before the first write
 
     /// Where a route merges, an edit is written only over a state that its base knows: a payload holds fields that others may have changed
-    /// since, which an ETag of our own could not tell. What the upstream is known to have is merged in first; what is not known is fetched.
-    /// `isCleared` says that no earlier attempt had an effect. Returns whether the claim is taken care of.
+    /// since, which an ETag of our own could not tell. What the upstream is known to have is merged in first where it is newer than the
+    /// base; else what is there is fetched, for the app may have read the entity by itself, and know more than we do. `isCleared` says that
+    /// no earlier attempt had an effect. Returns whether the claim is taken care of.
     mutating func rebase(
         _ claim: Claim, isCleared: Bool = false, _ now: Moment, _ random: inout Xoshiro256, _ actions: inout [Action]
     ) -> Bool {
@@ -35,7 +42,12 @@ extension Processor {
             // What may have been applied goes out again as it was, which is safe where its If-Match names what it knows or what is no more.
             guard !needsLook(operation, now), mayOverwrite(operation) else { return false }
         } else if let known = operation.server, Operation.strong(known.etag) != nil, let state = JSONValue.reading(known.state) {
-            return rebase(operation, on: state, etag: known.etag, &random)
+            if Self.knows(operation, state) { return false }
+            let isNewer = ServerState(state: operation.base).isOlder(than: known)
+            if isNewer, case .send(let revision)? = merged(operation, with: state, known.etag) {
+                revise(operation, revision.payload, over: state, known.etag, &random)
+                return true
+            }
         } else if operation.sentIfMatch != nil, operation.server == nil {
             return false
         }
@@ -43,7 +55,6 @@ extension Processor {
             claim: claim, attempt: 0, startedAt: now.steady, generation: breaker.generation, isProbe: false, tokenIsFresh: false)
         flight.looksAhead = true
         flight.isCleared = isCleared
-        flight.credential = token
         return beginFetch(flight, now, &actions)
     }
 
@@ -62,29 +73,41 @@ extension Processor {
         return fields.content(of: state).means(fields.content(of: base))
     }
 
-    /// False when the base knows `state`: the operation is sent as it is.
-    private mutating func rebase(
-        _ operation: Operation, on state: JSONValue, etag: String?, _ random: inout Xoshiro256
-    ) -> Bool {
-        guard let base = JSONValue.reading(operation.base), !Self.knows(operation, state) else { return false }
+    /// What becomes of an edit where `state` is; nil when its base knows that.
+    private func merged(_ operation: Operation, with state: JSONValue, _ etag: String?) -> Resolution? {
+        guard let base = JSONValue.reading(operation.base), !Self.knows(operation, state) else { return nil }
         let conflict = Conflict(
             operationType: operation.type, entity: operation.entity, local: JSONValue.reading(operation.payload), base: base,
             server: .present(state, etag: etag))
-        switch Reconciler().decide(conflict, policy: configuration.conflicts.policy(for: operation)) {
-        case .send(let revision):
-            let next = Settlement.Revision(
-                payload: revision.payload?.text, type: operation.type, base: state.text, ifMatch: etag,
-                newKey: UniqueID.v4(using: &random), wasRefused: false)
-            settle(operation, .revised(next), server: ServerState(state: state.text, etag: etag))
-            mayHaveMore = true
-            return true
-        case .alreadyDone:
+        return Reconciler().decide(conflict, policy: configuration.conflicts.policy(for: operation))
+    }
+
+    /// Back to the head of its line, with `payload` made on `state`.
+    private mutating func revise(
+        _ operation: Operation, _ payload: JSONValue?, over state: JSONValue, _ etag: String?, _ random: inout Xoshiro256
+    ) {
+        let next = Settlement.Revision(
+            payload: payload?.text, type: operation.type, base: state.text, ifMatch: etag, newKey: UniqueID.v4(using: &random),
+            wasRefused: false)
+        settle(operation, .revised(next), server: ServerState(state: state.text, etag: etag))
+        mayHaveMore = true
+    }
+
+    /// Merges what is there, or with `isFetched` false what was heard of it last. False when the operation is sent as it is.
+    private mutating func rebase(
+        _ operation: Operation, on state: JSONValue, etag: String?, isFetched: Bool, _ random: inout Xoshiro256
+    ) -> Bool {
+        switch merged(operation, with: state, etag) {
+        case .send(let revision)?: revise(operation, revision.payload, over: state, etag, &random)
+        case .alreadyDone? where isFetched:
             settle(
                 operation, .processed, .processed(id: operation.id, latencyMs: 0, httpStatus: nil),
                 server: ServerState(state: state.text, etag: etag))
-            return true
-        case .takeServer, .person: return false
+        // Nobody has seen it there: that is for the upstream to say, which takes it over that state only.
+        case .alreadyDone?: revise(operation, state, over: state, etag, &random)
+        case .takeServer?, .person?, nil: return false
         }
+        return true
     }
 
     /// What is there has been fetched before the first write, or before a write whose outcome is unknown is sent again.
@@ -94,7 +117,6 @@ extension Processor {
         let operation = flight.claim.operation
         let known = operation.server
         var cleared = flight
-        cleared.looksAhead = false
         switch fetch {
         case .failed(let outcome) where !outcome.isFinal:
             return attempted(flight.claim.seq, flight.attempt, outcome, now, &random, &actions)
@@ -105,26 +127,30 @@ extension Processor {
                 // Under an ETag that is no more it overwrites nothing: its key brings the answer it had, or it meets a conflict.
                 cleared.claim.operation.ifMatch = before
             } else {
-                if rebase(operation, on: state, etag: etag, &random) { return }
+                if rebase(operation, on: state, etag: etag, isFetched: true, &random) { return }
                 cleared.claim.operation.ifMatch = etag
             }
         case .gone: endFlight(flight)
         case .failed:
             endFlight(flight)
             let state = JSONValue.reading(known?.state)
-            if let etag = known?.etag, let state, rebase(operation, on: state, etag: etag, &random) { return }
+            if let etag = known?.etag, let state, rebase(operation, on: state, etag: etag, isFetched: false, &random) { return }
         }
-        if lease?.timeLeftMs(now: now.steady) != nil, drainDeadline == nil, case .known = token {
-            start(cleared, now, &actions)
-        } else {
-            outbox.append(Verdict(flight.claim, .unsent))
-        }
+        sendAfterAsking(cleared, now, &actions)
+    }
+
+    /// What was to be asked first has been: now it is written, or goes back unsent when that may not be any more. Since it was asked
+    /// another user may have signed in, delivery been paused, or the upstream have asked to wait.
+    mutating func sendAfterAsking(_ flight: Flight, _ now: Moment, _ actions: inout [Action]) {
+        if putBackIfHeld(flight.claim, now) { return }
+        guard mayGoOut(flight.claim.operation, now) else { return outbox.append(Verdict(flight.claim, .unsent)) }
+        start(flight, now, &actions)
     }
 
     // MARK: After a refusal
 
     /// Back to the head of its line at once: the refusal has shown that it had no effect.
-    private mutating func sendAgain(_ flight: Flight, _ error: LastError, _ now: Moment) {
+    mutating func sendAgain(_ flight: Flight, _ error: LastError, _ now: Moment) {
         settle(
             flight.claim.operation,
             .retry(due: now.wall, backoffMs: 1, error: error, charged: false, failureMark: serial.mark, unknownAt: nil))
@@ -135,7 +161,7 @@ extension Processor {
     ) {
         guard let flight = flights[seq], flight.attempt == attempt else { return }
         if flight.looksAhead { return lookedAhead(flight, fetch, now, &random, &actions) }
-        guard let refusal = flight.refusal else { return }
+        guard let refusal = flight.conflict else { return }
         let server: Conflict.Server
         switch fetch {
         case .present(let state, let etag): server = .present(state, etag: etag)
@@ -143,7 +169,12 @@ extension Processor {
         case .failed(let outcome) where outcome.isFinal:
             endFlight(flight)
             let operation = flight.claim.operation
-            return settle(operation, .failed(refusal), .conflict(id: operation.id, error: refusal))
+            var error = refusal
+            // Whoever settles it is to know why nobody has looked; a transport that never can needs no mention.
+            if case .unsendable(let why) = outcome, fetch != .unable {
+                error.message = LastError.kept("\(refusal.message); \(why.message)")
+            }
+            return settle(operation, .failed(error), .conflict(id: operation.id, error: error))
         case .failed(let outcome): return attempted(seq, attempt, outcome, now, &random, &actions)
         }
         endFlight(flight)
@@ -162,7 +193,7 @@ extension Processor {
         let conflict = Conflict(
             operationType: operation.type, entity: operation.entity, local: JSONValue.reading(operation.payload),
             base: JSONValue.reading(operation.base),
-            server: server, round: operation.rounds + 1, status: refusal.httpStatus ?? 409)
+            server: server, round: operation.rounds + 1, status: refusal.httpStatus ?? 409, ifMatch: operation.sentIfMatch)
         let found = server.stored
         let resolution = Reconciler().decide(conflict, policy: policy)
         let done = Event.processed(id: operation.id, latencyMs: 0, httpStatus: nil)

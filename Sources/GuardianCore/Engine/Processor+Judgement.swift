@@ -4,18 +4,31 @@ extension Processor {
         _ flight: Flight, _ error: LastError, status: Int, _ now: Moment, _ random: inout Xoshiro256, _ actions: inout [Action]
     ) {
         let operation = flight.claim.operation
-        accused[operation.seq] = Accused(claim: flight.claim, error: error)
+        var claim = flight.claim
+        claim.operation.unknownAt = flight.unknownBefore
+        accused[operation.seq] = Accused(claim: claim, error: error)
+        let line = Line.of(operation.orderingKey)
+        if flight.isPlagueProbe { plague.probeRefused(line: line, status: status) }
         if endPlagueProbe(flight, success: false, now, &random, &actions) {
             // The next probes ask for others, when there are any; the release brings it back at once.
-            return giveBack([operation.seq], waitMs: Self.probeRotationMs, now)
+            askProbesAgainAt = now.steady
+            return giveBack([operation.seq], waitMs: plague.isHeld ? Self.probeRotationMs : 0, now)
         }
-        let line = Line.of(operation.orderingKey)
         apply(plague.refused(seq: operation.seq, line: line, status: status, begun: serial.begun, now: now.steady), now, &actions)
         judge(now, &actions)
     }
 
-    /// Milliseconds that one that was a probe in vain lets others go first.
+    /// Milliseconds that one that was a probe in vain lets others go first, when there are any.
     private static var probeRotationMs: Int64 { 600_000 }
+
+    /// Where nothing else is left to ask with, those that were probes in vain are due again: in a small queue nothing else would tell that
+    /// the upstream is back.
+    mutating func askProbesAgain(_ result: ExchangeResult, _ now: Moment, _ actions: inout [Action]) {
+        guard plague.mayProbe(now: now.steady), normalAsked > 0, result.claims.isEmpty, !result.awaitsProbe, now.steady >= askProbesAgainAt
+        else { return }
+        askProbesAgainAt = now.steady + PlagueDetector.longestProbeMs
+        actions.append(.clampRetries)
+    }
 
     /// Judges those that have waited long enough, or for whom nothing more can be learnt.
     mutating func judge(_ now: Moment, _ actions: inout [Action]) {
@@ -45,7 +58,7 @@ extension Processor {
     }
 
     /// Back to the heads of their lines, with the answer they got, and nothing used up.
-    private mutating func giveBack(_ seqs: [Int64], waitMs: Int64, _ now: Moment) {
+    mutating func giveBack(_ seqs: [Int64], waitMs: Int64, _ now: Moment) {
         for seq in seqs {
             guard let accused = accused.removeValue(forKey: seq) else { continue }
             let operation = accused.claim.operation
@@ -112,7 +125,8 @@ extension Processor {
     mutating func upcast(_ claim: Claim, isCleared: Bool, _ random: inout Xoshiro256) -> Bool {
         switch configuration.cast(claim.operation) {
         case .upToDate: return false
-        case .impossible(let error):
+        case .impossible(let reason):
+            let error = reason.met(by: claim.operation)
             settle(claim.operation, .failed(error), .failed(id: claim.operation.id, error: error))
             return true
         case .changed(let payload, let base, let version):
@@ -130,21 +144,20 @@ extension Processor {
         guard let flight = flights[seq], flight.attempt == attempt else { return }
         switch look {
         case .failed(let outcome): attempted(seq, attempt, outcome, now, &random, &actions)
-        case .applied: attempted(seq, attempt, .accepted(Answer(status: 200)), now, &random, &actions)
+        case .applied(let state, let etag):
+            endLook(flight, now)
+            let operation = flight.claim.operation
+            let told = Event.processed(id: operation.id, latencyMs: now.steady - flight.startedAt, httpStatus: 200)
+            outbox.append(
+                Verdict(
+                    settlement: success(operation, Answer(status: 200, etag: etag, data: state)), events: [told],
+                    subject: Event.Subject(operation, attempt: operation.tries + 1)))
         case .notApplied:
-            flights[seq] = nil
-            if flight.claim.operation.priority <= 0 { normalInFlight -= 1 }
-            // A look that was a probe says nothing of writes: what is sent next is the probe.
-            breaker.probeVoid(generation: flight.generation)
-            endPlagueProbe(flight, success: false, now, &random, &actions)
+            endLook(flight, now)
             var cleared = flight
             cleared.isCleared = true
             if upcast(flight.claim, isCleared: true, &random) || rebase(flight.claim, isCleared: true, now, &random, &actions) { return }
-            if lease?.timeLeftMs(now: now.steady) != nil, drainDeadline == nil, case .known = token {
-                start(cleared, now, &actions)
-            } else {
-                outbox.append(Verdict(flight.claim, .unsent))
-            }
+            sendAfterAsking(cleared, now, &actions)
         case .unclear(let why):
             let error = LastError(
                 class: .inDoubt, code: "IN_DOUBT",
@@ -154,14 +167,27 @@ extension Processor {
             attempted(seq, attempt, .unsendable(error), now, &random, &actions)
         }
     }
+
+    /// Whatever a look has found, that it was answered says nothing of writes: no operation is judged by it, and neither a hold nor the
+    /// breaker ends. One that was a probe was none; what is sent next is.
+    private mutating func endLook(_ flight: Flight, _ now: Moment) {
+        flights[flight.claim.seq] = nil
+        if flight.claim.operation.priority <= 0 { normalInFlight -= 1 }
+        breaker.probeVoid(generation: flight.generation)
+        if flight.isPlagueProbe { plague.probeVoid(now: now.steady) }
+    }
 }
 
 extension Processor.Flight {
+    /// Since when an outcome under the operation's key is unknown, were this request to have no effect. One that was refused as a conflict
+    /// had none, and no earlier one had.
+    var unknownBefore: Timestamp? { isCleared || conflict != nil ? nil : claim.operation.unknownAt }
+
     /// Since when an outcome under the operation's key is unknown, after this one.
     func unknownAt(after outcome: Outcome) -> Timestamp? {
-        let before = isCleared ? nil : claim.operation.unknownAt
-        // Nothing was written yet.
-        if looksAhead { return before }
+        let before = unknownBefore
+        // Nothing is written by it.
+        if isFetch { return before }
         let isUnknown: Bool
         switch outcome {
         case .unanswered(let failure, _): isUnknown = !failure.neverArrived

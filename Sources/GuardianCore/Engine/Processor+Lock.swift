@@ -30,6 +30,8 @@ extension Processor {
         plague.forgetAll()
         pauses = control.pauses
         for pause in Pause.allCases where pauses.contains(pause) { actions.append(.emit(.paused(pause))) }
+        // Another version of the app may be taken; if not, the upstream says so again.
+        if let refused = control.refusedVersion, let version = configuration.appVersion, version != refused { resume(.upgrade) }
         adopt(control.health, now)
     }
 

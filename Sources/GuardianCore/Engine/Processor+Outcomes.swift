@@ -13,14 +13,15 @@ extension Processor {
         workers.attemptTook(milliseconds: now.steady - flight.startedAt)
         // A late refusal of a token that has been replaced says nothing of the one in force.
         if case .refused(.auth, _) = outcome, flight.credential == token { refusedToken = token }
-        let othersSucceed = serial.othersSucceed(since: operation.failureMark, now: now.steady)
+        // That others succeed says nothing of an operation whose route is to wait by itself: they go by other routes.
+        let othersSucceed = !holdsRoute(outcome, operation) && serial.othersSucceed(since: operation.failureMark, now: now.steady)
         observe(outcome, flight, isShared: isShared, now, &random, &actions)
 
         let situation = OutcomeDecider.Situation(
             operation: operation, othersSucceed: othersSucceed, isProbe: flight.isProbe, tokenIsFresh: flight.tokenIsFresh,
             tlsFailures: tlsFailures)
         let decision = decider.decide(outcome, situation, random: &random)
-        if case .refused(.permanent, let answer) = outcome, case .failed(let error) = decision {
+        if case .refused(.permanent, let answer) = outcome, !answer.asksToWait, case .failed(let error) = decision {
             return accuse(flight, error, status: answer.status, now, &random, &actions)
         }
         switch decision {
@@ -33,7 +34,7 @@ extension Processor {
                     settlement: settlement, events: [.processed(id: operation.id, latencyMs: latencyMs, httpStatus: outcome.status)],
                     subject: Event.Subject(operation, attempt: operation.tries + 1)))
         case .retry(let delayMs, let error, let charged, let holdMs):
-            if let holdMs { hold(holdMs, now, &actions) }
+            if let holdMs { hold(operation, holdMs, now, &actions) }
             let due = now.wall.adding(milliseconds: delayMs)
             settle(
                 operation,
@@ -42,36 +43,48 @@ extension Processor {
                     unknownAt: flight.unknownAt(after: outcome)),
                 .retryScheduled(id: operation.id, due: due, backoffMs: delayMs, error: error))
         case .failed(let error) where error.class == .conflict: fetchOtherSide(flight, error, now, &actions)
-        case .failed(let error): settle(operation, .failed(error), .failed(id: operation.id, error: error))
-        case .refreshToken: awaitToken(flight, now, &actions)
+        case .failed(let error):
+            // The last of those that count asks everybody to wait as the ones before it did.
+            if case .refused(_, let answer) = outcome, outcome.asksToWait {
+                let holdMs = decider.holdMs(answer, of: operation, random: &random)
+                hold(operation, holdMs, now, &actions)
+            }
+            settle(operation, .failed(error), .failed(id: operation.id, error: error))
+        case .refreshToken:
+            var waiting = flight
+            waiting.refusal = decider.refusal(outcome, of: operation)
+            awaitToken(waiting, now, &actions)
         case .pause(let reason):
-            settle(operation, .returned)
+            giveBack(flight, refused: decider.refusal(outcome, of: operation))
             pause(reason)
-        case .returned: settle(operation, .returned)
+        case .returned: giveBackInterrupted(flight, now)
         }
+    }
+
+    /// Stopped by us. A fetch writes nothing: what was to be sent after it was not sent, and what was refused before it had no effect.
+    private mutating func giveBackInterrupted(_ flight: Flight, _ now: Moment) {
+        if let conflict = flight.conflict { return sendAgain(flight, conflict, now) }
+        outbox.append(Verdict(flight.claim, flight.looksAhead ? .unsent : .returned))
     }
 
     /// Hands a result to the next exchange; `event` is told once it is on disk.
     mutating func settle(_ operation: Operation, _ result: Settlement.Result, _ events: Event..., server: ServerState? = nil) {
+        let settlement = Settlement(seq: operation.seq, id: operation.id, result: result, server: server)
         outbox.append(
-            Verdict(
-                settlement: Settlement(seq: operation.seq, id: operation.id, result: result, server: server), events: events,
-                subject: Event.Subject(operation, attempt: operation.tries + 1)))
+            Verdict(settlement: settlement, events: events, subject: Event.Subject(operation, attempt: operation.tries + 1)))
     }
 
-    private mutating func hold(_ holdMs: Int64, _ now: Moment, _ actions: inout [Action]) {
-        let until = now.steady + holdMs
-        guard until > holdUntil else { return }
-        if holdUntil <= now.steady { actions.append(.emit(.originHeld(milliseconds: holdMs))) }
-        holdUntil = until
-        healthChanged = true
+    /// Whether an answer makes what goes by the operation's route wait, and nobody else.
+    private func holdsRoute(_ outcome: Outcome, _ operation: Operation) -> Bool {
+        outcome.asksToWait && configuration.holds.route(of: operation) != nil
     }
 
     /// What the outcome says about the upstream as a whole.
     private mutating func observe(
         _ outcome: Outcome, _ flight: Flight, isShared: Bool, _ now: Moment, _ random: inout Xoshiro256, _ actions: inout [Action]
     ) {
-        if !isShared { observeLoad(outcome, flight, now) }
+        let holdsRoute = holdsRoute(outcome, flight.claim.operation)
+        if !isShared, !holdsRoute { observeLoad(outcome, flight, now) }
         let failed: Bool
         switch outcome {
         case .accepted:
@@ -81,8 +94,10 @@ extension Processor {
             apply(plague.succeeded(seq: flight.claim.seq, line: line, attempt: flight.attempt), now, &actions)
             endPlagueProbe(flight, success: true, now, &random, &actions)
         case .refused(let kind, let answer):
-            if kind != .permanent { endPlagueProbe(flight, success: kind == .conflict, now, &random, &actions) }
-            failed = kind == .transient && answer.status != 409 && answer.status != 429
+            // A permanent answer ends it when it is judged, unless it asks to wait.
+            if kind != .permanent || answer.asksToWait { endPlagueProbe(flight, success: kind == .conflict, now, &random, &actions) }
+            // A 4xx is about the request, also one that is asked again: 408, 409, 425, 429.
+            failed = kind == .transient && !(400..<500).contains(answer.status)
         case .unanswered:
             failed = true
             endPlagueProbe(flight, success: false, now, &random, &actions)
@@ -100,6 +115,8 @@ extension Processor {
         } else {
             tlsFailures = 0
         }
+        // That one route is to wait says nothing of the origin, be it a 503.
+        if failed, holdsRoute { return breaker.probeVoid(generation: flight.generation) }
         switch breaker.record(failed: failed, generation: flight.generation, now: now.steady, unit: random.unit()) {
         case .opened(let until):
             trips += 1
@@ -131,7 +148,7 @@ extension Processor {
             ramp.succeeded(attempt: flight.attempt)
             pacer.succeeded(now: now.steady)
             capacity?.answered(startedAt: flight.startedAt, now: now.steady, inFlight: flights.count + 1)
-        case .refused(_, let answer) where answer.status == 429:
+        case .refused(_, let answer) where answer.status == 429 && !answer.isOverridden:
             // Where the capacity is being found, that backs off by less, and learns.
             if capacity == nil { ramp.pushedBack(attempt: flight.attempt, begun: serial.begun) }
             pacer.pushedBack(startedAt: flight.startedAt, now: now.steady)
@@ -152,5 +169,11 @@ extension Outcome {
         case .accepted(let answer), .refused(_, let answer): answer.status
         default: nil
         }
+    }
+
+    /// Whether the upstream asks to wait.
+    fileprivate var asksToWait: Bool {
+        guard case .refused(let kind, let answer) = self, kind != .auth, kind != .upgrade else { return false }
+        return answer.asksToWait
     }
 }

@@ -41,15 +41,25 @@ extension Processor {
 
     /// A 401 came back: one refresh for all that wait. One that was sent before the last refresh goes out again with what there is now.
     mutating func awaitToken(_ flight: Flight, _ now: Moment, _ actions: inout [Action]) {
-        if flight.credential != token, case .known = token, !tokenCallUnderWay, maySendAgain(now), mayCarry(flight.claim.operation) {
-            return start(flight, now, &actions)
-        }
+        if flight.credential != token, case .known = token, !tokenCallUnderWay, goOn(flight, now, &actions) { return }
         waitingForToken.append(flight)
         if !tokenCallUnderWay { askForTokenAt = now.steady }
     }
 
+    /// Another user may be signed in: the provider is asked at once. An answer that is still to come may be of the last one.
+    mutating func tokenChanged(_ now: Moment) {
+        token = .unknown
+        tokenAnswerIsVoid = tokenCallUnderWay
+        askForTokenAt = now.steady
+    }
+
     mutating func tokenAnswered(_ result: Result<Token?, TokenFailure>, _ now: Moment, _ actions: inout [Action]) {
         tokenCallUnderWay = false
+        if tokenAnswerIsVoid {
+            tokenAnswerIsVoid = false
+            askForTokenAt = now.steady
+            return
+        }
         askForTokenAt = now.steady + Self.tokenPollMs
         let waiting = waitingForToken
         waitingForToken = []
@@ -60,7 +70,7 @@ extension Processor {
                 // Too early for trouble: the one in force goes on until it is refused.
                 return renewTokenAt = now.steady + Self.renewAgainMs
             }
-            for flight in waiting { giveBack(flight) }
+            for flight in waiting { giveBack(flight, refused: flight.refusal) }
             pause(.auth)
         case .success(let fresh):
             let isNew = token != .known(fresh)
@@ -74,20 +84,33 @@ extension Processor {
             if pauses.contains(.auth), token != refusedToken { resume(.auth) }
             for var flight in waiting {
                 flight.tokenIsFresh = true
-                if maySendAgain(now), mayCarry(flight.claim.operation) { start(flight, now, &actions) } else { giveBack(flight) }
+                if !goOn(flight, now, &actions) { giveBack(flight, refused: flight.refusal) }
             }
             mayHaveMore = true
         }
     }
 
-    /// Whether a request that waited for a token may go out now; if not, its claim goes back rather than being held by nobody.
-    private func maySendAgain(_ now: Moment) -> Bool {
-        lease?.timeLeftMs(now: now.steady) != nil && drainDeadline == nil && pauses.isEmpty && holdUntil <= now.steady
-            && breaker.allowance(inFlight: flights.count) != 0
+    /// What waited for a token goes out again, a fetch as a fetch. False when it may not go now: its claim goes back rather than being held
+    /// by nobody.
+    private mutating func goOn(_ flight: Flight, _ now: Moment, _ actions: inout [Action]) -> Bool {
+        if flight.isFetch { return beginFetch(flight, now, &actions) }
+        guard mayGoOut(flight.claim.operation, now) else { return false }
+        start(flight, now, &actions)
+        return true
     }
 
-    private mutating func giveBack(_ flight: Flight) {
-        outbox.append(Verdict(flight.claim, .returned))
+    /// Whether a request for an operation that was claimed, and asked about or refused meanwhile, may go out now.
+    func mayGoOut(_ operation: Operation, _ now: Moment) -> Bool {
+        lease?.timeLeftMs(now: now.steady) != nil && drainDeadline == nil && pauses.isEmpty && holdUntil <= now.steady
+            && !isHeld(operation, now) && breaker.allowance(inFlight: flights.count) != 0 && mayCarry(operation)
+    }
+
+    /// Back to the head of its line, with the answer that has stopped it: what was refused had no effect, and does not become doubtful.
+    mutating func giveBack(_ flight: Flight, refused error: LastError?) {
+        var verdict = Verdict(flight.claim, .returned)
+        verdict.settlement.refusal = error
+        verdict.settlement.unknownAt = flight.unknownBefore
+        outbox.append(verdict)
     }
 
     /// Stops delivery at once. It is told when it is on disk: whoever hears of it may lift it, and that must find it there.

@@ -77,10 +77,15 @@ public struct Processor: Sendable {
         var isPlagueProbe = false
         /// A look has shown that no earlier attempt had an effect.
         var isCleared = false
-        /// The conflict whose other side is being fetched.
+        /// The 401 after which it waits for a token.
         var refusal: LastError?
+        /// The conflict whose other side is being fetched.
+        var conflict: LastError?
         /// What is there is being fetched before the first write.
         var looksAhead = false
+
+        /// Whether what is there is being fetched: nothing is written by it.
+        var isFetch: Bool { looksAhead || conflict != nil }
     }
 
     /// An operation with a permanent answer, until it is known whether the write or the server is wrong.
@@ -155,6 +160,8 @@ public struct Processor: Sendable {
     // The upstream.
     public internal(set) var breaker: CircuitBreaker
     public internal(set) var holdUntil: Int64 = .min
+    /// Routes that wait by themselves.
+    public internal(set) var routeHolds = RouteHolds()
     var trips: Int64 = 0
     public internal(set) var ramp: Ramp
     public internal(set) var pacer = Pacer()
@@ -166,6 +173,8 @@ public struct Processor: Sendable {
     public internal(set) var plague = PlagueDetector()
     var accused: [Int64: Accused] = [:]
     var plagueSince: Timestamp?
+    /// When those that were probes in vain may be made due again, at the earliest.
+    var askProbesAgainAt: Int64 = .min
     /// Another processor of the store asks whether the upstream is back.
     var awaitsProbe = false
     /// Whether the last exchange that asked for operations of any priority got none: there is nothing else to send.
@@ -178,6 +187,8 @@ public struct Processor: Sendable {
     /// The one that the upstream has refused last; delivery that waits for a login goes on with any other.
     var refusedToken: Credential = .unknown
     var tokenCallUnderWay = false
+    /// Whether the call under way was begun before another user may have signed in.
+    var tokenAnswerIsVoid = false
     var askForTokenAt: Int64 = .min
     /// When the token in force is about to end.
     var renewTokenAt: Int64?

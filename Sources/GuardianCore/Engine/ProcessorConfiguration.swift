@@ -21,6 +21,12 @@ public struct ProcessorConfiguration: Sendable, Equatable {
     public var findsCapacity = false
     /// How conflicts (409, 412) are settled; by a person unless something else is said.
     public var conflicts = ConflictRules()
+    /// Which routes wait by themselves when the upstream asks to wait, instead of the whole origin. An engine takes what its transport says
+    /// of its routes (``Transport/holds``) unless something is set here.
+    public var holds = HoldRules()
+    /// The app's version, 1–128 bytes; nil, the default, for none. An engine takes what its transport says (``Transport/appVersion``) unless
+    /// something is set here. The pause of a 426 ends with the first run of another version than the one that met it.
+    public var appVersion: String?
     /// Whether the state that the upstream tells of an entity is kept, for the app to show (``Overlay``); false by default.
     public var keepsStates = false
     /// Entity types whose creates get their id from the upstream (`data.id` of the answer); `*` means all.
@@ -55,10 +61,14 @@ public struct ProcessorConfiguration: Sendable, Equatable {
     var clamped: ProcessorConfiguration {
         var configuration = self
         configuration.workers = min(max(workers, 1), 1024)
+        configuration.retry = retry.clamped
+        configuration.breaker = breaker.clamped
+        configuration.lease = lease.clamped
         configuration.attemptTimeoutMs = min(max(attemptTimeoutMs, 1), Self.dayMs)
         configuration.pollMs = min(max(pollMs, 10), Self.dayMs)
         configuration.drainMs = min(max(drainMs, 0), Self.dayMs)
         configuration.settleBatch = min(max(settleBatch, 1), 10_000)
+        configuration.appVersion = appVersion.flatMap { (1...128).contains($0.utf8.count) && !$0.utf8.contains(0) ? $0 : nil }
         return configuration
     }
 
@@ -66,6 +76,9 @@ public struct ProcessorConfiguration: Sendable, Equatable {
     public func cast(_ operation: Operation) -> Upcasters.Cast {
         upcasters.cast(operation, needsBase: conflicts.needsBase(operation))
     }
+
+    /// A length of time that is some, and no more than a year, in milliseconds.
+    static func span(_ milliseconds: Int64) -> Int64 { min(max(milliseconds, 1), 365 * dayMs) }
 
     private static let dayMs: Int64 = 86_400_000
 }

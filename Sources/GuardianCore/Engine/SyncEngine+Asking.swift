@@ -75,6 +75,28 @@ extension SyncEngine {
         do throws(StoreError) { return try await store.operation(id)?.deliveryError } catch { throw .store(error) }
     }
 
+    /// What has brought delivery to a stand (`auth`, `upgrade`, `tls`), such as which version of the app the upstream asks for: the answer
+    /// to the operation that was enqueued last of those that have met it, also after a restart. nil when delivery does not stand for that
+    /// reason, or no answer of the upstream's is behind it.
+    public func deliveryError(behind pause: Pause) async throws(SyncError) -> DeliveryError? {
+        guard let errorClass = pause.errorClass else { return nil }
+        do throws(StoreError) {
+            guard try await store.loadControl().pauses.contains(pause) else { return nil }
+            var search = OperationSearch(status: .pending, limit: 1)
+            search.errorClass = errorClass
+            search.includesPayload = false
+            search.isNewestFirst = true
+            repeat {
+                let page = try await store.search(search)
+                if let found = page.operations.first { return found.deliveryError }
+                search.cursor = page.next
+            } while search.cursor != nil
+            return nil
+        } catch {
+            throw .store(error)
+        }
+    }
+
     /// Where an entity stands now.
     public func state(of entity: EntityKey) async throws(SyncError) -> EntityState {
         let operations = try await operations(of: entity)
@@ -138,6 +160,18 @@ extension SyncEngine {
             return try await store.unsent(for: hash, afterSeq: afterSeq, limit: min(max(limit, 1), 1000))
         } catch {
             throw .store(error)
+        }
+    }
+}
+
+extension Pause {
+    /// What an answer is stored as that brings delivery to a stand for this reason.
+    fileprivate var errorClass: ErrorClass? {
+        switch self {
+        case .auth: .auth
+        case .upgrade: .upgrade
+        case .tls: .tls
+        case .operator, .rollout: nil
         }
     }
 }

@@ -8,7 +8,8 @@ public final class SyncEngine: Sendable {
     public struct Configuration: Sendable {
         public var processor: ProcessorConfiguration
         public var limits: Limits
-        /// Hours that ids of processed operations are remembered; 24 by default.
+        /// Hours that ids of processed operations are remembered; 24 by default, 0…87 600 (ten years). An engine takes what lies outside of
+        /// that as the nearest that is in it.
         public var ledgerHours: Int64
         /// Which payload fields hold ids of other entities: local ones are rewritten once the upstream has given its own.
         public var references = References()
@@ -45,6 +46,8 @@ public final class SyncEngine: Sendable {
     let holdsLock = Atomic<Bool>(false)
     /// Whether workers are free that have nothing to send, and nothing holds delivery.
     let hasFreeWorkers = Atomic<Bool>(false)
+    /// How often the store has answered an exchange that asked for claims.
+    let claimAnswers = Atomic<Int>(0)
     let stalls = Atomic<Int>(0)
     let accountingGap = Atomic<Int>(0)
 
@@ -58,6 +61,10 @@ public final class SyncEngine: Sendable {
         self.clock = clock
         var configuration = configuration
         configuration.processor.upcasters.payloadBytes = configuration.limits.payloadBytes
+        if configuration.processor.holds == HoldRules() { configuration.processor.holds = transport.holds }
+        if configuration.processor.appVersion == nil { configuration.processor.appVersion = transport.appVersion }
+        configuration.processor = configuration.processor.clamped
+        configuration.ledgerHours = min(max(configuration.ledgerHours, 0), 87_600)
         self.configuration = configuration
         chance = Mutex(Admission.Chance(random: random))
         hub = EventHub(sinks: sinks)
@@ -165,8 +172,12 @@ public final class SyncEngine: Sendable {
         mailbox.wake()
     }
 
-    /// Says that another user may be signed in, or none: the token provider is asked again.
-    public func tokenChanged() { mailbox.put(.tokenChanged) }
+    /// Says that another user may be signed in, or none: the token provider forgets what it kept of the last login, and is asked again.
+    /// Nothing more is sent until it has answered.
+    public func tokenChanged() {
+        tokens.loginChanged()
+        mailbox.put(.tokenChanged)
+    }
 
     /// What is stored of a principal.
     public func hash(_ principal: String) throws(SyncError) -> String {

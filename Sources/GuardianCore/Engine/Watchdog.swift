@@ -3,6 +3,9 @@ import Synchronization
 /// Sees to it that nothing stalls in silence (spec section 3.12): an operation that is due, while workers are free and nothing holds
 /// delivery, is claimed within two seconds, or it is told, and mended: first by waking the processor, then by lining the queue up anew.
 ///
+/// A store that does not answer, as when another process writes for long, is no queue out of order: that is told, and lining it up would
+/// only hold up writers for longer.
+///
 /// It also counts the books once a minute.
 struct Watchdog {
     static let everyMs: Int64 = 1000
@@ -10,8 +13,14 @@ struct Watchdog {
     static let auditMs: Int64 = 60_000
 
     let engine: SyncEngine
-    private var stalledSince: Int64?
+    private var stall: Stall?
     private var lastAudit: Int64
+
+    /// Since when (steady time) something due waits, and how often the store had answered a claim by then.
+    private struct Stall {
+        var since: Int64
+        var answers: Int
+    }
 
     init(engine: SyncEngine) {
         self.engine = engine
@@ -33,21 +42,24 @@ struct Watchdog {
 
     /// Whether something is due that nobody claims.
     private mutating func look() async throws(StoreError) {
-        guard engine.hasFreeWorkers.load(ordering: .acquiring) else { return stalledSince = nil }
+        guard engine.hasFreeWorkers.load(ordering: .acquiring) else { return self.stall = nil }
         let now = engine.clock.now
         let census = try await engine.store.census(at: now.wall)
         let waits = census.dueSince.map { now.wall.milliseconds - $0.milliseconds >= Self.patienceMs } ?? false
         let isHeadless = census.pending > 0 && census.behind == census.pending && census.leased == 0
-        guard waits || isHeadless, engine.hasFreeWorkers.load(ordering: .acquiring) else { return stalledSince = nil }
-        guard let since = stalledSince else { return stalledSince = now.steady }
+        guard waits || isHeadless, engine.hasFreeWorkers.load(ordering: .acquiring) else { return self.stall = nil }
+        let answers = engine.claimAnswers.load(ordering: .relaxed)
+        guard let stall else { return self.stall = Stall(since: now.steady, answers: answers) }
         engine.stalls.add(1, ordering: .relaxed)
-        if now.steady - since < 2 * Self.patienceMs, !isHeadless {
+        // Of two answers one at least is to a claim that was asked for since, and took nothing of what is due.
+        let isPassedOver = now.steady - stall.since >= 2 * Self.patienceMs && answers - stall.answers >= 2
+        if !isPassedOver, !isHeadless {
             engine.hub.tell(.stalled(due: Int(census.due), repair: "wake"), at: now.wall)
             engine.mailbox.wake()
         } else {
             engine.hub.tell(.stalled(due: Int(census.due), repair: "rebuild_index"), at: now.wall)
             // Also when that fails: it holds up writers while it tries, and is not tried at every look.
-            stalledSince = nil
+            self.stall = nil
             _ = try await engine.store.rebuildIndex(ordering: nil)
             engine.mailbox.wake()
         }

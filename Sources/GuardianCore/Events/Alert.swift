@@ -16,7 +16,7 @@ public struct Alert: Sendable, Equatable {
         case quiet, pending, firing
     }
 
-    /// A fixed word: `failed_rate`, `queue_depth`, `circuit_trips`, `latency`, `success_rate`.
+    /// A fixed word: `failed_rate`, `queue_depth`, `circuit_trips`, `latency`, `success_rate`, `accounting_gap`, or that of an anomaly.
     public var name: String
     public var severity: Severity
     public var state: State

@@ -38,6 +38,7 @@ extension Event {
         case .remoteChanged(let entity): [("entity_type", .string(entity.type)), ("entity_id", .string(entity.id))]
         case .breakerOpened(let forMs): [("for_ms", JSONValue(forMs))]
         case .originHeld(let milliseconds), .clockStepped(let milliseconds): [("milliseconds", JSONValue(milliseconds))]
+        case .routeHeld(let route, let milliseconds): [("route", .string(route)), ("milliseconds", JSONValue(milliseconds))]
         case .plagueHeld(let status): [("http_status", JSONValue(status))]
         case .plagueReleased(let afterMs): [("after_ms", JSONValue(afterMs))]
         case .lockAcquired(let epoch), .lockLost(let epoch): [("epoch", JSONValue(epoch))]

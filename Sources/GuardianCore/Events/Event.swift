@@ -27,6 +27,8 @@ public enum Event: Sendable, Equatable {
     case breakerProbing
     case breakerClosed
     case originHeld(milliseconds: Int64)
+    /// The upstream asked what goes by one route to wait; `route` is its pair of operation and entity type, such as `update room`.
+    case routeHeld(route: String, milliseconds: Int64)
     case plagueHeld(status: Int)
     case plagueReleased(afterMs: Int64)
     case lockAcquired(epoch: Int64)
@@ -79,6 +81,7 @@ public enum Event: Sendable, Equatable {
         case .breakerProbing: "breaker_probing"
         case .breakerClosed: "breaker_closed"
         case .originHeld: "origin_held"
+        case .routeHeld: "route_held"
         case .plagueHeld: "plague_held"
         case .plagueReleased: "plague_released"
         case .lockAcquired: "lock_acquired"

@@ -4,14 +4,21 @@
 /// another may be about to take over → none. A request is sent only if its answer, or its timeout, comes before distrust begins.
 public struct Lease: Sendable, Equatable {
     public struct Policy: Sendable, Equatable {
-        /// Milliseconds; 10 s by default.
+        /// Milliseconds between two heartbeats, each of them a durable write; 10 s by default. A processor takes 100 ms…1 day.
         public var heartbeatMs: Int64
-        /// Milliseconds without a heartbeat after which another may take over; 2 min by default.
+        /// Milliseconds without a heartbeat after which another may take over; 2 min by default. A processor takes twice the heartbeat at
+        /// least, and 1 year at most.
         public var staleAfterMs: Int64
 
         public init(heartbeatMs: Int64 = 10_000, staleAfterMs: Int64 = 120_000) {
             self.heartbeatMs = heartbeatMs
             self.staleAfterMs = staleAfterMs
+        }
+
+        /// What a processor goes by.
+        var clamped: Policy {
+            let beatMs = min(max(heartbeatMs, 100), 86_400_000)
+            return Policy(heartbeatMs: beatMs, staleAfterMs: max(ProcessorConfiguration.span(staleAfterMs), beatMs * 2))
         }
 
         /// Milliseconds that an acquired or renewed lock is trusted: a tenth less than until another can take it, for clocks that drift.

@@ -1,25 +1,32 @@
 /// Why an operation is not delivered, as a program decides by it (spec section 4): one case for each kind of trouble, with what is stored
 /// of it. ``LastError`` is what is kept, and what people read.
+///
+/// What a case carries beside status and code was said in the answer (``ErrorDetails``: `error.details` of the envelope, RFC 9457, header
+/// fields), or is known of the operation; it is nil where neither says it. It is stored with the error, so a restart loses none of it.
 public struct DeliveryError: Error, Sendable, Equatable {
     /// What kind of trouble it is. An answer goes by its status, whatever a route makes of it.
     public enum Kind: Sendable, Equatable {
-        /// The upstream takes no such request (400, 413, 422, and 4xx that have no other case), or none could be made of the operation; the
-        /// message says why. What `enqueue` refuses is ``SyncError/validation(field:constraint:)``.
-        case validation
+        /// The upstream takes no such request (400, 413, 422, and 4xx that have no other case), or none could be made of the operation. The
+        /// first field that is named and what it must be; all are ``DeliveryError/fields``, and the message says why in any case. What
+        /// `enqueue` refuses is ``SyncError/validation(field:constraint:)``.
+        case validation(field: String?, constraint: String?)
         /// 401. Delivery waits for a login then, and fails nothing.
         case unauthorized
         /// 403, 451.
         case permissionDenied
         /// 404, 410.
         case notFound
-        /// 409. The versions are the members `version` of what was found there and of the operation's base, or payload.
+        /// 409. The versions are the members `version` of what was found there and of the operation's base, or payload; else those that the
+        /// answer names.
         case conflict(ConflictKind, serverVersion: String?, clientVersion: String?)
-        /// 412. `sent` went out as `If-Match`, `found` is the ETag of what was there.
+        /// 412. `sent` went out as `If-Match`, `found` is the ETag of what was there when it was fetched, else the one of the answer.
         case preconditionFailed(sent: String?, found: String?)
-        /// 426, or a payload of a newer build than this one.
-        case clientVersion
-        /// 429. `retryAfterMs` is how long the whole origin waits, jitter included; `resetAt` is when that is over.
-        case rateLimited(retryAfterMs: Int64?, resetAt: Timestamp?)
+        /// 426, or a payload of a newer build than this one. `minimum` is the oldest version that the upstream takes. After a 426 delivery
+        /// waits for an upgrade, and fails nothing.
+        case clientVersion(minimum: String?)
+        /// 429. `retryAfterMs` is how long delivery waits, jitter included. `limit` is how many requests the upstream takes in one of its
+        /// windows, `resetAt` when the next one begins; where it does not say that, when the wait is over.
+        case rateLimited(retryAfterMs: Int64?, limit: Int64?, resetAt: Timestamp?)
         /// 5xx that have no other case, and answers that can't be read.
         case server
         /// 503, 425, and 409 for a key that is still in progress.
@@ -41,6 +48,34 @@ public struct DeliveryError: Error, Sendable, Equatable {
         case changed
         /// It is not there any more.
         case gone
+
+        /// What an upstream means by its code or a word of its details, such as `ALREADY_EXISTS`, `version_mismatch` or `Deleted`; nil for
+        /// what says nothing of it.
+        public init?(word: String) {
+            var letters: [UInt8] = []
+            for byte in word.utf8.prefix(ErrorDetails.longestWord) {
+                if (65...90).contains(byte) { letters.append(byte + 32) } else if (97...122).contains(byte) { letters.append(byte) }
+            }
+            let plain = String(decoding: letters, as: UTF8.self)
+            for kind in [ConflictKind.gone, .changed, .exists] where kind.endings.contains(where: { plain.hasSuffix($0) }) {
+                self = kind
+                return
+            }
+            return nil
+        }
+
+        /// How words end that mean it; what is gone is looked at first, for `NOT_EXISTS`.
+        private var endings: [String] {
+            switch self {
+            case .exists: ["exists", "duplicate", "duplicatekey", "duplicateentry"]
+            case .changed:
+                [
+                    "changed", "modified", "modification", "stale", "outdated", "versionmismatch", "versionconflict", "etagmismatch",
+                    "concurrentupdate",
+                ]
+            case .gone: ["gone", "deleted", "removed", "notexist", "notexists", "notfound"]
+            }
+        }
     }
 
     public var kind: Kind
@@ -49,8 +84,11 @@ public struct DeliveryError: Error, Sendable, Equatable {
     /// For people.
     public var message: String
     public var httpStatus: Int?
-    /// The operation's, which is in logs, in `Trace-Id` and in `traceparent`.
-    public var traceID: UniqueID
+    /// Every field that the upstream finds wrong, ``ErrorDetails/mostFields`` at most, under the app's names.
+    public var fields: [ErrorDetails.Field]
+    /// The operation's, which is in logs, in `Trace-Id` and in `traceparent`. nil only of the ending of an optimistic change that no answer
+    /// has brought about.
+    public var traceID: UniqueID?
     /// Whether the operation, as it is, may succeed when it is sent again.
     public var canBeRetried: Bool
 
@@ -59,7 +97,23 @@ public struct DeliveryError: Error, Sendable, Equatable {
         code = error.code
         message = error.message
         httpStatus = error.httpStatus
+        fields = error.details?.fields ?? []
         traceID = operation.traceID
+        canBeRetried = error.canBeRetried
+    }
+
+    /// Of an error that is told without its operation. `state` is what was found at the upstream, a JSON object as text.
+    init(_ error: LastError, found state: String?) {
+        if case .conflict(let conflict, let told, let clientVersion) = error.kind {
+            kind = .conflict(conflict, serverVersion: LastError.version(in: state) ?? told, clientVersion: clientVersion)
+        } else {
+            kind = error.kind
+        }
+        code = error.code
+        message = error.message
+        httpStatus = error.httpStatus
+        fields = error.details?.fields ?? []
+        traceID = error.details?.traceID
         canBeRetried = error.canBeRetried
     }
 }
@@ -67,6 +121,11 @@ public struct DeliveryError: Error, Sendable, Equatable {
 extension Operation {
     /// ``lastError``, as a program decides by it; nil when no attempt has failed.
     public var deliveryError: DeliveryError? { lastError.map { DeliveryError($0, of: self) } }
+}
+
+extension OptimisticEnding {
+    /// ``reason``, as a program decides by it; nil for a change that was committed.
+    public var deliveryError: DeliveryError? { reason.map { DeliveryError($0, found: state) } }
 }
 
 extension ErrorClass {
@@ -83,7 +142,8 @@ extension LastError {
     /// Whether the operation, as it is, may succeed when it is sent again.
     public var canBeRetried: Bool { self.class.canBeRetried }
 
-    /// What kind of trouble it is, without what only the operation knows (versions, ETags, times): for that see ``DeliveryError``.
+    /// What kind of trouble it is, as far as the answer has told (``details``). What the operation knows beside that (the version that was
+    /// fetched, its base, how long it waits) is in ``DeliveryError``.
     public var kind: DeliveryError.Kind { kind(of: nil) }
 
     func kind(of operation: Operation?) -> DeliveryError.Kind {
@@ -98,8 +158,8 @@ extension LastError {
         switch self.class {
         case .conflict: return conflict(operation)
         case .auth: return .unauthorized
-        case .upgrade: return .clientVersion
-        case .permanent: return code == Upcasters.tooNew ? .clientVersion : .validation
+        case .upgrade: return .clientVersion(minimum: details?.minimumVersion)
+        case .permanent: return code == Upcasters.tooNew ? .clientVersion(minimum: nil) : validation
         case .network: return .network(.unreachable)
         default: return .server
         }
@@ -113,27 +173,67 @@ extension LastError {
         case 408, 504: .timeout
         case 409 where self.class == .transient || self.class == .exhausted: .serviceUnavailable
         case 409: conflict(operation)
-        case 412: .preconditionFailed(sent: operation?.sentIfMatch, found: operation?.server?.etag)
+        case 412:
+            .preconditionFailed(
+                sent: details?.sentETag ?? operation?.sentIfMatch, found: operation?.server?.etag ?? details?.foundETag)
         case 425, 503: .serviceUnavailable
-        case 426: .clientVersion
-        case 429: .rateLimited(retryAfterMs: operation?.backoffMs, resetAt: operation?.nextRetryAt)
-        case 400..<500: .validation
+        case 426: .clientVersion(minimum: details?.minimumVersion)
+        case 429:
+            .rateLimited(
+                retryAfterMs: operation?.backoffMs, limit: details?.limit, resetAt: details?.resetAt ?? operation?.nextRetryAt)
+        case 400..<500: validation
         default: .server
         }
     }
 
-    private func conflict(_ operation: Operation?) -> DeliveryError.Kind {
-        let kind: DeliveryError.ConflictKind =
-            operation?.server?.isGone == true ? .gone : operation?.type == "create" ? .exists : .changed
-        return .conflict(
-            kind, serverVersion: Self.version(in: operation?.server?.state),
-            clientVersion: Self.version(in: operation?.base) ?? Self.version(in: operation?.payload))
+    private var validation: DeliveryError.Kind {
+        let first = details?.fields.first
+        return .validation(field: first?.name, constraint: first?.constraint)
     }
 
-    private static func version(in text: String?) -> String? {
+    private func conflict(_ operation: Operation?) -> DeliveryError.Kind {
+        var kind = DeliveryError.ConflictKind.changed
+        if operation?.server?.isGone == true {
+            kind = .gone
+        } else if let told = toldConflict {
+            kind = told
+        } else if operation?.type == "create" {
+            kind = .exists
+        }
+        return .conflict(
+            kind, serverVersion: Self.version(in: operation?.server?.state) ?? details?.serverVersion,
+            clientVersion: operation.flatMap { Self.clientVersion(of: $0) } ?? details?.clientVersion)
+    }
+
+    /// What stood against the write, where the answer has said so.
+    private var toldConflict: DeliveryError.ConflictKind? { details?.conflict ?? DeliveryError.ConflictKind(word: code) }
+
+    private static func clientVersion(of operation: Operation) -> String? {
+        version(in: operation.base) ?? version(in: operation.payload)
+    }
+
+    fileprivate static func version(in text: String?) -> String? {
         switch JSONValue.reading(text)?["version"] {
         case .number(let version), .string(let version): version
         default: nil
         }
+    }
+
+    /// With what only the operation knows, where the error is told without it too: as the reason for which its optimistic change is rolled
+    /// back.
+    func met(by operation: Operation) -> LastError {
+        guard operation.txnToken != nil else { return self }
+        var (conflict, clientVersion) = (details?.conflict, details?.clientVersion)
+        if self.class == .conflict, httpStatus != 412 {
+            clientVersion = Self.clientVersion(of: operation) ?? clientVersion
+            conflict = toldConflict
+            if conflict == nil, operation.type == "create" { conflict = .exists }
+        }
+        var error = self
+        error.details = ErrorDetails(
+            fields: details?.fields ?? [], minimumVersion: details?.minimumVersion, limit: details?.limit, resetAt: details?.resetAt,
+            conflict: conflict, serverVersion: details?.serverVersion, clientVersion: clientVersion, sentETag: details?.sentETag,
+            foundETag: details?.foundETag, traceID: operation.traceID)
+        return error
     }
 }

@@ -52,7 +52,7 @@ public struct Operation: Sendable, Equatable {
     public var status: Status
     public var enqueuedAt: Timestamp
     public var updatedAt: Timestamp
-    /// Attempts that count towards `maxAttempts`: those that failed while others succeeded (spec 3.5).
+    /// Attempts that count towards `maxAttempts`: those that failed while others succeeded.
     public var attemptCount: Int
     public var lastAttemptAt: Timestamp?
     public var nextRetryAt: Timestamp?
@@ -134,6 +134,8 @@ public struct LastError: Sendable, Equatable {
     public var httpStatus: Int?
     /// For people; cut at 1000 characters, and without zero bytes, which not every store can hold.
     public var message: String
+    /// What is known beside that; nil when it is nothing. It is no part of ``json``.
+    public var details: ErrorDetails?
 
     public static let maximumMessageLength = 1000
 
@@ -147,17 +149,44 @@ public struct LastError: Sendable, Equatable {
         class: .inDoubt, code: "EXPIRED",
         message: "it was sent, its outcome is unknown, and it has expired since: it may have been applied; look there, then cancel it")
 
-    public init(class: ErrorClass, code: String, httpStatus: Int? = nil, message: String) {
+    public init(class: ErrorClass, code: String, httpStatus: Int? = nil, message: String, details: ErrorDetails? = nil) {
         self.class = `class`
         self.code = code
         self.httpStatus = httpStatus
         self.message = Self.kept(message)
+        self.details = details?.isEmpty == true ? nil : details
     }
 
-    /// A message as it is kept.
+    /// A message as it is kept: neither zero bytes nor what stands between message and details in a store.
     static func kept(_ text: String) -> String {
         let cut = String(text.prefix(maximumMessageLength))
-        return cut.utf8.contains(0) ? String(cut.map { $0 == "\0" ? "\u{FFFD}" : $0 }) : cut
+        guard cut.utf8.contains(where: { $0 == 0 || $0 == separator }) else { return cut }
+        return String(cut.map { $0 == "\0" || $0 == "\u{1E}" ? "\u{FFFD}" : $0 })
+    }
+}
+
+// MARK: At rest
+
+extension LastError {
+    /// U+001E, the record separator, which no message holds.
+    private static let separator: UInt8 = 0x1E
+
+    /// Message and details in the one text that a store has for them, so that a store of an older build needs no other schema. An older
+    /// build reads the details as the end of the message.
+    public var storedMessage: String {
+        guard let details else { return message }
+        return message + "\u{1E}" + details.stored
+    }
+
+    /// An error whose message was stored as ``storedMessage``.
+    public init(class: ErrorClass, code: String, httpStatus: Int?, storedMessage: String) {
+        guard let end = storedMessage.utf8.lastIndex(of: Self.separator),
+            let details = ErrorDetails.reading(String(storedMessage[storedMessage.utf8.index(after: end)...]))
+        else {
+            self.init(class: `class`, code: code, httpStatus: httpStatus, message: storedMessage)
+            return
+        }
+        self.init(class: `class`, code: code, httpStatus: httpStatus, message: String(storedMessage[..<end]), details: details)
     }
 }
 

@@ -33,6 +33,7 @@ struct EndingLoop {
     private func deliver() async {
         let handlers = engine.endingHandlers
         guard handlers.areWanted else { return }
+        let now = engine.clock.now.steady
         var (after, generation) = handlers.position
         do throws(StoreError) {
             while !Task.isCancelled {
@@ -41,7 +42,7 @@ struct EndingLoop {
                     guard try await hand(over: ending) else { return }
                     after = ending.number
                 }
-                if endings.count < Self.page { return handlers.pass(after, generation: generation) }
+                if endings.count < Self.page { return handlers.pass(after, generation: generation, now: now) }
             }
         } catch {
             engine.hub.tell(.storeError(error), at: engine.clock.now.wall)
@@ -51,9 +52,9 @@ struct EndingLoop {
     /// Whether it is out of the way: taken, or wanted by nobody here.
     private func hand(over ending: OptimisticEnding) async throws(StoreError) -> Bool {
         let token = ending.change.txnToken
-        guard let handler = engine.endingHandlers.handler(for: token) else { return true }
+        guard let found = engine.endingHandlers.handler(for: token) else { return true }
         do {
-            try await handler(ending.change, ending)
+            try await found.handler(ending.change, ending)
         } catch {
             if !Task.isCancelled {
                 let name = String(describing: type(of: error))
@@ -62,7 +63,7 @@ struct EndingLoop {
             return false
         }
         try await engine.store.forgetEnding(ending.number)
-        engine.endingHandlers.drop(token)
+        engine.endingHandlers.drop(token, number: found.number)
         return true
     }
 }

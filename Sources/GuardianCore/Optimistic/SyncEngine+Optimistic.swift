@@ -19,14 +19,18 @@ extension SyncEngine {
         ///
         /// `commit` and `rollback` live as long as this process. Without them, and after a restart, the handler of ``attach(_:)`` is
         /// called. Where the upstream gave the entity its own id, the change that is told has that one.
+        ///
+        /// A token that is registered already keeps its change as it was: the snapshot is of before the first edit. Handlers given with it
+        /// take the place of both that it had, so that each ending is told once; without any, those stay. When this throws, nothing has
+        /// changed, and the handlers of before are in force.
         public func register(
             _ change: OptimisticChange, commit: (@Sendable (OptimisticEnding) async throws -> Void)? = nil,
             rollback: (@Sendable (OptimisticEnding) async throws -> Void)? = nil
         ) async throws(SyncError) {
             try engine.check(change)
-            let hasHandlers = commit != nil || rollback != nil
-            if hasHandlers {
-                engine.endingHandlers.keep(
+            var kept: (number: Int, before: EndingHandlers.Numbered?)?
+            if commit != nil || rollback != nil {
+                kept = engine.endingHandlers.keep(
                     { _, ending in
                         if ending.result == .committed { try await commit?(ending) } else { try await rollback?(ending) }
                     }, for: change.txnToken)
@@ -34,10 +38,10 @@ extension SyncEngine {
             do throws(StoreError) {
                 try await engine.store.register(change, now: engine.clock.now.wall)
             } catch {
-                engine.endingHandlers.drop(change.txnToken)
+                if let kept { engine.endingHandlers.drop(change.txnToken, number: kept.number, before: kept.before) }
                 throw .store(error)
             }
-            if hasHandlers { engine.endingHandlers.ring() }
+            if kept != nil { engine.endingHandlers.ring() }
         }
 
         /// Takes every ending of a change without handlers of its own: those that this process missed first, oldest first, then each as it

@@ -13,8 +13,8 @@ public struct OperationSearch: Sendable, Equatable {
     public var errorClass: ErrorClass?
     /// Failed for this cause (``FailureShape/id``).
     public var shape: Int64?
-    /// Stands in the id, trace, type, entity, ordering key, transaction token, error code or error message; capitals of ASCII do not
-    /// matter. Payloads are not searched: they may be sealed.
+    /// Stands in the id, trace, type, entity, ordering key, transaction token, error code, error message or its details; capitals of ASCII
+    /// do not matter. Payloads are not searched: they may be sealed.
     public var text: String?
     /// Only operations with this number or a smaller one: a set that nothing enqueued later joins.
     public var through: Int64?
@@ -72,8 +72,8 @@ public struct OperationSearch: Sendable, Equatable {
 
     private static func has(_ text: String, _ operation: Operation) -> Bool {
         var words = [operation.type, operation.entity.type, operation.entity.id]
-        words += [operation.customOrderingKey, operation.txnToken, operation.lastError?.code, operation.lastError?.message].compactMap(
-            \.self)
+        words += [operation.customOrderingKey, operation.txnToken, operation.lastError?.code, operation.lastError?.storedMessage]
+            .compactMap(\.self)
         if case .text(let id) = operation.id { words.append(id) }
         if words.contains(where: { has($0, text) }) { return true }
         let digits = text.utf8.filter { $0 != UInt8(ascii: "-") }
@@ -125,7 +125,7 @@ public struct SearchPage: Sendable {
 extension Operation {
     /// Bytes of what it carries: payload, base, the message of its last error and the other side of a conflict.
     package var carriedBytes: Int {
-        [payload, base, lastError?.message, server?.state].reduce(0) { $0 + ($1?.utf8.count ?? 0) }
+        [payload, base, lastError?.storedMessage, server?.state].reduce(0) { $0 + ($1?.utf8.count ?? 0) }
     }
 }
 

@@ -30,6 +30,9 @@ public protocol LockStore: Sendable {
     /// how many claims. That it fails says nothing of the heartbeat.
     func rescue(_ fence: Fence, now: Timestamp) async throws(StoreError) -> Int
     func releaseLock(_ fence: Fence) async throws(StoreError)
+    /// A processor has ended, and calls nothing any more: what shows that `owner` is alive goes, and a lock that it could not release is
+    /// free for whoever comes next. What it held goes back then as with a release: it has not crashed.
+    func leave(owner: String) async throws(StoreError)
     /// Takes the lock from all who have it, and fences them off by raising the epoch. Returns them as ``processors()`` does. Where somebody
     /// has it under a later epoch than `epoch`, it is `stale`, and nobody loses it; nil takes it from anybody.
     func forceReleaseLock(through epoch: Int64?) async throws(StoreError) -> [LockState]
@@ -40,6 +43,9 @@ public protocol LockStore: Sendable {
 extension LockStore {
     /// For a store with one lock: whoever takes it over gives back what was held.
     public func rescue(_ fence: Fence, now: Timestamp) async throws(StoreError) -> Int { 0 }
+
+    /// For a store that knows by nothing but heartbeats who is alive: a lock that could not be released grows stale.
+    public func leave(owner: String) async throws(StoreError) {}
 
     /// Takes the lock from whoever has it.
     public func forceReleaseLock() async throws(StoreError) -> [LockState] { try await forceReleaseLock(through: nil) }

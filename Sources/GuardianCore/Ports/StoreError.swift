@@ -4,7 +4,7 @@ public enum StoreError: Error, Sendable, Equatable {
     case corrupt(String)
     /// No room: free and needed bytes where they are known.
     case full(free: Int64?, needed: Int64?)
-    /// The directory or the file can't be written.
+    /// The directory or the file can't be written, or the file is no longer where it was when it was opened.
     case readOnly(String)
     /// The store was made by a newer version of GuardianSync.
     case newerVersion(found: String)
@@ -41,7 +41,7 @@ extension StoreError: CustomStringConvertible {
         case .corrupt(let what): "the store is damaged (\(what)); stop writing to it, copy it aside, and run `guardian check --repair`"
         case .full(let free, let needed):
             "the disk is full\(free.map { " (\($0) bytes free" } ?? " (free space unknown")\(needed.map { ", \($0) needed)" } ?? ")"); make room and try again"
-        case .readOnly(let what): "the store can't be written (\(what)); check the owner and mode of the data directory"
+        case .readOnly(let what): "the store can't be written (\(what)); check the data directory, its owner and its mode"
         case .newerVersion(let found):
             "the store was written by a newer GuardianSync (migration \(found)); upgrade this program, the store was not touched"
         case .notDurable(let what): "refusing to start: \(what); acknowledged writes would not survive a power cut"

@@ -48,6 +48,8 @@ public struct Exchange: Sendable {
     public var normal: Int
     /// Whether they are claimed to ask with whether the upstream is back: of the processors that share a store one at a time does.
     public var isProbe = false
+    /// The version of the app that the upstream has refused, kept with a pause for an upgrade that ``pauses`` sets; nil where nobody says.
+    public var appVersion: String?
 
     public init(
         fence: Fence, now: Timestamp, settlements: [Settlement] = [], health: OriginHealth? = nil, pauses: [Pause: Bool] = [:],
@@ -79,6 +81,10 @@ public enum SignedIn: Sendable, Equatable {
 }
 
 public struct ExchangeResult: Sendable {
+    /// Heads that leave the queue in one exchange, expired or set aside, before it ends: when very many have expired, nobody waits for all of
+    /// them, and no more than these are in hand at once.
+    package static let mostDepartures = 500
+
     public var claims: [Claim]
     /// Whether each settlement found its claim still in force, in order.
     public var settled: [Bool]
@@ -96,7 +102,8 @@ public struct ExchangeResult: Sendable {
     public var steppedOut: [(id: OperationID, reason: LastError)] = []
     /// A crash suspect is claimed, or waits to be: nothing else goes beside it.
     public var isAlone = false
-    /// When the next head that waits for a time becomes due.
+    /// When the next head that waits for a time becomes due; now, where heads that are due were not looked at, because 500 others have left
+    /// the queue in this exchange.
     public var nextDue: Timestamp?
     /// Pauses in force, whoever set them.
     public var pauses: Set<Pause>
@@ -114,6 +121,9 @@ public struct ExchangeResult: Sendable {
         self.nextDue = nextDue
         self.pauses = pauses
     }
+
+    /// Whether no more heads leave in this exchange; those that are due are looked at by the next one.
+    package var isFull: Bool { expired.count + setAside.count >= Self.mostDepartures }
 }
 
 /// The right to deliver one operation now.
@@ -142,7 +152,11 @@ public struct Settlement: Sendable, Equatable {
         case failed(LastError)
         /// Claimed but not sent: as if it had not been claimed. Uses up nothing.
         case unsent
-        /// Sent, and stopped by a shutdown or a pause before an answer counted: back to the head of its line, no attempt used up.
+        /// Claimed but not sent, because the upstream has asked what goes its way to wait: as if it had not been claimed, and at the head of
+        /// its line until then, `waitMs` from now. Uses up nothing.
+        case held(until: Timestamp, waitMs: Int64)
+        /// Sent, and stopped by a shutdown or a pause before an answer counted: back to the head of its line, no attempt used up. Its
+        /// outcome is unknown from then on, unless a ``Settlement/refusal`` says that this attempt had no effect.
         case returned
         /// Claimed, not sent, and brought up to a newer version: back to the head of its line with another payload and base; nil leaves it
         /// without a base. One that was ever attempted gets the new key, for what is sent under a key never changes.
@@ -186,6 +200,12 @@ public struct Settlement: Sendable, Equatable {
     public var assignedIsNumber = false
     /// The body of the answer, when it is to be kept for whoever asks for the outcome.
     public var answer: String?
+    /// The answer that has brought delivery to a stand (401, 426, no safe connection), of one that is `returned`: kept as its last error,
+    /// though it is no failure of its own. nil leaves the one that it has.
+    public var refusal: LastError?
+    /// Of one that is `returned` with a ``refusal``: since when an outcome under the present key is unknown, as that of an earlier attempt
+    /// may be; nil when none is.
+    public var unknownAt: Timestamp?
     /// Whether it is told as an event, and so counts in the ``Tally``s.
     public var isTold = true
 
@@ -207,6 +227,8 @@ public enum Pause: String, Sendable, CaseIterable, Codable {
     /// The upstream refuses the token, or whoever gives tokens gives none, also because it can't be reached. Ends by itself: it is asked every
     /// two seconds, and delivery goes on with the first token that is another than the refused one.
     case auth = "auth_required"
+    /// The upstream wants another version of the app (426). Ends by itself with the first run of one
+    /// (``ProcessorConfiguration/appVersion``).
     case upgrade = "upgrade_required"
     case tls = "tls_failure"
     /// The guard of a rollout found too many errors after a change (``RolloutGuard``).
@@ -221,6 +243,8 @@ public struct Control: Sendable, Equatable {
     public var processed: Int64
     /// Whose token was in force last.
     public var signedIn: SignedIn = .nobody
+    /// The version of the app that met the 426 behind the pause for an upgrade; nil where it was not said, and without that pause.
+    public var refusedVersion: String?
 
     public init(health: OriginHealth? = nil, pauses: Set<Pause> = [], processed: Int64 = 0) {
         self.health = health
@@ -229,7 +253,7 @@ public struct Control: Sendable, Equatable {
     }
 }
 
-/// The durable counters of spec 3.10: accepted = pending + processing + processed + failed + coalesced + cancelled + expired + cleared.
+/// The books, durable counters: accepted = pending + processing + processed + failed + coalesced + cancelled + expired + cleared.
 public struct Books: Sendable, Equatable {
     public var accepted: Int64 = 0
     public var processed: Int64 = 0

@@ -83,7 +83,7 @@ public struct TransferPage: Sendable, Equatable {
 
     /// Names the store it comes from.
     public var source: String
-    /// The device's name and who is signed in; with every page.
+    /// The device's name, who is signed in, and which version of the app was refused; with every page.
     public var settings: [String: String] = [:]
     public var remembered: [Remembered] = []
     public var entities: [KnownEntity] = []
@@ -106,7 +106,7 @@ public struct TransferPage: Sendable, Equatable {
     public var isEmpty: Bool { count == 0 }
 
     /// Settings that go along.
-    public static let settingNames: Set<String> = ["device_id", "signed_in"]
+    public static let settingNames: Set<String> = ["device_id", "signed_in", "refused_version"]
 }
 
 extension Books {

@@ -8,6 +8,18 @@ public protocol Transport: Sendable {
     func fetch(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Fetch
     /// Sends `claim`'s operation; gives up after `timeoutMs`. `token` is the credential in force, if there is one.
     func send(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Outcome
+    /// Which of its routes wait by themselves where the upstream asks to wait. Asked once, when an engine is made.
+    var holds: HoldRules { get }
+    /// The app's version, as the upstream is told it; nil when it is told none. Asked once, when an engine is made.
+    var appVersion: String? { get }
+}
+
+extension Transport {
+    /// A transport that says nothing of routes makes the whole origin wait.
+    public var holds: HoldRules { HoldRules() }
+
+    /// A transport that says nothing of the app.
+    public var appVersion: String? { nil }
 }
 
 extension Transport {
@@ -34,8 +46,8 @@ public enum Fetch: Sendable, Equatable {
 
 /// What a look at the upstream found.
 public enum Look: Sendable, Equatable {
-    /// The effect is there.
-    case applied
+    /// The effect is there. With it what the upstream has of the entity, under the app's names, and under which ETag, where it has told.
+    case applied(JSONValue? = nil, etag: String? = nil)
     /// It is not, so that sending again does it once.
     case notApplied
     /// It can't be told: a person has to.
@@ -81,6 +93,14 @@ public protocol TellableError: Error, CustomStringConvertible {}
 public protocol TokenProvider: Sendable {
     /// The credential to send, or nil when the upstream wants none. `refresh` asks for another than the last one.
     func token(refresh: Bool) async throws -> Token?
+    /// Another user may be signed in, or none (``SyncEngine/tokenChanged()``): a token that was kept before this, or is being got, is not
+    /// to be given any more. One that wraps another provider hands it on.
+    func loginChanged()
+}
+
+extension TokenProvider {
+    /// For a provider that keeps no token.
+    public func loginChanged() {}
 }
 
 /// No credentials.

@@ -22,10 +22,12 @@ public struct Conflict: Sendable, Equatable {
     public var round: Int
     /// 409 or 412.
     public var status: Int
+    /// The ETag that the refused request named in its `If-Match`; nil when it named none.
+    public var ifMatch: String?
 
     public init(
         operationType: String, entity: EntityKey, local: JSONValue?, base: JSONValue? = nil, server: Server, round: Int = 1,
-        status: Int = 409
+        status: Int = 409, ifMatch: String? = nil
     ) {
         self.operationType = operationType
         self.entity = entity
@@ -34,5 +36,6 @@ public struct Conflict: Sendable, Equatable {
         self.server = server
         self.round = round
         self.status = status
+        self.ifMatch = ifMatch
     }
 }

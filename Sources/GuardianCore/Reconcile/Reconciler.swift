@@ -5,6 +5,10 @@
 /// - a delete finds the entity gone;
 /// - an update finds exactly its own content, system fields aside.
 ///
+/// And whatever the policy, there is no other side where what is there means the base: the user has edited just that, and only what the
+/// request named as the version was old: an ETag in `If-Match` that is no more, or a system field of the payload. It is sent again with
+/// those that are there. What named none, or named what is there, was refused for a reason that we can't see, and goes by the policy.
+///
 /// | | serverWins | clientWins | merge | manual |
 /// |---|---|---|---|---|
 /// | create, other content | takeServer | send as update | merge without base, send as update | person |
@@ -27,6 +31,7 @@ public struct Reconciler: Sendable {
     public func decide(_ conflict: Conflict, policy: ConflictPolicy) -> Resolution {
         let fields = if case .merge(let merge) = policy { merge.systemFields } else { systemFields }
         if isDone(conflict, fields) { return .alreadyDone }
+        if conflict.round <= Conflict.mostRounds, let again = renewed(conflict, fields) { return .send(again) }
         let resolution = resolution(of: conflict, policy, fields)
         if case .send = resolution, conflict.round > Conflict.mostRounds {
             return .person("not settled in \(Conflict.mostRounds) rounds: the server refused each of them")
@@ -42,6 +47,18 @@ public struct Reconciler: Sendable {
             if let local = conflict.local { fields.content(of: state).means(fields.content(of: local)) } else { false }
         default: false
         }
+    }
+
+    /// A write over the very state that its base knows, with that state's version; nil when it knew another, or had named this version.
+    private func renewed(_ conflict: Conflict, _ fields: SystemFields) -> Resolution.Revision? {
+        guard conflict.operationType != "create", case .present(let state, let etag) = conflict.server, let base = conflict.base,
+            fields.content(of: state).means(fields.content(of: base))
+        else { return nil }
+        let payload = conflict.local.map { fields.refreshed($0, from: state) }
+        var isOld = payload != conflict.local.map { fields.refreshed($0, from: base) }
+        // A weak ETag is not sent: without a condition it could be written over what has come since.
+        if let sent = conflict.ifMatch, let there = Operation.strong(etag), sent != there { isOld = true }
+        return isOld ? Resolution.Revision(payload: payload, ifMatch: etag, base: state) : nil
     }
 
     private func resolution(of conflict: Conflict, _ policy: ConflictPolicy, _ fields: SystemFields) -> Resolution {

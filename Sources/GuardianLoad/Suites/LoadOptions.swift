@@ -1,6 +1,6 @@
 /// How much a load test does, and how fast.
 public struct LoadOptions: Sendable {
-    /// The five suites of the specification, in its order, and the soak.
+    /// The five suites, in the order in which they run, and the soak.
     public enum Suite: String, Sendable, CaseIterable {
         case enqueue, latency, memory, breaker, concurrency, soak
 

@@ -82,7 +82,10 @@ struct Exchanged: Sendable {
     mutating func readNews(_ rows: Rows, _ exchange: Exchange, seen: Int64) {
         guard let row = rows.first else { return }
         result.pauses = Set((row.text(0) ?? "").split(separator: ",").compactMap { Pause(rawValue: String($0)) })
-        if exchange.urgent + exchange.normal > 0, result.pauses.isEmpty { result.nextDue = row.time(1) }
+        if exchange.urgent + exchange.normal > 0, result.pauses.isEmpty {
+            // Heads that were not looked at are due now, whatever else becomes due.
+            result.nextDue = result.nextDue ?? row.time(1)
+        }
         healthVersion = row.int(2)
         guard row.bool(4) else { return }
         // Our own write was merged with what we had not heard of, or another one has written.

@@ -40,7 +40,7 @@ enum OperationRow {
         if let name = row.text(25) {
             operation.lastError = LastError(
                 class: ErrorClass(rawValue: name) ?? .permanent, code: row.text(26) ?? "", httpStatus: row.optionalInt(27).map { Int($0) },
-                message: row.text(28) ?? "")
+                storedMessage: row.text(28) ?? "")
         }
         operation.crashes = Int(row.int(29))
         operation.unknownAt = row.time(30)

@@ -46,7 +46,7 @@ enum OptimisticRow {
             result = .rolledBack(
                 LastError(
                     class: ErrorClass(rawValue: name) ?? .permanent, code: row.text(7) ?? "",
-                    httpStatus: row.optionalInt(8).map { Int($0) }, message: row.text(9) ?? ""))
+                    httpStatus: row.optionalInt(8).map { Int($0) }, storedMessage: row.text(9) ?? ""))
         }
         return OptimisticEnding(number: row.int(0), change: change(row), result: result, state: row.text(10))
     }
@@ -88,7 +88,7 @@ enum OptimisticRow {
             try write.first(
                 insertEnding, .text(change.txnToken), .text(change.entity.type), .text(change.entity.id), .text(change.original),
                 .text(change.dependsOn), .time(now), .text(reason?.class.rawValue), .text(reason?.code), .int32(reason?.httpStatus),
-                .text(reason?.message), .text(state))?.int(0) ?? 0
+                .text(reason?.storedMessage), .text(state))?.int(0) ?? 0
         return ending
     }
 }

@@ -193,7 +193,19 @@ extension PostgresStore {
     private static let addPause = SQL("INSERT INTO guardian_pause VALUES ($1) ON CONFLICT (reason) DO NOTHING")
     private static let dropPause = SQL("DELETE FROM guardian_pause WHERE reason = $1")
 
-    static func save(_ pause: Pause, _ active: Bool, _ write: Write) { write.later(active ? addPause : dropPause, .text(pause.rawValue)) }
+    private static let saveRefused = SQL(
+        "INSERT INTO guardian_setting VALUES ('refused_version', $1) ON CONFLICT (name) DO UPDATE SET value = $1")
+    private static let dropRefused = SQL("DELETE FROM guardian_setting WHERE name = 'refused_version'")
+
+    static func save(_ pause: Pause, _ active: Bool, _ write: Write) {
+        write.later(active ? addPause : dropPause, .text(pause.rawValue))
+        if pause == .upgrade, !active { save(refusedVersion: nil, write) }
+    }
+
+    /// Keeps which version of the app met the 426 behind a pause for an upgrade.
+    static func save(refusedVersion version: String?, _ write: Write) {
+        if let version { write.later(saveRefused, .text(version)) } else { write.later(dropRefused) }
+    }
 
     public func setPause(_ pause: Pause, to active: Bool) async throws(StoreError) {
         try await write(.urgent, isRepeatable: true) { write in
@@ -206,7 +218,8 @@ extension PostgresStore {
         """
         SELECT (SELECT string_agg(reason, ',') FROM guardian_pause), (SELECT sum(processed)::bigint FROM guardian_books),
             (SELECT value FROM guardian_setting WHERE name = 'signed_in'),
-            u.is_set, u.open_until, u.hold_until, u.trips, u.plague_since, u.plague_status
+            u.is_set, u.open_until, u.hold_until, u.trips, u.plague_since, u.plague_status,
+            (SELECT value FROM guardian_setting WHERE name = 'refused_version')
         FROM guardian_upstream u
         """)
 
@@ -218,6 +231,7 @@ extension PostgresStore {
             let pauses = Set((row.text(0) ?? "").split(separator: ",").compactMap { Pause(rawValue: String($0)) })
             var control = Control(health: row.bool(3) ? Self.health(row, from: 4) : nil, pauses: pauses, processed: row.int(1))
             if let hash = row.text(2) { control.signedIn = .principal(hash) }
+            control.refusedVersion = row.text(9)
             return control
         }
     }

@@ -61,8 +61,11 @@ extension PostgresStore {
     }
 
     func isDead(_ seat: Seat) -> Bool {
-        seat.identity.isDead || declaredDead.withLock { $0.contains(seat.state.fence.owner) }
+        seat.identity.isDead || declaredDead.withLock { $0.contains(seat.state.fence.owner) } || hasLeft(seat)
     }
+
+    /// Whether its processor has ended in this process: that is no crash.
+    func hasLeft(_ seat: Seat) -> Bool { left.withLock { $0.contains(seat.state.fence.owner) } }
 
     private func isStale(_ seat: Seat, _ staleAfterMs: Int64, _ now: Timestamp) -> Bool {
         var heard = seat.state.heartbeatAt.milliseconds
@@ -115,7 +118,12 @@ extension PostgresStore {
             if isLone { write.later(Self.saveAlone, .text("\(fence.epoch)")) }
             return .acquired(fence, takenOver: (own + gone).first { !$0.isVacated }?.state, returned: returned)
         }
-        if case .acquired(let fence, _, _) = answer { memory.withLock { $0.forgetClaims(of: fence.epoch) } }
+        if case .acquired(let fence, _, _) = answer {
+            memory.withLock { memory in
+                memory.forgetClaims(of: fence.epoch)
+                memory.seated.insert(owner)
+            }
+        }
         return answer
     }
 
@@ -162,7 +170,16 @@ extension PostgresStore {
             guard !own.isEmpty else { throw StoreError.stale }
             _ = try vacate(own, nil, write, except: fence.owner)
         }
-        memory.withLock { $0.forgetClaims(of: fence.epoch) }
+        memory.withLock { memory in
+            memory.forgetClaims(of: fence.epoch)
+            memory.seated.remove(fence.owner)
+        }
+    }
+
+    /// Processors of this process take the seat of one that has left at once, as that of a dead one; others when its lease is over.
+    public func leave(owner: String) async throws(StoreError) {
+        let isSeated = memory.withLock { $0.seated.remove(owner) != nil }
+        if isSeated { left.withLock { _ = $0.insert(owner) } }
     }
 
     /// Takes the seats from all processors, and fences them off. `stale`, and nobody loses its own, when somebody sits under a later epoch.

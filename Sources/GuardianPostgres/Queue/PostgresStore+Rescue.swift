@@ -27,7 +27,8 @@ extension PostgresStore {
         _ seats: [Seat], _ now: Timestamp?, _ write: Write, except owner: String? = nil, isForced: Bool = false
     ) throws -> (returned: Int, left: Int) {
         guard !seats.isEmpty else { return (0, 0) }
-        let crashed = isForced ? [] : Set(seats.filter { $0.state.fence.owner != owner && isDead($0) }.map(\.state.fence.epoch))
+        let dead = isForced ? [] : seats.filter { $0.state.fence.owner != owner && isDead($0) && !hasLeft($0) }
+        let crashed = Set(dead.map(\.state.fence.epoch))
         let claims = try write.rows(Self.claims, .ints(seats.map(\.state.fence.epoch))).map { row in
             (line: row.int(0), seq: row.int(1), claimedAt: row.int(2), epoch: row.int(3))
         }

@@ -195,7 +195,7 @@ extension PostgresStore: TransferStore {
                 complete, .int(seq), .time(operation.updatedAt), .int32(operation.attemptCount), .int32(operation.tries),
                 .int(operation.backoffMs), .int32(isFailed ? 2 : 0), .time(operation.lastAttemptAt), .time(operation.nextRetryAt),
                 .int(operation.failureMark), .text(operation.lastError?.class.rawValue), .text(operation.lastError?.code),
-                .int32(operation.lastError?.httpStatus), .text(operation.lastError?.message),
+                .int32(operation.lastError?.httpStatus), .text(operation.lastError?.storedMessage),
                 .int32(operation.crashes == 0 ? nil : operation.crashes), .time(operation.unknownAt),
                 .int32(operation.rounds == 0 ? nil : operation.rounds), .text(operation.ifMatch), .text(operation.server?.etag),
                 .bool(operation.server?.isGone), .text(operation.server?.state))

@@ -46,6 +46,7 @@ extension Write {
             endProbe(exchange)
         }
         for (pause, active) in exchange.pauses { PostgresStore.save(pause, active, self) }
+        if exchange.pauses[.upgrade] == true { PostgresStore.save(refusedVersion: exchange.appVersion, self) }
         if let signedIn = exchange.signedIn { try signIn(signedIn) }
         if exchange.isProbe { done.result.awaitsProbe = try !beginProbe(exchange) }
         if exchange.urgent + exchange.normal > 0, !done.result.awaitsProbe {
@@ -117,12 +118,14 @@ extension Write {
         while let row = try first(Self.priorityBelow, .int32(limit)) {
             limit = Int(row.int(0))
             var wanted = limit > 0 ? urgent : normal
-            guard wanted > 0, !result.isAlone else { continue }
+            guard wanted > 0, !result.isAlone, !result.isFull else { continue }
             let now = exchange.now.milliseconds
             let tenants = try rows(Self.tenants, .int32(limit), .text(cursors[limit] ?? ""), .int(now)).map { $0.text(0) ?? "" }
-            for tenant in tenants where wanted > 0 && !result.isAlone {
+            for tenant in tenants where wanted > 0 && !result.isAlone && !result.isFull {
                 try claimEach(limit, tenant, dueAfter: 0, dueUntil: now, &wanted, exchange, &result)
-                if wanted > 0, !result.isAlone { try claimEach(limit, tenant, dueAfter: -1, dueUntil: 0, &wanted, exchange, &result) }
+                if wanted > 0, !result.isAlone, !result.isFull {
+                    try claimEach(limit, tenant, dueAfter: -1, dueUntil: 0, &wanted, exchange, &result)
+                }
                 // One that has to be claimed alone stays the next.
                 if !result.isAlone { done.cursors[limit] = tenant }
             }
@@ -179,6 +182,10 @@ extension Write {
             }
             // Expired heads made room for the next of their lines, and those that are left take up places.
             if !isMoved { return }
+            if result.isFull {
+                result.nextDue = exchange.now
+                return
+            }
         }
     }
 
@@ -234,7 +241,7 @@ extension Write {
     func fail(_ seq: Int64, _ error: LastError, _ now: Timestamp?) {
         later(
             Self.setAside, .int(seq), .time(now), .text(error.class.rawValue), .text(error.code), .int32(error.httpStatus),
-            .text(error.message))
+            .text(error.storedMessage))
         count { $0.failed += 1 }
     }
 }

@@ -39,12 +39,19 @@ extension Write {
         """)
     private static let unsent = SQL(
         "UPDATE guardian_operation SET updated_at = $2, due_at = \(Parking.sql(due: "due_at")) WHERE seq = $1")
-    private static let returned = SQL(
+    private static let putOff = SQL(
         """
-        UPDATE guardian_operation SET updated_at = $3, last_attempt_at = $2, unknown_at = coalesce(unknown_at, $2), crashes = NULL,
-            due_at = \(Parking.sql(due: "due_at"))
+        UPDATE guardian_operation SET updated_at = $2, due_at = \(Parking.sql(due: "$3")), next_retry_at = $3, backoff_ms = $4
         WHERE seq = $1
         """)
+    private static let returned = SQL(
+        """
+        UPDATE guardian_operation SET updated_at = $3, last_attempt_at = $2, crashes = NULL,
+            unknown_at = CASE WHEN $4 THEN $5 ELSE coalesce(unknown_at, $2) END, due_at = \(Parking.sql(due: "due_at"))
+        WHERE seq = $1
+        """)
+    private static let refused = SQL(
+        "UPDATE guardian_operation SET error_class = $2, error_code = $3, error_status = $4, error_message = $5 WHERE seq = $1")
     private static let recast = SQL(
         """
         UPDATE guardian_operation SET updated_at = $2, due_at = \(Parking.sql(due: "due_at")), payload = $3, base = $4, schema_version = $5,
@@ -118,7 +125,7 @@ extension Write {
             }
             later(
                 Self.retry, seq, claimedAt, at, .time(due), .int(backoffMs), .int32(charged ? 1 : 0), .int(mark),
-                .text(error.class.rawValue), .text(error.code), .int32(error.httpStatus), .text(error.message), .time(unknownAt))
+                .text(error.class.rawValue), .text(error.code), .int32(error.httpStatus), .text(error.storedMessage), .time(unknownAt))
         case .failed(let error):
             var labels = held.labels
             if held.isRetry { tally(.retry, labels) }
@@ -127,7 +134,7 @@ extension Write {
             try hear(settlement.server, of: held.entity, ofOperation: held.seq, now)
             later(
                 Self.fail, seq, claimedAt, at, .text(error.class.rawValue), .text(error.code), .int32(error.httpStatus),
-                .text(error.message), .text(settlement.server?.state), .text(settlement.server?.etag),
+                .text(error.storedMessage), .text(settlement.server?.state), .text(settlement.server?.etag),
                 .bool(settlement.server?.isGone))
             count { $0.failed += 1 }
             mend(held.line, now, releases: true)
@@ -136,7 +143,14 @@ extension Write {
             }
             return
         case .unsent: later(Self.unsent, seq, at)
-        case .returned: later(Self.returned, seq, claimedAt, at)
+        case .held(let until, let waitMs): later(Self.putOff, seq, at, .time(until), .int(waitMs))
+        case .returned:
+            later(Self.returned, seq, claimedAt, at, .bool(settlement.refusal != nil), .time(settlement.unknownAt))
+            if let refusal = settlement.refusal {
+                later(
+                    Self.refused, seq, .text(refusal.class.rawValue), .text(refusal.code), .int32(refusal.httpStatus),
+                    .text(refusal.storedMessage))
+            }
         case .recast(let payload, let base, let version, let newKey):
             later(Self.recast, seq, at, .text(payload), .text(base), .int32(version), .uuid(newKey))
         }

@@ -75,8 +75,8 @@ final class EventJournal: ConsoleLogs {
         switch event {
         case .enqueued, .claimed, .processed, .coalesced, .cancelledOut: "debug"
         case .failed, .stalled, .booksUnbalanced, .storeError, .alertFired: "error"
-        case .retryScheduled, .plagueHeld, .originHeld, .breakerOpened, .lockTakenOver, .lockLost, .clockStepped, .conflict, .expired,
-            .rolledBack, .endingNotTaken, .tokenRefreshed(false, _), .notDelivering:
+        case .retryScheduled, .plagueHeld, .originHeld, .routeHeld, .breakerOpened, .lockTakenOver, .lockLost, .clockStepped, .conflict,
+            .expired, .rolledBack, .endingNotTaken, .tokenRefreshed(false, _), .notDelivering:
             "warning"
         default: "info"
         }

@@ -28,7 +28,7 @@ public struct AlertPolicy: Sendable, Equatable {
 
     public init() {}
 
-    /// The rules, in the order of the spec. An alert clears a tenth on the good side of its threshold.
+    /// The rules, that of the books last. An alert clears a tenth on the good side of its threshold.
     public var rules: [AlertRule] {
         [
             AlertRule(

@@ -5,7 +5,7 @@ extension Event {
     package var logLevel: LogLevel {
         switch self {
         case .enqueued, .coalesced, .cancelledOut, .claimed, .processed, .breakerProbing, .remoteChanged: .debug
-        case .retryScheduled, .conflict, .expired, .rolledBack, .endingNotTaken, .breakerOpened, .originHeld, .plagueHeld,
+        case .retryScheduled, .conflict, .expired, .rolledBack, .endingNotTaken, .breakerOpened, .originHeld, .routeHeld, .plagueHeld,
             .lockTakenOver, .lockLost, .clockStepped, .notDelivering:
             .warning
         case .paused(let pause): pause == .operator ? .info : .warning
@@ -43,6 +43,7 @@ extension Event {
         "breaker_probing": "circuit breaker probing",
         "breaker_closed": "circuit breaker closed",
         "origin_held": "upstream asked to wait",
+        "route_held": "upstream asked one route to wait",
         "upstream_distrusted": "upstream not to be trusted, nothing sent",
         "plague_held": "delivery held, upstream refuses all",
         "plague_released": "delivery released",

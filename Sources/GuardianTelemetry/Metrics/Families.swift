@@ -1,6 +1,6 @@
 /// Every family of GuardianSync's own, under its exact name (spec section 8). What each label may be is bounded.
 enum Families {
-    // The fixed names of the spec.
+    // Names that other programs rely on.
     static let pending = MetricFamily("pending_ops_gauge", .gauge, "Operations that wait to be delivered.")
     static let active = MetricFamily(
         "active_processors_gauge", .gauge, "Processors that deliver from the store now; of those that share a file, one.")
@@ -12,7 +12,8 @@ enum Families {
     static let circuitTripped = MetricFamily(
         "circuit_tripped_total", .counter, "How often the circuit breaker of this store has opened, over restarts.")
     static let retries = MetricFamily("retries_total", .counter, "Outcomes of attempts after the first, of this store, over restarts.")
-    static let conflictsResolved = MetricFamily("conflicts_resolved_total", .counter, "Conflicts settled by a route's policy, by strategy.")
+    static let conflictsResolved = MetricFamily(
+        "conflicts_resolved_total", .counter, "Conflicts settled by a route's policy or a person, by strategy.")
     static let authRefresh = MetricFamily("auth_refresh_total", .counter, "Credentials asked for anew, by result.")
     static let latency = MetricFamily(
         "processing_latency_ms", .histogram, "Milliseconds from sending an attempt to the answer that settled it.",

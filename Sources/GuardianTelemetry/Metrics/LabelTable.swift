@@ -2,8 +2,9 @@ import Synchronization
 
 /// Values by key, read without a lock: a reader looks into a table that never changes; a new key makes a new table.
 ///
-/// Keys are bounded: once `limit` of them are told apart, a new one is given the value of what `other` makes of it. `@unchecked Sendable`: what the pointer shows is
-/// immutable, written before it is published (release, acquire), and kept until the table ends.
+/// Keys are bounded: once `limit` of them are told apart, a new one is given the value of what `other` makes of it.
+/// `@unchecked Sendable`: what the pointer shows is immutable, written before it is published (release, acquire), and kept until the table
+/// ends.
 package final class LabelTable<Key: Hashable & Sendable, Value: AnyObject & Sendable>: @unchecked Sendable {
     private final class Snapshot: Sendable {
         let values: [Key: Value]

@@ -40,7 +40,7 @@ public struct SentryDSN: Sendable, Equatable {
         destination = "\(authority)\(prefix), project \(project)"
     }
 
-    /// The header of spec: version 7 of the protocol, and the key.
+    /// The value of the header `X-Sentry-Auth`: version 7 of the protocol, and the key.
     package func authentication(client: String) -> String { "Sentry sentry_version=7, sentry_client=\(client), sentry_key=\(publicKey)" }
 }
 

@@ -6,6 +6,9 @@ package struct TracedTransport: Transport {
     package let base: any Transport
     package let tracing: OperationTracing
 
+    package var holds: HoldRules { base.holds }
+    package var appVersion: String? { base.appVersion }
+
     package func send(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Outcome {
         await spanned("guardian.attempt", claim) { span in
             let outcome = await base.send(claim, token: token, timeoutMs: timeoutMs)

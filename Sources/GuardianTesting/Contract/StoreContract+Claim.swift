@@ -71,6 +71,29 @@ extension StoreContract {
             try contract.expect(contract.names(result.claims), ["a-1"], "claimed")
             try contract.expect(try await contract.store.books().expired, 1, "counted")
         },
+        Check(name: "when very many have expired they leave some hundreds an exchange, each of which says at once that there are more") {
+            contract in
+            let count = 2 * ExchangeResult.mostDepartures + 100
+            try await contract.enqueue((0..<count).map { "a\($0 % 300)" }) { $0.expiresAt = start }
+            try await contract.enqueue(["b"], from: count)
+            let fence = try await contract.acquire()
+            var expired = 0
+            var exchanges = 0
+            var claims: [Claim] = []
+            while claims.isEmpty, exchanges < count {
+                let result = try await contract.exchange(fence)
+                exchanges += 1
+                expired += result.expired.count
+                claims = result.claims
+                // What it looks at last may have gone before it is full.
+                try contract.expect(result.expired.count < ExchangeResult.mostDepartures + 100, true, "few enough in exchange \(exchanges)")
+                try contract.expect(result.nextDue, claims.isEmpty ? start : nil, "when to ask again after exchange \(exchanges)")
+                try contract.expect(try await contract.store.check().problems, [], "problems found after exchange \(exchanges)")
+            }
+            try contract.expect(contract.names(claims), ["b-\(count)"], "the one that has not expired")
+            try contract.expect([expired, exchanges], [count, 3], "how many expired, in how many exchanges")
+            try contract.expect(try await contract.store.books().expired, Int64(count), "counted")
+        },
         Check(name: "one that expires after an attempt of unknown outcome stands in failed: nobody says that it had no effect") {
             contract in
             try await contract.register("t")
@@ -115,6 +138,23 @@ extension StoreContract {
             try await contract.store.setPause(.operator, to: false)
             try await contract.store.setPause(.auth, to: false)
             try contract.expect(contract.names(try await contract.claim(fence)), ["b-1"], "after the pause")
+        },
+        Check(name: "a pause for an upgrade keeps which version was refused, and goes with it") { contract in
+            let fence = try await contract.acquire()
+            for version in ["1.0", nil, "1.1"] as [String?] {
+                var exchange = Exchange(fence: fence, now: start, pauses: [.upgrade: true])
+                exchange.appVersion = version
+                _ = try await contract.store.exchange(exchange)
+                try contract.expect(try await contract.store.loadControl().refusedVersion, version, "the version")
+            }
+            var other = Exchange(fence: fence, now: start, pauses: [.auth: true])
+            other.appVersion = "2.0"
+            _ = try await contract.store.exchange(other)
+            try contract.expect(try await contract.store.loadControl().refusedVersion, "1.1", "the version after another pause")
+            try await contract.store.setPause(.upgrade, to: false)
+            let control = try await contract.store.loadControl()
+            try contract.expect(control.refusedVersion, nil, "the version after the pause")
+            try contract.expect(control.pauses, [.auth], "pauses")
         },
         Check(name: "what is known of the upstream outlives the processor") { contract in
             let fence = try await contract.acquire()

@@ -127,6 +127,11 @@ extension StoreContract {
             let fence = try await contract.acquire()
             try await contract.settle(try await contract.claim(fence), .unsent, fence)
             try contract.expect(try await contract.fold("a", "update", "{}", 1).outcome, .coalesced, "the outcome")
+            let held = Settlement.Result.held(until: start.adding(milliseconds: 400), waitMs: 400)
+            try await contract.settle(try await contract.claim(fence), held, fence)
+            try contract.expect(try await contract.fold("a", "update", "{}", 2).outcome, .coalesced, "the outcome where its route is held")
+            try contract.expect(contract.names(try await contract.claim(fence, after: 399)), [], "before its time")
+            try contract.expect(contract.names(try await contract.claim(fence, after: 400)), ["a-0"], "when its time has come")
         },
         Check(name: "only alike ones are folded, only into the last of the line, and only when asked") { contract in
             let changes: [(String, @Sendable (inout Operation) -> Void)] = [

@@ -35,6 +35,22 @@ extension StoreContract {
             try contract.expect(returned, 1, "claims given back")
             try contract.expect(contract.names(try await contract.claim(fence)), ["a-0"], "claimed again")
         },
+        Check(name: "who leaves without a release holds nobody up, and has not crashed; without the lock it changes nothing") { contract in
+            try await contract.enqueue(["a"])
+            let first = try await contract.acquire("a")
+            _ = try await contract.claim(first)
+            try await contract.store.leave(owner: "b")
+            try await contract.store.renewLock(first, now: start)
+            try await contract.store.leave(owner: "a")
+            let fence = try await contract.acquire("b")
+            try contract.expect(fence.epoch > first.epoch, true, "a higher epoch")
+            try await contract.expectStale("a heartbeat") { () async throws(StoreError) in
+                try await contract.store.renewLock(first, now: start)
+            }
+            let claims = try await contract.claim(fence)
+            try contract.expect(contract.names(claims), ["a-0"], "claimed again")
+            try contract.expect(claims.map(\.operation.crashes), [0], "crashes")
+        },
         Check(name: "a stale fence is refused for every write, and changes nothing") { contract in
             try await contract.enqueue(["a", "b"])
             let old = try await contract.acquire("a")

@@ -13,6 +13,7 @@ extension MemoryQueue {
             self.health?.endsPlague = false
         }
         for (pause, active) in exchange.pauses { set(pause, active) }
+        if exchange.pauses[.upgrade] == true { refusedVersion = exchange.appVersion }
         if let signedIn = exchange.signedIn { signIn(signedIn) }
         result.pauses = pauses
         if exchange.urgent + exchange.normal > 0, pauses.isEmpty { claim(exchange, &result) }
@@ -66,9 +67,15 @@ extension MemoryQueue {
             books.failed += 1
             leaveLine(seq)
         case .unsent: row.operation.lastAttemptAt = row.attemptedBefore
+        case .held(let until, let waitMs):
+            row.operation.lastAttemptAt = row.attemptedBefore
+            row.operation.nextRetryAt = until
+            row.operation.backoffMs = waitMs
         case .returned:
-            row.operation.unknownAt = row.operation.unknownAt ?? row.operation.lastAttemptAt
+            let wasRefused = settlement.refusal != nil
+            row.operation.unknownAt = wasRefused ? settlement.unknownAt : row.operation.unknownAt ?? row.operation.lastAttemptAt
             row.operation.crashes = 0
+            row.operation.lastError = settlement.refusal ?? row.operation.lastError
         case .recast(let payload, let base, let version, let newKey):
             row.operation.lastAttemptAt = row.attemptedBefore
             row.operation.payload = payload
@@ -91,7 +98,7 @@ extension MemoryQueue {
         var normal = exchange.normal
         let now = exchange.now.milliseconds
         for priority in Set(pendingHeads().map(\.operation.priority)).sorted(by: >) {
-            for isDated in [true, false] where !result.isAlone {
+            for isDated in [true, false] where !result.isAlone && !result.isFull {
                 var wanted = priority > 0 ? urgent : normal
                 claim(priority, isDated: isDated, &wanted, exchange, &result)
                 if priority > 0 { urgent = wanted } else { normal = wanted }
@@ -145,6 +152,10 @@ extension MemoryQueue {
             }
             // Expired heads made room for the next of their lines.
             if !expired { return }
+            if result.isFull {
+                result.nextDue = exchange.now
+                return
+            }
         }
     }
 

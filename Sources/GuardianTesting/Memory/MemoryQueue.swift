@@ -39,6 +39,7 @@ struct MemoryQueue {
     var deadOwners: Set<String> = []
     var health: OriginHealth?
     var pauses: Set<Pause> = []
+    var refusedVersion: String?
     var signedIn = SignedIn.nobody
     /// What the upstream has told of entities.
     var entities: [EntityKey: EntityKnowledge] = [:]
@@ -128,6 +129,7 @@ struct MemoryQueue {
 
     mutating func set(_ pause: Pause, _ active: Bool) {
         if active { pauses.insert(pause) } else { pauses.remove(pause) }
+        if pause == .upgrade, !active { refusedVersion = nil }
     }
 
     func check(_ fence: Fence) throws(StoreError) {

@@ -34,6 +34,7 @@ public final class MemoryStore: EnqueueStore, DeliveryStore, LockStore, InspectS
         state.withLock { state in
             var control = Control(health: state.health, pauses: state.pauses, processed: state.books.processed)
             control.signedIn = state.signedIn
+            control.refusedVersion = state.refusedVersion
             return control
         }
     }
@@ -56,6 +57,14 @@ public final class MemoryStore: EnqueueStore, DeliveryStore, LockStore, InspectS
     public func releaseLock(_ fence: Fence) async throws(StoreError) {
         try state.withLock { state throws(StoreError) in
             try state.check(fence)
+            _ = state.returnClaims(at: nil)
+            state.lock = nil
+        }
+    }
+
+    public func leave(owner: String) async throws(StoreError) {
+        state.withLock { state in
+            guard state.lock?.fence.owner == owner else { return }
             _ = state.returnClaims(at: nil)
             state.lock = nil
         }

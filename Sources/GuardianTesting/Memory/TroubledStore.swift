@@ -86,6 +86,7 @@ package final class TroubledStore: EnqueueStore, DeliveryStore, LockStore, Inspe
     }
     package func renewLock(_ fence: Fence, now: Timestamp) async throws(StoreError) { try await sound().renewLock(fence, now: now) }
     package func releaseLock(_ fence: Fence) async throws(StoreError) { try await sound().releaseLock(fence) }
+    package func leave(owner: String) async throws(StoreError) { try await sound().leave(owner: owner) }
     package func forceReleaseLock(through epoch: Int64?) async throws(StoreError) -> [LockState] {
         if let epoch, otherProcessors.contains(where: { $0.fence.epoch > epoch }) { throw .stale }
         let released = try await sound().forceReleaseLock(through: epoch) + otherProcessors

@@ -19,6 +19,8 @@ extension SimulatedWorld {
         public var serverErrors = 0.0
         /// Of a request: answered 429 or 503 with `Retry-After`.
         public var pushBacks = 0.0
+        /// Whether what is pushed back makes only its own route wait: there is one for each operation type and entity type.
+        public var holdsRoutes = false
         /// Of a store call: the process dies before or after it, its answer not heard.
         public var crashes = 0.0
         /// Of a store call: the store answers with an error and has done nothing.

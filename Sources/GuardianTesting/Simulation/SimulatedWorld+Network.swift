@@ -102,7 +102,7 @@ extension SimulatedWorld {
         let answers = script.outages.contains { $0.contains(now) } ? false : !(isTroubled && chance(script.lostAnswers))
         let look: Look =
             answers
-            ? (upstream.hasApplied(request.claim.operation.id) ? .applied : .notApplied) : .failed(.unanswered(.timeout, detail: ""))
+            ? (upstream.hasApplied(request.claim.operation.id) ? .applied() : .notApplied) : .failed(.unanswered(.timeout, detail: ""))
         agenda.add(.looked(request, look), at: answers ? delay(1...200) : now + request.timeoutMs)
     }
 

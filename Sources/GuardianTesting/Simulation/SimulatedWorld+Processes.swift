@@ -77,6 +77,7 @@ extension SimulatedWorld {
                 agenda.add(.attemptEnds(request, .interrupted), at: now + 1)
             }
         case .emit(.breakerOpened, _): report.breakerOpened += 1
+        case .emit(.routeHeld, _): report.routesHeld += 1
         case .emit(.plagueHeld, _):
             report.plaguesHeld += 1
             if let gateway = script.gateways.first(where: { $0.contains(now) }), report.timeToHoldMs == nil {

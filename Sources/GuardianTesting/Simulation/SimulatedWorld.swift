@@ -29,6 +29,7 @@ public struct SimulatedWorld: Sendable {
         public var crashes = 0
         public var takeovers = 0
         public var breakerOpened = 0
+        public var routesHeld = 0
         public var plaguesHeld = 0
         /// Operations that were fine and were put into `failed` as if they were not.
         public var wronglyFailed = 0
@@ -87,6 +88,11 @@ public struct SimulatedWorld: Sendable {
         configuration.conflicts = ConflictRules(standard: self.script.conflicts)
         configuration.idempotencyWindowMs = self.script.idempotencyWindowMs
         if self.script.localIDs > 0 { configuration.assignsIDs = ["*"] }
+        if self.script.holdsRoutes {
+            for type in ["create", "update", "delete"] {
+                for entity in ["room", "device"] { configuration.holds.set(.route, operation: type, entity: entity) }
+            }
+        }
         if self.script.others > 0 { configuration.conflicts = ConflictRules(standard: .merge(ThreeWayMerge())) }
         self.configuration = configuration
         report = Report(seed: seed, violations: [])

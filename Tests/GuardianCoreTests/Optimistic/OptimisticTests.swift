@@ -11,7 +11,9 @@ import Testing
     final class Heard: Sendable {
         private let (stream, continuation) = AsyncStream.makeStream(of: String.self)
 
-        func note(_ ending: OptimisticEnding) { continuation.yield("\(ending.change.txnToken) \(ending.reason?.code ?? "committed")") }
+        func note(_ ending: OptimisticEnding) { note("\(ending.change.txnToken) \(ending.reason?.code ?? "committed")") }
+
+        func note(_ word: String) { continuation.yield(word) }
 
         /// The next `count`; one reader.
         func next(_ count: Int) async -> [String] {
@@ -22,6 +24,15 @@ import Testing
             }
             return heard
         }
+    }
+
+    /// The tokens of endings that were told, in order; a test looks at them.
+    private final class Told: Sendable {
+        private let state = Mutex<[String]>([])
+
+        var tokens: [String] { state.withLock { $0 } }
+
+        func note(_ token: String) { state.withLock { $0.append(token) } }
     }
 
     private func change(_ token: String, dependsOn: String? = nil) -> OptimisticChange {
@@ -133,6 +144,64 @@ import Testing
         }
         #expect(asked.withLock { $0 } == ["t", "t", "t", "u"])
         #expect(rig.sink.count { $0 == .endingNotTaken(token: "t", error: "Busy") } == 2)
+    }
+
+    @Test("an ending that comes to light after a later one is told all the same", arguments: [true, false])
+    func comesLate(isAttached: Bool) async throws {
+        let rig = EngineRig()
+        let told = Told()
+        if isAttached { rig.engine.optimistic.attach { change, _ in told.note(change.txnToken) } }
+        rig.store.hideEndings { $0.change.txnToken == "first" }
+        try await rig.run {
+            for (index, token) in ["first", "second"].enumerated() {
+                if isAttached {
+                    try await rig.engine.optimistic.register(change(token))
+                } else {
+                    try await rig.engine.optimistic.register(
+                        change(token), commit: { ending in told.note(ending.change.txnToken) })
+                }
+                try await rig.engine.enqueue(update(token, token: token, entity: token))
+                await rig.processed(index + 1)
+            }
+            #expect(await rig.advance { told.tokens == ["second"] })
+            let seen = rig.clock.now.steady
+            #expect(await rig.advance(stepMs: 500) { rig.clock.now.steady >= seen + 5000 })
+            rig.store.hideEndings { _ in false }
+            #expect(await rig.advance { told.tokens == ["second", "first"] })
+        }
+    }
+
+    @Test("handlers of a token that is registered again take the place of both before, and the change stays as it was")
+    func registeredAgain() async throws {
+        let store = TroubledStore()
+        let transport = ScriptedTransport()
+        let engine = SyncEngine(store: store, transport: transport)
+        let heard = Heard()
+        func register(_ token: String, _ name: String, original: String) async throws {
+            try await engine.optimistic.register(
+                OptimisticChange(txnToken: token, entity: Self.room, original: original),
+                commit: { ending in heard.note("\(name) commits \(ending.change.txnToken)") },
+                rollback: { ending in
+                    let state = ending.change.original ?? "nothing"
+                    heard.note("\(name) rolls \(ending.change.txnToken) back to \(state)")
+                })
+        }
+        for token in ["good", "bad", "kept"] { try await register(token, "old", original: "{}") }
+        try await register("good", "new", original: "{}")
+        try await register("bad", "new", original: #"{"name":"edited"}"#)
+        // Neither of these brings a handler that is in force.
+        try await engine.optimistic.register(change("kept"))
+        store.trouble = .unavailable("by the test")
+        await #expect(throws: SyncError.store(.unavailable("by the test"))) { try await register("kept", "lost", original: "{}") }
+        store.trouble = nil
+        transport.answer(operation: .text("b"), Self.refusal)
+        try await engine.enqueue([
+            update("a", token: "good", entity: "1"), update("b", token: "bad", entity: "2"), update("c", token: "kept", entity: "3"),
+        ])
+        try await running(engine) {
+            let words = await heard.next(3)
+            #expect(words.sorted() == ["new commits good", "new rolls bad back to {}", "old commits kept"])
+        }
     }
 
     @Test("a change that never got an operation can be withdrawn; one that has some can't")

@@ -130,6 +130,53 @@ import Testing
         expectRow([.takeServer, Self.sent(["version": 4]), .person(""), .person("")], "delete", local: ["version": 1], base: nil)
     }
 
+    /// A conflict about what its user has seen, as it is there: the request named another ETag.
+    private static func stale(
+        _ type: String, ifMatch: String? = "\"1\"", etag: String? = "\"4\"", base: JSONValue = state, round: Int = 1
+    ) -> Conflict {
+        var stale = Self.conflict(
+            type, .present(state, etag: etag), local: ["id": "r1", "version": 4, "name": "Office", "temp": 22], base: base, round: round,
+            status: 412)
+        if type == "delete" { stale.local = nil }
+        stale.ifMatch = ifMatch
+        return stale
+    }
+
+    @Test("a write that only named an old version of what its user has seen is sent again with the one that is there, under every policy")
+    func oldVersion() {
+        var policies = Self.named
+        policies.append((name: "custom", policy: .custom { _ in .takeServer }))
+        for type in ["update", "delete", "calibrate"] {
+            for (name, policy) in policies {
+                for round in 1...3 {
+                    let conflict = Self.stale(type, round: round)
+                    #expect(Self.decide(conflict, policy) == Self.sent(conflict.local), "\(type) \(name) \(round)")
+                }
+            }
+        }
+        // A version in the payload is one too, also where there are no ETags.
+        let older = Self.stale("update", ifMatch: nil, etag: nil, base: ["id": "r1", "version": 3, "name": "Lab", "temp": 22])
+        for (name, policy) in Self.named {
+            var conflict = older
+            conflict.local = ["id": "r1", "version": 3, "name": "Office", "temp": 22]
+            #expect(Self.decide(conflict, policy) == Self.sent(older.local, ifMatch: nil), "\(name)")
+        }
+    }
+
+    @Test("one that named what is there, or nothing, or can't name it, was refused for another reason, and goes by the policy")
+    func notForItsVersion() {
+        let others = [
+            Self.stale("update", ifMatch: "\"4\""), Self.stale("update", ifMatch: nil), Self.stale("update", etag: nil),
+            Self.stale("update", etag: "W/\"4\""), Self.stale("update", round: 4),
+        ]
+        for conflict in others {
+            #expect(Self.decide(conflict, .serverWins) == .takeServer, "\(conflict)")
+            #expect(Self.kind(Self.decide(conflict, .manual)) == .person(""), "\(conflict)")
+            #expect(Self.decide(conflict, .custom { _ in .person("asked") }) == .person("asked"), "\(conflict)")
+        }
+        #expect(Self.kind(Self.decide(Self.stale("update", round: 4), Self.merge)) == .person(""))
+    }
+
     @Test("an operation without a payload is sent again without one")
     func noPayload() {
         expectRow([.takeServer, Self.sent(nil), Self.sent(nil), .person("")], "reset", local: nil)

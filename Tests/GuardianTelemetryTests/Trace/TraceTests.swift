@@ -51,6 +51,18 @@ struct TraceTests {
         return headers.value
     }
 
+    @Test("a traced transport says of its routes what the transport itself does")
+    func keepsHolds() {
+        struct Holding: Transport {
+            var holds: HoldRules
+            func send(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Outcome { .interrupted }
+        }
+        var rules = HoldRules()
+        rules.set(.route, operation: "update", entity: "room")
+        let tracing = OperationTracing(InMemoryTracer())
+        #expect(tracing.transport(Holding(holds: rules)).holds == rules)
+    }
+
     @Test("the collector is asked over TLS 1.2 at least")
     func wantsTLS() { #expect(SpanExporter.clientConfiguration.tlsConfiguration?.minimumTLSVersion == .tlsv12) }
 

@@ -1,0 +1,70 @@
+/// Routes that the upstream has asked to wait, each until a time of its own. Times are steady milliseconds.
+///
+/// A claim can't pass over the operations of a route, so those that are claimed while it is held go back unsent, due when the hold has
+/// ended: one by one, a millisecond apart, behind those that went back before. All at once they would come before everybody else's. A route
+/// that is held again before they are all due has more of them than it takes: from then on they go back twice as far apart, up to
+/// ``widestMs``, so that a long queue is not claimed and put back as a whole for each of the few that get through.
+///
+/// Kept in memory only: after a restart a route that was held is asked once more, by the operations that were not put back. Where several
+/// processors share a store, each finds out by itself.
+public struct RouteHolds: Sendable, Equatable {
+    /// Routes held at a time at most; with more, the one that would be free first is.
+    public static let most = 256
+    /// Milliseconds between two operations that were put back, at first and at most.
+    public static let closestMs: Int64 = 1
+    public static let widestMs: Int64 = 32
+
+    private struct Hold: Sendable, Equatable {
+        var until: Int64
+        /// When the last of those that were put back is due.
+        var lastDue: Int64
+        var apartMs: Int64
+
+        /// Nothing of it matters from then on.
+        var ends: Int64 { max(until, lastDue) }
+    }
+
+    private var holds: [String: Hold] = [:]
+
+    public init() {}
+
+    /// Whether there is nothing to look for.
+    public var isEmpty: Bool { holds.isEmpty }
+
+    /// How many routes are kept.
+    public var count: Int { holds.count }
+
+    /// When a route may be asked again; nil when it may be now.
+    public func until(_ route: String, now: Int64) -> Int64? {
+        guard let hold = holds[route], hold.until > now else { return nil }
+        return hold.until
+    }
+
+    /// The upstream asks a route to wait; a shorter wait than the one in force changes nothing. Returns whether it was free before.
+    public mutating func hold(_ route: String, until: Int64, now: Int64) -> Bool {
+        expire(now: now)
+        var hold = holds[route] ?? Hold(until: .min, lastDue: .min, apartMs: 0)
+        let wasFree = hold.until <= now
+        if wasFree { hold.apartMs = min(max(Self.closestMs, hold.apartMs * 2), Self.widestMs) }
+        hold.until = max(hold.until, until)
+        holds[route] = hold
+        if holds.count > Self.most, let first = holds.min(by: { ($0.value.until, $0.key) < ($1.value.until, $1.key) }) {
+            holds[first.key] = nil
+        }
+        return wasFree
+    }
+
+    /// When an operation that is put back now is due; nil when its route is not held.
+    public mutating func place(in route: String, now: Int64) -> Int64? {
+        guard var hold = holds[route], hold.until > now else { return nil }
+        hold.lastDue = max(hold.until, hold.lastDue + hold.apartMs)
+        holds[route] = hold
+        return hold.lastDue
+    }
+
+    /// Forgets what is over.
+    public mutating func expire(now: Int64) {
+        guard holds.values.contains(where: { $0.ends <= now }) else { return }
+        holds = holds.filter { $0.value.ends > now }
+    }
+}

@@ -1,0 +1,44 @@
+import GuardianCore
+import GuardianTesting
+import Testing
+
+extension SyncEngineTests {
+    /// What the watchdog has done so far, in order.
+    private func repairs(_ rig: EngineRig) -> [String] {
+        rig.sink.events.compactMap { event -> String? in
+            guard case .stalled(_, let repair) = event else { return nil }
+            return repair
+        }
+    }
+
+    @Test("a store that does not answer is told as a stall and not lined up anew, whether calls wait or fail", arguments: [false, true])
+    func leavesASlowStoreAlone(fails: Bool) async throws {
+        let rig = EngineRig()
+        try await rig.enqueue(["a"])
+        if fails { rig.store.refuse { call, _ in call == .exchange } } else { rig.store.holdExchanges() }
+        try await rig.run {
+            await rig.advance(stepMs: 500, mostMs: 14_000) { false }
+            #expect(repairs(rig).count >= 5 && Set(repairs(rig)) == ["wake"])
+            #expect(rig.store.count(.rebuildIndex) == 0)
+            rig.store.refuse { _, _ in false }
+            rig.store.release()
+            #expect(await rig.advance(stepMs: 500) { rig.sink.count { $0.isNamed("processed") } == 1 })
+        }
+        #expect(rig.sent == ["a"])
+        #expect(rig.engine.stallCount >= 5)
+    }
+
+    @Test("a store that answers, and gives nothing of what is due, is lined up anew")
+    func linesUpWhatIsPassedOver() async throws {
+        let rig = EngineRig()
+        try await rig.enqueue(["a"])
+        rig.store.giveNothing(true)
+        try await rig.run {
+            #expect(await rig.advance(stepMs: 500, mostMs: 20_000) { rig.store.count(.rebuildIndex) == 1 })
+            #expect(repairs(rig).first == "wake" && repairs(rig).last == "rebuild_index")
+            rig.store.giveNothing(false)
+            #expect(await rig.advance(stepMs: 500) { rig.sink.count { $0.isNamed("processed") } == 1 })
+        }
+        #expect(rig.sent == ["a"])
+    }
+}
