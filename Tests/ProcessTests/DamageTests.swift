@@ -125,7 +125,7 @@ extension ProcessTests {
             #expect(try await Web.post(serve.url, Web.operation) == 202)
             try await Web.wait("to be ready") { try await Web.get(serve.url, "/readyz").status == 200 }
             serve.kill()
-            #expect(try await workplace.run("status", "--json").json["books"]?["pending"]?.integer == 2)
+            #expect(try await workplace.run("status", "--json").json["books"]?["accepted"]?.integer == 2)
             try await workplace.expectBalance()
         }
 
