@@ -15,14 +15,17 @@ struct AnswerReader {
         let text = body.readableBytes == 0 ? "" : String(buffer: body)
         if let stranger = stranger(status, headers, text, url) { return .unanswered(.foreign, detail: stranger) }
         var answer = Answer(status: status, etag: headers.first(name: "etag"))
-        answer.retryAfterMs = headers.first(name: "retry-after").flatMap { RetryAfter.milliseconds($0, now: SystemClock().now.wall) }
+        let now = SystemClock().now.wall
+        answer.retryAfterMs = headers.first(name: "retry-after").flatMap { RetryAfter.milliseconds($0, now: now) }
         if (200..<300).contains(status) {
             if let outcome = check(text, headers, operation, route, &answer) { return outcome }
         } else if status >= 300 {
             let said = describe(text, &answer)
-            let names = route.keyMapping == .none ? nil : WireNames(route.keyMapping, of: operation)
+            // They are made of the whole payload: only where they are of use.
+            let isNaming = route.keyMapping != .none && said != nil && DetailsReader.namesFields(status)
+            let names = isNaming ? WireNames(route.keyMapping, of: operation) : nil
             let reader = DetailsReader(headers: headers, body: said, names: names, isEnveloped: envelope == .standard)
-            answer.details = reader.details(status: status, now: SystemClock().now.wall)
+            answer.details = reader.details(status: status, now: now)
         }
         let kind: AnswerClass?
         if let override = route.overrides[status] {

@@ -14,23 +14,31 @@ struct DetailsReader {
     let headers: HTTPHeaders
     /// The body; nil when it is no JSON.
     let body: JSONValue?
-    /// Turns the names of an answer back into the app's; nil where both are the same.
+    /// Turns the names of an answer back into the app's; nil where both are the same, or where the status names no fields
+    /// (``namesFields(_:)``).
     let names: WireNames?
     /// Whether requests have the payload as a member of their body.
     let isEnveloped: Bool
+
+    /// Whether an answer of this status may name fields of the payload.
+    static func namesFields(_ status: Int) -> Bool {
+        switch status {
+        case 401, 403, 404, 408, 409, 410, 412, 425, 426, 429, 451: false
+        default: (400..<500).contains(status)
+        }
+    }
 
     /// What an answer of this status says; nil when it is nothing.
     func details(status: Int, now: Timestamp) -> ErrorDetails? {
         let details: ErrorDetails
         switch status {
-        case 401, 403, 404, 408, 410, 425, 451: return nil
         case 409: details = conflict
         case 412:
             let etag = headers.first(name: "etag") ?? findWord(["currentetag", "serveretag"], loosely: ["etag"])
             details = ErrorDetails(foundETag: etag.flatMap { Self.whole($0) })
         case 426: details = ErrorDetails(minimumVersion: minimumVersion)
         case 429: details = rateLimit(now)
-        case 400..<500: details = ErrorDetails(fields: wrongFields)
+        case _ where Self.namesFields(status): details = ErrorDetails(fields: wrongFields)
         default: return nil
         }
         return details.isEmpty ? nil : details

@@ -25,7 +25,7 @@ extension HTTPTransport {
         let outcome: Outcome
         do {
             let request = batchRequest(members[0].operation, endpoint, token: token)
-            let (response, url, _) = try await submit(request, batchBody(members))
+            let (response, url, _) = try await submit(request, batchBody(members), at: endpoint.path)
             let status = Int(response.status.code)
             let limit = configuration.responseBodyLimit + members.count * 4096
             let body = try await response.body.collect(upTo: limit)

@@ -3,18 +3,19 @@ import NIOCore
 import NIOHTTP1
 
 extension HTTPTransport {
-    /// What ``follow(_:watch:)`` returns for `request` with this body, which goes compressed where it may.
+    /// What ``follow(_:watch:)`` returns for `request` with this body, which goes compressed where it may. `path` is the route's, with its
+    /// parameters unfilled.
     ///
     /// A compressed one that is refused for that is sent again at once with the body as it is, and otherwise the same, its idempotency key
     /// too. Redirects are followed anew. Only the second answer counts.
     func submit(
-        _ request: HTTPClientRequest, _ body: ByteBuffer, watch: (HTTPClientRequest) -> WireWatch? = { _ in nil }
+        _ request: HTTPClientRequest, _ body: ByteBuffer, at path: String, watch: (HTTPClientRequest) -> WireWatch? = { _ in nil }
     ) async throws -> (response: HTTPClientResponse, url: String, watch: WireWatch?) {
         var request = request
         request.body = .bytes(body)
         guard let coded = compression.coded(body) else { return try await follow(request, watch: watch) }
         let first = try await follow(request.carrying(gzip: coded), watch: watch)
-        guard compression.isRefusal(first.response.status) else { return first }
+        guard compression.isRefusal(first.response.status, at: path) else { return first }
         let words: ByteBuffer
         do {
             words = try await first.response.body.collect(upTo: configuration.responseBodyLimit)

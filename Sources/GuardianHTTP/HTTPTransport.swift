@@ -149,7 +149,7 @@ public final class HTTPTransport: Transport, Sendable {
 
     private func exchange(_ operation: Operation, _ draft: Draft, token: String?) async throws -> Outcome {
         let request = request(operation, draft, token: token)
-        let (response, url, watch) = try await submit(request, draft.body) { self.watch($0, draft, operation) }
+        let (response, url, watch) = try await submit(request, draft.body, at: draft.route.path) { self.watch($0, draft, operation) }
         return try await read(response, operation, draft.route, url, watch)
     }
 

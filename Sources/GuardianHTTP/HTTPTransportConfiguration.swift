@@ -41,7 +41,8 @@ public struct HTTPTransportConfiguration: Sendable {
     /// Whether a success must carry our `Trace-Id` back; one that does not is a stranger's. For APIs that echo it.
     public var requiresTraceEcho = false
     /// `none` by default. An upstream that refuses what is compressed (415, 400, 422 or 501) gets it again at once as it is, under the same
-    /// key, and when that shows that it can't read it, is sent nothing compressed any more for as long as the transport lives.
+    /// key, and when that shows that it can't read it, is sent nothing compressed any more for as long as the transport lives. Where the
+    /// path of a route has taken something compressed, only 415 is such a refusal.
     public var compression = Compression.none
     /// Bytes of a body below which it is not compressed; 1024 by default, 0 or more. What fits into one packet is there no sooner for it.
     public var compressionMinBytes = 1024

@@ -5,7 +5,8 @@ import Synchronization
 /// Which bodies go compressed, and whether the upstream takes them so.
 ///
 /// States: *open* → *refused*, which lasts as long as the transport: each body that is tried again would cost an upstream that can't read
-/// it a second request.
+/// it a second request. Beside it each path is *untried* → *taken* by its first success with a compressed body: what is refused there is
+/// refused for what it says, unless the status is 415. By path, for behind one origin may be several servers.
 final class RequestCompression: Sendable {
     /// What an upstream answers that can't read a compressed body: 415 says so (RFC 9110 section 15.5.16); one that never looks at
     /// `Content-Encoding` takes it for bad JSON; and HTTP/1.1 once asked for 501 (RFC 2616 section 9.6).
@@ -14,6 +15,8 @@ final class RequestCompression: Sendable {
     /// nil compresses nothing.
     private let minBytes: Int?
     private let isRefused = Mutex(false)
+    /// Paths as the routes have them, so that there are few.
+    private let taken = Mutex<Set<String>>([])
 
     init(_ configuration: HTTPTransportConfiguration) throws(HTTPConfigurationError) {
         guard configuration.compressionMinBytes >= 0 else {
@@ -35,8 +38,16 @@ final class RequestCompression: Sendable {
         }
     }
 
-    /// Whether a compressed request may have got this answer for being compressed, so that it is worth sending as it is.
-    func isRefusal(_ status: HTTPResponseStatus) -> Bool { Self.refusals.contains(status.code) }
+    /// Whether a compressed request to this path may have got this answer for being compressed, so that it is worth sending as it is.
+    /// Learns from a success.
+    func isRefusal(_ status: HTTPResponseStatus, at path: String) -> Bool {
+        if (200..<300).contains(status.code) {
+            taken.withLock { _ = $0.insert(path) }
+            return false
+        }
+        guard Self.refusals.contains(status.code) else { return false }
+        return status == .unsupportedMediaType || !taken.withLock { $0.contains(path) }
+    }
 
     /// Learns from a refusal and from the answer to the same body as it is. Returns whether it is news that the upstream takes none that
     /// is compressed: its `Accept-Encoding` says so (RFC 7694), or it takes as it is what it has refused. Where it refuses both, the body

@@ -32,8 +32,8 @@ public struct Route: Sendable, Equatable {
     /// An entity type, or `*`.
     public var entity: String
     public var method: String
-    /// Such as `/api/v1/rooms/{room_id}`. `{id}` and `{entity_id}` are the entity's id; other names are members of the payload, in either
-    /// spelling. That of the entity's own type, such as `{room_id}` of a `room`, is its id where the payload has no such member.
+    /// Such as `/api/v1/rooms/{room_id}`. `{id}`, `{entity_id}` and that of the entity's own type, such as `{room_id}` of a `room`, are the
+    /// entity's id, whatever the payload says; other names are members of the payload, in either spelling.
     public var path: String
     public var keyMapping: KeyMapping
     /// Members of the payload that are sent; nil means all.

@@ -2,11 +2,13 @@ public import GuardianCore
 
 /// Finds an operation's route and fills in its path. What can't be filled in is a permanent failure, found before any request.
 public struct RouteTable: Sendable {
-    private let exact: [String: Route]
+    private let pairs: RoutePairs<Route>
 
     /// Later routes win over earlier ones for the same pair.
     public init(_ routes: [Route] = []) {
-        exact = Dictionary(routes.map { ($0.operation + " " + $0.entity, $0) }) { $1 }
+        var pairs = RoutePairs<Route>()
+        for route in routes { pairs[route.operation, route.entity] = route }
+        self.pairs = pairs
     }
 
     /// Throws for a path that can't make a URL of the origin: without a slash in front it would continue the host's name.
@@ -37,7 +39,7 @@ public struct RouteTable: Sendable {
     /// Which of the routes wait by themselves.
     var holds: HoldRules {
         var rules = HoldRules()
-        for route in exact.values { rules.set(route.hold, operation: route.operation, entity: route.entity) }
+        for route in pairs.all { rules.set(route.hold, operation: route.operation, entity: route.entity) }
         return rules
     }
 
@@ -55,13 +57,10 @@ public struct RouteTable: Sendable {
     }
 
     /// The exact route, else one with a wildcard.
-    func explicitRoute(_ type: String, _ entity: String) -> Route? {
-        if exact.isEmpty { return nil }
-        return exact["\(type) \(entity)"] ?? exact["* \(entity)"] ?? exact["\(type) *"] ?? exact["* *"]
-    }
+    func explicitRoute(_ type: String, _ entity: String) -> Route? { pairs.best(type, entity) }
 
     /// A route that says `read`, of the entity type or of any: a wildcard for operations is meant for writes.
-    func readRoute(of entity: String) -> Route? { exact["read \(entity)"] ?? exact["read *"] }
+    func readRoute(of entity: String) -> Route? { pairs["read", entity] ?? pairs["read", "*"] }
 
     /// Where the entity of an operation is read: a route for `read`, else the member's own path.
     public func lookPath(for operation: Operation) throws(Unroutable) -> String {
@@ -104,7 +103,8 @@ public struct RouteTable: Sendable {
     }
 
     private static func value(_ name: String, _ operation: Operation, _ payload: inout JSONValue?) throws(Unroutable) -> String {
-        if name == "id" || name == "entity_id" { return operation.entity.id }
+        // Not the payload's word for it: where the upstream has given another id, that may still be the local one.
+        if Route.isID(name, of: operation.entity.type) { return operation.entity.id }
         if payload == nil { do { payload = try JSONValue(parsing: operation.payload ?? "{}") } catch { payload = .null } }
         for spelling in [name, KeySpelling.camelCase(name), KeySpelling.snakeCase(name)] {
             switch payload?[spelling] {
@@ -120,7 +120,6 @@ public struct RouteTable: Sendable {
             default: continue
             }
         }
-        if Route.isID(name, of: operation.entity.type) { return operation.entity.id }
         throw Unroutable(
             code: "MISSING_PARAMETER", message: "the payload has no \"\(name)\", which the route's path asks for", field: name,
             constraint: "must be a text or a number: the route's path asks for it")

@@ -105,11 +105,6 @@ public struct Daemon: Sendable {
         let (store, engine, transport) = try await open(server, url: url, tell: tell)
         var monitor = metrics.map { assembly.monitor($0, engine: engine, store: store) }
         do throws(StoreError) { try await monitor?.prepare() } catch { engine.tell(.storeError(error)) }
-        do throws(SyncError) {
-            try await engine.resumeAfterUpgrade(in: assembly.settings.text("data_dir"), version: BuildInfo.version)
-        } catch {
-            if case .store(let error) = error { engine.tell(.storeError(error)) }
-        }
         server.serve(engine: engine, store: store)
         store.wakes { engine.wake() }
         tell(.ready(url: url))

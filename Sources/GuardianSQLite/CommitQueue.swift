@@ -287,11 +287,16 @@ final class CommitQueue: Sendable {
         return nil
     }
 
-    /// Each job in a transaction of its own. What keeps one from beginning keeps those behind it too, and is waited for once.
+    /// Each job in a transaction of its own. What keeps one from beginning keeps those behind it too, and is waited for once; but that
+    /// there is no room need not keep one that may use the reserve.
     private func runAlone(_ group: [Job], in transaction: WriteTransaction) {
         var obstacle: StoreError?
         for job in group {
-            if let obstacle { job.finish(obstacle) } else { obstacle = run([job], in: transaction) }
+            if let obstacle {
+                job.finish(obstacle)
+            } else if let met = run([job], in: transaction), !DiskSpace.isFull(met) {
+                obstacle = met
+            }
         }
     }
 

@@ -16,7 +16,8 @@ internal import Synchronization
 /// How a processor knows that another one is dead: each holds `flock` on a file named after its owner, and the kernel lets go of it when
 /// the process ends, however it ends. So a restarted process takes over at once, and only a frozen one is waited for (`staleAfter`).
 ///
-/// A processor may end while its process lives on. It lets go of its file then, and the file stays as long as the lock is in its name.
+/// A processor may end while its process lives on. It lets go of its file then, and the file stays as long as the lock is in its name. The
+/// file is empty while its owner is there, and has one byte when it has left: so everybody tells one who has left from one who has crashed.
 ///
 /// Whoever takes the lock removes the file of whom it was taken from, and files that nobody holds. One who was only frozen makes its own
 /// anew when it asks again.
@@ -24,8 +25,6 @@ final class ProcessorPresence: Sendable {
     private struct State {
         /// Files of owners in this process, open and locked.
         var held: [String: Int32] = [:]
-        /// Owners in this process that have ended with the lock in their name.
-        var left: Set<String> = []
     }
 
     private let directory: String
@@ -55,12 +54,9 @@ final class ProcessorPresence: Sendable {
         for _ in 0..<Self.tries {
             let file = try make(owner)
             let isLocked = flock(file, LOCK_EX | LOCK_NB) == 0
-            // It may have been swept before it was locked.
-            if isLocked, Self.isFile(file, at: path(owner)) {
-                state.withLock { state in
-                    state.held[owner] = file
-                    state.left.remove(owner)
-                }
+            // It may have been swept before it was locked. Who comes back has not left.
+            if isLocked, Self.isFile(file, at: path(owner)), ftruncate(file, 0) == 0 {
+                state.withLock { $0.held[owner] = file }
                 return
             }
             close(file)
@@ -103,14 +99,16 @@ final class ProcessorPresence: Sendable {
         return flock(file, LOCK_EX | LOCK_NB) == 0
     }
 
-    /// `owner` has ended, maybe with the lock in its name. The file stays: by it everybody knows that nobody is behind that name.
+    /// `owner` has ended, maybe with the lock in its name. The file stays: by it everybody knows that nobody is behind that name, and that
+    /// it has not crashed.
     func leave(_ owner: String) {
-        state.withLock { _ = $0.left.insert(owner) }
+        // A length takes no room on the volume, as a written byte would; where it can't be set, it looks like a crash.
+        if let file = state.withLock({ $0.held[owner] }) { _ = ftruncate(file, 1) }
         letGo(owner)
     }
 
-    /// Whether `owner` has ended in this process without a crash.
-    func hasLeft(_ owner: String) -> Bool { state.withLock { $0.left.contains(owner) } }
+    /// Whether `owner` has ended without a crash, in whatever process. Of one that nobody is behind.
+    func hasLeft(_ owner: String) -> Bool { Disk.size(of: path(owner)).map { $0 > 0 } ?? false }
 
     private func letGo(_ owner: String) {
         let file = state.withLock { $0.held.removeValue(forKey: owner) }
@@ -129,7 +127,6 @@ final class ProcessorPresence: Sendable {
 
     /// Removes the files that nobody is behind any more. For whoever has just taken the lock: it is in the name of none of them.
     func sweep() {
-        state.withLock { $0.left = [] }
         let names: [String]
         do { names = try FileManager.default.contentsOfDirectory(atPath: directory) } catch { return }
         var swept = 0
@@ -155,6 +152,5 @@ final class ProcessorPresence: Sendable {
     func forget(_ owner: String) {
         letGo(owner)
         unlink(path(owner))
-        state.withLock { _ = $0.left.remove(owner) }
     }
 }

@@ -12,8 +12,9 @@ extension SQLiteStore {
     ///
     /// Writes the whole file anew (`VACUUM`) through a temporary copy and the log, so it needs twice the size of what is kept, and says so
     /// when there is less. The copy stands where SQLite keeps such files (`SQLITE_TMPDIR`, `TMPDIR`, `/var/tmp`, `/tmp`), which may be
-    /// another volume.
+    /// another volume: when that one is full, the error names the directory.
     public func compact() async throws(StoreError) -> CompactReport {
+        let path = configuration.path
         let files = StoreFiles(path: configuration.path)
         let bytes = files.bytes
         let needed = 2 * (bytes.database + bytes.log)
@@ -22,7 +23,7 @@ extension SQLiteStore {
             let patienceMs = configuration.busyTimeoutMs
             try await pool.writeWithoutTransaction { [queue] db in
                 try queue.checkpointer.empty(db, patienceMs: patienceMs)
-                try Self.vacuum(db)
+                try Self.vacuum(db, path: path)
                 try queue.checkpointer.empty(db, patienceMs: patienceMs)
             }
         } catch {
@@ -34,10 +35,25 @@ extension SQLiteStore {
 
     /// Writes the file anew, outside of a transaction. The copy of all of it that SQLite makes meanwhile is a file without a name, so that
     /// memory stays as small as it is; in memory only where no such file can be made. It is sealed where the store is.
-    static func vacuum(_ db: Database) throws {
+    /// Throws ``StoreError/unavailable(_:)`` when it is the volume of that copy that is full, and not the store's.
+    static func vacuum(_ db: Database, path: String) throws {
         do { try vacuum(db, throughFile: true) } catch let error as DatabaseError where lacksFile(error) {
             try vacuum(db, throughFile: false)
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_FULL {
+            if let reason = try lackOfTemporaryRoom(db, path: path) { throw StoreError.unavailable(reason) }
+            throw error
         }
+    }
+
+    /// Where the temporary copy has another volume than the store, with less room than it takes: what to tell. What was written of it is
+    /// gone by now.
+    private static func lackOfTemporaryRoom(_ db: Database, path: String) throws -> String? {
+        let directory = Disk.temporaryDirectory
+        guard let free = Disk.freeBytes(at: directory), !Disk.isSameVolume(directory, path) else { return nil }
+        func figure(_ name: String) throws -> Int64 { try Int64.fetchOne(db, sql: "PRAGMA \(name)") ?? 0 }
+        let needed = try (figure("page_count") - figure("freelist_count")) * figure("page_size")
+        guard free < needed else { return nil }
+        return "no room for a temporary copy in \(directory), \(free) bytes free, \(needed) needed; set SQLITE_TMPDIR to another directory"
     }
 
     /// Whether a temporary file could not be made.

@@ -60,7 +60,7 @@ extension SQLiteStore {
             last_attempt_at = CASE WHEN ?4 THEN attempted_before ELSE last_attempt_at END
         WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2 RETURNING next
         """)
-    private static let writeHeld = SQL(
+    private static let writePutOff = SQL(
         """
         UPDATE guardian_operation SET status = 0, claim_epoch = NULL, updated_at = ?3, due_at = \(Parking.sql(due: "?4")),
             next_retry_at = ?4, backoff_ms = ?5, last_attempt_at = attempted_before
@@ -101,13 +101,13 @@ extension SQLiteStore {
             let update = try transaction.statement(writeReturn)
             bind(update, seq, epoch, now)
             update.bind(4, settlement.result == .unsent ? 1 : 0)
-            update.bind(5, settlement.refusal == nil ? 0 : 1)
+            update.bind(5, settlement.standstill == nil ? 0 : 1)
             update.bind(6, settlement.unknownAt)
             guard try backToPending(update, seq, transaction) else { return false }
-            try keep(settlement.refusal, of: seq, transaction)
+            try keep(settlement.standstill, of: seq, transaction)
             return true
-        case .held(let until, let waitMs):
-            let update = try transaction.statement(writeHeld)
+        case .putOff(let until, let waitMs):
+            let update = try transaction.statement(writePutOff)
             bind(update, seq, epoch, now)
             update.bind(4, until)
             update.bind(5, waitMs)

@@ -246,12 +246,13 @@ public final class SQLiteStore: Sendable {
         let now = SystemClock().now.wall
         let holder = try Self.holder(transaction)
         let isDead = holder.map { presence.isDead($0.fence.owner) } ?? false
+        let hasLeft = holder.map { presence.hasLeft($0.fence.owner) } ?? false
         if let holder, !isDead, abs(now.milliseconds - holder.heartbeatAt.milliseconds) < Self.quietMs {
             throw StoreError.unavailable(
                 "it is lined up by `ordering: \(stored.rawValue)` and in use; stop what delivers from it before using it with \(wanted.rawValue)"
             )
         }
-        _ = try Self.returnClaims(transaction, now, isCrash: isDead)
+        _ = try Self.returnClaims(transaction, now, isCrash: isDead && !hasLeft)
         try transaction.statement("UPDATE guardian_lock SET epoch = epoch + 1").run()
     }
 

@@ -15,10 +15,11 @@ struct SalvageRun {
         "guardian_operation", "guardian_ledger", "guardian_entity", "guardian_optimistic", "guardian_optimistic_ending",
         "guardian_alias", "guardian_open_create", "guardian_reference", "guardian_tally",
     ]
-    /// Sealed values that a row can do without: the ledger is there to know an id again, and an operation is delivered without what was
-    /// said of it.
+    /// Sealed values that a row can do without: the ledger is there to know an id again, an operation is delivered without what was said of
+    /// it, and the app is told how its change ended, be the snapshot lost or not.
     private static let spare: Set = [
-        "guardian_ledger.answer", "guardian_operation.error_message", "guardian_operation.server_state",
+        "guardian_ledger.answer", "guardian_operation.error_message", "guardian_operation.server_state", "guardian_optimistic.original",
+        "guardian_optimistic_ending.original", "guardian_optimistic_ending.state", "guardian_optimistic_ending.error_message",
     ]
 
     private let old: Database

@@ -75,6 +75,26 @@ enum Disk {
         return first.st_dev == second.st_dev && first.st_ino == second.st_ino
     }
 
+    /// Whether two paths lead to files of one volume. Where one can't be asked, they count as if they did.
+    static func isSameVolume(_ one: String, _ other: String) -> Bool {
+        var first = stat()
+        var second = stat()
+        guard stat(one, &first) == 0, stat(other, &second) == 0 else { return true }
+        return first.st_dev == second.st_dev
+    }
+
+    /// Where SQLite makes its temporary files, as it looks for it (https://sqlite.org/tempfiles.html#temporary_file_storage_locations).
+    static var temporaryDirectory: String {
+        let named: [String] = ["SQLITE_TMPDIR", "TMPDIR"].compactMap { (name: String) in getenv(name).map { String(cString: $0) } }
+        let places: [String] = named + ["/var/tmp", "/usr/tmp", "/tmp"]
+        return places.first { (place: String) in isDirectory(place) && access(place, W_OK | X_OK) == 0 } ?? "."
+    }
+
+    private static func isDirectory(_ path: String) -> Bool {
+        var info = stat()
+        return stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR
+    }
+
     static func errorText() -> String { String(cString: strerror(errno)) }
 
     /// Makes the directory of the store (0700) and its file (0600), when they are not there.

@@ -119,7 +119,7 @@ import Testing
         } else {
             Issue.record("gave up")
         }
-        if case .failed(let error) = try decide(storm, others: true, attempts: 4) {
+        if case .failed(let error, nil) = try decide(storm, others: true, attempts: 4) {
             #expect(error.class == .exhausted)
         } else {
             Issue.record("went on")
@@ -161,11 +161,12 @@ import Testing
             Issue.record("not charged")
             return
         }
-        guard case .failed(let error) = try decide(busy, others: true, attempts: 4) else {
-            Issue.record("went on")
+        guard case .failed(let error, let holdMs?) = try decide(busy, others: true, attempts: 4) else {
+            Issue.record("went on, or asks nobody to wait")
             return
         }
         #expect(error.class == .exhausted && error.httpStatus == 503)
+        #expect((1000...6000).contains(holdMs))
         guard case .retry(_, _, false, .some) = try decide(busy, others: true, attempts: 4, probe: true),
             case .retry(_, _, false, .some) = try decide(.refused(.transient, Answer(status: 429)), others: true, attempts: 4)
         else {
@@ -192,7 +193,7 @@ import Testing
         for status in [429, 503] {
             var answer = Answer(status: status, retryAfterMs: 60_000)
             answer.isOverridden = true
-            guard case .failed(let error) = try decide(.refused(.permanent, answer), others: true) else {
+            guard case .failed(let error, nil) = try decide(.refused(.permanent, answer), others: true) else {
                 Issue.record("went on")
                 return
             }

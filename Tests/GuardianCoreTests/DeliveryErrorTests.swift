@@ -109,7 +109,7 @@ import Testing
             let answer = Answer(status: 412, details: ErrorDetails(foundETag: "\"v7\""))
             let situation = OutcomeDecider.Situation(operation: operation, othersSucceed: true)
             let decision = OutcomeDecider(policy: .standard).decide(.refused(.conflict, answer), situation, random: &random)
-            guard case .failed(let error) = decision else {
+            guard case .failed(let error, _) = decision else {
                 Issue.record("not a conflict: \(decision)")
                 return
             }

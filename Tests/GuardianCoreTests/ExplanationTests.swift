@@ -172,13 +172,20 @@ import Testing
         let told = try explain { standing, _ in
             standing.operation.nextRetryAt = Self.soon
             standing.operation.lastError = error
+            standing.operation.tries = 1
         }
-        #expect(told.detail.contains("(transient: HTTP_503, HTTP 503: busy)"), "\(told.detail)")
+        #expect(told.detail.contains("its last attempt failed (transient: HTTP_503, HTTP 503: busy)"), "\(told.detail)")
+        #expect(told.detail.contains("for its retry, or for its route"), "\(told.detail)")
     }
 
-    @Test("one that was put back because its route is held is not said to have failed, and says which route")
-    func heldRoute() throws {
-        let told = try explain { standing, _ in standing.operation.nextRetryAt = Self.soon }
+    @Test(
+        "one that was put off because its route is held is not said to have failed, not for a standstill either, and says which route",
+        arguments: [nil, LastError(class: .auth, code: "HTTP_401", httpStatus: 401, message: "")] as [LastError?])
+    func heldRoute(standstill: LastError?) throws {
+        let told = try explain { standing, _ in
+            standing.operation.nextRetryAt = Self.soon
+            standing.operation.lastError = standstill
+        }
         #expect(told.reason == .backoff && told.until == Self.soon)
         #expect(told.detail.contains("it was not sent: the upstream asked the route of (update, room) to wait"), "\(told.detail)")
     }

@@ -156,4 +156,34 @@ extension ProcessorTests {
         }
         #expect(revision.payload == #"{"n":1}"# && revision.ifMatch == "\"v2\"" && revision.wasRefused)
     }
+
+    /// Whether it is to be tried again after as long as was asked, with no outcome unknown.
+    private func waits(_ settlement: Settlement?, askedMs: Int64, in bench: ProcessorBench) -> Bool {
+        guard case .retry(let due, _, _, _, _, nil) = settlement?.result else { return false }
+        return due >= bench.now.wall.adding(milliseconds: askedMs)
+    }
+
+    @Test("a fetch that is refused and asked to wait is made again later: no conflict is left to a person for it", arguments: [403, 409])
+    func conflictAskedToWait(status: Int) throws {
+        var bench = bench()
+        let claimed = claim(in: &bench)
+        let send = try #require(claimed.sends.first)
+        let refused = bench.give(.attempted(seq: 1, attempt: send.attempt, .refused(.conflict, Answer(status: 409))))
+        let fetch = try #require(refused.fetches.first)
+        let asked = Fetch.failed(.status(status, retryAfterMs: 20_000))
+        let ended = give(.fetched(seq: 1, attempt: fetch.attempt, asked), to: &bench)
+        #expect(waits(ended.settlements.first, askedMs: 20_000, in: bench), "settled as \(ended.settlements)")
+        #expect(bench.processor.holdUntil >= bench.now.steady + 20_000)
+    }
+
+    @Test("a fetch before the first write that is refused and asked to wait is followed by no write unseen", arguments: [403, 409])
+    func lookAheadAskedToWait(status: Int) throws {
+        var bench = bench(.merge(ThreeWayMerge()))
+        let claimed = claim(in: &bench) { ($0.payload, $0.base) = (#"{"n":1}"#, #"{"n":0}"#) }
+        let fetch = try #require(claimed.fetches.first)
+        let asked = Fetch.failed(.status(status, retryAfterMs: 20_000))
+        let ended = give(.fetched(seq: 1, attempt: fetch.attempt, asked), to: &bench)
+        #expect(ended.sends.isEmpty)
+        #expect(waits(ended.settlements.first, askedMs: 20_000, in: bench), "settled as \(ended.settlements)")
+    }
 }

@@ -33,7 +33,7 @@ extension ProcessorTests {
         actions += bench.give(.exchanged(.success(ExchangeResult())))
         let settlement = try #require(actions.settlements.first)
         #expect(settlement.result == .returned)
-        #expect(settlement.refusal?.httpStatus == status)
+        #expect(settlement.standstill?.httpStatus == status)
         #expect(settlement.unknownAt == claim.operation.unknownAt)
     }
 
@@ -91,5 +91,27 @@ extension ProcessorTests {
         #expect(error.httpStatus == 409)
         #expect(!charged)
         #expect(unknownAt == nil)
+    }
+
+    @Test(
+        "only a 429, and a 503 that says when to come again, tell that a write had no effect: any other 5xx may be a gateway's",
+        arguments: [
+            (429, 1000, false), (503, 1000, false), (503, nil, true), (500, 1000, true), (502, 1000, true), (504, 1000, true),
+        ] as [(Int, Int64?, Bool)])
+    func gatewayThatAsksToWait(status: Int, retryAfterMs: Int64?, isUnknown: Bool) throws {
+        var bench = ProcessorBench()
+        _ = bench.begin()
+        var claim = bench.claim(1)
+        claim.operation.lastAttemptAt = bench.now.wall
+        let sends = bench.give(.exchanged(.success(ExchangeResult(claims: [claim])))).sends
+        let send = try #require(sends.first)
+        _ = bench.give(.exchanged(.success(ExchangeResult())))
+        var actions = bench.give(.attempted(seq: 1, attempt: send.attempt, .status(status, retryAfterMs: retryAfterMs)))
+        actions += bench.give(.exchanged(.success(ExchangeResult())))
+        guard case .retry(_, _, _, _, _, let unknownAt) = actions.settlements.first?.result else {
+            Issue.record("settled as \(actions.settlements)")
+            return
+        }
+        #expect(unknownAt == (isUnknown ? claim.operation.lastAttemptAt : nil))
     }
 }

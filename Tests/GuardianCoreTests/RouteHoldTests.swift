@@ -54,7 +54,7 @@ import Testing
         return holdMs
     }
 
-    @Test("a hold of one route leaves the others going: what goes by it is put back unsent until it ends, urgent or not")
+    @Test("a hold of one route leaves the others going: what goes by it is put off unsent until it ends, urgent or not")
     func waitsAlone() throws {
         var bench = bench()
         let holdMs = try hold(.status(429, retryAfterMs: 30_000), &bench)
@@ -66,12 +66,25 @@ import Testing
         let until = bench.now.wall.adding(milliseconds: holdMs)
         #expect(
             normal.settlements.map(\.result) == [
-                .held(until: until, waitMs: holdMs), .held(until: until.adding(milliseconds: 1), waitMs: holdMs + 1),
+                .putOff(until: until, waitMs: holdMs), .putOff(until: until.adding(milliseconds: 1), waitMs: holdMs + 1),
             ])
         let urgent = claim(rooms: [6], priority: 1, in: &bench)
         #expect(urgent.sends.isEmpty)
-        #expect(urgent.settlements.map(\.result) == [.held(until: until.adding(milliseconds: 2), waitMs: holdMs + 2)])
+        #expect(urgent.settlements.map(\.result) == [.putOff(until: until, waitMs: holdMs)])
         #expect((normal + urgent).events.allSatisfy { $0.name != "retry_scheduled" || $0.operationID == .text("n1") })
+    }
+
+    @Test("claims that wait for a worker when their route comes to be held go back at once, and leave it to others")
+    func makesRoom() throws {
+        var bench = bench(workers: 1)
+        let sends = claim(rooms: [1, 2], devices: [3], in: &bench).sends
+        #expect(sends.map(\.seq) == [1])
+        _ = bench.give(.exchanged(.success(ExchangeResult())))
+        let told = bench.give(.attempted(seq: 1, attempt: sends[0].attempt, .status(429, retryAfterMs: 30_000)))
+        #expect(told.sends.map(\.seq) == [3])
+        let holdMs = try #require(holds(told).first)
+        let until = bench.now.wall.adding(milliseconds: holdMs)
+        #expect(told.settlements.first { $0.seq == 2 }?.result == .putOff(until: until, waitMs: holdMs))
     }
 
     @Test("a route is asked again when its hold has ended, and not a millisecond before")
@@ -82,7 +95,7 @@ import Testing
         _ = bench.give(.tick)
         let early = claim(rooms: [3], in: &bench)
         #expect(early.sends.isEmpty)
-        #expect(early.settlements.map(\.result) == [.held(until: bench.now.wall.adding(milliseconds: 1), waitMs: 1)])
+        #expect(early.settlements.map(\.result) == [.putOff(until: bench.now.wall.adding(milliseconds: 1), waitMs: 1)])
         bench.pass(ms: 1)
         let late = claim(rooms: [3, 4], in: &bench)
         #expect(late.sends.map(\.seq) == [3, 4])
@@ -208,16 +221,21 @@ import Testing
         #expect(rules.route(of: operation("create", "room")) == "* *")
         #expect(rules.route(of: operation("delete", "device")) == "* device")
         #expect(rules.route(of: operation("delete", "room")) == "delete *")
+        // A pair is two words, wherever a space stands.
+        var spaced = HoldRules()
+        spaced.set(.route, operation: "turn on", entity: "lamp")
+        #expect(spaced.route(of: operation("turn on", "lamp")) == "turn on lamp")
+        #expect(spaced.route(of: operation("turn", "on lamp")) == nil)
     }
 
-    @Test("those that are put back come due one by one, and farther apart each time before they are all due")
+    @Test("those that are put off come due one by one, and farther apart each time before they are all due; urgent ones when it ends")
     func places() {
         var holds = RouteHolds()
         func hold(until: Int64, now: Int64) {
             let wasFree = holds.hold("r", until: until, now: now)
             #expect(wasFree)
         }
-        func place(now: Int64) -> Int64? { holds.place(in: "r", now: now) }
+        func place(now: Int64, isUrgent: Bool = false) -> Int64? { holds.place(in: "r", isUrgent: isUrgent, now: now) }
         #expect(place(now: 0) == nil)
         hold(until: 100, now: 0)
         #expect([place(now: 0), place(now: 50), place(now: 99)] == [100, 101, 102])
@@ -227,6 +245,7 @@ import Testing
         for apart in [2, 4, 8, 16, 32, 32, 32] as [Int64] {
             hold(until: now + 1, now: now)
             #expect(place(now: now) == last + apart)
+            #expect(place(now: now, isUrgent: true) == now + 1)
             last += apart
             now += 1
         }

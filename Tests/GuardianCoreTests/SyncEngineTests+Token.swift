@@ -222,4 +222,18 @@ extension SyncEngineTests {
         #expect(sink.events.contains(.resumed(.upgrade)))
         #expect(transport.attempts.count == 3)
     }
+
+    @Test("a pause for an upgrade whose version nobody has said, such as an older build's, ends with the first run that says its own")
+    func upgradesFromAnUnknownVersion() async throws {
+        let store = MemoryStore()
+        try await store.setPause(.upgrade, to: true)
+        try await store.setPause(.operator, to: true)
+        let sink = RecordingSink()
+        let engine = SyncEngine(store: store, transport: Versioned(base: ScriptedTransport(), appVersion: "1.0"), sinks: [sink])
+        async let running: Void = engine.run()
+        await sink.first { $0 == .resumed(.upgrade) }
+        engine.drain()
+        try await running
+        #expect(try await store.loadControl().pauses == [.operator])
+    }
 }

@@ -41,4 +41,24 @@ extension SyncEngineTests {
         }
         #expect(rig.sent == ["a"])
     }
+
+    @Test("a long queue of which some is gone at every look is no stall: it is not told, and not lined up anew")
+    func leavesAQueueThatMovesAlone() async throws {
+        let rig = EngineRig()
+        let ids = (0..<12).map { "n\($0)" }
+        try await rig.enqueue(ids)
+        rig.store.giveNothing(true)
+        try await rig.run {
+            for id in ids.dropLast() {
+                let answer = try await rig.engine.cancel(.text(id))
+                #expect(answer == .neverSent)
+                await rig.advance(stepMs: 500, mostMs: 500) { false }
+            }
+            #expect(repairs(rig).isEmpty)
+            #expect(rig.store.count(.rebuildIndex) == 0)
+            rig.store.giveNothing(false)
+            #expect(await rig.advance(stepMs: 500) { rig.sink.count { $0.isNamed("processed") } == 1 })
+        }
+        #expect(rig.sent == ["n11"])
+    }
 }

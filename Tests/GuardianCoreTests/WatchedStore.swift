@@ -19,6 +19,7 @@ final class WatchedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, 
         var holdsExchanges = false
         var givesNothing = false
         var hides: @Sendable (OptimisticEnding) -> Bool = { _ in false }
+        var endingLooks: [Int64] = []
     }
 
     let memory: MemoryStore
@@ -52,6 +53,9 @@ final class WatchedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, 
 
     /// From now on these endings are not seen, as if their transactions were not committed yet.
     func hideEndings(_ hides: @escaping @Sendable (OptimisticEnding) -> Bool) { state.withLock { $0.hides = hides } }
+
+    /// After which numbers endings were asked for, in order.
+    var endingLooks: [Int64] { state.withLock { $0.endingLooks } }
 
     /// How often a call was made.
     func count(_ call: Call) -> Int { state.withLock { $0.calls[call] ?? 0 } }
@@ -186,7 +190,10 @@ final class WatchedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, 
 extension WatchedStore: OptimisticStore {
     func register(_ change: OptimisticChange, now: Timestamp) async throws(StoreError) { try await memory.register(change, now: now) }
     func endings(after: Int64, limit: Int) async throws(StoreError) -> [OptimisticEnding] {
-        let hides = state.withLock { $0.hides }
+        let hides = state.withLock { state in
+            state.endingLooks.append(after)
+            return state.hides
+        }
         return try await memory.endings(after: after, limit: limit).filter { !hides($0) }
     }
     func forgetEnding(_ number: Int64) async throws(StoreError) { try await memory.forgetEnding(number) }

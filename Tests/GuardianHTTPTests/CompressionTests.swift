@@ -229,6 +229,30 @@ private final class Listener: WireObserver {
         #expect(listener.refusals == (goesOn ? [] : [status]))
     }
 
+    @Test("where something compressed was taken a refused write costs one request, but for a 415; of other paths nothing is known")
+    func taken() async throws {
+        // Rooms read gzip; what stands before users does not.
+        let reply: @Sendable (WireRequest) -> WireServer.Reply = { request in
+            let isCompressed = request["content-encoding"] == "gzip"
+            if request.target.contains("users") { return isCompressed ? .answer(400) : .accepted }
+            if request.target.hasSuffix("bad") { return .answer(422) }
+            if request.target.hasSuffix("worse") { return .answer(400) }
+            return request.target.hasSuffix("odd") ? .answer(415) : .accepted
+        }
+        try await WireServer.run(reply: reply) { server in
+            try await withTransport(to: server.url, configure: Self.compressing()) { transport in
+                var words: [String] = []
+                for (entity, id) in [("room", "good"), ("room", "bad"), ("room", "worse"), ("room", "odd"), ("user", "u")] {
+                    let claim = try claimed("update", entity, id: id, payload: Self.long)
+                    words.append(await transport.send(claim, token: nil, timeoutMs: 20_000).word)
+                }
+                #expect(words == ["accepted", "permanent", "permanent", "permanent", "accepted"])
+            }
+            let sent = server.requests.map { $0.target.split(separator: "/").last.map { String($0) } ?? "" }
+            #expect(sent == ["good", "bad", "worse", "odd", "odd", "u", "u"])
+        }
+    }
+
     @Test("an answer that has nothing to do with compression stands", arguments: [403, 404, 409, 413, 429, 500, 503])
     func otherAnswers(status: Int) async throws {
         let listener = Listener()

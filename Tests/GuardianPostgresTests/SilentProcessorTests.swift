@@ -118,6 +118,34 @@ struct SilentProcessorTests {
         #expect(report.problems == [] && report.gap == 0)
     }
 
+    @Test("one that leaves without a release gives its seat and its claims back at once, for other processes too, and has not crashed")
+    func leaves() async throws {
+        let server = try Server.shared.get()
+        let database = try server.emptyDatabase()
+        let (store, elsewhere) = (try await server.store(database), try await server.store(database))
+        defer {
+            store.close()
+            elsewhere.close()
+        }
+        _ = try await store.enqueue([Silence.note("n1")])
+        let fence = try await SharingTests.acquire(store, "leaving")
+        let held = try await SharingTests.claim(store, fence, 1).claims
+        #expect(held.count == 1)
+        try await store.leave(owner: "leaving")
+        let seated = try await elsewhere.processors()
+        #expect(seated.isEmpty)
+        let next = try await SharingTests.acquire(elsewhere, "next")
+        let again = try await SharingTests.claim(elsewhere, next, 1).claims
+        #expect(again.map(\.seq) == held.map(\.seq) && again.allSatisfy { $0.operation.crashes == 0 })
+        // Its name is as good as any other.
+        let back = try await SharingTests.acquire(store, "leaving")
+        let returned = try await store.rescue(next, now: Self.now)
+        #expect(returned == 0)
+        try await store.renewLock(back, now: Self.now)
+        let report = try await store.check()
+        #expect(report.problems == [] && report.gap == 0)
+    }
+
     #if os(Linux)
         @Test(
             "what is left of a processor that has died counts as a crash, what is left of one that went in order does not",

@@ -76,6 +76,62 @@ import Testing
         }
     }
 
+    private func enqueueOne(_ store: SQLiteStore) async throws {
+        var random = Xoshiro256(seed: 1)
+        let new = NewOperation("update", entityType: "room", entityID: "r", payload: "{}", id: "one")
+        _ = try await store.enqueue([try Admission().admit(new, at: SystemClock().now.wall, random: &random)])
+    }
+
+    private func claim(_ store: SQLiteStore, _ fence: Fence) async throws -> Claim? {
+        try await store.exchange(Exchange(fence: fence, now: SystemClock().now.wall, urgent: 0, normal: 5)).claims.first
+    }
+
+    @Test("who leaves with claims has not crashed, also for another process that takes over; who comes back and dies has")
+    func leavesNoSuspect() async throws {
+        try await withStore { store, path in
+            // As another process: it shares nothing with the first store but the files.
+            let other = try SQLiteStore.open(.init(path: path))
+            try await enqueueOne(store)
+            let taken = try await acquire(store, "first")
+            _ = try await claim(store, try #require(taken))
+            try await store.leave(owner: "first")
+            let successor = try await acquire(other, "next")
+            let returned = try await claim(other, try #require(successor))
+            #expect(try #require(returned).operation.crashes == 0)
+
+            try await other.leave(owner: "next")
+            let again = try await acquire(other, "next")
+            let held = try await claim(other, try #require(again))
+            #expect(try #require(held).operation.crashes == 0)
+            other.processDied(owner: "next")
+            let last = try await acquire(store, "last")
+            let fence = try #require(last)
+            let suspect = try await claim(store, fence)
+            #expect(try #require(suspect).operation.crashes == 1)
+            try await store.releaseLock(fence)
+            try other.close()
+        }
+    }
+
+    @Test("a store that is lined up anew after its processor has left takes nothing for a crash")
+    func linesUpAnew() async throws {
+        try await withStore { store, path in
+            try await enqueueOne(store)
+            let taken = try await acquire(store, "first")
+            _ = try await claim(store, try #require(taken))
+            try await store.leave(owner: "first")
+            var configuration = SQLiteStore.Configuration(path: path)
+            configuration.ordering = .strict
+            let other = try SQLiteStore.open(configuration)
+            let successor = try await acquire(other, "next")
+            let fence = try #require(successor)
+            let returned = try await claim(other, fence)
+            #expect(try #require(returned).operation.crashes == 0)
+            try await other.releaseLock(fence)
+            try other.close()
+        }
+    }
+
     @Test("who has lost the lock leaves no file behind, and the new holder's alone")
     func leavesAfterALoss() async throws {
         try await withStore { store, path in

@@ -121,6 +121,43 @@ private let start = Timestamp(milliseconds: 1_800_000_000_000)
         }
     }
 
+    @Test("a change that was shown is told its end although its snapshot, the reason or the server's state can't be opened")
+    func sparesSnapshots() async throws {
+        try await withStoreDirectory { path in
+            let keys = Keys(.random())
+            let store = try openStore(path, keys)
+            // The change t0 has ended, and t1 is open.
+            try await fill(store, path)
+            try store.close()
+            let queue = try DatabaseQueue(path: path)
+            try await queue.write { db in
+                try db.execute(sql: "UPDATE guardian_optimistic SET original = zeroblob(60)")
+                #expect(db.changesCount == 2)
+                let lost = "original = zeroblob(60), state = zeroblob(60), error_message = zeroblob(60)"
+                try db.execute(sql: "UPDATE guardian_optimistic_ending SET \(lost)")
+                #expect(db.changesCount == 1)
+            }
+            try queue.close()
+            var configuration = SQLiteStore.Configuration(path: path)
+            configuration.sealing = keys
+            let report = try SQLiteStore.quarantine(configuration, problem: "for a test", now: start)
+            #expect(report.lost == [])
+
+            let after = try openStore(path, keys)
+            let told = try await after.endings(after: 0, limit: 9)
+            try #require(told.map(\.change.txnToken) == ["t0"])
+            #expect(told[0].change.original == nil && told[0].state == nil)
+            #expect(told[0].reason?.code == "HTTP_422" && told[0].reason?.message == "")
+            let isWithdrawn = try await after.withdraw(txnToken: "t1", now: start)
+            #expect(isWithdrawn)
+            let tokens = try await after.endings(after: 0, limit: 9).map(\.change.txnToken)
+            #expect(tokens == ["t0", "t1"])
+            let problems = try await after.check().problems
+            #expect(problems == [])
+            try after.close()
+        }
+    }
+
     @Test("an operation of which only the last error can't be opened is brought over without it")
     func sparesMessages() async throws {
         try await withStoreDirectory { path in

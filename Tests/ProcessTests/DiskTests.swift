@@ -85,6 +85,26 @@ extension ProcessTests {
             #expect(try await Web.listed(serve.url) == ["kept", "new"])
         }
 
+        @Test("compact says that it is the volume of temporary files that is full, and leaves the store as it is")
+        func hasNoTemporaryRoom() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let temporary = workplace.path + "/temporary"
+            try FileManager.default.createDirectory(atPath: temporary, withIntermediateDirectories: false)
+            let disk = try SmallDisk(on: temporary, megabytes: 1)
+            defer { disk.remove() }
+            let serve = try await workplace.serve(upstream: Workplace.nobody)
+            defer { serve.kill() }
+            // More than SQLite keeps of it in memory.
+            for number in 0..<400 { #expect(try await Web.post(serve.url, body("\(number)")) == 202) }
+            #expect(serve.terminate() == 0)
+            let refused = try await workplace.run("compact", environment: ["SQLITE_TMPDIR": temporary])
+            #expect(refused.status != 0 && refused.errors.contains(temporary), "\(refused.errors)")
+            #expect(refused.errors.contains("SQLITE_TMPDIR") && !refused.errors.contains("disk is full"), "\(refused.errors)")
+            try await workplace.expectBalance()
+            #expect(try await workplace.run("compact").status == 0)
+        }
+
         private func body(_ id: String) -> String {
             let padding = String(repeating: "x", count: 30_000)
             return """

@@ -13,7 +13,13 @@ public enum HoldScope: String, Sendable, CaseIterable {
 /// A transport says it of its routes (``Transport/holds``). For APIs whose limits are of single resources; where they are of the caller,
 /// one route that goes on only adds to what is refused.
 public struct HoldRules: Sendable, Equatable {
-    private var scopes: [String: HoldScope] = [:]
+    private struct Rule: Sendable, Equatable {
+        var scope: HoldScope
+        /// Its pair, as it is told.
+        var route: String
+    }
+
+    private var rules = RoutePairs<Rule>()
     private var holdsRoutes = false
 
     /// The whole origin waits, for every operation.
@@ -21,17 +27,13 @@ public struct HoldRules: Sendable, Equatable {
 
     /// Sets what holds for the route of one pair; `*` stands for every operation or entity type.
     public mutating func set(_ scope: HoldScope, operation: String = "*", entity: String = "*") {
-        scopes[operation + " " + entity] = scope
-        holdsRoutes = scopes.values.contains(.route)
+        rules[operation, entity] = Rule(scope: scope, route: "\(operation) \(entity)")
+        holdsRoutes = rules.all.contains { $0.scope == .route }
     }
 
     /// The route of an operation that waits by itself, by its pair such as `update room` or `* *`; nil where the whole origin waits.
     public func route(of operation: Operation) -> String? {
-        guard holdsRoutes else { return nil }
-        let (type, entity) = (operation.type, operation.entity.type)
-        for pair in ["\(type) \(entity)", "* \(entity)", "\(type) *", "* *"] {
-            if let scope = scopes[pair] { return scope == .route ? pair : nil }
-        }
-        return nil
+        guard holdsRoutes, let rule = rules.best(operation.type, operation.entity.type), rule.scope == .route else { return nil }
+        return rule.route
     }
 }

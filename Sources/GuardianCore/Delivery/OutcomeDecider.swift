@@ -26,7 +26,8 @@ public struct OutcomeDecider: Sendable {
         /// Wait `delayMs`, then try again. `charged` uses up an attempt; `holdMs` makes the whole origin wait, or the operation's route where
         /// ``HoldRules`` say so, and the operation as long at least.
         case retry(delayMs: Int64, error: LastError, charged: Bool, holdMs: Int64?)
-        case failed(LastError)
+        /// Give up. `holdMs` as of a retry: the last attempt that counts asks to wait as the ones before it did.
+        case failed(LastError, holdMs: Int64? = nil)
         /// Get another token and send again at once.
         case refreshToken
         /// Stop delivery; the operation goes back to the head of its line, nothing used up.
@@ -60,7 +61,7 @@ public struct OutcomeDecider: Sendable {
     }
 
     /// What is kept of an outcome that brings delivery to a stand: a 401, a 426, or no safe connection. nil of any other.
-    func refusal(_ outcome: Outcome, of operation: Operation) -> LastError? {
+    func standstill(_ outcome: Outcome, of operation: Operation) -> LastError? {
         switch outcome {
         case .refused(.auth, let answer): Self.error(.auth, answer, operation)
         case .refused(.upgrade, let answer): Self.error(.upgrade, answer, operation)
@@ -99,8 +100,8 @@ public struct OutcomeDecider: Sendable {
         }
     }
 
-    /// How long an answer that asks to wait makes everybody wait: what it says, a day at most, or a backoff; and the jitter.
-    func holdMs(_ answer: Answer, of operation: Operation, random: inout Xoshiro256) -> Int64 {
+    /// How long an answer that asks to wait makes its route or everybody wait: what it says, a day at most, or a backoff; and the jitter.
+    private func holdMs(_ answer: Answer, of operation: Operation, random: inout Xoshiro256) -> Int64 {
         let asked = answer.retryAfterMs ?? policy.delayMs(failure: operation.tries + 1, unit: random.unit())
         return min(asked, Self.longestHoldMs) + Int64(random.unit() * Self.holdJitterMs)
     }
@@ -112,7 +113,7 @@ public struct OutcomeDecider: Sendable {
         if charged, situation.operation.attemptCount + 1 >= policy.maxAttempts {
             var last = error
             last.class = .exhausted
-            return .failed(last.met(by: situation.operation))
+            return .failed(last.met(by: situation.operation), holdMs: holdMs)
         }
         var delayMs = holdMs ?? 0
         // What has waited comes back before what has not been sent yet. One that failed before lets that go first, after a hold too: only

@@ -238,7 +238,7 @@ public struct PlagueDetector: Sendable, Equatable {
         weakWitnesses = []
     }
 
-    /// What went out as the probe has changed nothing, and says nothing of writes. The next one goes after as long as it had waited.
+    /// The probe was a look, or got no further than to us: it says nothing of writes. The next one goes after as long as it had waited.
     public mutating func probeVoid(now: Int64) {
         guard case .held(let since, let status, _, let waitMs, true) = state else { return }
         state = .held(since: since, status: status, probeAt: now + waitMs, waitMs: waitMs, isProbing: false)

@@ -3,20 +3,21 @@
 /// A claim can't pass over the operations of a route, so those that are claimed while it is held go back unsent, due when the hold has
 /// ended: one by one, a millisecond apart, behind those that went back before. All at once they would come before everybody else's. A route
 /// that is held again before they are all due has more of them than it takes: from then on they go back twice as far apart, up to
-/// ``widestMs``, so that a long queue is not claimed and put back as a whole for each of the few that get through.
+/// ``widestMs``, so that a long queue is not claimed and put off as a whole for each of the few that get through. Urgent ones wait for none
+/// of that: they are due when the hold has ended.
 ///
-/// Kept in memory only: after a restart a route that was held is asked once more, by the operations that were not put back. Where several
+/// Kept in memory only: after a restart a route that was held is asked once more, by the operations that were not put off. Where several
 /// processors share a store, each finds out by itself.
 public struct RouteHolds: Sendable, Equatable {
     /// Routes held at a time at most; with more, the one that would be free first is.
     public static let most = 256
-    /// Milliseconds between two operations that were put back, at first and at most.
+    /// Milliseconds between two operations that were put off, at first and at most.
     public static let closestMs: Int64 = 1
     public static let widestMs: Int64 = 32
 
     private struct Hold: Sendable, Equatable {
         var until: Int64
-        /// When the last of those that were put back is due.
+        /// When the last of those that were put off, and are not urgent, is due.
         var lastDue: Int64
         var apartMs: Int64
 
@@ -54,9 +55,10 @@ public struct RouteHolds: Sendable, Equatable {
         return wasFree
     }
 
-    /// When an operation that is put back now is due; nil when its route is not held.
-    public mutating func place(in route: String, now: Int64) -> Int64? {
+    /// When an operation that is put off now is due; nil when its route is not held. `isUrgent`: its priority is above 0.
+    public mutating func place(in route: String, isUrgent: Bool, now: Int64) -> Int64? {
         guard var hold = holds[route], hold.until > now else { return nil }
+        if isUrgent { return hold.until }
         hold.lastDue = max(hold.until, hold.lastDue + hold.apartMs)
         holds[route] = hold
         return hold.lastDue

@@ -134,15 +134,17 @@ extension Explanation {
         // The time of a retry stands in the place of the first one.
         if let due = operation.nextRetryAt {
             guard due > now else { return nil }
-            guard let error = operation.lastError else {
-                // It never failed, so it was put back because its route is held.
+            guard operation.tries > 0, let error = operation.lastError else {
+                // It never failed, so it was put off because its route is held. What it may have met is a standstill, which is over.
                 return Obstacle(
                     reason: .backoff, until: due,
                     detail: "it was not sent: the upstream asked the route of (\(operation.type), \(operation.entity.type)) to wait "
                         + "(Retry-After); it goes at \(due) by itself")
             }
             return Obstacle(
-                reason: .backoff, until: due, detail: "its last attempt failed (\(error.summary)); it is tried again at \(due) by itself")
+                reason: .backoff, until: due,
+                detail: "its last attempt failed (\(error.summary)); it waits for its retry, or for its route, which the upstream may have "
+                    + "asked to wait since; it goes at \(due) by itself")
         }
         guard let due = operation.notBefore, due > now else { return nil }
         return Obstacle(reason: .notBefore, until: due, detail: "it is not to be sent before \(due); it goes then by itself")

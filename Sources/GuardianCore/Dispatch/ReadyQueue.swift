@@ -30,9 +30,9 @@ struct ReadyQueue: Sendable {
     /// Takes out those that fit.
     mutating func take(where fits: (Claim) -> Bool) -> [Claim] {
         guard !isEmpty else { return [] }
-        let all = takeAll()
-        for claim in all where !fits(claim) { add(claim) }
-        return all.filter(fits)
+        var taken: [Claim] = []
+        for claim in takeAll() { if fits(claim) { taken.append(claim) } else { add(claim) } }
+        return taken
     }
 
     private static func take(_ list: inout [Claim], _ head: inout Int) -> Claim? {

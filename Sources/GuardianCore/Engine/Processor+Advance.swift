@@ -92,7 +92,6 @@ extension Processor {
         tendToken(now, &actions)
         tendDrain(now, &actions)
         giveBackUnsendable(now)
-        putBackHeld(now)
         sendReady(now, &random, &actions)
         if outbox.isEmpty { outboxSince = nil } else if outboxSince == nil { outboxSince = now.steady }
         talkToStore(now, &actions)
@@ -178,10 +177,10 @@ extension Processor {
         var flight = flight
         flight.attempt = serial.begin()
         flight.credential = token
-        (flight.looksAhead, flight.conflict, flight.refusal) = (false, nil, nil)
+        (flight.looksAhead, flight.conflict, flight.standstill) = (false, nil, nil)
         flight.generation = breaker.generation
         flight.isProbe = breaker.sent()
-        flight.isPlagueProbe = plague.sent()
+        (flight.isPlagueProbe, flight.mayProbe) = (plague.sent(), false)
         pacer.sent(now: now.steady)
         if flight.claim.operation.priority <= 0 { normalInFlight += 1 }
         flights[flight.claim.seq] = flight
@@ -306,6 +305,7 @@ extension Processor {
             }
             for claim in result.claims { ready.add(claim) }
             giveBackOthers()
+            putOffHeld(now)
             // A settled head may have freed the next of its line after the claim looked; more may wait than the claim took, or looked at.
             let isDueNow = result.nextDue.map { $0 <= now.wall } ?? false
             mayHaveMore = mayHaveMore || !result.claims.isEmpty || outboxSent > 0 || isDueNow
@@ -332,7 +332,7 @@ extension Processor {
 
     private mutating func tendDrain(_ now: Moment, _ actions: inout [Action]) {
         guard let drainDeadline, !releasing else { return }
-        for flight in waitingForToken { giveBack(flight, refused: flight.refusal) }
+        for flight in waitingForToken { giveBack(flight, refused: flight.standstill) }
         waitingForToken = []
         giveBack(accused.keys.sorted(), waitMs: 0, now)
         plague.forgetAll()

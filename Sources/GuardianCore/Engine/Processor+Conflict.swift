@@ -8,7 +8,7 @@ extension Processor {
 
     /// Asks what is there, as far as anything may go out for this operation now. Returns whether it does.
     mutating func beginFetch(_ flight: Flight, _ now: Moment, _ actions: inout [Action]) -> Bool {
-        guard let left = lease?.timeLeftMs(now: now.steady), case .known(let credential) = token, mayGoOut(flight.claim.operation, now)
+        guard let left = lease?.timeLeftMs(now: now.steady), case .known(let credential) = token, mayGoOut(flight, now)
         else { return false }
         var flight = flight
         flight.attempt = serial.begin()
@@ -16,8 +16,8 @@ extension Processor {
         flight.generation = breaker.generation
         // While the breaker is half-open it uses nothing up. Whether writes are taken it does not tell.
         flight.isProbe = breaker.isHalfOpen
-        flight.isPlagueProbe = false
-        flight.refusal = nil
+        if flight.isPlagueProbe { (flight.isPlagueProbe, flight.mayProbe) = (false, true) }
+        flight.standstill = nil
         if flight.claim.operation.priority <= 0 { normalInFlight += 1 }
         flights[flight.claim.seq] = flight
         let timeoutMs = min(configuration.attemptTimeoutMs, left)
@@ -30,9 +30,11 @@ extension Processor {
     /// Where a route merges, an edit is written only over a state that its base knows: a payload holds fields that others may have changed
     /// since, which an ETag of our own could not tell. What the upstream is known to have is merged in first where it is newer than the
     /// base; else what is there is fetched, for the app may have read the entity by itself, and know more than we do. `isCleared` says that
-    /// no earlier attempt had an effect. Returns whether the claim is taken care of.
+    /// no earlier attempt had an effect, `mayProbe` that what is sent may go as a plague's probe. Returns whether the claim is taken care
+    /// of.
     mutating func rebase(
-        _ claim: Claim, isCleared: Bool = false, _ now: Moment, _ random: inout Xoshiro256, _ actions: inout [Action]
+        _ claim: Claim, isCleared: Bool = false, mayProbe: Bool = false, _ now: Moment, _ random: inout Xoshiro256,
+        _ actions: inout [Action]
     ) -> Bool {
         let operation = claim.operation
         guard operation.base != nil, operation.type != "create", operation.type != "delete", operation.customOrderingKey == nil,
@@ -54,7 +56,7 @@ extension Processor {
         var flight = Flight(
             claim: claim, attempt: 0, startedAt: now.steady, generation: breaker.generation, isProbe: false, tokenIsFresh: false)
         flight.looksAhead = true
-        flight.isCleared = isCleared
+        (flight.isCleared, flight.mayProbe) = (isCleared, mayProbe)
         return beginFetch(flight, now, &actions)
     }
 
@@ -142,8 +144,8 @@ extension Processor {
     /// What was to be asked first has been: now it is written, or goes back unsent when that may not be any more. Since it was asked
     /// another user may have signed in, delivery been paused, or the upstream have asked to wait.
     mutating func sendAfterAsking(_ flight: Flight, _ now: Moment, _ actions: inout [Action]) {
-        if putBackIfHeld(flight.claim, now) { return }
-        guard mayGoOut(flight.claim.operation, now) else { return outbox.append(Verdict(flight.claim, .unsent)) }
+        if putOffIfHeld(flight.claim, now) { return }
+        guard mayGoOutByAnyRoute(flight, now) else { return outbox.append(Verdict(flight.claim, .unsent)) }
         start(flight, now, &actions)
     }
 
@@ -161,7 +163,7 @@ extension Processor {
     ) {
         guard let flight = flights[seq], flight.attempt == attempt else { return }
         if flight.looksAhead { return lookedAhead(flight, fetch, now, &random, &actions) }
-        guard let refusal = flight.conflict else { return }
+        guard let conflictError = flight.conflict else { return }
         let server: Conflict.Server
         switch fetch {
         case .present(let state, let etag): server = .present(state, etag: etag)
@@ -169,16 +171,16 @@ extension Processor {
         case .failed(let outcome) where outcome.isFinal:
             endFlight(flight)
             let operation = flight.claim.operation
-            var error = refusal
+            var error = conflictError
             // Whoever settles it is to know why nobody has looked; a transport that never can needs no mention.
             if case .unsendable(let why) = outcome, fetch != .unable {
-                error.message = LastError.kept("\(refusal.message); \(why.message)")
+                error.message = LastError.kept("\(conflictError.message); \(why.message)")
             }
             return settle(operation, .failed(error), .conflict(id: operation.id, error: error))
         case .failed(let outcome): return attempted(seq, attempt, outcome, now, &random, &actions)
         }
         endFlight(flight)
-        reconcile(flight.claim.operation, server, refusal, &random)
+        reconcile(flight.claim.operation, server, conflictError, &random)
     }
 
     private mutating func endFlight(_ flight: Flight) {
@@ -187,13 +189,13 @@ extension Processor {
     }
 
     private mutating func reconcile(
-        _ operation: Operation, _ server: Conflict.Server, _ refusal: LastError, _ random: inout Xoshiro256
+        _ operation: Operation, _ server: Conflict.Server, _ conflictError: LastError, _ random: inout Xoshiro256
     ) {
         let policy = configuration.conflicts.policy(for: operation)
         let conflict = Conflict(
             operationType: operation.type, entity: operation.entity, local: JSONValue.reading(operation.payload),
             base: JSONValue.reading(operation.base),
-            server: server, round: operation.rounds + 1, status: refusal.httpStatus ?? 409, ifMatch: operation.sentIfMatch)
+            server: server, round: operation.rounds + 1, status: conflictError.httpStatus ?? 409, ifMatch: operation.sentIfMatch)
         let found = server.stored
         let resolution = Reconciler().decide(conflict, policy: policy)
         let done = Event.processed(id: operation.id, latencyMs: 0, httpStatus: nil)
@@ -213,8 +215,8 @@ extension Processor {
             settle(operation, .revised(next), told, server: found)
             mayHaveMore = true
         case .person(let why):
-            var error = refusal
-            error.message = LastError.kept("\(refusal.message); \(why)")
+            var error = conflictError
+            error.message = LastError.kept("\(conflictError.message); \(why)")
             settle(operation, .failed(error), .conflict(id: operation.id, error: error), server: found)
         }
     }
@@ -265,9 +267,10 @@ extension JSONValue {
 
 extension Outcome {
     /// Asking again would not change it.
-    fileprivate var isFinal: Bool {
+    var isFinal: Bool {
         switch self {
-        case .unsendable, .refused(.permanent, _), .refused(.conflict, _): true
+        case .unsendable: true
+        case .refused(.permanent, let answer), .refused(.conflict, let answer): !answer.asksToWait
         default: false
         }
     }

@@ -12,7 +12,7 @@ extension Processor {
         if let route = configuration.holds.route(of: operation) {
             guard routeHolds.hold(route, until: until, now: now.steady) else { return }
             actions.append(.emit(.routeHeld(route: route, milliseconds: holdMs)))
-            return
+            return putOffHeld(now)
         }
         guard until > holdUntil else { return }
         if holdUntil <= now.steady { actions.append(.emit(.originHeld(milliseconds: holdMs))) }
@@ -26,25 +26,19 @@ extension Processor {
         return routeHolds.until(route, now: now.steady) != nil
     }
 
-    /// Claims of routes that are held go back, and make room for others.
-    mutating func putBackHeld(_ now: Moment) {
+    /// Claims of routes that are held go back, and make room for others. For when a route has come to be held, or claims have come.
+    mutating func putOffHeld(_ now: Moment) {
         guard !routeHolds.isEmpty, !ready.isEmpty else { return }
-        let (rules, holds) = (configuration.holds, routeHolds)
-        let held = ready.take { claim in
-            guard let route = rules.route(of: claim.operation) else { return false }
-            return holds.until(route, now: now.steady) != nil
-        }
-        for claim in held { putBackIfHeld(claim, now) }
+        for claim in ready.takeAll() where !putOffIfHeld(claim, now) { ready.add(claim) }
     }
 
     /// Back to the head of its line, unsent, until its route may be asked again. False when it may be now.
-    @discardableResult
-    mutating func putBackIfHeld(_ claim: Claim, _ now: Moment) -> Bool {
+    mutating func putOffIfHeld(_ claim: Claim, _ now: Moment) -> Bool {
         guard !routeHolds.isEmpty, let route = configuration.holds.route(of: claim.operation),
-            let place = routeHolds.place(in: route, now: now.steady)
+            let due = routeHolds.place(in: route, isUrgent: claim.operation.priority > 0, now: now.steady)
         else { return false }
-        let waitMs = place - now.steady
-        outbox.append(Verdict(claim, .held(until: now.wall.adding(milliseconds: waitMs), waitMs: waitMs)))
+        let waitMs = due - now.steady
+        outbox.append(Verdict(claim, .putOff(until: now.wall.adding(milliseconds: waitMs), waitMs: waitMs)))
         return true
     }
 }

@@ -143,6 +143,7 @@ extension Processor {
     ) {
         guard let flight = flights[seq], flight.attempt == attempt else { return }
         switch look {
+        case .failed(let outcome) where outcome.isFinal: lookRefused(flight, outcome, now, &random, &actions)
         case .failed(let outcome): attempted(seq, attempt, outcome, now, &random, &actions)
         case .applied(let state, let etag):
             endLook(flight, now)
@@ -156,16 +157,47 @@ extension Processor {
             endLook(flight, now)
             var cleared = flight
             cleared.isCleared = true
-            if upcast(flight.claim, isCleared: true, &random) || rebase(flight.claim, isCleared: true, now, &random, &actions) { return }
+            if upcast(flight.claim, isCleared: true, &random) { return }
+            if rebase(flight.claim, isCleared: true, mayProbe: flight.isPlagueProbe, now, &random, &actions) { return }
             sendAfterAsking(cleared, now, &actions)
         case .unclear(let why):
-            let error = LastError(
-                class: .inDoubt, code: "IN_DOUBT",
-                message:
-                    "it was sent, its outcome is unknown, and the upstream has forgotten its key: \(why); look there, then retry or cancel it"
-            )
-            attempted(seq, attempt, .unsendable(error), now, &random, &actions)
+            endLook(flight, now)
+            leaveToPerson(flight.claim.operation, why)
         }
+    }
+
+    /// A look that would be refused again. That it was says nothing of the write, which may stand: a person has to tell. While a plague is
+    /// held the refusal may be the server's, as that of a write may, and the next look may be answered.
+    private mutating func lookRefused(
+        _ flight: Flight, _ outcome: Outcome, _ now: Moment, _ random: inout Xoshiro256, _ actions: inout [Action]
+    ) {
+        let operation = flight.claim.operation
+        let why: String
+        switch outcome {
+        case .refused(_, let answer): why = "the look was refused with \(answer.status)"
+        case .unsendable(let error): why = error.message
+        case .accepted, .unanswered, .interrupted, .shared: why = "the look has failed"
+        }
+        guard plague.isHeld, let status = outcome.status else {
+            endLook(flight, now)
+            return leaveToPerson(operation, why)
+        }
+        // A probe in vain, but no witness: what was asked is no write.
+        if endPlagueProbe(flight, success: false, now, &random, &actions) { askProbesAgainAt = now.steady }
+        endLook(flight, now)
+        let error = LastError(class: .permanent, code: "HTTP_\(status)", httpStatus: status, message: why)
+        accused[operation.seq] = Accused(claim: flight.claim, error: error)
+        giveBack([operation.seq], waitMs: plague.isHeld ? Self.probeRotationMs : 0, now)
+    }
+
+    /// Fails what may have had its effect already, and can't be asked about.
+    private mutating func leaveToPerson(_ operation: Operation, _ why: String) {
+        let error = LastError(
+            class: .inDoubt, code: "IN_DOUBT",
+            message:
+                "it was sent, its outcome is unknown, and the upstream has forgotten its key: \(why); look there, then retry or cancel it"
+        ).met(by: operation)
+        settle(operation, .failed(error), .failed(id: operation.id, error: error))
     }
 
     /// Whatever a look has found, that it was answered says nothing of writes: no operation is judged by it, and neither a hold nor the
@@ -191,7 +223,8 @@ extension Processor.Flight {
         let isUnknown: Bool
         switch outcome {
         case .unanswered(let failure, _): isUnknown = !failure.neverArrived
-        case .refused(.transient, let answer): isUnknown = answer.status != 429 && answer.retryAfterMs == nil
+        // A 429, and a 503 that says when to come again, come from before the write. Any other may be a gateway's that has passed it on.
+        case .refused(.transient, let answer): isUnknown = !(answer.status == 429 || answer.status == 503 && answer.retryAfterMs != nil)
         default: isUnknown = false
         }
         return before ?? (isUnknown ? claim.operation.lastAttemptAt : nil)

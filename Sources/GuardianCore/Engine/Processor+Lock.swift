@@ -27,15 +27,15 @@ extension Processor {
         storeFailures = 0
         storedSignedIn = control.signedIn
         signedInSent = nil
-        plague.forgetAll()
         pauses = control.pauses
         for pause in Pause.allCases where pauses.contains(pause) { actions.append(.emit(.paused(pause))) }
-        // Another version of the app may be taken; if not, the upstream says so again.
-        if let refused = control.refusedVersion, let version = configuration.appVersion, version != refused { resume(.upgrade) }
-        adopt(control.health, now)
+        // Another version of the app may be taken; if not, the upstream says so again. A version that nobody has said counts as another.
+        if let version = configuration.appVersion, version != control.refusedVersion { resume(.upgrade) }
+        adopt(control.health, now, &actions)
     }
 
-    private mutating func adopt(_ health: OriginHealth?, _ now: Moment) {
+    /// What the store knows of the breaker and of a plague is what holds from now on, whatever was learnt under an earlier lease.
+    private mutating func adopt(_ health: OriginHealth?, _ now: Moment, _ actions: inout [Action]) {
         trips = health?.trips ?? 0
         breaker = CircuitBreaker(policy: configuration.breaker)
         // One whose cool-down has passed meanwhile asks with one probe, like any other.
@@ -43,9 +43,15 @@ extension Processor {
             breaker = CircuitBreaker(
                 policy: configuration.breaker, openForMs: until.milliseconds - now.wall.milliseconds, now: now.steady)
         }
+        // A probe of an earlier lease ends no hold: its answer is nobody's. And another processor may have ended the hold meanwhile.
+        let wasHeld = plague.isHeld
+        plague = PlagueDetector()
+        plagueIsUntold = false
         if let status = health?.plagueStatus {
             plague.resume(status: status, now: now.steady)
             plagueSince = health?.plagueSince ?? now.wall
+        } else if wasHeld {
+            released(now, &actions)
         }
         if let until = health?.holdUntil, until > now.wall {
             holdUntil = now.steady + min(until.milliseconds - now.wall.milliseconds, OutcomeDecider.longestHoldMs)

@@ -21,7 +21,7 @@ extension Processor {
             operation: operation, othersSucceed: othersSucceed, isProbe: flight.isProbe, tokenIsFresh: flight.tokenIsFresh,
             tlsFailures: tlsFailures)
         let decision = decider.decide(outcome, situation, random: &random)
-        if case .refused(.permanent, let answer) = outcome, !answer.asksToWait, case .failed(let error) = decision {
+        if case .refused(.permanent, let answer) = outcome, !answer.asksToWait, case .failed(let error, _) = decision {
             return accuse(flight, error, status: answer.status, now, &random, &actions)
         }
         switch decision {
@@ -42,20 +42,16 @@ extension Processor {
                     due: due, backoffMs: delayMs, error: error, charged: charged, failureMark: serial.mark,
                     unknownAt: flight.unknownAt(after: outcome)),
                 .retryScheduled(id: operation.id, due: due, backoffMs: delayMs, error: error))
-        case .failed(let error) where error.class == .conflict: fetchOtherSide(flight, error, now, &actions)
-        case .failed(let error):
-            // The last of those that count asks everybody to wait as the ones before it did.
-            if case .refused(_, let answer) = outcome, outcome.asksToWait {
-                let holdMs = decider.holdMs(answer, of: operation, random: &random)
-                hold(operation, holdMs, now, &actions)
-            }
+        case .failed(let error, _) where error.class == .conflict: fetchOtherSide(flight, error, now, &actions)
+        case .failed(let error, let holdMs):
+            if let holdMs { hold(operation, holdMs, now, &actions) }
             settle(operation, .failed(error), .failed(id: operation.id, error: error))
         case .refreshToken:
             var waiting = flight
-            waiting.refusal = decider.refusal(outcome, of: operation)
+            waiting.standstill = decider.standstill(outcome, of: operation)
             awaitToken(waiting, now, &actions)
         case .pause(let reason):
-            giveBack(flight, refused: decider.refusal(outcome, of: operation))
+            giveBack(flight, refused: decider.standstill(outcome, of: operation))
             pause(reason)
         case .returned: giveBackInterrupted(flight, now)
         }
@@ -102,7 +98,8 @@ extension Processor {
             failed = true
             endPlagueProbe(flight, success: false, now, &random, &actions)
         case .unsendable, .interrupted, .shared:
-            endPlagueProbe(flight, success: false, now, &random, &actions)
+            // Nothing went out, or nobody knows what came of it: no answer to a probe.
+            if flight.isPlagueProbe { plague.probeVoid(now: now.steady) }
             breaker.probeVoid(generation: flight.generation)
             return
         }

@@ -70,7 +70,7 @@ extension Processor {
                 // Too early for trouble: the one in force goes on until it is refused.
                 return renewTokenAt = now.steady + Self.renewAgainMs
             }
-            for flight in waiting { giveBack(flight, refused: flight.refusal) }
+            for flight in waiting { giveBack(flight, refused: flight.standstill) }
             pause(.auth)
         case .success(let fresh):
             let isNew = token != .known(fresh)
@@ -84,7 +84,7 @@ extension Processor {
             if pauses.contains(.auth), token != refusedToken { resume(.auth) }
             for var flight in waiting {
                 flight.tokenIsFresh = true
-                if !goOn(flight, now, &actions) { giveBack(flight, refused: flight.refusal) }
+                if !goOn(flight, now, &actions) { giveBack(flight, refused: flight.standstill) }
             }
             mayHaveMore = true
         }
@@ -94,21 +94,29 @@ extension Processor {
     /// by nobody.
     private mutating func goOn(_ flight: Flight, _ now: Moment, _ actions: inout [Action]) -> Bool {
         if flight.isFetch { return beginFetch(flight, now, &actions) }
-        guard mayGoOut(flight.claim.operation, now) else { return false }
+        guard mayGoOut(flight, now) else { return false }
         start(flight, now, &actions)
         return true
     }
 
-    /// Whether a request for an operation that was claimed, and asked about or refused meanwhile, may go out now.
-    func mayGoOut(_ operation: Operation, _ now: Moment) -> Bool {
-        lease?.timeLeftMs(now: now.steady) != nil && drainDeadline == nil && pauses.isEmpty && holdUntil <= now.steady
-            && !isHeld(operation, now) && breaker.allowance(inFlight: flights.count) != 0 && mayCarry(operation)
+    /// Whether a request for an operation that was claimed, and asked about or refused meanwhile, may go out now. Where a plague is held,
+    /// one at a time may: the next probe in its time, or what follows a probe that has not asked yet.
+    func mayGoOut(_ flight: Flight, _ now: Moment) -> Bool {
+        !isHeld(flight.claim.operation, now) && mayGoOutByAnyRoute(flight, now)
+    }
+
+    /// The same of one whose route is known to be free.
+    func mayGoOutByAnyRoute(_ flight: Flight, _ now: Moment) -> Bool {
+        let mayProbe = flights.isEmpty && (flight.isPlagueProbe || flight.mayProbe || plague.mayProbe(now: now.steady))
+        guard !plague.isHeld || mayProbe else { return false }
+        return lease?.timeLeftMs(now: now.steady) != nil && drainDeadline == nil && pauses.isEmpty && holdUntil <= now.steady
+            && breaker.allowance(inFlight: flights.count) != 0 && mayCarry(flight.claim.operation)
     }
 
     /// Back to the head of its line, with the answer that has stopped it: what was refused had no effect, and does not become doubtful.
     mutating func giveBack(_ flight: Flight, refused error: LastError?) {
         var verdict = Verdict(flight.claim, .returned)
-        verdict.settlement.refusal = error
+        verdict.settlement.standstill = error
         verdict.settlement.unknownAt = flight.unknownBefore
         outbox.append(verdict)
     }

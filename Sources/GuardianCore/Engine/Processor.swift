@@ -24,7 +24,7 @@ public struct Processor: Sendable {
         case tokenChanged
         /// A look at the upstream has ended.
         case looked(seq: Int64, attempt: Int64, Look)
-        /// What is at the upstream, after a conflict.
+        /// What is at the upstream, after a conflict or before a first write.
         case fetched(seq: Int64, attempt: Int64, Fetch)
         case lockReleased
         /// End gracefully: what is on the wire may finish, for as long as a drain lasts.
@@ -42,7 +42,7 @@ public struct Processor: Sendable {
         case send(Claim, attempt: Int64, token: String?, timeoutMs: Int64)
         /// Ask whether the effect is there already, before it is sent again.
         case look(Claim, attempt: Int64, token: String?, timeoutMs: Int64)
-        /// Get what is there, to settle a conflict.
+        /// Get what is there, to settle a conflict, or to merge it in before a first write.
         case fetch(Claim, attempt: Int64, token: String?, timeoutMs: Int64)
         case fetchToken(refresh: Bool)
         /// Cancel what is on the wire: the drain's time is up.
@@ -75,10 +75,12 @@ public struct Processor: Sendable {
         /// What it was sent with.
         var credential: Credential = .unknown
         var isPlagueProbe = false
+        /// What went out before it as a plague's probe has asked nothing of writes: what follows may go as the probe, at once.
+        var mayProbe = false
         /// A look has shown that no earlier attempt had an effect.
         var isCleared = false
         /// The 401 after which it waits for a token.
-        var refusal: LastError?
+        var standstill: LastError?
         /// The conflict whose other side is being fetched.
         var conflict: LastError?
         /// What is there is being fetched before the first write.

@@ -25,7 +25,8 @@ public struct ProcessorConfiguration: Sendable, Equatable {
     /// of its routes (``Transport/holds``) unless something is set here.
     public var holds = HoldRules()
     /// The app's version, 1–128 bytes; nil, the default, for none. An engine takes what its transport says (``Transport/appVersion``) unless
-    /// something is set here. The pause of a 426 ends with the first run of another version than the one that met it.
+    /// something is set here. The pause of a 426 ends with the first run of another version than the one that met it; where nobody has said
+    /// which met it, with the first run that says its own.
     public var appVersion: String?
     /// Whether the state that the upstream tells of an entity is kept, for the app to show (``Overlay``); false by default.
     public var keepsStates = false

@@ -70,7 +70,8 @@ extension SyncEngine {
         do throws(StoreError) { return try await store.operations(of: entity, limit: Self.mostOfEntity) } catch { throw .store(error) }
     }
 
-    /// Why a stored operation is not delivered, with its trace id; nil when no attempt of it has failed, or it has left the queue.
+    /// Why a stored operation is not delivered, with its trace id: the answer to its last failed attempt, or the 401, 426 or TLS refusal
+    /// that it has met since. nil when there is none, or it has left the queue.
     public func deliveryError(of id: OperationID) async throws(SyncError) -> DeliveryError? {
         do throws(StoreError) { return try await store.operation(id)?.deliveryError } catch { throw .store(error) }
     }

@@ -63,6 +63,7 @@ public final class SyncEngine: Sendable {
         configuration.processor.upcasters.payloadBytes = configuration.limits.payloadBytes
         if configuration.processor.holds == HoldRules() { configuration.processor.holds = transport.holds }
         if configuration.processor.appVersion == nil { configuration.processor.appVersion = transport.appVersion }
+        // What holds, for whoever asks; a processor sees to its own, for it is also made without an engine.
         configuration.processor = configuration.processor.clamped
         configuration.ledgerHours = min(max(configuration.ledgerHours, 0), 87_600)
         self.configuration = configuration

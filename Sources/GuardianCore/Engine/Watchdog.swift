@@ -16,10 +16,16 @@ struct Watchdog {
     private var stall: Stall?
     private var lastAudit: Int64
 
-    /// Since when (steady time) something due waits, and how often the store had answered a claim by then.
+    /// Something due that waits, while nothing of what is due is taken.
     private struct Stall {
+        /// Since when, in steady time.
         var since: Int64
+        /// How often the store had answered a claim by then.
         var answers: Int
+        /// Since when the one that waits longest is due.
+        var dueSince: Timestamp?
+        /// How many were due by then.
+        var due: Int64
     }
 
     init(engine: SyncEngine) {
@@ -49,7 +55,11 @@ struct Watchdog {
         let isHeadless = census.pending > 0 && census.behind == census.pending && census.leased == 0
         guard waits || isHeadless, engine.hasFreeWorkers.load(ordering: .acquiring) else { return self.stall = nil }
         let answers = engine.claimAnswers.load(ordering: .relaxed)
-        guard let stall else { return self.stall = Stall(since: now.steady, answers: answers) }
+        // Where the one that waits longest has gone, or fewer are due than before, the queue moves, however long it is: as one does that is
+        // claimed and put back because its route is held.
+        guard let stall, stall.dueSince == census.dueSince, census.due >= stall.due else {
+            return self.stall = Stall(since: now.steady, answers: answers, dueSince: census.dueSince, due: census.due)
+        }
         engine.stalls.add(1, ordering: .relaxed)
         // Of two answers one at least is to a claim that was asked for since, and took nothing of what is due.
         let isPassedOver = now.steady - stall.since >= 2 * Self.patienceMs && answers - stall.answers >= 2

@@ -51,7 +51,7 @@ public struct DeliveryError: Error, Sendable, Equatable {
 
         /// What an upstream means by its code or a word of its details, such as `ALREADY_EXISTS`, `version_mismatch` or `Deleted`; nil for
         /// what says nothing of it.
-        public init?(word: String) {
+        package init?(word: String) {
             var letters: [UInt8] = []
             for byte in word.utf8.prefix(ErrorDetails.longestWord) {
                 if (65...90).contains(byte) { letters.append(byte + 32) } else if (97...122).contains(byte) { letters.append(byte) }
@@ -119,7 +119,8 @@ public struct DeliveryError: Error, Sendable, Equatable {
 }
 
 extension Operation {
-    /// ``lastError``, as a program decides by it; nil when no attempt has failed.
+    /// ``lastError``, as a program decides by it; nil when there is none. That of a 401, a 426 or a TLS refusal is there too, although the
+    /// operation waits for delivery to go on and no attempt of it counts as failed.
     public var deliveryError: DeliveryError? { lastError.map { DeliveryError($0, of: self) } }
 }
 

@@ -52,7 +52,7 @@ struct EndingLoop {
     /// Whether it is out of the way: taken, or wanted by nobody here.
     private func hand(over ending: OptimisticEnding) async throws(StoreError) -> Bool {
         let token = ending.change.txnToken
-        guard let found = engine.endingHandlers.handler(for: token) else { return true }
+        guard let found = engine.endingHandlers.handler(for: ending) else { return true }
         do {
             try await found.handler(ending.change, ending)
         } catch {

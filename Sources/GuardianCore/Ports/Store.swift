@@ -31,7 +31,8 @@ public protocol LockStore: Sendable {
     func rescue(_ fence: Fence, now: Timestamp) async throws(StoreError) -> Int
     func releaseLock(_ fence: Fence) async throws(StoreError)
     /// A processor has ended, and calls nothing any more: what shows that `owner` is alive goes, and a lock that it could not release is
-    /// free for whoever comes next. What it held goes back then as with a release: it has not crashed.
+    /// free for whoever comes next. What it held goes back then as with a release: it has not crashed. Where a store that several machines
+    /// share can't be told, those of other processes wait for the end of its lease.
     func leave(owner: String) async throws(StoreError)
     /// Takes the lock from all who have it, and fences them off by raising the epoch. Returns them as ``processors()`` does. Where somebody
     /// has it under a later epoch than `epoch`, it is `stale`, and nobody loses it; nil takes it from anybody.

@@ -83,7 +83,7 @@ public enum SignedIn: Sendable, Equatable {
 public struct ExchangeResult: Sendable {
     /// Heads that leave the queue in one exchange, expired or set aside, before it ends: when very many have expired, nobody waits for all of
     /// them, and no more than these are in hand at once.
-    package static let mostDepartures = 500
+    public static let mostDepartures = 500
 
     public var claims: [Claim]
     /// Whether each settlement found its claim still in force, in order.
@@ -152,11 +152,11 @@ public struct Settlement: Sendable, Equatable {
         case failed(LastError)
         /// Claimed but not sent: as if it had not been claimed. Uses up nothing.
         case unsent
-        /// Claimed but not sent, because the upstream has asked what goes its way to wait: as if it had not been claimed, and at the head of
-        /// its line until then, `waitMs` from now. Uses up nothing.
-        case held(until: Timestamp, waitMs: Int64)
+        /// Claimed but not sent, because the upstream has asked the route that it goes by to wait: as if it had not been claimed, and at the
+        /// head of its line until then, `waitMs` from now. Uses up nothing.
+        case putOff(until: Timestamp, waitMs: Int64)
         /// Sent, and stopped by a shutdown or a pause before an answer counted: back to the head of its line, no attempt used up. Its
-        /// outcome is unknown from then on, unless a ``Settlement/refusal`` says that this attempt had no effect.
+        /// outcome is unknown from then on, unless a ``Settlement/standstill`` says that this attempt had no effect.
         case returned
         /// Claimed, not sent, and brought up to a newer version: back to the head of its line with another payload and base; nil leaves it
         /// without a base. One that was ever attempted gets the new key, for what is sent under a key never changes.
@@ -202,9 +202,9 @@ public struct Settlement: Sendable, Equatable {
     public var answer: String?
     /// The answer that has brought delivery to a stand (401, 426, no safe connection), of one that is `returned`: kept as its last error,
     /// though it is no failure of its own. nil leaves the one that it has.
-    public var refusal: LastError?
-    /// Of one that is `returned` with a ``refusal``: since when an outcome under the present key is unknown, as that of an earlier attempt
-    /// may be; nil when none is.
+    public var standstill: LastError?
+    /// Of one that is `returned` with a ``standstill``: since when an outcome under the present key is unknown, as that of an earlier
+    /// attempt may be; nil when none is.
     public var unknownAt: Timestamp?
     /// Whether it is told as an event, and so counts in the ``Tally``s.
     public var isTold = true
@@ -243,7 +243,8 @@ public struct Control: Sendable, Equatable {
     public var processed: Int64
     /// Whose token was in force last.
     public var signedIn: SignedIn = .nobody
-    /// The version of the app that met the 426 behind the pause for an upgrade; nil where it was not said, and without that pause.
+    /// The version of the app that met the 426 behind the pause for an upgrade; nil where it was not said, which counts as another one than
+    /// any that is said, and without that pause.
     public var refusedVersion: String?
 
     public init(health: OriginHealth? = nil, pauses: Set<Pause> = [], processed: Int64 = 0) {

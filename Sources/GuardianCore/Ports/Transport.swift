@@ -1,6 +1,9 @@
 /// Carries one attempt to the upstream and says what came back. Never throws: whatever happens is an ``Outcome``.
 ///
 /// A shutdown cancels the calls under way. Cancellation handlers in them run one after another, and must not wait for anything.
+///
+/// One that wraps another hands on all of it, ``look(_:token:timeoutMs:)``, ``fetch(_:token:timeoutMs:)``, ``holds`` and ``appVersion``
+/// too: each has a default for a transport that has none, and what is forgotten is lost without a word.
 public protocol Transport: Sendable {
     /// Looks whether `claim`'s operation has had its effect already, without changing anything (spec section 4, doubt).
     func look(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Look
@@ -8,9 +11,11 @@ public protocol Transport: Sendable {
     func fetch(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Fetch
     /// Sends `claim`'s operation; gives up after `timeoutMs`. `token` is the credential in force, if there is one.
     func send(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Outcome
-    /// Which of its routes wait by themselves where the upstream asks to wait. Asked once, when an engine is made.
+    /// Which of its routes wait by themselves where the upstream asks to wait. Asked once, when an engine is made. One that wraps another
+    /// hands on that one's: without, the whole origin waits.
     var holds: HoldRules { get }
-    /// The app's version, as the upstream is told it; nil when it is told none. Asked once, when an engine is made.
+    /// The app's version, as the upstream is told it; nil when it is told none. Asked once, when an engine is made. One that wraps another
+    /// hands on that one's: without, the pause of a 426 does not end with another version.
     var appVersion: String? { get }
 }
 
@@ -52,7 +57,7 @@ public enum Look: Sendable, Equatable {
     case notApplied
     /// It can't be told: a person has to.
     case unclear(String)
-    /// The upstream did not answer, or not now.
+    /// The upstream did not answer, or not now. A refusal that asks nobody to wait counts as ``unclear(_:)``, unless a plague is held.
     case failed(Outcome)
 
     /// Of a transport that can't look.

@@ -101,7 +101,10 @@ extension PostgresStore {
                 seat.isVacated || isDead(seat) || isStale(seat, isLone ? staleAfterMs : seat.staleAfterMs, now)
             }
             let own = try write.rows(Self.holdOwnSeat, .text(owner)).map { Seat($0) }
-            let others = try write.rows(Self.lookAtSeats).map { Seat($0) }.filter { $0.state.fence.owner != owner }
+            let seats = try write.rows(Self.lookAtSeats).map { Seat($0) }
+            // Nobody takes a seat meanwhile: who has none any more is not to be known.
+            self.left.withLock { $0.formIntersection(seats.map(\.state.fence.owner)) }
+            let others = seats.filter { $0.state.fence.owner != owner }
             let epochs = others.filter(hasGone).map(\.state.fence.epoch)
             let gone = try epochs.isEmpty ? [] : write.rows(Self.holdSeats, .ints(epochs)).map { Seat($0) }.filter(hasGone)
             let left = Set(gone.map(\.state.fence))
@@ -123,6 +126,7 @@ extension PostgresStore {
                 memory.forgetClaims(of: fence.epoch)
                 memory.seated.insert(owner)
             }
+            left.withLock { _ = $0.remove(owner) }
         }
         return answer
     }
@@ -176,10 +180,26 @@ extension PostgresStore {
         }
     }
 
-    /// Processors of this process take the seat of one that has left at once, as that of a dead one; others when its lease is over.
+    /// Milliseconds that one who leaves waits for a session, and for the answer: it ends in any case.
+    private static let farewellMs: Int64 = 2_000
+
+    /// Gives the seat back, which could not be released before. Where the database can't be reached still, processors of this process take
+    /// it at once, as that of a dead one; others when its lease is over.
     public func leave(owner: String) async throws(StoreError) {
-        let isSeated = memory.withLock { $0.seated.remove(owner) != nil }
-        if isSeated { left.withLock { _ = $0.insert(owner) } }
+        guard memory.withLock({ $0.seated.remove(owner) != nil }) else { return }
+        left.withLock { _ = $0.insert(owner) }
+        let given: [Int64]
+        do throws(StoreError) {
+            given = try await pool.with(.urgent, patienceMs: Int32(Self.farewellMs), waitMs: Self.farewellMs) { [self] connection in
+                try Write.run(on: connection) { write in
+                    let own = try write.rows(Self.holdOwnSeat, .text(owner)).map { Seat($0) }
+                    _ = try vacate(own, nil, write, except: owner)
+                    return own.map(\.state.fence.epoch)
+                }
+            }
+        } catch { return }
+        memory.withLock { memory in for epoch in given { memory.forgetClaims(of: epoch) } }
+        left.withLock { _ = $0.remove(owner) }
     }
 
     /// Takes the seats from all processors, and fences them off. `stale`, and nobody loses its own, when somebody sits under a later epoch.

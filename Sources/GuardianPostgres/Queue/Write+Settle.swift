@@ -50,7 +50,7 @@ extension Write {
             unknown_at = CASE WHEN $4 THEN $5 ELSE coalesce(unknown_at, $2) END, due_at = \(Parking.sql(due: "due_at"))
         WHERE seq = $1
         """)
-    private static let refused = SQL(
+    private static let stopped = SQL(
         "UPDATE guardian_operation SET error_class = $2, error_code = $3, error_status = $4, error_message = $5 WHERE seq = $1")
     private static let recast = SQL(
         """
@@ -143,13 +143,13 @@ extension Write {
             }
             return
         case .unsent: later(Self.unsent, seq, at)
-        case .held(let until, let waitMs): later(Self.putOff, seq, at, .time(until), .int(waitMs))
+        case .putOff(let until, let waitMs): later(Self.putOff, seq, at, .time(until), .int(waitMs))
         case .returned:
-            later(Self.returned, seq, claimedAt, at, .bool(settlement.refusal != nil), .time(settlement.unknownAt))
-            if let refusal = settlement.refusal {
+            later(Self.returned, seq, claimedAt, at, .bool(settlement.standstill != nil), .time(settlement.unknownAt))
+            if let standstill = settlement.standstill {
                 later(
-                    Self.refused, seq, .text(refusal.class.rawValue), .text(refusal.code), .int32(refusal.httpStatus),
-                    .text(refusal.storedMessage))
+                    Self.stopped, seq, .text(standstill.class.rawValue), .text(standstill.code), .int32(standstill.httpStatus),
+                    .text(standstill.storedMessage))
             }
         case .recast(let payload, let base, let version, let newKey):
             later(Self.recast, seq, at, .text(payload), .text(base), .int32(version), .uuid(newKey))

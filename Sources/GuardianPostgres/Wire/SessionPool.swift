@@ -78,12 +78,13 @@ final class SessionPool: Sendable {
     var isClosed: Bool { queue.isClosed }
 
     /// Runs `body` on a session. A transaction that others made fail is repeated; one whose end is unknown because the connection was lost
-    /// only when `isRepeatable` says that twice is as good as once, or nothing was committed.
+    /// only when `isRepeatable` says that twice is as good as once, or nothing was committed. It waits `waitMs` for a session, and never
+    /// longer than the pool's patience.
     func with<Value: Sendable>(
-        _ lane: Lane = .normal, isRepeatable: Bool = false, patienceMs: Int32 = 30_000,
+        _ lane: Lane = .normal, isRepeatable: Bool = false, patienceMs: Int32 = 30_000, waitMs: Int64 = .max,
         _ body: @escaping @Sendable (Connection) throws -> Value
     ) async throws(StoreError) -> Value {
-        let deadline = Connection.nowMs() + policy.patienceMs
+        let deadline = Connection.nowMs() + min(policy.patienceMs, waitMs)
         let result: Result<Value, StoreError> = await withUnsafeContinuation { continuation in
             let left = Mutex(policy.repetitions)
             let job = Job(lane: lane, deadline: deadline) { [self] connection in

@@ -119,7 +119,8 @@ extension SQLiteStore {
         let isDue = try await read { db in try SealTable.mustWipe(db) }
         guard isDue else { return }
         do {
-            try await pool.writeWithoutTransaction { db in try Self.vacuum(db) }
+            let path = configuration.path
+            try await pool.writeWithoutTransaction { db in try Self.vacuum(db, path: path) }
         } catch {
             throw StoreError(error, path: configuration.path)
         }

@@ -10,7 +10,7 @@ extension SQLiteStore {
     ///
     /// Throws ``StoreError/wrongKey(_:)`` when a key of the store is not here, and when not one value can be opened: then it is no row that
     /// has changed, but what all are sealed with, and nothing is gained by leaving all of them behind.
-    public static func sealingDamage(_ configuration: Configuration) throws(StoreError) -> String? {
+    package static func sealingDamage(_ configuration: Configuration) throws(StoreError) -> String? {
         do {
             let vault = Vault(configuration.sealing)
             try vault.load()

@@ -51,7 +51,8 @@ enum Families {
     static let paused = MetricFamily("sync_delivery_paused", .gauge, "Whether delivery stands still for a reason: 1 while it does.")
     static let held = MetricFamily(
         "sync_upstream_held", .gauge, "Whether the upstream asked to wait, or a plague holds delivery: 1 while it does.")
-    static let originHolds = MetricFamily("sync_origin_holds_total", .counter, "How often the upstream asked to wait (Retry-After).")
+    static let originHolds = MetricFamily(
+        "sync_origin_holds_total", .counter, "How often the upstream asked to wait (429, Retry-After): all of it, or one route.")
     static let plagueHolds = MetricFamily("sync_plague_holds_total", .counter, "How often a broken gateway was told from broken writes.")
     static let lockHeld = MetricFamily("sync_lock_held", .gauge, "Whether this process holds the processing lock: 1 while it does.")
     static let lockTakeovers = MetricFamily(

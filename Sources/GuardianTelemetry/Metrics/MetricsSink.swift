@@ -54,7 +54,8 @@ public struct MetricsSink: EventSink {
     private func recordRest(_ event: Event, _ series: ProductionSeries) {
         switch event {
         case .expired: series.expired.add()
-        case .originHeld, .routeHeld: series.originHolds.add()
+        case .originHeld: series.originHolds.add()
+        case .routeHeld: series.routeHolds.add()
         case .plagueHeld: series.plagueHolds.add()
         case .lockAcquired: series.lockHeld.set(1)
         case .lockTakenOver: series.lockTakeovers.add()

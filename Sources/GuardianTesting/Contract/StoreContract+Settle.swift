@@ -67,15 +67,15 @@ extension StoreContract {
         Check(name: "the answer that stops delivery is the last error of what goes back, which fails in nothing") { contract in
             try await contract.enqueue(["a"])
             let fence = try await contract.acquire()
-            let refusal = LastError(
+            let standstill = LastError(
                 class: .upgrade, code: "TOO_OLD", httpStatus: 426, message: "update", details: ErrorDetails(minimumVersion: "2.4"))
-            for expected in [refusal, nil] {
+            for expected in [standstill, nil] {
                 let claim = try await contract.claim(fence)[0]
                 var settlement = Settlement(seq: claim.seq, id: claim.operation.id, result: .returned)
-                settlement.refusal = expected
+                settlement.standstill = expected
                 _ = try await contract.store.exchange(Exchange(fence: fence, now: start, settlements: [settlement]))
                 let stored = try await contract.store.operation(.text("a-0"))
-                try contract.expect(stored?.lastError, refusal, "the last error")
+                try contract.expect(stored?.lastError, standstill, "the last error")
                 try contract.expect(stored?.status, .pending, "the status")
                 try contract.expect(stored?.tries, 0, "tries")
                 try contract.expect(stored?.nextRetryAt, nil, "the next retry")
@@ -87,12 +87,12 @@ extension StoreContract {
         Check(name: "what goes back with the answer that stops delivery has no unknown outcome but an earlier one") { contract in
             try await contract.enqueue(["a"])
             let fence = try await contract.acquire()
-            let refusal = LastError(class: .auth, code: "HTTP_401", httpStatus: 401, message: "")
+            let standstill = LastError(class: .auth, code: "HTTP_401", httpStatus: 401, message: "")
             let known: [Timestamp?] = [nil, start.adding(milliseconds: -7), nil]
             for unknownAt in known {
                 let claim = try await contract.claim(fence)[0]
                 var settlement = Settlement(seq: claim.seq, id: claim.operation.id, result: .returned)
-                settlement.refusal = refusal
+                settlement.standstill = standstill
                 settlement.unknownAt = unknownAt
                 _ = try await contract.store.exchange(Exchange(fence: fence, now: start, settlements: [settlement]))
                 let stored = try await contract.store.operation(.text("a-0"))
@@ -155,11 +155,11 @@ extension StoreContract {
             try contract.expect(stored?.lastAttemptAt, start.adding(milliseconds: 3), "the last attempt of one that was sent")
             try contract.expect(stored?.attemptCount, 0, "attempts")
         },
-        Check(name: "one that is held was not sent, and waits at the head of its line until then") { contract in
+        Check(name: "one that is put off was not sent, and waits at the head of its line until then") { contract in
             try await contract.enqueue(["a", "a", "b"])
             let fence = try await contract.acquire()
-            let held = Settlement.Result.held(until: start.adding(milliseconds: 400), waitMs: 400)
-            try contract.expect(try await contract.settle(try await contract.claim(fence, 1), held, fence), [true], "settled")
+            let putOff = Settlement.Result.putOff(until: start.adding(milliseconds: 400), waitMs: 400)
+            try contract.expect(try await contract.settle(try await contract.claim(fence, 1), putOff, fence), [true], "settled")
             let stored = try await contract.store.operation(.text("a-0"))
             try contract.expect(stored?.status, .pending, "the status")
             try contract.expect(stored?.lastAttemptAt, nil, "the last attempt")
@@ -170,24 +170,24 @@ extension StoreContract {
             try contract.expect(contract.names(try await contract.claim(fence, after: 399)), ["b-2"], "only the other line")
             try contract.expect(contract.names(try await contract.claim(fence, after: 400)), ["a-0"], "when its time has come")
         },
-        Check(name: "one that is held keeps what is known of earlier attempts") { contract in
+        Check(name: "one that is put off keeps what is known of earlier attempts") { contract in
             try await contract.enqueue(["a"])
             let fence = try await contract.acquire()
             try await contract.settle(try await contract.claim(fence), .returned, fence)
-            let held = Settlement.Result.held(until: start.adding(milliseconds: 10), waitMs: 9)
-            try await contract.settle(try await contract.claim(fence, after: 1), held, fence, after: 1)
+            let putOff = Settlement.Result.putOff(until: start.adding(milliseconds: 10), waitMs: 9)
+            try await contract.settle(try await contract.claim(fence, after: 1), putOff, fence, after: 1)
             let stored = try await contract.store.operation(.text("a-0"))
             try contract.expect(stored?.lastAttemptAt, start, "the attempt that was made")
             try contract.expect(stored?.unknownAt, start, "since when its outcome is unknown")
         },
-        Check(name: "a crash suspect that is held stays one") { contract in
+        Check(name: "a crash suspect that is put off stays one") { contract in
             guard let processDied = contract.processDied else { return }
             try await contract.enqueue(["a"])
             _ = try await contract.claim(try await contract.acquire("p"))
             processDied("p")
             let fence = try await contract.acquire("q")
-            let held = Settlement.Result.held(until: start.adding(milliseconds: 10), waitMs: 10)
-            try await contract.settle(try await contract.claim(fence), held, fence)
+            let putOff = Settlement.Result.putOff(until: start.adding(milliseconds: 10), waitMs: 10)
+            try await contract.settle(try await contract.claim(fence), putOff, fence)
             try contract.expect(try await contract.store.operation(.text("a-0"))?.crashes, 1, "crashes")
             try contract.expect(try await contract.claim(fence, after: 10).first?.operation.crashes, 1, "crashes when its time has come")
         },

@@ -67,15 +67,15 @@ extension MemoryQueue {
             books.failed += 1
             leaveLine(seq)
         case .unsent: row.operation.lastAttemptAt = row.attemptedBefore
-        case .held(let until, let waitMs):
+        case .putOff(let until, let waitMs):
             row.operation.lastAttemptAt = row.attemptedBefore
             row.operation.nextRetryAt = until
             row.operation.backoffMs = waitMs
         case .returned:
-            let wasRefused = settlement.refusal != nil
-            row.operation.unknownAt = wasRefused ? settlement.unknownAt : row.operation.unknownAt ?? row.operation.lastAttemptAt
+            let hadNoEffect = settlement.standstill != nil
+            row.operation.unknownAt = hadNoEffect ? settlement.unknownAt : row.operation.unknownAt ?? row.operation.lastAttemptAt
             row.operation.crashes = 0
-            row.operation.lastError = settlement.refusal ?? row.operation.lastError
+            row.operation.lastError = settlement.standstill ?? row.operation.lastError
         case .recast(let payload, let base, let version, let newKey):
             row.operation.lastAttemptAt = row.attemptedBefore
             row.operation.payload = payload

@@ -45,7 +45,7 @@ extension Judge {
             if isCharged { records[index].charged += 1 }
         case .returned: records[index].crashes = 0
         case .unsent: records[index].wasAttempted = record.wasAttemptedBefore
-        case .held(let until, let waitMs):
+        case .putOff(let until, let waitMs):
             records[index].wasAttempted = record.wasAttemptedBefore
             records[index].retryAt = until
             records[index].backoffMs = waitMs
@@ -99,7 +99,7 @@ extension Settlement.Result {
         case .retry: "retry"
         case .failed(let error): "failed (\(error.class))"
         case .unsent: "unsent"
-        case .held: "held"
+        case .putOff: "put off"
         case .returned: "returned"
         case .recast: "recast"
         case .revised: "revised"

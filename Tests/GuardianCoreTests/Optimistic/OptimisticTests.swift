@@ -171,6 +171,34 @@ import Testing
         }
     }
 
+    @Test("a new change's handlers have no old endings looked at again; those of one that has ended are told its ending")
+    func looksBack() async throws {
+        let rig = EngineRig()
+        let told = Told()
+        func register(_ token: String) async throws {
+            try await rig.engine.optimistic.register(change(token), commit: { ending in told.note(ending.change.txnToken) })
+        }
+        try await rig.run {
+            try await rig.engine.optimistic.register(change("unwanted"))
+            try await register("waits")
+            try await rig.engine.enqueue(update("unwanted", token: "unwanted", entity: "unwanted"))
+            await rig.processed(1)
+            // What may come late is over.
+            #expect(await rig.advance(stepMs: 1000, mostMs: 300_000) { (rig.store.endingLooks.last ?? 0) > 0 })
+            for token in ["one", "two"] {
+                let before = rig.store.endingLooks.count
+                try await register(token)
+                #expect(await rig.advance(stepMs: 1000, mostMs: 300_000) { rig.store.endingLooks.count >= before + 3 })
+                #expect(rig.store.endingLooks.dropFirst(before).allSatisfy { $0 > 0 })
+            }
+            try await rig.engine.enqueue(update("one", token: "one", entity: "one"))
+            await rig.processed(2)
+            #expect(await rig.advance { told.tokens == ["one"] })
+            try await register("unwanted")
+            #expect(await rig.advance { told.tokens == ["one", "unwanted"] })
+        }
+    }
+
     @Test("handlers of a token that is registered again take the place of both before, and the change stays as it was")
     func registeredAgain() async throws {
         let store = TroubledStore()

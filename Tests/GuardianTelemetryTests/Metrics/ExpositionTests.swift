@@ -54,6 +54,17 @@ import Testing
         #expect(!text.contains("# EOF"))
     }
 
+    @Test("what waits as the upstream asked is told apart: all of it, or one route")
+    func holds() {
+        let metrics = ProductionMetrics(clock: clock)
+        let sink = MetricsSink(metrics)
+        let now = clock.now.wall
+        sink.record(.originHeld(milliseconds: 5), about: nil, at: now)
+        for _ in 0..<2 { sink.record(.routeHeld(route: "update room", milliseconds: 5), about: nil, at: now) }
+        let lines = samples(metrics.exportPrometheus(), "sync_origin_holds_total")
+        #expect(lines.sorted() == [#"sync_origin_holds_total{scope="origin"} 1"#, #"sync_origin_holds_total{scope="route"} 2"#])
+    }
+
     @Test("the histogram has the bounds 10, 50, 100, 500, 1000, +Inf, each with those below it")
     func bounds() {
         let lines = samples(recorded().exportPrometheus(), "processing_latency_ms")
