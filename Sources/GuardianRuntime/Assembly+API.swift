@@ -16,6 +16,16 @@ extension Assembly {
         return configuration
     }
 
+    /// Files and connections that a sidecar may come to have open at once: those of callers, one for each worker, and what it reads and
+    /// writes itself.
+    public var openFiles: Int { settings.integer("api.connections") + settings.integer("workers") + 256 }
+
+    /// Connections of callers at once at most in a process that may have `files` open: as many as `api.connections` says, but fewer where
+    /// delivery and the store would be left without any. 16 at least.
+    public func connections(within files: Int) -> Int {
+        min(settings.integer("api.connections"), max(16, files - settings.integer("workers") - 128))
+    }
+
     private func address() throws -> APIServer.Configuration {
         let listen = settings.text("listen")
         if listen.hasPrefix("unix:") {

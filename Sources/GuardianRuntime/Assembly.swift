@@ -88,7 +88,10 @@ public struct Assembly: Sendable {
         store: any OpenedStore, sinks: [any EventSink] = [], telemetry: Telemetry? = nil
     ) async throws -> (SyncEngine, HTTPTransport) {
         var processor = try processorConfiguration()
-        processor.rollout = try rolloutGuard(now: SystemClock().now.wall)
+        // Of who only enqueues nothing is delivered, and what it runs with is no change of what does.
+        if delivers {
+            processor.rollout = rolloutGuard(now: SystemClock().now.wall) { telemetry?.rolloutUnnoted($0) }
+        }
         let deviceID = try await store.deviceID()
         var wire = try transportConfiguration(deviceID: deviceID)
         telemetry?.attach(to: &wire)

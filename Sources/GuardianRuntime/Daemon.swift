@@ -34,10 +34,12 @@ public struct Daemon: Sendable {
     private let telemetry: Telemetry
     private let stops = AsyncStream.makeStream(of: Void.self)
 
-    /// Throws a ``SettingsError`` for what can be found wrong before anything is opened.
-    public init(_ settings: Settings, sinks: [any EventSink] = []) throws {
+    /// Throws a ``SettingsError`` for what can be found wrong before anything is opened. `connections` of callers are taken at once at most
+    /// (see ``Assembly/connections(within:)``); nil for what `api.connections` says.
+    public init(_ settings: Settings, sinks: [any EventSink] = [], connections: Int? = nil) throws {
         assembly = Assembly(settings, delivers: true)
         var api = try assembly.api()
+        if let connections { api.mostConnections = connections }
         api.room = assembly.room
         let metrics = assembly.metrics()
         self.metrics = metrics

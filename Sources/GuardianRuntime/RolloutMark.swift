@@ -14,7 +14,10 @@ struct RolloutMark: Codable, Equatable {
     var changedAt: Int64
 
     /// The mark in `directory` after a start with `fingerprint` at `now`; written there when it is new.
-    static func update(in directory: String, fingerprint: String, now: Timestamp) throws -> RolloutMark {
+    ///
+    /// One that can't be written holds for this process, and `tell` hears why: a full disk keeps nobody from delivering. The next start
+    /// finds the same change again.
+    static func update(in directory: String, fingerprint: String, now: Timestamp, tell: (String) -> Void) -> RolloutMark {
         let file = URL(fileURLWithPath: directory + "/rollout.json")
         let before: RolloutMark?
         // A mark that can't be read is as none: the guard then watches from the next change on.
@@ -25,7 +28,7 @@ struct RolloutMark: Codable, Equatable {
             try JSONEncoder().encode(mark).write(to: file, options: .atomic)
             try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
         } catch {
-            throw SettingsError("rollout.guard", "\(file.path) can't be written: the guard would not know when a change was made")
+            tell(ErrorWords.of(error))
         }
         return mark
     }
@@ -50,10 +53,11 @@ extension Settings {
 }
 
 extension Assembly {
-    /// The guard of the key `rollout.guard`; nil when it is off.
-    func rolloutGuard(now: Timestamp) throws -> RolloutGuard? {
+    /// The guard of the key `rollout.guard`; nil when it is off. `tell` hears why the change that it watches can't be noted.
+    func rolloutGuard(now: Timestamp, tell: (String) -> Void) -> RolloutGuard? {
         guard settings.text("rollout.guard") == "true" else { return nil }
-        let mark = try RolloutMark.update(in: settings.text("data_dir"), fingerprint: settings.rolloutFingerprint, now: now)
+        let mark = RolloutMark.update(
+            in: settings.text("data_dir"), fingerprint: settings.rolloutFingerprint, now: now, tell: tell)
         return RolloutGuard(policy: settings.rolloutPolicy, changedAt: Timestamp(milliseconds: mark.changedAt))
     }
 }

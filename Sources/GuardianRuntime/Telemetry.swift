@@ -107,6 +107,9 @@ public final class Telemetry: Sendable {
         }
     }
 
+    /// Says that the rollout guard's mark is not on disk: the next start takes its own time for that of the change.
+    func rolloutUnnoted(_ reason: String) { say(.warning, "rollout mark not written", .init("reason", .string(reason))) }
+
     private func say(_ level: LogLevel, _ message: String, _ fields: JSONValue.Member...) {
         log.write(LogLine(timestamp: SystemClock().now.wall, level: level, message: message, fields: fields))
     }

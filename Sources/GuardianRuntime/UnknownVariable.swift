@@ -17,7 +17,7 @@ public struct UnknownVariable: Sendable, Equatable {
 
     /// Those of `environment`, in the order of their names.
     public static func all(in environment: [String: String]) -> [UnknownVariable] {
-        let known = ["GUARDIAN_CONFIG"] + Settings.keys.map { Settings.variable(of: $0.name) }
+        let known = Settings.variables
         let others = environment.filter { entry in
             entry.key.hasPrefix(Settings.prefix) && !known.contains(entry.key) && !isServiceLink(entry.key, entry.value)
         }
@@ -55,6 +55,9 @@ public struct UnknownVariable: Sendable, Equatable {
 extension Settings {
     /// How the variables of settings begin.
     static let prefix = "GUARDIAN_"
+
+    /// The environment's variables that are read; others that begin as they do are somebody else's, or slips.
+    public static var variables: [String] { ["GUARDIAN_CONFIG"] + keys.map { variable(of: $0.name) } }
 
     /// The variable of the environment that sets a key: in capitals, with `_` for each dot.
     public static func variable(of key: String) -> String { prefix + key.uppercased().replacing(".", with: "_") }

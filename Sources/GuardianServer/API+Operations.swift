@@ -31,20 +31,21 @@ extension API {
             return operation
         }
         do throws(SyncError) {
-            let json: JSONValue
-            do throws(JSONScanner.Defect) { json = try JSONValue(parsing: text, isStrict: true) } catch {
-                throw .validation(field: "body", constraint: "\(error.constraint) (at byte \(error.offset))")
-            }
-            guard let elements = json.elements else {
-                return Self.json(.accepted, try await engine.enqueue(try operation(json, 0)).json)
-            }
+            let limits = engine.configuration.limits
             var operations: [NewOperation] = []
-            for (index, element) in elements.enumerated() {
-                do throws(SyncError) { operations.append(try operation(element, index)) } catch {
+            // One at a time: what is built of a body is much larger than the body.
+            let isArray = try JSONValue.forEachElement(of: text, field: "body", most: limits.operationBytes) {
+                (json: JSONValue, place: Int?) throws(SyncError) -> Void in
+                guard let place else { return operations.append(try operation(json, 0)) }
+                guard place < limits.batch else {
+                    throw SyncError.validation(field: "operations", constraint: "at most \(limits.batch) in one call")
+                }
+                do throws(SyncError) { operations.append(try operation(json, place)) } catch {
                     guard case .validation(let field, let constraint) = error else { throw error }
-                    throw .validation(field: "operations[\(index)].\(field)", constraint: constraint)
+                    throw SyncError.validation(field: "operations[\(place)].\(field)", constraint: constraint)
                 }
             }
+            guard isArray else { return Self.json(.accepted, try await engine.enqueue(operations[0]).json) }
             let receipts: [Receipt]
             do throws(SyncError) { receipts = try await engine.enqueue(operations) } catch {
                 guard operations.count == 1, case .validation(let field, let constraint) = error else { throw error }

@@ -28,7 +28,7 @@ public final class APIServer: Sendable {
         /// Requests a second at most that may do something, and as many on paths that ask for no token; 0 sets no limit. Wrong tokens are
         /// limited always, and by themselves.
         public var requestsPerSecond = 0
-        /// Milliseconds for a request's head, for each piece of its body, and for an answer to be taken; 10 s.
+        /// Milliseconds for a request's head, for each piece of its body, and for each piece of an answer to be taken; 10 s.
         public var patienceMs: Int64 = 10_000
         /// Asks for the room where the store lives; nil when it is not known.
         public var room: @Sendable () -> DiskRoom? = { nil }

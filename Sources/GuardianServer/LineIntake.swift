@@ -53,7 +53,7 @@ struct LineIntake {
                 throw .validation(field: "line", constraint: "is not valid UTF-8")
             }
             if text.allSatisfy(\.isWhitespace) { return }
-            var operation = try NewOperation(jsonText: text)
+            var operation = try NewOperation(jsonText: text, most: engine.configuration.limits.operationBytes)
             if let key, operation.id == nil { operation.id = RepeatGuard.id(key, number, of: partial) }
             _ = try engine.admit([operation])
             waiting.append(operation)

@@ -30,6 +30,7 @@ struct Archive: AsyncParsableCommand {
         }
         guard let out else { throw Failure(.usage, "give --out FILE, or --restore FILE") }
         let before = try pointInTime(olderThan, "--older-than", .past, of: SystemClock().now.wall)
+        try options.checkNotStore(out, flag: "--out")
         let store = try await options.existingFile()
         try Terminal.confirm("Move failed operations last touched before \(before) to \(out)?", yes: yes)
         let file = try ArchiveFile(path: out)
@@ -125,16 +126,27 @@ private final class ArchiveFile {
         guard let handle = FileHandle(forUpdatingAtPath: path) else { throw Failure(.failed, "\(path) can't be written") }
         self.path = path
         self.handle = handle
+        try checkKind()
         try keepPrivate()
         end = try handle.seekToEnd()
         try endLastLine()
     }
 
-    private func keepPrivate() throws {
+    /// Refuses what lines can't be added to, before anything of it is changed. An archive begins with the brace of its first line.
+    private func checkKind() throws {
         var info = stat()
         guard fstat(handle.fileDescriptor, &info) == 0, info.st_mode & S_IFMT == S_IFREG else {
             throw Failure(.usage, "--out: \(path) is no regular file; name one")
         }
+        var first: UInt8 = 0
+        guard pread(handle.fileDescriptor, &first, 1, 0) != 1 || first == UInt8(ascii: "{") else {
+            throw Failure(.refused, "--out: \(path) is no archive, and is never written over; name another file")
+        }
+    }
+
+    private func keepPrivate() throws {
+        var info = stat()
+        guard fstat(handle.fileDescriptor, &info) == 0 else { throw Failure(.failed, "\(path) can't be looked at") }
         guard info.st_mode & 0o077 == 0 || fchmod(handle.fileDescriptor, 0o600) == 0 else {
             throw Failure(.failed, "others may read \(path), and its mode can't be changed: \(String(cString: strerror(errno)))")
         }

@@ -112,15 +112,17 @@ struct Enqueue: AsyncParsableCommand {
                 guard let text = String(validating: bytes, as: UTF8.self) else {
                     throw .validation(field: "line", constraint: "is not valid UTF-8")
                 }
-                if text.allSatisfy(\.isWhitespace) { continue }
-                let operation = try NewOperation(jsonText: text)
-                _ = try engine.admit([operation])
-                waiting.append(operation)
+                if !text.allSatisfy(\.isWhitespace) {
+                    let operation = try NewOperation(jsonText: text)
+                    _ = try engine.admit([operation])
+                    waiting.append(operation)
+                }
             } catch {
                 try await flush()
                 throw Failure(.failed, "line \(number): \(error) — the \(done) operations before it are kept")
             }
-            if waiting.count == Self.chunk { try await flush() }
+            // What has come is not kept waiting for what has not.
+            if waiting.count == Self.chunk || (!waiting.isEmpty && lines.wouldWait) { try await flush() }
         }
         try await flush()
         if Terminal.errorIsTerminal { Terminal.write("\n", to: .standardError) }
@@ -172,6 +174,13 @@ struct LineReader {
             let more = try piece()
             if more.isEmpty { isAtEnd = true } else { buffer += more }
         }
+    }
+
+    /// Whether ``next()`` would wait for whoever writes: no whole line is held, and nothing can be read now.
+    var wouldWait: Bool {
+        if isAtEnd || buffer[start...].contains(UInt8(ascii: "\n")) { return false }
+        var waiting = pollfd(fd: file, events: Int16(POLLIN), revents: 0)
+        return poll(&waiting, 1, 0) == 0
     }
 
     /// What comes next, empty at the end.

@@ -12,7 +12,7 @@ struct Export: AsyncParsableCommand {
               guardian export --out - --format ndjson --include-payload --since 24h | jq .
             The file appears whole or not at all; an old one of that name is replaced, a device or a pipe is written to as it is. \
             Payloads are redacted too. All operations are shown as they stood at one instant.
-            Exit codes: 0 written, 1 the file can't be written, 2 usage, 4 store unavailable.
+            Exit codes: 0 written, 1 the file can't be written, 2 usage, 4 store unavailable, 5 the file is the store or a database.
             """)
     @OptionGroup var options: StoreOptions
     @Option(help: "The file, or - for standard output.") var out: String
@@ -30,15 +30,17 @@ struct Export: AsyncParsableCommand {
         let now = SystemClock().now.wall
         let format = try chosenFormat()
         let filter = try filter(now)
+        if out != "-" { try options.checkNotStore(out, flag: "--out") }
         let store = try await options.existingStore()
-        // Before there is anything to leave behind.
-        let endings = await Launch.endings()
+        // Before there is anything to leave behind. What is written to as it is leaves nothing, and a pipe that nobody reads from keeps
+        // this process where it could not answer a signal: such a one ends it by itself.
+        let endings = ExportFile.isStream(out) ? nil : await Launch.endings()
         let file = try ExportFile(out)
         let part = file.part
         let run = ExportRun(
             ExportWriter(format: format, includingPayload: includePayload, exportedAt: now), to: file)
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await Launch.end(on: endings, without: part) }
+            if let endings { group.addTask { await Launch.end(on: endings, without: part.map { [$0] } ?? []) } }
             defer { group.cancelAll() }
             do {
                 try await store.export(filter, includingPayload: includePayload, to: run)

@@ -65,9 +65,25 @@ final class ExportFile {
         switch standing(at: path) {
         case .directory: throw Failure(.usage, "\(flag): \(path) is a directory; name a file in it")
         case .socket: throw Failure(.usage, "\(flag): \(path) is a socket; name a file")
+        case .file where isDatabase(path):
+            throw Failure(.refused, "\(flag): \(path) is a database, and is never written over; name another file")
         case .nothing, .file, .stream: return
         }
     }
+
+    /// Whether a file is SQLite's: a store, a copy of one, or an app's own.
+    private static func isDatabase(_ path: String) -> Bool {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        let mark = Array("SQLite format 3\0".utf8)
+        var start = [UInt8](repeating: 0, count: mark.count)
+        let count = start.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
+        return count == mark.count && start == mark
+    }
+
+    /// Whether `path` is written to as it is, so that nothing stands beside it until it is whole: standard output, a device, a pipe.
+    static func isStream(_ path: String) -> Bool { path == "-" || standing(at: path) == .stream }
 
     /// The directory that a file is made in; nil for what is written to as it is.
     static func directory(of path: String, flag: String) throws -> String? {

@@ -8,6 +8,20 @@ enum Launch {
     /// The environment as it was at the start. The process's own has no secrets any more.
     static let environment = ProcessInfo.processInfo.environment
 
+    /// Names the argument, or the variable of ours, that is not UTF-8; nil when all are. Swift would put U+FFFD in the place of what it
+    /// can't read, and say nothing. To be asked before ``keepSecrets()``, which wipes values.
+    static func unreadableText() -> String? {
+        for index in 1..<max(Int(CommandLine.argc), 1) {
+            guard let argument = CommandLine.unsafeArgv[index] else { continue }
+            if String(validatingCString: argument) == nil { return "argument \(index) is not valid UTF-8" }
+        }
+        for name in Settings.variables {
+            guard let value = getenv(name) else { continue }
+            if String(validatingCString: value) == nil { return "\(name) is not valid UTF-8" }
+        }
+        return nil
+    }
+
     /// Lets no core file and no child have what this process knows.
     static func keepSecrets() {
         CoreDump.forbid()
@@ -30,10 +44,10 @@ enum Launch {
         return await UnixSignalsSequence(trapping: signals)
     }
 
-    /// Ends the process when somebody asks it to, as the signal does by itself, but without the file that it has begun to write.
-    static func end(on endings: UnixSignalsSequence, without part: String?) async {
+    /// Ends the process when somebody asks it to, as the signal does by itself, but without the files that it has begun to write.
+    static func end(on endings: UnixSignalsSequence, without parts: [String]) async {
         for await ending in endings {
-            if let part { unlink(part) }
+            for part in parts { unlink(part) }
             die(of: ending.rawValue)
         }
     }

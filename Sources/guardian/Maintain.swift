@@ -43,11 +43,19 @@ struct Backup: AsyncParsableCommand {
         guard !FileManager.default.fileExists(atPath: out) else {
             throw Failure(.refused, "\(out) exists already, and is never written over; choose another name")
         }
+        try options.checkNotStore(out, flag: "--out")
         let store = try await options.existingFile()
         let now = SystemClock().now.wall
         let size = StoreFiles(path: Assembly(try options.settings()).storePath).bytes
         let bar = ProgressBar()
+        // Before there is anything to leave behind.
+        let endings = await Launch.endings()
+        let parts = ["", "-journal", "-wal", "-shm"].map { out + ".partial" + $0 }
         let report = try await withThrowingTaskGroup(of: SQLiteStore.BackupReport?.self) { group -> SQLiteStore.BackupReport in
+            group.addTask {
+                await Launch.end(on: endings, without: parts)
+                return nil
+            }
             group.addTask {
                 // What has been written of the copy so far.
                 while !Task.isCancelled {

@@ -32,8 +32,16 @@ struct Serve: AsyncParsableCommand {
         if admin { flags["admin.enabled"] = "true" }
         // A sidecar that does not start takes no writes, so what may be somebody else's keeps it from nothing.
         let settings = try options.checkedSettings(flags, bearsOthers: true)
-        for warning in Assembly(settings).warnings { Terminal.complain(warning) }
-        let daemon = try Daemon(settings)
+        let assembly = Assembly(settings)
+        for warning in assembly.warnings { Terminal.complain(warning) }
+        let files = OpenFileLimit.raise(to: assembly.openFiles)
+        let connections = assembly.connections(within: files)
+        if connections < assembly.connections(within: assembly.openFiles) {
+            Terminal.complain(
+                "api.connections: no more than \(connections) at once, for this process may have \(files) files open; raise ulimit -n, or "
+                    + "LimitNOFILE of its unit, to \(assembly.openFiles)")
+        }
+        let daemon = try Daemon(settings, connections: connections)
         daemon.takeOverLoggers()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {

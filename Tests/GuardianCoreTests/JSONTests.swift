@@ -86,6 +86,55 @@ import Testing
         #expect(#expect(throws: JSONScanner.Defect.self) { try JSONScanner.checkObject(text) }?.offset == offset)
     }
 
+    @Test("the elements of an array are handed over as they are read, before what is behind them is looked at")
+    func elementByElement() throws {
+        func read(_ text: String, most: Int = .max) throws -> (elements: [JSONValue], places: [Int?], isArray: Bool) {
+            var (elements, places): ([JSONValue], [Int?]) = ([], [])
+            let isArray = try JSONValue.forEachElement(of: text, field: "body", most: most) {
+                (element: JSONValue, place: Int?) throws(SyncError) -> Void in
+                elements.append(element)
+                places.append(place)
+                if element == "stop" { throw SyncError.notFound(id: "stop") }
+            }
+            return (elements, places, isArray)
+        }
+        let array = try read(#" [1 , {"a":[2]},[] ] "#)
+        let expected: [JSONValue] = [1, ["a": [2]], []]
+        #expect(array.elements == expected)
+        #expect(array.places == [0, 1, 2])
+        #expect(array.isArray)
+        let none = try read("[ ]")
+        #expect(none.elements.isEmpty && none.isArray)
+        let alone = try read(#"{"a":[2]} "#)
+        let object: JSONValue = ["a": [2]]
+        #expect(alone.elements == [object])
+        #expect(alone.places == [nil])
+        #expect(!alone.isArray)
+        #expect(throws: SyncError.notFound(id: "stop")) { _ = try read(#"[1,"stop",no JSON"#) }
+        for (text, says) in [
+            ("[1,]", "is not JSON (at byte 3)"), ("[1 2]", "is not JSON (at byte 3)"), ("[1", "ends before the JSON does (at byte 2)"),
+            ("[1] 2", "has text after the JSON value (at byte 4)"), ("{} 2", "has text after the JSON value (at byte 3)"),
+            ("", "ends before the JSON does (at byte 0)"),
+        ] {
+            #expect(throws: SyncError.validation(field: "body", constraint: says)) { _ = try read(text) }
+        }
+        // Each for itself: both have five bytes.
+        #expect(try read("[[1,2],[3,4]]", most: 5).elements.count == 2)
+        #expect(throws: SyncError.self) { _ = try read("[[1,2],[3,4,5]]", most: 5) }
+    }
+
+    @Test("a value that is longer than it may be is given up where that shows; space and escapes make none longer")
+    func longest() throws {
+        let ones = "[" + String(repeating: "1,", count: 100)
+        let defect = #expect(throws: JSONScanner.Defect.self) { try JSONValue(parsing: ones, isStrict: true, most: 20) }
+        #expect(defect?.constraint == "has a value of more than 20 bytes")
+        #expect((20...24).contains(defect?.offset ?? 0))
+        for text in [#"{ "a" : [ 1 ,\#n 2 ] }                    "#, #"{"\u0061":"\u0434\u0434\ud83d\ude00"}"#] {
+            let read = try JSONValue(parsing: text, isStrict: true, most: 16)
+            #expect(try read == JSONValue(parsing: text))
+        }
+    }
+
     @Test("the last of two members of one name counts, and both are kept")
     func members() throws {
         let json = try JSONValue(parsing: #"{"a":1,"a":2}"#)

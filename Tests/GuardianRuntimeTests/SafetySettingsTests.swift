@@ -50,6 +50,15 @@ import Testing
         ] as [([String: String], String)])
     func refuses(environment: [String: String], key: String) throws { #expect(try complaint(environment) == key) }
 
+    @Test("callers get no more connections than leave delivery and the store files of their own")
+    func connections() throws {
+        let assembly = Assembly(try Settings(environment: ["GUARDIAN_API_CONNECTIONS": "1000", "GUARDIAN_WORKERS": "32"]))
+        #expect(assembly.openFiles == 1288)
+        #expect(assembly.connections(within: assembly.openFiles) == 1000)
+        #expect(assembly.connections(within: 1024) == 864)
+        #expect(assembly.connections(within: 64) == 16)
+    }
+
     @Test("what is right is taken, from the environment and from a list in the file")
     func takes() throws {
         let other = "sha256/BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA="

@@ -173,6 +173,34 @@ import Testing
     }
 
     @Test(
+        "an operation that is larger than any can be is refused before it is built",
+        arguments: [("application/json", "body"), ("application/x-ndjson", "operation")])
+    func hugeOperation(type: String, field: String) async throws {
+        try await Sidecar.run { sidecar in
+            let body = operation("a", #","payload":{"x":[\#(String(repeating: "1,", count: 1_500_000))1]}"#)
+            try await sidecar.post(body, type: type).expectProblem(400, field: field, says: "has a value of more than")
+            #expect(try await sidecar.store.books().accepted == 0)
+        }
+    }
+
+    @Test("an array is read no further than its first wrong element")
+    func firstWrong() async throws {
+        try await Sidecar.run { sidecar in
+            let answer = try await sidecar.post("[\(operation("a")),{},\(operation("b")), and no JSON")
+            answer.expectProblem(400, field: "operations[1].operation_type", says: "is required")
+            #expect(try await sidecar.store.books().accepted == 0)
+        }
+    }
+
+    @Test("a payload and a base as large as they may be are taken, also when every character is written as an escape")
+    func escapedPayload() async throws {
+        try await Sidecar.run { sidecar in
+            let long = #"{"x":"\#(String(repeating: #"\u0434"#, count: 500_000))"}"#
+            try await sidecar.accept(operation("a", #","payload":\#(long),"base":\#(long)"#))
+        }
+    }
+
+    @Test(
         "what a browser's form can send is 415",
         arguments: ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "text/json"])
     func mediaType(type: String) async throws {

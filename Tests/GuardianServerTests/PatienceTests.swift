@@ -6,10 +6,10 @@ import Testing
 
 /// Clients that take their time.
 @Suite struct PatienceTests {
-    /// A sidecar that waits for nobody longer than 300 ms.
-    private func withHasty(connections: Int = 1024, _ body: (Sidecar) async throws -> Void) async throws {
+    /// A sidecar that waits for nobody longer than that.
+    private func withHasty(connections: Int = 1024, patienceMs: Int64 = 300, _ body: (Sidecar) async throws -> Void) async throws {
         var configuration = APIServer.Configuration(port: 0)
-        configuration.patienceMs = 300
+        configuration.patienceMs = patienceMs
         configuration.mostConnections = connections
         try await Sidecar.run(configuration, body)
     }
@@ -61,6 +61,47 @@ import Testing
             let said = try await drip(sidecar, [head] + (0..<200).map { _ in " " }, gap: .milliseconds(50))
             #expect(!said.contains("202"))
             #expect(try await sidecar.store.books().accepted == 0)
+        }
+    }
+
+    @Test("a long answer that is read steadily is never cut, however long that takes; one that nobody reads on is")
+    func slowReader() async throws {
+        try await withHasty(patienceMs: 1000) { sidecar in
+            let payload = #"{"x":"\#(String(repeating: "x", count: 1_000_000))"}"#
+            for number in 0..<8 { try await sidecar.accept(operation("e\(number)", #","payload":\#(payload)"#)) }
+            let steady = try await read(sidecar, "/v1/operations?limit=8", pause: .milliseconds(20), every: 64 << 10)
+            #expect(steady.bytes >= 8_000_000)
+            #expect(steady.took > .seconds(2), "it was to take twice the patience")
+            let asleep = try await read(sidecar, "/v1/operations?limit=8", pause: .seconds(3), every: 16 << 20, after: 64 << 10)
+            #expect(asleep.bytes < 8_000_000)
+        }
+    }
+
+    /// Reads 8 MB of an answer, with a pause when `after` bytes have come and whenever `every` more have; a small window keeps what was not
+    /// read at the server.
+    private func read(
+        _ sidecar: Sidecar, _ path: String, pause: Duration, every: Int, after: Int = 0
+    ) async throws -> (bytes: Int, took: Duration) {
+        let connection = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .channelOption(.socketOption(.so_rcvbuf), value: 65_536)
+            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 16 << 10))
+            .connect(host: "127.0.0.1", port: sidecar.port) { channel in
+                channel.eventLoop.makeCompletedFuture { try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel) }
+            }
+        return try await connection.executeThenClose { inbound, outbound in
+            let start = ContinuousClock.now
+            try await outbound.write(ByteBuffer(string: "GET \(path) HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+            var (bytes, next) = (0, after)
+            do {
+                for try await part in inbound {
+                    bytes += part.readableBytes
+                    if bytes >= 8_000_000 { break }
+                    guard bytes > next else { continue }
+                    next += every
+                    try await Task.sleep(for: pause)
+                }
+            } catch {}
+            return (bytes, start.duration(to: .now))
         }
     }
 

@@ -165,6 +165,34 @@ extension ProcessTests {
             try await workplace.expectBalance()
         }
 
+        @Test("no command writes over the store or a file of it, however it is spelt, nor over a database or what is no archive")
+        func keepsStore() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            for id in ["a", "b", "c"] { #expect(try await workplace.enqueue(id).status == 0) }
+            let link = workplace.path + "/link.csv"
+            try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "guardian.sqlite")
+            let own = [workplace.store, workplace.path + "/./guardian.sqlite", link, workplace.store + "-wal", workplace.store + "-reserve"]
+            let writers = [["export"], ["archive", "--yes"]]
+            for (out, writer) in own.flatMap({ out in writers.map { (out, $0) } }) {
+                let answer = try await Guardian.run(writer + ["--out", out, "--data-dir", workplace.path])
+                #expect(answer.status == 5 && answer.errors.contains("the store"), "\(writer) \(out): \(answer.output)\(answer.errors)")
+            }
+            #expect(try await workplace.run("backup", "--out", workplace.store + "-wal").status == 5)
+
+            let (copy, notes) = (workplace.path + "/copy.sqlite", workplace.path + "/notes.txt")
+            #expect(try await workplace.run("backup", "--out", copy).status == 0)
+            try Data("mine\n".utf8).write(to: URL(fileURLWithPath: notes))
+            for (writer, out) in [(writers[0], copy), (writers[1], copy), (writers[1], notes)] {
+                let before = try Data(contentsOf: URL(fileURLWithPath: out))
+                let answer = try await Guardian.run(writer + ["--out", out, "--data-dir", workplace.path])
+                #expect(answer.status == 5 && answer.errors.contains("never written over"), "\(writer) \(out): \(answer.errors)")
+                #expect(try Data(contentsOf: URL(fileURLWithPath: out)) == before, "\(writer) \(out)")
+            }
+            #expect(try await workplace.run("status", "--json").json["books"]?["pending"]?.integer == 3)
+            try await workplace.expectBalance()
+        }
+
         // MARK: backup and restore
 
         @Test("restore is for a store in a file: with PostgreSQL it is a usage error, and a backup that is not there is not found")

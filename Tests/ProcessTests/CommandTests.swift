@@ -88,6 +88,48 @@ extension ProcessTests {
             #expect(answer.json["duplicates"]?.integer == 1)
         }
 
+        @Test("enqueue writes what has come through a pipe while it waits for more")
+        func enqueuesAsItComes() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let pipe = workplace.path + "/pipe"
+            #expect(mkfifo(pipe, 0o600) == 0)
+            // Whatever happens, nobody is left who waits for somebody at the other end.
+            defer {
+                let end = open(pipe, O_RDWR | O_NONBLOCK)
+                if end >= 0 { close(end) }
+            }
+            let enqueue = try Guardian.launch(
+                ["enqueue", "--from-file", "-", "--data-dir", workplace.path],
+                environment: ["FIRST": Web.operation, "REST": pipe],
+                wrapper: ["sh", "-c", #"{ printf '%s\n\n' "$FIRST"; cat "$REST"; } | "$@""#, "sh"])
+            defer { enqueue.kill() }
+            func accepted() async throws -> Int64? {
+                try await workplace.run("status", "--json").json["books"]?["accepted"]?.integer
+            }
+            try await Web.wait("the first on disk") { try await accepted() == 1 }
+            #expect(enqueue.isRunning)
+            let rest = try await Shell.run(["sh", "-c", #"printf '%s\n' "$0" > "$1""#, Web.operation, pipe])
+            #expect(rest.status == 0, "\(rest.errors)")
+            try await Web.wait("the end") { !enqueue.isRunning }
+            #expect(try await accepted() == 2)
+        }
+
+        @Test("an argument or a variable that is not UTF-8 is a usage error that names it, not another text in its place")
+        func refusesOtherText() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let script = #""$0" enqueue --operation delete --entity-type room --entity-id "$(printf 'r\377')" --data-dir "$1""#
+            let argument = try await Shell.run(["sh", "-c", script, Guardian.binary, workplace.path])
+            #expect(argument.status == 2 && argument.errors.contains("argument 7 is not valid UTF-8"), "\(argument.errors)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: workplace.path).isEmpty)
+            for name in ["GUARDIAN_UPSTREAM_URL", "GUARDIAN_SEAL_KEY"] {
+                let setting = #"env "$2=$(printf 'x\377')" "$0" config check --data-dir "$1""#
+                let variable = try await Shell.run(["sh", "-c", setting, Guardian.binary, workplace.path, name])
+                #expect(variable.status == 2 && variable.errors.contains("\(name) is not valid UTF-8"), "\(variable.errors)")
+            }
+        }
+
         @Test("status, list and show agree on what is stored")
         func looks() async throws {
             let workplace = try Workplace()

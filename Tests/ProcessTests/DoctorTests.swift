@@ -51,6 +51,16 @@ extension ProcessTests {
             #expect(serve.errors.contains("token_file: \(file) can be read by others; run: chmod 600"))
         }
 
+        @Test("a log file that is none is a failure: nothing could be searched there")
+        func logIsNoFile() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let answer = try await workplace.run(
+                "doctor", "--upstream", Workplace.nobody, environment: ["GUARDIAN_LOG_FILE": "/dev/null"])
+            #expect(answer.status == 1, "\(answer.output)")
+            #expect(answer.output.contains("/dev/null is no regular file"))
+        }
+
         @Test("beside a running daemon it says who holds the lock")
         func daemonRuns() async throws {
             let workplace = try Workplace()

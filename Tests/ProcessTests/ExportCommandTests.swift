@@ -167,7 +167,7 @@ extension ProcessTests {
         }
 
         /// Runs the command behind it without blocked signals: the threads of tests block them, and children inherit that.
-        private static let unblocked = [
+        static let unblocked = [
             "python3", "-c",
             "import os,signal,sys; signal.pthread_sigmask(signal.SIG_SETMASK, []); os.execvp(sys.argv[1], sys.argv[1:])",
         ]
@@ -192,6 +192,18 @@ extension ProcessTests {
                 try await Web.wait("the end") { !export.isRunning }
                 #expect(try parts() == [], "signal \(signal)")
             }
+        }
+
+        @Test("A signal ends an export to a pipe that nobody reads from")
+        func endsUnread() async throws {
+            let workplace = try await stocked()
+            defer { workplace.remove() }
+            let pipe = workplace.path + "/pipe"
+            #expect(mkfifo(pipe, 0o600) == 0)
+            let answer = try await Guardian.run(
+                ["export", "--out", pipe, "--data-dir", workplace.path], wrapper: Self.unblocked + ["timeout", "--kill-after=5", "3"])
+            // 137 where only SIGKILL could.
+            #expect(answer.status == 124, "\(answer.errors)")
         }
 
         @Test(

@@ -31,6 +31,29 @@ extension ProcessTests {
             try await workplace.expectBalance()
         }
 
+        @Test("a signal that ends a backup leaves no part of a copy")
+        func endedBackup() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let file = workplace.path + "/operations.ndjson"
+            let job = ["sh", "-c", "\"$0\" generate --operations 50000 --entities 5000 --seed 3 > \(file)", Guardian.binary]
+            #expect(try await Shell.run(job).status == 0)
+            #expect(try await workplace.run("enqueue", "--from-file", file).status == 0)
+            func parts() throws -> [String] {
+                try FileManager.default.contentsOfDirectory(atPath: workplace.path).filter { $0.contains(".partial") }
+            }
+            for signal in [SIGTERM, SIGHUP, SIGINT] {
+                let backup = try Guardian.launch(
+                    ["backup", "--out", workplace.path + "/copy-\(signal).sqlite", "--data-dir", workplace.path],
+                    wrapper: ExportCommandTests.unblocked)
+                defer { backup.kill() }
+                try await Web.wait("a part") { try !backup.isRunning || !parts().isEmpty }
+                kill(backup.pid, signal)
+                try await Web.wait("the end") { !backup.isRunning }
+                #expect(try parts() == [], "signal \(signal)")
+            }
+        }
+
         @Test("what was restored is delivered, once in effect, although it had been delivered before")
         func restoredIsNotDoubled() async throws {
             let workplace = try Workplace()

@@ -72,6 +72,40 @@ extension ProcessTests {
             #expect(try await pauses(serve.url).isEmpty)
         }
 
+        @Test("commands that deliver nothing leave the mark of the last change as it is, whatever they are configured with")
+        func commandsAreNoChange() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let backend = try await Guardian.start(["backend", "--listen", "127.0.0.1:0"])
+            defer { backend.kill() }
+            let serve = try await serve(workplace, backend, timeout: "20s")
+            #expect(serve.terminate() == 0)
+            let mark = try Data(contentsOf: URL(fileURLWithPath: workplace.path + "/rollout.json"))
+            let archive = workplace.path + "/failed.ndjson"
+            try Data().write(to: URL(fileURLWithPath: archive))
+            let enqueued = try await workplace.run(
+                "enqueue", "--operation", "delete", "--entity-type", "room", "--entity-id", "r1", environment: Self.watched)
+            #expect(enqueued.status == 0, "\(enqueued.errors)")
+            let restored = try await workplace.run("archive", "--restore", archive, environment: Self.watched)
+            #expect(restored.status == 0, "\(restored.errors)")
+            #expect(try Data(contentsOf: URL(fileURLWithPath: workplace.path + "/rollout.json")) == mark)
+        }
+
+        @Test("a mark that can't be written keeps nobody from delivering, and is told")
+        func deliversUnnoted() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let backend = try await Guardian.start(["backend", "--listen", "127.0.0.1:0"])
+            defer { backend.kill() }
+            // No file can take a directory's place.
+            try FileManager.default.createDirectory(atPath: workplace.path + "/rollout.json", withIntermediateDirectories: true)
+            try await enqueue(1...3, workplace)
+            let serve = try await serve(workplace, backend, timeout: "20s")
+            defer { serve.kill() }
+            try await Web.wait("3 processed") { try await Web.processed(serve.url) == 3 }
+            try await Web.wait("the warning") { serve.errors.contains("rollout mark not written") }
+        }
+
         @Test("a share that is none is a usage error that names its key")
         func refusesNonsense() async throws {
             let workplace = try Workplace()

@@ -102,6 +102,9 @@ enum Web {
         }
     }
 
+    /// Connects and says nothing; the sockets are to be closed.
+    static func hold(_ count: Int, _ url: String) throws -> [Int32] { try (0..<count).map { _ in try Socket.connect(url) } }
+
     /// Asks again until it is so; at most `seconds`.
     static func wait(_ what: String, seconds: Int = 60, until isSo: () async throws -> Bool) async throws {
         let end = ContinuousClock.now + .seconds(seconds)
@@ -168,7 +171,7 @@ private enum Socket {
         throw Web.NoAnswer(what: "the body broke off")
     }
 
-    private static func connect(_ url: String) throws -> Int32 {
+    static func connect(_ url: String) throws -> Int32 {
         let isUnix = url.hasPrefix("unix:")
         let socket = Glibc.socket(isUnix ? AF_UNIX : AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard socket >= 0 else { throw Web.NoAnswer(what: "no socket") }

@@ -1,4 +1,5 @@
 import GuardianCore
+import HTTPTypes
 import Hummingbird
 import NIOCore
 import Synchronization
@@ -17,7 +18,7 @@ public final class TraceCollector: Sendable {
         public var isError: Bool
     }
 
-    private let state = Mutex((spans: [Span](), defects: [String](), bytes: [UInt8](), received: 0))
+    private let state = Mutex((spans: [Span](), defects: [String](), bytes: [UInt8](), received: 0, refusal: Int?.none, refused: 0))
     private let keeps: Bool
 
     /// One that keeps nothing reads nothing either, so that it takes no time from what is measured beside it.
@@ -25,19 +26,29 @@ public final class TraceCollector: Sendable {
 
     /// How many bytes came, kept or not.
     public var received: Int { state.withLock { $0.received } }
+    /// How many requests were refused.
+    public var refused: Int { state.withLock { $0.refused } }
     public var spans: [Span] { state.withLock { $0.spans } }
     public var defects: [String] { state.withLock { $0.defects } }
     /// Everything that came and was kept.
     public var bytes: [UInt8] { state.withLock { $0.bytes } }
 
+    /// The status that all requests get from now on, and nothing of them is kept; nil to take them.
+    public func refuse(with status: Int?) { state.withLock { $0.refusal = status } }
+
     public func run(port: Int = 0, onReady: @escaping @Sendable (Int) -> Void) async throws {
         let router = Router()
-        router.post("v1/traces") { [self] request, _ in
+        router.post("v1/traces") { [self] request, _ -> Response in
             let body = try await request.body.collect(upTo: 16 << 20)
             if request.headers[.contentType] != "application/json" { state.withLock { $0.defects.append("content type") } }
             state.withLock { $0.received += body.readableBytes }
+            let refusal = state.withLock { state in
+                if state.refusal != nil { state.refused += 1 }
+                return state.refusal
+            }
+            if let refusal { return Response(status: .init(code: refusal)) }
             if keeps { take(String(buffer: body)) }
-            return "{}"
+            return Response(status: .ok, body: .init(byteBuffer: ByteBuffer(string: "{}")))
         }
         try await Listening.run(router, port: port, onReady: onReady)
     }

@@ -9,6 +9,9 @@ public struct Limits: Sendable, Equatable {
         self.payloadBytes = payloadBytes
         self.batch = batch
     }
+
+    /// Bytes that the JSON of an operation can have at most, space aside: a payload, a base, and 64 KiB for all else.
+    package var operationBytes: Int { 2 * min(payloadBytes, Int.max / 4) + 64 << 10 }
 }
 
 /// Checks what callers hand in and stamps what the engine adds. Pure: time and chance are arguments.

@@ -29,9 +29,12 @@ extension NewOperation {
     }
 
     /// Reads JSON text.
-    public init(jsonText: String) throws(SyncError) {
+    public init(jsonText: String) throws(SyncError) { try self.init(jsonText: jsonText, most: .max) }
+
+    /// Reads JSON text of at most `most` bytes, counted as ``JSONValue/init(parsing:isStrict:most:)`` does.
+    package init(jsonText: String, most: Int) throws(SyncError) {
         let json: JSONValue
-        do throws(JSONScanner.Defect) { json = try JSONValue(parsing: jsonText, isStrict: true) } catch {
+        do throws(JSONScanner.Defect) { json = try JSONValue(parsing: jsonText, isStrict: true, most: most) } catch {
             throw .validation(field: "operation", constraint: "\(error.constraint) (at byte \(error.offset))")
         }
         try self.init(json: json)

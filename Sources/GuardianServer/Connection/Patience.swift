@@ -4,20 +4,24 @@ import NIOHTTPTypes
 /// How long a client may take: one that sends its request in drops, or never takes its answer, holds nothing up.
 ///
 /// The whole head of a request must be there in time, however its bytes are spread; a body must come at some speed, counted only while the
-/// server reads; what is sent must be taken. Between requests a connection may rest.
+/// server reads; what is sent must be taken, each piece of a long answer in that time and not the whole. Between requests a connection may
+/// rest.
 final class Patience: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias OutboundIn = HTTPResponsePart
     typealias OutboundOut = HTTPResponsePart
 
     struct Limits: Sendable, Equatable {
-        /// Milliseconds for a head, for each piece of a body, and for an answer to be taken; 10 s.
+        /// Milliseconds for a head, for each piece of a body, and for something of an answer to be taken; 10 s.
         var waitMs: Int64 = 10_000
         /// Bytes of a body that must come in that time.
         var bodyBytes = 1024
         /// Milliseconds that a connection may rest between requests; 75 s.
         var restMs: Int64 = 75_000
     }
+
+    /// Bytes of an answer that are watched together. Less than what a connection lets wait before it says that it is full.
+    private static let piece = 16 << 10
 
     private let limits: Limits
     private var head: Scheduled<Void>?
@@ -62,14 +66,29 @@ final class Patience: ChannelDuplexHandler, RemovableChannelHandler {
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         if case .end = unwrapOutboundIn(data) {
             waiting -= 1
-            if waiting == 0, head == nil { head = timer(context, limits.restMs) { $0.close(promise: nil) } }
+            if waiting == 0, head == nil { rest(context) }
         }
-        context.write(data, promise: promise)
+        guard case .body(var bytes) = unwrapOutboundIn(data), bytes.readableBytes > Self.piece else {
+            return context.write(data, promise: promise)
+        }
+        // In pieces, for only what was taken whole is told.
+        while bytes.readableBytes > Self.piece, let piece = bytes.readSlice(length: Self.piece) {
+            let taken = context.eventLoop.makePromise(of: Void.self)
+            taken.futureResult.assumeIsolated().whenSuccess { [self] _ in
+                if taking != nil { watchTaking(context) }
+            }
+            context.write(wrapOutboundOut(.body(piece)), promise: taken)
+        }
+        context.write(wrapOutboundOut(.body(bytes)), promise: promise)
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        taking?.cancel()
-        taking = context.channel.isWritable ? nil : timer(context, limits.waitMs) { $0.close(promise: nil) }
+        if context.channel.isWritable {
+            taking?.cancel()
+            taking = nil
+        } else {
+            watchTaking(context)
+        }
         context.fireChannelWritabilityChanged()
     }
 
@@ -83,6 +102,18 @@ final class Patience: ChannelDuplexHandler, RemovableChannelHandler {
     private func stop() {
         for timer in [head, body, taking] { timer?.cancel() }
         (head, body, taking) = (nil, nil, nil)
+    }
+
+    /// Waits for the next request. While the last answer is being taken there is no rest yet.
+    private func rest(_ context: ChannelHandlerContext) {
+        head = timer(context, limits.restMs) { [self] context in
+            if taking != nil { rest(context) } else { context.close(promise: nil) }
+        }
+    }
+
+    private func watchTaking(_ context: ChannelHandlerContext) {
+        taking?.cancel()
+        taking = timer(context, limits.waitMs) { $0.close(promise: nil) }
     }
 
     private func watchBody(_ context: ChannelHandlerContext) {

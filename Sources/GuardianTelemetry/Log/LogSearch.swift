@@ -26,6 +26,9 @@ public struct LogSearch: Sendable {
     /// Bytes that one page looks through at most; a page that found nothing within them has a cursor nevertheless.
     public static let mostBytes = 64 << 20
 
+    /// Bytes of lines older than `since` that are looked through before a search ends, for the clock may have been set in between; 1 MiB.
+    package static let mostOldBytes = 1 << 20
+
     package let paths: [String]
 
     /// The file that is being written.
@@ -55,17 +58,26 @@ public struct LogSearch: Sendable {
         var page = Page(lines: [], next: nil)
         var budget = Self.mostBytes
         let needle = filter.needle
+        // What was left of the budget where the lines began to be old.
+        var oldFrom: Int?
         for (index, file) in files.enumerated() {
             var end = file.size
             if index == 0, let start { end = min(start.offset, end) }
             var lines = BackwardLines(file, end: end)
             while let line = lines.next() {
+                let before = budget
                 budget -= line.bytes.count + 1
                 if (needle.map { line.bytes.holds($0) } ?? true), let found = LogLine(line: line.bytes) {
-                    // Lines stand in the order of their times, but for a moment more or less where several processes write.
-                    if let since = filter.since, found.timestamp.adding(milliseconds: 60_000) < since { return page }
+                    // Lines stand in the order of their times, but for a moment more or less where several processes write, and for what a
+                    // clock that was wrong has dated: behind that, later ones may stand.
+                    if let since = filter.since, found.timestamp.adding(milliseconds: 60_000) < since {
+                        oldFrom = oldFrom ?? before
+                    } else {
+                        oldFrom = nil
+                    }
                     if filter.matches(found) { page.lines.append(found) }
                 }
+                if let oldFrom, oldFrom - budget > Self.mostOldBytes { return page }
                 let isLast = line.offset == 0 && index == files.count - 1
                 guard page.lines.count < limit, budget > 0 else {
                     page.next = isLast ? nil : LogPosition(inode: file.inode, offset: line.offset).text

@@ -36,10 +36,19 @@ public final class SpanExporter: Sendable {
 
     private struct Waiting {
         var spans: [FinishedSpan] = []
-        /// Spans that found no room since that was last told.
+        /// Spans that found no room, or that the collector refused, since that was last told.
         var lost = 0
         /// Calls the run that goes on.
         var bell: AsyncStream<Void>.Continuation?
+    }
+
+    /// What came of a request.
+    private enum Answer {
+        case taken
+        /// To be sent again.
+        case later
+        /// Refused for good, with this status.
+        case unwanted(Int)
     }
 
     private let configuration: Configuration
@@ -47,7 +56,7 @@ public final class SpanExporter: Sendable {
     private let log: LogWriter?
     private let waiting = Mutex(Waiting())
 
-    /// `log` hears when the collector can't be reached, when it can again, and how many spans were lost meanwhile.
+    /// `log` hears when the collector can't be reached, when it can again, when it refuses spans, and how many were lost meanwhile.
     public init(_ configuration: Configuration, log: LogWriter? = nil, clock: any TimeSource = SystemClock()) {
         self.configuration = configuration
         self.clock = clock
@@ -107,21 +116,30 @@ public final class SpanExporter: Sendable {
     /// Sends what waits at each ring, until there are no more.
     private func send(at rings: AsyncStream<Void>, _ client: HTTPClient) async {
         var failures = 0
+        var isRefused = false
         var encoder = SpanEncoder(
             serviceName: configuration.serviceName, serviceVersion: configuration.serviceVersion, instance: configuration.instance)
         for await _ in rings {
             while !Task.isCancelled, let batch = take() {
-                if await post(encoder.encode(batch), client) {
-                    if failures > 0 { tell(.info, "trace collector reached again", "reason", .string("\(failures) tries had failed")) }
-                    failures = 0
+                let answer = await post(encoder.encode(batch), client)
+                if case .later = answer {
+                    failures += 1
+                    if failures == 1 { tell(.warning, "trace collector not reached", "reason", .string(configuration.endpoint)) }
+                    giveBack(batch)
+                    break
+                }
+                if failures > 0 { tell(.info, "trace collector reached again", "reason", .string("\(failures) tries had failed")) }
+                failures = 0
+                guard case .unwanted(let status) = answer else {
+                    isRefused = false
                     continue
                 }
-                failures += 1
-                if failures == 1 { tell(.warning, "trace collector not reached", "reason", .string(configuration.endpoint)) }
-                giveBack(batch)
-                break
+                waiting.withLock { $0.lost += batch.count }
+                if !isRefused { tell(.warning, "trace collector refuses spans", "http_status", JSONValue(status)) }
+                isRefused = true
             }
-            if failures == 0 { tellLost() }
+            // While all is refused, that was told once; the count comes when it is over.
+            if failures == 0, !isRefused { tellLost() }
         }
     }
 
@@ -151,7 +169,7 @@ public final class SpanExporter: Sendable {
         }
     }
 
-    private func post(_ body: [UInt8], _ client: HTTPClient) async -> Bool {
+    private func post(_ body: [UInt8], _ client: HTTPClient) async -> Answer {
         let path = configuration.endpoint.split(separator: "/", omittingEmptySubsequences: true).count > 2 ? "" : "/v1/traces"
         var endpoint = Substring(configuration.endpoint)
         while endpoint.hasSuffix("/") { endpoint = endpoint.dropLast() }
@@ -162,10 +180,12 @@ public final class SpanExporter: Sendable {
         do {
             let response = try await client.execute(request, timeout: .milliseconds(configuration.timeoutMs))
             _ = try await response.body.collect(upTo: 64 << 10)
+            let status = Int(response.status.code)
+            if (200..<300).contains(status) { return .taken }
             // What the collector does not want now it will not want later, but for these.
-            return ![408, 429, 502, 503, 504].contains(Int(response.status.code))
+            return [408, 429, 502, 503, 504].contains(status) ? .later : .unwanted(status)
         } catch {
-            return false
+            return .later
         }
     }
 

@@ -32,6 +32,15 @@ extension StoreContract {
             let later = days.adding(milliseconds: 86_400_000)
             try contract.expect(try await contract.store.sweepLedger(before: later, limit: 10), 2, "swept when it has gone")
         },
+        Check(name: "of ids that were folded away, more than a sweep looks at are known too as long as that waits") { contract in
+            for number in 0...12 { _ = try await contract.fold("a", "update", #"{"x":\#(number)}"#, number) }
+            let days = start.adding(milliseconds: 3 * 86_400_000)
+            for _ in 0..<3 { try contract.expect(try await contract.store.sweepLedger(before: days, limit: 5), 0, "swept") }
+            for number in 1...12 {
+                let again = try await contract.fold("a", "update", #"{"x":\#(number)}"#, number)
+                try contract.expect(again.outcome, .duplicate, "\(number), handed in again")
+            }
+        },
         Check(name: "two that would make a payload longer than the limit stay two") { contract in
             let cases: [(Int, Int, Receipt.Outcome)] = [(0, 12, .accepted), (1, 13, .coalesced)]
             for (number, limit, outcome) in cases {

@@ -61,6 +61,27 @@ struct LogSearchTests {
         #expect(try found(LogFilter(errorClass: "permanent")).isEmpty)
     }
 
+    @Test("lines that a wrong clock has dated hide none that stand before them; a long stretch of old ones ends the search")
+    func clockWasWrong() throws {
+        let scratch = try Scratch()
+        defer { scratch.remove() }
+        let path = scratch.path + "/g.log"
+        var file = LogFile(.init(path: path, maxBytes: 64 << 20, maxFiles: 1, leastFreeBytes: 0))
+        let search = LogSearch(path: path, maxFiles: 1)
+        // A machine without a clock of its own starts in the past, until it has asked for the time.
+        let old = Sample.bytes(Sample.line(0))
+        let filter = LogFilter(since: Sample.start.adding(milliseconds: 1_000_000))
+        try file.append([Sample.bytes(Sample.line(2001))])
+        try file.append(Array(repeating: old, count: 20))
+        try file.append([Sample.bytes(Sample.line(2002))])
+        #expect(numbers(try search.page(filter, limit: 10).lines) == [2002, 2001])
+        try file.append(Array(repeating: old, count: LogSearch.mostOldBytes / old.count + 2))
+        try file.append([Sample.bytes(Sample.line(2003))])
+        let page = try search.page(filter, limit: 10)
+        #expect(numbers(page.lines) == [2003])
+        #expect(page.next == nil)
+    }
+
     @Test("lines that are none of ours, torn or endless, are passed over")
     func isSpoiled() throws {
         var log = try Log(lines: 3)

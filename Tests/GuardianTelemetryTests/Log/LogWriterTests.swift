@@ -1,6 +1,7 @@
 import Foundation
 import GuardianCore
 import Logging
+import TestServers
 import Testing
 
 import GuardianTelemetry
@@ -68,6 +69,70 @@ struct LogWriterTests {
         let lines = try lines(scratch)
         #expect(lines.map(\.message) == ["something happened", "log lines not written to the file"])
         #expect(lines.last?.fields == [.init("count", 3)])
+    }
+
+    @Test("a reader who has stopped at stderr holds up no file, and gets the lines when it goes on")
+    func errorsAreStuck() async throws {
+        let scratch = try Scratch()
+        defer { scratch.remove() }
+        let (gate, told) = (DispatchSemaphore(value: 0), Dial<[UInt8]>([]))
+        let file = LogFile(.init(path: scratch.path + "/g.log", leastFreeBytes: 0))
+        let writer = LogWriter(level: .info, console: .json, file: file, clock: SystemClock()) { bytes in
+            gate.wait()
+            gate.signal()
+            told.update { $0 += bytes }
+        }
+        for number in 0..<3 {
+            writer.write(Sample.line(number))
+            // Each is in the file before the next one comes, and none of them on stderr.
+            let isThere = await TestServer.eventually { (try? scratch.text("g.log"))?.contains("\"n\":\(number)") ?? false }
+            #expect(isThere)
+        }
+        #expect(told.value.isEmpty)
+        gate.signal()
+        writer.flush()
+        let written = try scratch.text("g.log")
+        #expect(String(decoding: told.value, as: UTF8.self) == written)
+    }
+
+    @Test("what waits for stderr is bounded; what found no room is counted there")
+    func errorsAreFlooded() async throws {
+        let (gate, told, missing) = (DispatchSemaphore(value: 0), Dial(0), Dial(0))
+        let stream = ErrorStream(
+            put: { bytes in
+                gate.wait()
+                gate.signal()
+                told.update { $0 += bytes.count }
+            },
+            missing: { count in
+                missing.update { $0 += count }
+                return []
+            })
+        let line = [UInt8](repeating: UInt8(ascii: "x"), count: 1 << 20)
+        for _ in 0..<40 { stream.write([line]) }
+        let isDone = Dial(false)
+        stream.whenWritten { isDone.value = true }
+        gate.signal()
+        let isWritten = await TestServer.eventually { isDone.value }
+        #expect(isWritten)
+        // What is in hand, and what waits behind it.
+        #expect(told.value <= 2 * ErrorStream.backlog)
+        #expect(missing.value > 0)
+        #expect(told.value / line.count + missing.value == 40)
+    }
+
+    @Test("lines for a file that is none go to stderr, and so does the reason, once")
+    func isNoFile() throws {
+        let told = Dial<[UInt8]>([])
+        let file = LogFile(.init(path: "/dev/null", leastFreeBytes: 0))
+        let writer = LogWriter(level: .info, console: nil, file: file, clock: SystemClock()) { bytes in told.update { $0 += bytes } }
+        for number in 0..<2 {
+            writer.write(Sample.line(number))
+            writer.flush()
+        }
+        let lines = try told.value.split(separator: UInt8(ascii: "\n")).map { try #require(LogLine(line: $0)) }
+        #expect(lines.map(\.message) == ["log file not written", "something happened", "something happened"])
+        #expect(lines.first?.fields == [.init("count", 1), .init("reason", "/dev/null is no regular file")])
     }
 
     @Test("a flood is cut, counted, and slows nobody down")

@@ -86,6 +86,28 @@ struct SpanExporterTests {
         #expect(try counts(of: "trace spans lost", log, scratch) == [6])
     }
 
+    @Test("a collector that refuses spans is told of once, and how many are gone when it takes them again")
+    func isRefused() async throws {
+        let scratch = try Scratch()
+        defer { scratch.remove() }
+        let (collector, log) = (TraceCollector(), writer(in: scratch))
+        collector.refuse(with: 401)
+        try await collector.listening { port in
+            let sender = exporter(port: port, log: log) { ($0.everyMs, $0.batch) = (20, 2) }
+            trace(sender, 6)
+            try await TestServer.beside({ await sender.run() }) {
+                #expect(await TestServer.eventually { collector.refused == 3 })
+                trace(sender, 1)
+                #expect(await TestServer.eventually { collector.refused == 4 })
+                collector.refuse(with: nil)
+                trace(sender, 3)
+                #expect(await TestServer.eventually { collector.spans.count == 3 })
+            }
+        }
+        #expect(try counts(of: "trace collector refuses spans", log, scratch) == [401])
+        #expect(try counts(of: "trace spans lost", log, scratch) == [7])
+    }
+
     private func writer(in scratch: Scratch) -> LogWriter {
         LogWriter(level: .info, console: nil, file: LogFile(.init(path: scratch.path + "/g.log", leastFreeBytes: 0)))
     }
