@@ -159,7 +159,7 @@ public final class PostgresStore: Sendable {
     private static let durability = SQL(
         """
         SELECT current_setting('fsync'), current_setting('synchronous_commit'), current_setting('full_page_writes'),
-            current_setting('server_version_num')::bigint, pg_is_in_recovery()
+            current_setting('server_version_num')::bigint, pg_is_in_recovery(), current_setting('server_encoding')
         """)
 
     /// What commits are worth on this server: `fsync`, `synchronous_commit` and `full_page_writes`.
@@ -174,9 +174,16 @@ public final class PostgresStore: Sendable {
         guard let row = try connection.look(Call(durability)).first else { throw ServerFailure.lost("no answer") }
         guard row.int(3) >= 130_000 else { throw StoreError.unavailable("the server's version is older than PostgreSQL 13") }
         guard !row.bool(4) else { throw StoreError.unavailable("the server is a standby; name all hosts in the URL, as in //a,b/app") }
+        // In any other encoding some texts can't be stored; of SQL_ASCII the server converts nothing.
+        let encoding = row.text(5) ?? "?"
+        guard ["UTF8", "SQL_ASCII"].contains(encoding) else {
+            throw StoreError.unavailable("the database's encoding is \(encoding); create it with ENCODING 'UTF8' TEMPLATE template0")
+        }
         guard row.text(0) == "on" else { throw StoreError.notDurable("the server's `fsync` is \(row.text(0) ?? "?"), not on") }
         guard row.text(1) != "off" else { throw StoreError.notDurable("the server's `synchronous_commit` is off") }
     }
+
+    private static let anyAlias = SQL("SELECT 1 FROM guardian_alias LIMIT 1")
 
     /// Lines the rows up anew when another ordering is wanted than they were written with.
     private func lineUp() async throws(StoreError) {
@@ -186,6 +193,8 @@ public final class PostgresStore: Sendable {
         let found = try await pool.with(isRepeatable: true, patienceMs: 3_600_000) { [self] connection in
             try Write.run(on: connection, lockMs: Self.lineUpMs) { write in
                 let stored = try write.setting("ordering").flatMap(Ordering.init(rawValue:))
+                // An older build, which may go on beside this one for a while, keeps aliases of creates that came by SQL without saying so.
+                if try !isReadOnly && !write.uses(.localIDs) && write.first(Self.anyAlias) != nil { try write.use(.localIDs) }
                 guard let wanted = wanted ?? (stored == nil ? .entity : nil), stored != wanted, !isReadOnly else { return stored }
                 if let stored {
                     try clearSeats(stored, wanted, now, write)

@@ -64,7 +64,7 @@ struct AppTransactionTests {
     }
 
     /// On a thread of its own, where it may wait for another transaction.
-    private static func onOwnThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+    static func onOwnThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
             Thread.detachNewThread { continuation.resume(with: Result { try body() }) }
         }
@@ -123,6 +123,28 @@ struct AppTransactionTests {
         }
         let failed = try await store.tallies().filter { $0.kind == .failed && $0.labels.errorClass == "dependency" }
         #expect(failed.map(\.count) == [2])
+        let report = try await store.check()
+        #expect(report.problems == [] && report.gap == 0)
+    }
+
+    @Test("the id of what a create by SQL has made is known to whatever comes later, also in a store of before", arguments: [false, true])
+    func assignedID(isOld: Bool) async throws {
+        let server = try Server.shared.get()
+        let database = try server.emptyDatabase()
+        let first = try await server.store(database)
+        defer { first.close() }
+        try server.run("SELECT * FROM guardian_enqueue('create', 'note', 'local', '{}', id => 'made')", database: database)
+        let fence = try await SharingTests.acquire(first, "p")
+        let claim = try #require(try await SharingTests.claim(first, fence, 1).claims.first)
+        let settlement = Settlement(seq: claim.seq, id: claim.operation.id, result: .processed, assignedID: "s-1")
+        let settled = try await first.exchange(Exchange(fence: fence, now: StoreContract.start, settlements: [settlement])).settled
+        #expect(settled == [true])
+        if isOld { try server.run("DELETE FROM guardian_setting WHERE name = 'uses_local_ids'", database: database) }
+        let store = try await server.store(database)
+        defer { store.close() }
+        _ = try await store.enqueue([StoreContract.sample(entity: EntityKey(type: "note", id: "local"), id: "changed")])
+        let stored = try #require(try await store.operation(.text("changed")))
+        #expect(stored.entity.id == "s-1")
         let report = try await store.check()
         #expect(report.problems == [] && report.gap == 0)
     }

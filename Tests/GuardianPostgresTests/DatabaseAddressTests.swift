@@ -70,6 +70,15 @@ struct DatabaseAddressTests {
         #expect(try attributes("postgresql://a,b/d", ["PGTARGETSESSIONATTRS": "primary"]) == nil)
     }
 
+    @Test("each host has its part of the time to connect, unless the URL says how long; never without an end")
+    func connectTimeout() throws {
+        for (place, seconds) in [("a", 10), ("a,b", 5), ("a,b,c,d,e,f", 2)] {
+            #expect(try Self.option("connect_timeout", of: "postgresql://\(place)/d") == "\(seconds)")
+        }
+        #expect(try Self.option("connect_timeout", of: "postgresql://a,b/d?connect_timeout=7") == "7")
+        #expect(try Self.option("connect_timeout", of: "postgresql://a,b/d?connect_timeout=0") == "5")
+    }
+
     @Test("its own words are read and not handed on; wrong ones are named")
     func words() throws {
         let address = try DatabaseAddress("postgresql://db/app?pooler=transaction&pool=9&processors=2&sslmode=require")

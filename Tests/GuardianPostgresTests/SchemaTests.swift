@@ -82,6 +82,20 @@ struct SchemaTests {
         #expect(report.problems == [] && report.gap == 0 && report.books.processed == 1)
     }
 
+    @Test("a database in whose encoding some texts can't be stored is refused, and says which", arguments: ["LATIN1", "SQL_ASCII"])
+    func encoding(name: String) async throws {
+        let server = try Server.shared.get()
+        let database = "in_" + name.lowercased()
+        try server.run("CREATE DATABASE \(database) ENCODING '\(name)' TEMPLATE template0")
+        if name == "SQL_ASCII" {
+            try await server.store(database).close()
+        } else {
+            await #expect {
+                _ = try await server.store(database)
+            } throws: { "\($0)".contains("encoding is \(name)") }
+        }
+    }
+
     @Test("a store that is only to be looked at is not made")
     func readOnly() async throws {
         let server = try Server.shared.get()

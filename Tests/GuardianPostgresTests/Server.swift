@@ -68,6 +68,18 @@ final class Server: Sendable {
         }
     }
 
+    /// Freezes its main process until ``thaw()``: whoever connects hears nothing, and sessions that are open go on.
+    func freeze() throws { try signal(SIGSTOP) }
+
+    func thaw() throws { try signal(SIGCONT) }
+
+    private func signal(_ number: Int32) throws {
+        let text = try String(contentsOfFile: directory + "/data/postmaster.pid", encoding: .utf8)
+        guard let pid = text.split(separator: "\n").first.flatMap({ Int32($0) }), kill(pid, number) == 0 else {
+            throw Trouble(description: "the server's process is not to be found")
+        }
+    }
+
     /// Runs a script of statements.
     func run(_ script: String, database: String = "postgres") throws {
         do { try DirectSession(try DatabaseAddress(url(database))).run(script) } catch { throw Trouble(description: "\(error)") }

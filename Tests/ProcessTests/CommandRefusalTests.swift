@@ -172,7 +172,9 @@ extension ProcessTests {
             for id in ["a", "b", "c"] { #expect(try await workplace.enqueue(id).status == 0) }
             let link = workplace.path + "/link.csv"
             try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "guardian.sqlite")
-            let own = [workplace.store, workplace.path + "/./guardian.sqlite", link, workplace.store + "-wal", workplace.store + "-reserve"]
+            let own = [
+                workplace.store, workplace.path + "/./guardian.sqlite", link, workplace.store + "-wal", workplace.store + "-reserve",
+            ]
             let writers = [["export"], ["archive", "--yes"]]
             for (out, writer) in own.flatMap({ out in writers.map { (out, $0) } }) {
                 let answer = try await Guardian.run(writer + ["--out", out, "--data-dir", workplace.path])

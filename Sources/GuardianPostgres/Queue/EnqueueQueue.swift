@@ -11,7 +11,7 @@ internal import Synchronization
 /// that is left open keeps a group waiting once, and after that only those that have to do with its keys. Once those have been tried,
 /// whoever came meanwhile and has to do with none that is held up still is written in groups again.
 final class EnqueueQueue: Sendable {
-    /// Operations of one group at most; a call that has more is a group by itself.
+    /// Operations of one group at most; a call that has more, or more bytes than one statement carries, is a group by itself.
     private static let groupLimit = 1000
     private static let mostAtOnce = 2
 
@@ -85,11 +85,12 @@ final class EnqueueQueue: Sendable {
             }
             let group = Group()
             group.calls = [first]
-            var count = first.operations.count
+            var (count, bytes) = (first.operations.count, StatementBytes.of(first.operations))
             var taken = 1
             for call in state.waiting.dropFirst() {
                 count += call.operations.count
-                guard count <= Self.groupLimit else { break }
+                bytes += StatementBytes.of(call.operations)
+                guard count <= Self.groupLimit, bytes <= StatementBytes.limit else { break }
                 group.calls.append(call)
                 taken += 1
             }

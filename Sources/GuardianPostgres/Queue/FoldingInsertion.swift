@@ -18,17 +18,19 @@ struct FoldingInsertion {
     func enqueue(_ given: Operation) throws -> Receipt {
         let new = try write.resolved([given])[0]
         let line = ordering.line(for: new)
-        guard new.folds, let waiting = try last(of: line) else { return try append(new) }
+        guard new.folds, let waiting = try last(of: line) else { return try append(new, given) }
         let decision = Folding(payloadBytes: new.foldedBytes).decide(new, behind: waiting)
-        if decision == .append { return try append(new) }
+        if decision == .append { return try append(new, given) }
         if let known = try known(new) { return known }
         switch decision {
-        case .append: return try append(new)
+        case .append: return try append(new, given)
         case .fold(var folded):
             folded.references = new.references
             let awaited = try write.openReferences(of: folded)
             // Nothing waits for a create that is younger than itself.
-            guard try awaited.allSatisfy({ try write.openCreate(of: $0.entity, after: waiting.seq) == nil }) else { return try append(new) }
+            guard try awaited.allSatisfy({ try write.openCreate(of: $0.entity, after: waiting.seq) == nil }) else {
+                return try append(new, given)
+            }
             write.later(Self.update, .int(folded.seq), .text(folded.type), .text(folded.payload), .time(folded.updatedAt))
             try write.letGo(of: folded)
             write.keep(awaited, ofOperation: waiting.seq)
@@ -41,7 +43,7 @@ struct FoldingInsertion {
             return Receipt(id: new.id, seq: waiting.seq, outcome: .coalesced, into: waiting.id)
         case .vanish:
             // What points to it needs the upstream's id of it, if only to be sent before the delete.
-            if try isAwaited(waiting.entity) { return try append(new) }
+            if try isAwaited(waiting.entity) { return try append(new, given) }
             try vanish(new, with: waiting, line)
             return Receipt(id: new.id, seq: waiting.seq, outcome: .cancelledOut, into: waiting.id)
         }
@@ -65,12 +67,13 @@ struct FoldingInsertion {
         }
     }
 
-    private func append(_ new: Operation) throws -> Receipt {
+    private func append(_ new: Operation, _ given: Operation) throws -> Receipt {
         if let known = try known(new) { return known }
         let awaited = try write.openReferences(of: new)
         let due = awaited.isEmpty ? try write.due(of: new) : Parking.awaiting
         let call = Insertion([new], ordering: ordering, dues: [due]).call(isPlain: false, stripe: write.connection.stripe)
         guard let seq = try write.rows(call).first?.ints(0).first else { throw StoreError.corrupt("guardian_put gave no number") }
+        write.checkLocal([given], [new])
         if new.opensLocalID { try write.openLocalID(new.entity, seq) }
         write.keep(awaited, ofOperation: seq)
         if let token = new.txnToken { try write.stepOutIfRefused([token], new.enqueuedAt) }

@@ -45,7 +45,13 @@ extension Write {
         """)
     /// Set while some lines do not know yet who is signed in.
     private static let unfinished = "signing_in"
-    static let findUnfinishedSignIn = SQL("SELECT 1 FROM guardian_setting WHERE name = '\(unfinished)'")
+    /// An operation that was written at the same time as its principal signed in may be parked, and was not seen by the sign-in.
+    static let findUnfinishedSignIn = SQL(
+        """
+        SELECT 1 WHERE EXISTS (SELECT 1 FROM guardian_setting WHERE name = '\(unfinished)')
+            OR EXISTS (SELECT 1 FROM guardian_operation WHERE status = 0 AND due_at = \(Parking.due)
+                AND principal = (SELECT value FROM guardian_setting WHERE name = 'signed_in'))
+        """)
     private static let saveUnfinished = SQL("INSERT INTO guardian_setting VALUES ('\(unfinished)', '1') ON CONFLICT (name) DO NOTHING")
     private static let dropUnfinished = SQL("DELETE FROM guardian_setting WHERE name = '\(unfinished)'")
     private static let dueOfHeads = SQL(

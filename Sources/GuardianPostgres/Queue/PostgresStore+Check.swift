@@ -26,8 +26,8 @@ extension PostgresStore {
         (
             "lines whose end is not known",
             """
-            SELECT count(*) FROM guardian_line l WHERE l.tail <> greatest(l.head,
-                (SELECT o.seq FROM guardian_operation o WHERE o.line = l.line AND o.follows AND o.status = 0 ORDER BY o.seq DESC LIMIT 1))
+            SELECT count(*) FROM guardian_line l WHERE l.tail <> coalesce((SELECT o.seq FROM guardian_operation o
+                WHERE o.line = l.line AND o.follows AND o.status = 0 AND o.seq <> l.head ORDER BY o.seq DESC LIMIT 1), l.head)
             """
         ),
         (
@@ -153,10 +153,12 @@ extension PostgresStore {
         UPDATE guardian_operation o SET line = m.line, entity_line = m.entity_line
         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS m(seq, line, entity_line) WHERE o.seq = m.seq
         """)
-    /// The claimed one leads its line; where none is claimed, the oldest does.
+    /// The claimed one leads its line; where none is claimed, the oldest does. The last is the last of those behind it.
     private static let rebuildLines = """
         CREATE TEMP TABLE guardian_place ON COMMIT DROP AS
-            SELECT DISTINCT ON (o.line) o.line, o.seq AS head, max(o.seq) OVER (PARTITION BY o.line) AS tail,
+            SELECT DISTINCT ON (o.line) o.line, o.seq AS head,
+                coalesce(max(o.seq) OVER (PARTITION BY o.line ORDER BY (c.line IS NULL), o.seq
+                    ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING), o.seq) AS tail,
                 count(*) OVER (PARTITION BY o.line) > 1 AS joined, o.due_at, o.priority,
                 o.expires_at, o.crashes, o.ordering_key, c.epoch, c.claimed_at, o.updated_at
             FROM guardian_operation o LEFT JOIN guardian_line c ON c.head = o.seq AND c.state = 1

@@ -135,12 +135,14 @@ extension PostgresStore {
         }
     }
 
-    /// Writes a batch in one transaction: in one statement, unless some of it is stored already.
+    /// Writes a batch in one transaction: in one statement, unless some of it is stored already or it is too large.
     func insert(
         _ operations: [Operation], on connection: Connection, isDoubtful: Bool, lockMs: Int = Write.lockMs
     ) throws -> [Receipt] {
         var isNew = Set<OperationID>()
-        let isPlain = !isDoubtful && operations.allSatisfy { $0.principal == nil && isNew.insert($0.id).inserted }
+        let isPlain =
+            !isDoubtful && StatementBytes.of(operations) <= StatementBytes.limit
+            && operations.allSatisfy { $0.principal == nil && isNew.insert($0.id).inserted }
         if isPlain {
             do {
                 let call = Insertion(operations, ordering: currentOrdering).call(isPlain: true, stripe: connection.stripe)
@@ -184,9 +186,9 @@ extension PostgresStore {
         for operation in operations where known[operation.id] == nil && ids.insert(operation.id).inserted { fresh.append(operation) }
         if !fresh.isEmpty {
             let dues = try fresh.map { try write.due(of: $0) }
-            let call = Insertion(fresh, ordering: try write.ordering(), dues: dues).call(isPlain: false, stripe: write.connection.stripe)
-            let seqs = try write.rows(call).first?.ints(0) ?? []
+            let seqs = try write.put(fresh, ordering: try write.ordering(), dues: dues)
             guard seqs.count == fresh.count else { throw StoreError.corrupt("guardian_put gave \(seqs.count) numbers") }
+            write.checkLocal(given, operations)
             for (operation, seq) in zip(fresh, seqs) { known[operation.id] = (seq, operation.idempotencyKey) }
             try write.stepOutIfRefused(Set(fresh.compactMap(\.txnToken)), fresh[0].enqueuedAt)
         }
@@ -204,12 +206,36 @@ extension PostgresStore {
             return try insertBatch(operations, write, isDoubtful: isDoubtful)
         }
         try write.lockCreates(operations.flatMap(\.references))
-        let insertion = FoldingInsertion(write: write, ordering: try write.ordering(), isDoubtful: isDoubtful)
+        let ordering = try write.ordering()
+        // Two batches of the same lines, each in an order of its own, would wait for each other crosswise.
+        if operations.count > 1 { write.lock(lines: try write.lines(of: operations, ordering)) }
+        let insertion = FoldingInsertion(write: write, ordering: ordering, isDoubtful: isDoubtful)
         return try operations.map { try insertion.enqueue($0) }
     }
 }
 
 extension Write {
+    /// The lines that operations are to stand in, under the upstream's ids where they are known.
+    fileprivate func lines(of operations: [Operation], _ ordering: Ordering) throws -> Set<Int64> {
+        try Set(
+            operations.map { operation -> Int64 in
+                var operation = operation
+                if operation.type != "create", let server = try serverID(of: operation.entity) { operation.entity.id = server.text }
+                return ordering.line(for: operation)
+            })
+    }
+
+    /// Appends operations, each to the end of its line, in as many statements as their bytes need; returns their numbers. No id may stand
+    /// there twice, or be stored.
+    func put(_ operations: [Operation], ordering: Ordering, dues: [Int64?]) throws -> [Int64] {
+        let pieces = StatementBytes.pieces(operations.map { StatementBytes.of($0) })
+        if pieces.count > 1 { lock(lines: Set(operations.map { ordering.line(for: $0) })) }
+        return try pieces.flatMap { piece -> [Int64] in
+            let insertion = Insertion(Array(operations[piece]), ordering: ordering, dues: Array(dues[piece]))
+            return try rows(insertion.call(isPlain: false, stripe: connection.stripe)).first?.ints(0) ?? []
+        }
+    }
+
     /// When an operation of a principal who is not signed in is due; nil for by its own time.
     func due(of operation: Operation) throws -> Int64? {
         guard let principal = operation.principal, try signedIn() != principal else { return nil }

@@ -118,35 +118,55 @@ extension PostgresStore {
         }
     }
 
-    private static let renewMerged = SQL(
-        """
-        UPDATE guardian_ledger SET at = $2 WHERE id IN (
-            SELECT g.id FROM guardian_ledger g JOIN guardian_operation o ON o.id = g.merged_into WHERE g.at < $1 AND g.ending = 1 LIMIT $3)
-        """)
     private static let sweep = SQL(
-        "DELETE FROM guardian_ledger WHERE id = ANY(ARRAY(SELECT id FROM guardian_ledger WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED))"
-    )
+        """
+        WITH old AS MATERIALIZED (
+            SELECT id, CASE WHEN ending = 1 THEN merged_into END AS into_id FROM guardian_ledger
+            WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED
+        ), waits AS MATERIALIZED (
+            SELECT old.id FROM old JOIN guardian_operation o ON o.id = old.into_id
+        ), renewed AS (
+            UPDATE guardian_ledger SET at = $3 WHERE id IN (SELECT id FROM waits)
+        ), gone AS (
+            DELETE FROM guardian_ledger WHERE id IN (SELECT id FROM old EXCEPT SELECT id FROM waits LIMIT $4) RETURNING 1
+        )
+        SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM old)
+        """)
+
+    /// How often one call looks on when what it found old waits still.
+    private static let mostRounds = 8
 
     /// Milliseconds that what is known of an entity is kept beyond the ledger's window: 89 days, so 90 in all.
     private static let entityMs: Int64 = 89 * 86_400_000
 
     public func sweepLedger(before: Timestamp, limit: Int) async throws(StoreError) -> Int {
         let from = memory.withLock { $0.sweptEntities }
-        let (swept, end) = try await write { write in
+        let (first, end) = try await write { write in
             let end = try write.sweepEntities(before: before.adding(milliseconds: -Self.entityMs), after: from, limit: limit)
-            return (try Self.sweepLedger(before, limit, write), end)
+            try write.sweepAliases(before: before.adding(milliseconds: -Self.aliasMs), limit: limit)
+            try OptimisticRow.sweep(before: before, write)
+            return (try Self.sweepLedger(before, limit, mayGo: limit, write), end)
         }
         memory.withLock { $0.sweptEntities = end ?? Int64.min }
+        var (swept, isFull, rounds) = (first.gone, first.seen == limit, 1)
+        while isFull, swept < limit, rounds < Self.mostRounds {
+            let left = limit - swept
+            let next = try await write { write in try Self.sweepLedger(before, limit, mayGo: left, write) }
+            swept += next.gone
+            isFull = next.seen == limit
+            rounds += 1
+        }
         return swept
     }
 
-    private static func sweepLedger(_ before: Timestamp, _ limit: Int, _ write: Write) throws -> Int {
-        try write.sweepAliases(before: before.adding(milliseconds: -Self.aliasMs), limit: limit)
-        try OptimisticRow.sweep(before: before, write)
-        // Ids that were folded into an operation that still waits are known as long as that is: handed in again, they add nothing.
-        write.later(
-            Self.renewMerged, .time(before), .time(before.adding(milliseconds: Self.renewalMs)), .int(Int64(limit)))
-        return try write.rows(Self.sweep, .time(before), .int(Int64(limit))).changed
+    /// Looks at the `limit` oldest entries and drops `mayGo` of them at most. Ids that were folded into an operation that still waits are
+    /// known as long as that is: handed in again, they add nothing.
+    private static func sweepLedger(
+        _ before: Timestamp, _ limit: Int, mayGo: Int, _ write: Write
+    ) throws -> (gone: Int, seen: Int) {
+        let renewed = before.adding(milliseconds: renewalMs)
+        let row = try write.first(sweep, .time(before), .int(Int64(limit)), .time(renewed), .int(Int64(mayGo)))
+        return (Int(row?.int(0) ?? 0), Int(row?.int(1) ?? 0))
     }
 
     private static let clamp = SQL(

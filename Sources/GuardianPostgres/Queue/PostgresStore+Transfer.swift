@@ -185,8 +185,7 @@ extension PostgresStore: TransferStore {
             if !moved.awaits.isEmpty { return Parking.awaiting }
             return try write.due(of: moved.operation) ?? moved.operation.nextRetryAt.map { max(0, $0.milliseconds) }
         }
-        let insertion = Insertion(fresh.map(\.operation), ordering: ordering, dues: dues)
-        let seqs = try write.rows(insertion.call(isPlain: false, stripe: write.connection.stripe)).first?.ints(0) ?? []
+        let seqs = try write.put(fresh.map(\.operation), ordering: ordering, dues: dues)
         var lines = Set<Int64>()
         for (moved, seq) in zip(fresh, seqs) {
             let operation = moved.operation

@@ -52,6 +52,9 @@ extension Write {
     private static let saveContent = SQL(
         "UPDATE guardian_operation SET payload = $2, base = $3, idempotency_key = $4, unknown_at = $5, updated_at = $6 WHERE seq = $1")
 
+    /// Holds those of the lines that are there until the commit, by rising numbers, before what comes next.
+    func lock(lines: Set<Int64>) { later(Self.lockLines, .ints(lines.sorted())) }
+
     /// Holds the create `seq`, if it is one that others wait for, so that nobody begins to wait for it any more.
     func lockCreate(_ seq: Int64) throws { if try uses(.localIDs) { try rows(Self.lockCreate, .int(seq)) } }
 
@@ -65,9 +68,13 @@ extension Write {
         let entity = EntityKey(type: row.text(0) ?? "", id: row.text(1) ?? "")
         guard entity.id != server.text else { return }
         let younger = try openCreate(of: entity, after: seq)
-        if younger == nil { saveAlias(entity, server, now) }
+        if younger == nil {
+            // A create that came by SQL has not said that it opens a local id.
+            try use(.localIDs)
+            saveAlias(entity, server, now)
+        }
         let (old, new) = (Line.of(entity), Line.of(EntityKey(type: entity.type, id: server.text)))
-        later(Self.lockLines, .ints([old, new].sorted()))
+        lock(lines: [old, new])
         var end = younger ?? Int64.max
         let all = try rows(Self.named, .int(old), .text(entity.type), .text(entity.id)).map { row in
             Named(

@@ -62,6 +62,16 @@ extension Write {
         }
     }
 
+    private static let checkLocal = SQL("SELECT guardian_check_local($1, $2)")
+
+    /// `operations`, which ``resolved(_:)`` has made of `given`, were added: has the transaction repeated when the upstream's id of one's
+    /// entity became known while its line was waited for.
+    func checkLocal(_ given: [Operation], _ operations: [Operation]) {
+        let entities = zip(given, operations).filter { $1.type != "create" && $0.entity == $1.entity }.map { $0.1.entity }
+        guard !entities.isEmpty else { return }
+        later(Self.checkLocal, .texts(entities.map(\.type)), .texts(entities.map(\.id)))
+    }
+
     /// What `operation` points to whose create is stored and not settled: it must wait, and ``keep(_:ofOperation:)`` be told.
     func openReferences(of operation: Operation) throws -> [Reference] {
         guard !operation.references.isEmpty, try uses(.localIDs) else { return [] }

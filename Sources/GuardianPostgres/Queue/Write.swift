@@ -90,16 +90,16 @@ final class Write {
     }
 
     private func end() throws {
-        if change != BooksChange() {
-            later(
-                Self.saveBooks, .int32(connection.stripe), .int(change.accepted), .int(change.processed), .int(change.coalesced),
-                .int(change.cancelled), .int(change.expired), .int(change.cleared), .int(change.failed), .int(change.processing))
-        }
-        // In one order, so that two that count the same do not wait for each other crosswise.
+        // In one order, books last as in `guardian_settle`, so that two that count the same do not wait for each other crosswise.
         for (row, count) in tallies.sorted(by: { "\($0.key)" < "\($1.key)" }) {
             later(
                 Self.saveTally, .int32(connection.stripe), .int32(row.kind.rawValue), .text(row.labels.operationType),
                 .text(row.labels.entityType), .text(row.labels.errorClass), .int(count))
+        }
+        if change != BooksChange() {
+            later(
+                Self.saveBooks, .int32(connection.stripe), .int(change.accepted), .int(change.processed), .int(change.coalesced),
+                .int(change.cancelled), .int(change.expired), .int(change.cleared), .int(change.failed), .int(change.processing))
         }
         _ = try connection.run(waiting + [Call(Self.commit)])
         waiting = []

@@ -5,9 +5,9 @@ internal import GuardianCore
 ///
 /// **The invariants of the queue**, which every transaction keeps and `check` verifies:
 /// 1. A *line* is the set of operations with the same `line` and `status = 0`. The table `guardian_line` has one row for each line in which
-///    anybody stands: its *head*, the number of its last (`tail`), whether anybody stands behind the head (`joined`: numbers of writers that
-///    overlap may come in any order, so a greater `tail` does not say it), and whether the head is claimed (`state = 1`), by which epoch and since
-///    when. The primary key sees to it that a line has one head, and so never two in flight, on however many machines.
+///    anybody stands: its *head*, the number of its last (`tail`: the greatest of those behind the head, the head where there is none), whether
+///    anybody stands behind the head (`joined`), and whether the head is claimed (`state = 1`), by which epoch and since when. Numbers of
+///    writers that overlap may come in any order: who stands behind a head may have a smaller one. The primary key sees to it that a line has one head, and so never two in flight, on however many machines.
 /// 2. An operation that is not the head of its line has `follows = true`, and the index `guardian_operation_follow` finds the next head. A
 ///    head may have it too. A claim writes the narrow row of the line only; an operation's row is written at enqueue, when an attempt has
 ///    failed, and when it leaves.
@@ -35,6 +35,7 @@ enum Migrations {
         ("guardian-0005-due-tenants", dueFunctions),
         ("guardian-0006-etags", settleFunctions),
         ("guardian-0007-enqueue-again", againFunctions),
+        ("guardian-0008-overlaps", overlapFunctions),
     ]
 
     private static let feedTables = """

@@ -28,35 +28,26 @@ final class Connection {
     private(set) var mayHaveCommitted = false
 
     /// Connects, or throws why not.
+    ///
+    /// `timeoutMs` is for all hosts together, in parts of at least 2 seconds; `connect_timeout` of the URL goes before it, for each host.
     init(_ address: DatabaseAddress, prepares: Bool, applicationName: String, timeoutMs: Int32) throws {
-        let options = address.options(applicationName: applicationName) { DatabaseAddress.environment($0) }
+        let options = address.options(applicationName: applicationName, timeoutMs: timeoutMs) { DatabaseAddress.environment($0) }
+        // libpq waits itself: only then does it give a host up that says nothing, and go on to the next one.
         let made = Self.withCStrings(options.map(\.name)) { names in
-            Self.withCStrings(options.map(\.value)) { values in PQconnectStartParams(names, values, 0) }
+            Self.withCStrings(options.map(\.value)) { values in PQconnectdbParams(names, values, 0) }
         }
         guard let made else { throw ServerFailure.lost("no memory for a connection") }
         handle = made
         self.prepares = prepares
         stripe = Int.random(in: 0..<64)
-        // When it throws, `deinit` ends what was begun: all is initialized.
-        try connect(timeoutMs, address)
-    }
-
-    deinit { PQfinish(handle) }
-
-    private func connect(_ timeoutMs: Int32, _ address: DatabaseAddress) throws {
-        let end = Self.nowMs() + Int64(timeoutMs)
-        var wanted = PGRES_POLLING_WRITING
-        while true {
-            guard PQstatus(handle) != CONNECTION_BAD else { throw ServerFailure.lost(address.masking(lastError)) }
-            if wanted == PGRES_POLLING_OK { break }
-            guard wanted != PGRES_POLLING_FAILED else { throw ServerFailure.lost(address.masking(lastError)) }
-            try wait(forWriting: wanted == PGRES_POLLING_WRITING, until: end)
-            wanted = PQconnectPoll(handle)
-        }
+        // When it throws from here on, `deinit` ends what was begun: all is initialized.
+        guard PQstatus(handle) == CONNECTION_OK else { throw ServerFailure.lost(address.masking(lastError)) }
         guard PQsetnonblocking(handle, 1) == 0 else { throw ServerFailure.lost("the connection can't be made non-blocking") }
         // Notices are for people at a terminal.
         PQsetNoticeProcessor(handle, { _, _ in }, nil)
     }
+
+    deinit { PQfinish(handle) }
 
     var lastError: String {
         guard let text = PQerrorMessage(handle) else { return "unknown" }
@@ -139,7 +130,7 @@ final class Connection {
         guard isSync else { throw broken("the pipeline has lost its place") }
         mayHaveCommitted = false
         if let failure {
-            if failure.state == ServerFailure.busy { stripe = Int.random(in: 0..<64) }
+            if failure.state == ServerFailure.busy || failure.state == ServerFailure.deadlock { stripe = Int.random(in: 0..<64) }
             if failure.isLost { isBroken = true }
             return .failure(failure)
         }
@@ -156,7 +147,8 @@ final class Connection {
         for value in call.values {
             let from = bytes.count
             places.append(value.write(to: &bytes) ? from : nil)
-            lengths.append(Int32(bytes.count - from))
+            guard let length = Int32(exactly: bytes.count - from) else { throw broken("a batch is too large") }
+            lengths.append(length)
         }
         // An empty value needs a place too.
         bytes.append(0)
@@ -196,10 +188,9 @@ final class Connection {
             let flushed = PQflush(handle)
             guard flushed >= 0 else { throw broken(lastError) }
             if PQisBusy(handle) == 0 { return PQgetResult(handle) }
-            do { try wait(forWriting: flushed == 1, andReading: true, until: end) } catch {
-                cancel()
-                throw broken("no answer in time")
-            }
+            // The server is not asked to cancel: that would wait for a server that is frozen, and end a commit's wait for its standby. What
+            // is given up holds no locks for long, by the bounds of each transaction (``Write/bounds(lockMs:on:)``).
+            do { try wait(forWriting: flushed == 1, andReading: true, until: end) } catch { throw broken("no answer in time") }
             guard PQconsumeInput(handle) == 1, PQstatus(handle) != CONNECTION_BAD else { throw broken(lastError) }
         }
     }
@@ -216,14 +207,6 @@ final class Connection {
             if ready > 0 { return }
             guard ready == 0 || errno == EINTR else { throw ServerFailure.lost(String(cString: strerror(errno))) }
         }
-    }
-
-    /// Asks the server to stop what it does for us, so that it holds no locks for a session that is given up.
-    private func cancel() {
-        guard let request = PQgetCancel(handle) else { return }
-        var message = [CChar](repeating: 0, count: 256)
-        _ = PQcancel(request, &message, Int32(message.count))
-        PQfreeCancel(request)
     }
 
     private func broken(_ message: String) -> ServerFailure {

@@ -155,8 +155,11 @@ public struct DatabaseAddress: Sendable, Equatable {
     static func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
     /// What a connection is made with; `environment` gives the variables that libpq reads too. Over a network the server must show a
-    /// certificate for its name, and of several hosts it is the one that takes writes, unless the URL says otherwise.
-    package func options(applicationName: String, environment: (String) -> String?) -> [(name: String, value: String)] {
+    /// certificate for its name, and of several hosts it is the one that takes writes, unless the URL says otherwise. `timeoutMs` is the
+    /// time for all hosts together: each gets its part of it, of 2 seconds at least, after which the next one is tried.
+    package func options(
+        applicationName: String, timeoutMs: Int32 = 10_000, environment: (String) -> String?
+    ) -> [(name: String, value: String)] {
         var options = parts
         func set(_ name: String, _ value: String) { if self.value(name) == nil { options.append((name, value)) } }
         set("application_name", applicationName)
@@ -165,7 +168,13 @@ public struct DatabaseAddress: Sendable, Equatable {
         set("keepalives_interval", "5")
         set("keepalives_count", "3")
         set("tcp_user_timeout", "20000")
-        if targets(environment).count > 1, environment("PGTARGETSESSIONATTRS") == nil { set("target_session_attrs", "read-write") }
+        let hosts = targets(environment).count
+        // 0 would be without an end.
+        if (value("connect_timeout").flatMap { Int($0) } ?? 0) < 1 {
+            options.removeAll { $0.name == "connect_timeout" }
+            options.append(("connect_timeout", "\(max(2, Int(timeoutMs) / 1000 / max(1, hosts)))"))
+        }
+        if hosts > 1, environment("PGTARGETSESSIONATTRS") == nil { set("target_session_attrs", "read-write") }
         if isRemote(environment) {
             set("sslmode", "verify-full")
             set("ssl_min_protocol_version", "TLSv1.2")

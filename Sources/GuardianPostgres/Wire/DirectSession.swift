@@ -2,9 +2,10 @@
 package final class DirectSession {
     private let connection: Connection
 
-    package init(_ address: DatabaseAddress) throws {
+    /// `patienceMs`: milliseconds to wait for each answer.
+    package init(_ address: DatabaseAddress, patienceMs: Int32 = 60_000) throws {
         connection = try Connection(address, prepares: false, applicationName: "guardian-test", timeoutMs: 10_000)
-        connection.patienceMs = 60_000
+        connection.patienceMs = patienceMs
     }
 
     /// Runs a script of several statements.

@@ -12,7 +12,7 @@ struct ServerFailure: Error, Equatable {
 
     /// Rolled back by the server because of others; the same again may work.
     var mayRepeat: Bool {
-        state == "40001" || state == "40P01" || state == Self.busy || state == Self.otherOrdering || isDuplicate || isPooled
+        state == "40001" || state == Self.deadlock || state == Self.busy || state == Self.otherOrdering || isDuplicate || isPooled
     }
 
     /// An id that is stored already; the second time it is seen to be.
@@ -30,6 +30,8 @@ struct ServerFailure: Error, Equatable {
     static let otherOrdering = "GU005"
     /// A lock was not to be had in time: another transaction holds it.
     static let busy = "55P03"
+    /// Two transactions waited for each other, and this one was ended.
+    static let deadlock = "40P01"
     /// The session takes no writes, as after a switchover: its server is a standby now. Another session may.
     static let readOnly = "25006"
 
