@@ -14,7 +14,7 @@ item cardinality "10 000 entity types leave the metrics small and every operatio
 item scrape "a scrape takes under 5 ms with $(size '50 000' '1 000 000') pending" \
     "GUARDIAN_SCRAPE_JOB=$(size 50000 1000000) tests scrapeTime"
 item throughput "delivery with everything on is at least 0.9 of everything off, in the same run" \
-    "GUARDIAN_THROUGHPUT_JOB=$(size 8000 30000) tests 'MetricsCostTests/throughput'"
+    "GUARDIAN_THROUGHPUT_JOB=$(size 16000 30000) tests 'MetricsCostTests/throughput'"
 item health "/readyz says why in JSON: store, disk, lock, breaker, login, pauses" "tests 'ReadinessTests|StoreTests'"
 # Logs, Sentry, traces.
 item logs "every line of a full demo run parses, has every member, and holds none of a seeded list of secrets" \
