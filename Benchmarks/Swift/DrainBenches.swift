@@ -6,7 +6,7 @@ struct DrainBenches {
     let options: BenchOptions
 
     /// Nothing but the store bounds it: as much in flight, and as many results in one transaction, as helps.
-    static let atFullSpeed = ProcessorConfiguration(workers: 128, settleBatch: 128)
+    static let atFullSpeed = ProcessorConfiguration(workers: 512, settleBatch: 512)
 
     /// Milliseconds from one call to the next, on average: they come by chance, whether or not those before have been answered.
     private static let everyMs = 1.0

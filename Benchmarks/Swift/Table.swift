@@ -43,8 +43,8 @@ struct Table {
         }
     }
 
-    /// Of each figure; what is told is their median.
-    static let rounds = 5
+    /// Of each figure; what is told is their median. `BENCH_ROUNDS` asks for more or fewer.
+    static let rounds = max(1, ProcessInfo.processInfo.environment["BENCH_ROUNDS"].flatMap { Int($0) } ?? 5)
 
     private(set) var rows: [Row] = []
     /// What could not be measured here, and why.

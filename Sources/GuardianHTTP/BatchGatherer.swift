@@ -42,6 +42,15 @@ final class BatchGatherer: Sendable {
         var waiting: [Int: CheckedContinuation<Word, Never>] = [:]
         /// Followers who have not asked for their word yet.
         var untold: Set<Int> = []
+
+        /// Takes a follower in; returns its place.
+        mutating func add(_ member: Member) -> Int {
+            let place = members.count
+            members.append(member)
+            untold.insert(place)
+            bytes += member.draft.body.readableBytes
+            return place
+        }
     }
 
     private struct State {
@@ -69,14 +78,14 @@ final class BatchGatherer: Sendable {
                 if NIODeadline.now() < until { return .alone }
                 state.missing[key.endpoint.path] = nil
             }
-            if let number = state.open[key], let batch = state.batches[number], batch.bytes + bytes <= BatchEndpoint.bytes {
-                let place = batch.members.count
-                state.batches[number]?.members.append(member)
-                state.batches[number]?.untold.insert(place)
-                state.batches[number]?.bytes += bytes
+            // Changed where it stands, here and below: a copy of it in hand would have every change copy all of its members.
+            if let number = state.open[key], let index = state.batches.index(forKey: number),
+                state.batches.values[index].bytes + bytes <= BatchEndpoint.bytes
+            {
+                let place = state.batches.values[index].add(member)
                 if place + 1 >= key.endpoint.size {
                     state.open[key] = nil
-                    batch.isFull.succeed()
+                    state.batches.values[index].isFull.succeed()
                 }
                 return .follower(number, place: place)
             }
@@ -123,13 +132,15 @@ final class BatchGatherer: Sendable {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let known = state.withLock { state -> Word? in
-                    guard let batch = state.batches[number] else { return .outcome(.interrupted) }
-                    if batch.words.isEmpty, !Task.isCancelled {
-                        state.batches[number]?.waiting[place] = continuation
+                    guard let index = state.batches.index(forKey: number) else { return .outcome(.interrupted) }
+                    let isOpen = state.batches.values[index].words.isEmpty
+                    if isOpen, !Task.isCancelled {
+                        state.batches.values[index].waiting[place] = continuation
                         return nil
                     }
+                    let word = isOpen ? Word.outcome(.interrupted) : state.batches.values[index].words[place]
                     state.leave(number, place)
-                    return batch.words.isEmpty ? .outcome(.interrupted) : batch.words[place]
+                    return word
                 }
                 if let known { continuation.resume(returning: known) }
             }

@@ -72,6 +72,10 @@ public final class PostgresStore: Sendable {
         var cursors: [Int: String] = [:]
         /// How far entities were swept.
         var sweptEntities = Int64.min
+        /// How far changes that have ended were swept.
+        var sweptChanges = OptimisticRow.Place.first
+        /// A switch of user is going on, page by page.
+        var isSigningIn = false
         /// Some feature is in use that is settled one by one.
         var settlesOneByOne = false
         /// The last version of the upstream's health that was seen, by epoch.

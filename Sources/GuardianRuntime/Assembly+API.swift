@@ -3,9 +3,12 @@ public import GuardianServer
 
 extension Assembly {
     /// Where the sidecar's API listens, and whom it lets in.
-    public func api() throws -> APIServer.Configuration {
+    public func api() throws -> APIServer.Configuration { try api(token: settings.secret("token_file")) }
+
+    /// The same, with this token.
+    func api(token: String?) throws -> APIServer.Configuration {
         var configuration = try address()
-        configuration.token = try settings.secret("token_file")
+        configuration.token = token
         configuration.certificate = try certificate()
         configuration.socketMode = UInt32(settings.text("api.socket_mode"), radix: 8) ?? 0o600
         configuration.bodyLimit = Int(settings.bytes("api.body_limit") ?? 16 << 20)
@@ -26,7 +29,7 @@ extension Assembly {
         min(settings.integer("api.connections"), max(16, files - settings.integer("workers") - 128))
     }
 
-    private func address() throws -> APIServer.Configuration {
+    func address() throws -> APIServer.Configuration {
         let listen = settings.text("listen")
         if listen.hasPrefix("unix:") {
             let path = String(listen.dropFirst(5))

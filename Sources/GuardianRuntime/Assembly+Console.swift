@@ -39,7 +39,7 @@ extension Assembly {
         return (configuration, made)
     }
 
-    private func adminTokens(isLoopback: Bool) throws -> (AdminTokens, made: String?) {
+    func adminTokens(isLoopback: Bool) throws -> (AdminTokens, made: String?) {
         let file = settings.text("admin.token_file")
         guard let content = try settings.secret("admin.token_file") else {
             guard isLoopback else {

@@ -10,6 +10,22 @@ extension Assembly {
         settings.logFile.map { LogSearch(path: $0, maxFiles: settings.integer("log.max_files")) }
     }
 
+    /// What is wrong with the place that log lines are to go to: no file could be written or rotated there. Who may write to it is for its
+    /// writer to find out, who may be another user than the one that asks.
+    var logFileDefect: SettingsError? {
+        guard let path = settings.logFile else { return nil }
+        var found = stat()
+        guard stat(path, &found) == 0 else {
+            guard errno == ENOTDIR else { return nil }
+            return SettingsError("log.file", "\(path) can't be made, for a part of its path is a file; name another or set it to off")
+        }
+        switch found.st_mode & S_IFMT {
+        case S_IFREG: return nil
+        case S_IFDIR: return SettingsError("log.file", "\(path) is a directory; name a file in it, or set log.file to off")
+        default: return SettingsError("log.file", "\(path) is no regular file, and can't be rotated; for stderr alone set log.file to off")
+        }
+    }
+
     /// The log of these settings, for one process.
     func logWriter() -> LogWriter {
         let level = LogLevel(rawValue: settings.text("log.level")) ?? .info

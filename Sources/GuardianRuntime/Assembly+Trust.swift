@@ -19,6 +19,8 @@ extension Assembly {
             warnings.append(
                 "upstream.pins: has one pin only; the day its key is lost nothing is delivered: add one of a key kept elsewhere")
         }
+        // The sidecar takes writes all the same.
+        if let defect = logFileDefect { warnings.append("\(defect.description); until then the lines go to stderr") }
         return warnings + openSecrets
     }
 

@@ -53,6 +53,13 @@ public struct Assembly: Sendable {
         return try SQLiteStore.open(try storeConfiguration())
     }
 
+    /// Opens the store, which is a file, to look only: nothing is written, nor brought up to date.
+    public func openToLook() throws(StoreError) -> SQLiteStore {
+        var configuration = try storeConfiguration()
+        configuration.readOnly = true
+        return try SQLiteStore.open(configuration)
+    }
+
     /// Opens the store; a file that is damaged is set aside first, with all that can be read of it brought over into a new one.
     ///
     /// What the disk can't read is passed over when `patience` has come to an end, and a log that can't be read never is: both are errors.
@@ -150,22 +157,31 @@ public struct Assembly: Sendable {
         processor.breaker = .init(
             failures: settings.integer("breaker.failures"), windowMs: settings.milliseconds("breaker.window"),
             coolDownMs: settings.milliseconds("breaker.cool_down"))
-        processor.lease = .init(
-            heartbeatMs: settings.milliseconds("lock.heartbeat"), staleAfterMs: settings.milliseconds("lock.stale_after"))
+        processor.lease = lease
         processor.idempotencyWindowMs = settings.milliseconds("upstream.idempotency_window")
         processor.attemptTimeoutMs = settings.milliseconds("upstream.timeout")
         processor.keptAnswers = KeptAnswers(rawValue: settings.text("ledger.answers")) ?? .creates
         processor.upcasters = try upcasters()
         processor.upcasters.payloadBytes = limits.payloadBytes
         processor.conflicts = try conflicts()
-        for entry in try routeEntries() where try entry.assignsID() { processor.assignsIDs.insert(entry.entity) }
-        guard processor.lease.heartbeatMs >= 100 else {
+        for entry in routeEntries() where try entry.assignsID() { processor.assignsIDs.insert(entry.entity) }
+        try checkLease()
+        return processor
+    }
+
+    private var lease: Lease.Policy {
+        Lease.Policy(heartbeatMs: settings.milliseconds("lock.heartbeat"), staleAfterMs: settings.milliseconds("lock.stale_after"))
+    }
+
+    /// Whether the lease lets its holder send anything.
+    func checkLease() throws {
+        let (timeoutMs, lease) = (settings.milliseconds("upstream.timeout"), self.lease)
+        guard lease.heartbeatMs >= 100 else {
             throw SettingsError("lock.heartbeat", "must be at least 100ms, for each is a write to the disk")
         }
-        guard processor.lease.heartbeatMs * 2 <= processor.lease.staleAfterMs else {
+        guard lease.heartbeatMs * 2 <= lease.staleAfterMs else {
             throw SettingsError("lock.stale_after", "must be at least twice lock.heartbeat")
         }
-        let (timeoutMs, lease) = (processor.attemptTimeoutMs, processor.lease)
         guard timeoutMs <= lease.longestRequestMs else {
             let wanted = ((timeoutMs + lease.heartbeatMs) * 10 + 8999) / 9000
             throw SettingsError(
@@ -173,14 +189,17 @@ public struct Assembly: Sendable {
                 "does not fit into the lease: nine tenths of lock.stale_after less lock.heartbeat leave a request "
                     + "\(lease.longestRequestMs) ms. Set lock.stale_after to \(wanted)s or more, or shorten upstream.timeout")
         }
-        return processor
     }
 
     package func transportConfiguration(deviceID: String) throws -> HTTPTransportConfiguration {
+        try transportConfiguration(deviceID: deviceID, routes: try routes())
+    }
+
+    func transportConfiguration(deviceID: String, routes: [Route]) throws -> HTTPTransportConfiguration {
         var configuration = HTTPTransportConfiguration(
             url: settings.text("upstream.url"), envelope: settings.text("upstream.envelope") == "none" ? .none : .standard,
             connectTimeoutMs: settings.milliseconds("upstream.connect_timeout"),
-            allowInsecure: settings.text("upstream.allow_insecure") == "true", routes: try routes(), appVersion: BuildInfo.version,
+            allowInsecure: settings.text("upstream.allow_insecure") == "true", routes: routes, appVersion: BuildInfo.version,
             deviceID: deviceID, poolSize: settings.integer("workers"))
         configuration.requiresTraceEcho = settings.text("upstream.trace_echo") == "true"
         configuration.compression = HTTPTransportConfiguration.Compression(rawValue: settings.text("upstream.compression")) ?? .none
@@ -202,9 +221,9 @@ public struct Assembly: Sendable {
         }
     }
 
-    func routeEntries() throws -> [RouteEntry] { settings.routes.enumerated().map { RouteEntry(index: $0, entry: $1) } }
+    func routeEntries() -> [RouteEntry] { settings.routes.enumerated().map { RouteEntry(index: $0, entry: $1) } }
 
-    private func routes() throws -> [Route] {
+    func routes() throws -> [Route] {
         var places: [String: Int] = [:]
         return try routeEntries().map { entry in
             let route = try entry.route()
@@ -220,7 +239,7 @@ public struct Assembly: Sendable {
     /// The policies of the keys `conflict` and `merge` of each route.
     private func conflicts() throws -> ConflictRules {
         var rules = ConflictRules()
-        for entry in try routeEntries() {
+        for entry in routeEntries() {
             if let policy = try entry.conflictPolicy() { rules.set(policy, operation: entry.operation, entity: entry.entity) }
         }
         return rules
@@ -229,14 +248,14 @@ public struct Assembly: Sendable {
     /// The fields that hold ids of other entities, over all routes of each entity type.
     private func references() throws -> References {
         var fields: [String: [String: String]] = [:]
-        for entry in try routeEntries() { fields[entry.entity, default: [:]].merge(try entry.references()) { $1 } }
+        for entry in routeEntries() { fields[entry.entity, default: [:]].merge(try entry.references()) { $1 } }
         return References(fields.filter { !$0.value.isEmpty })
     }
 
     /// Whether an operation may be folded into one that waits: the key `coalesce` of its route.
     package func coalescing() throws -> (@Sendable (GuardianCore.Operation) -> Bool)? {
         var folds: [String: Bool] = [:]
-        for entry in try routeEntries() { if let flag = try entry.flag("coalesce") { folds[entry.operation + " " + entry.entity] = flag } }
+        for entry in routeEntries() { if let flag = try entry.flag("coalesce") { folds[entry.operation + " " + entry.entity] = flag } }
         guard folds.values.contains(true) else { return nil }
         return { [folds] operation in
             let (type, entity) = (operation.type, operation.entity.type)

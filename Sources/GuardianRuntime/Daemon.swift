@@ -114,6 +114,7 @@ public struct Daemon: Sendable {
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await watchToken(engine) }
+                group.addTask { await watchFiles(url: url, tell: tell) }
                 group.addTask { [monitor] in
                     var monitor = monitor
                     await monitor?.run()
@@ -138,6 +139,22 @@ public struct Daemon: Sendable {
     private func checkTrust() async {
         guard let reason = await assembly.distrust() else { return }
         for sink in sinks { sink.record(.upstreamDistrusted(detail: reason), at: SystemClock().now.wall) }
+    }
+
+    /// Says when the store's files are no longer those that are open, and when they are again.
+    private func watchFiles(url: String, tell: @escaping @Sendable (State) -> Void) async {
+        guard assembly.isStoredInFile else { return }
+        var watch = StoreWatch(path: assembly.storePath)
+        while !Task.isCancelled {
+            do { try await Task.sleep(for: Self.retryEvery) } catch { return }
+            switch watch.look() {
+            case .gone(let error):
+                for sink in sinks { sink.record(.storeError(error), about: nil, at: SystemClock().now.wall) }
+                tell(.notReady(url: url, error))
+            case .back: tell(.ready(url: url))
+            case nil: break
+            }
+        }
     }
 
     /// Tells the engine when the token's files have changed, so that a switch of user takes effect without a restart.

@@ -13,10 +13,7 @@ extension Examination {
             return Finding("log", .holds, "stderr only: log.file is off, so there is nothing to search")
         }
         let directory = (path as NSString).deletingLastPathComponent
-        var found = stat()
-        if stat(path, &found) == 0, found.st_mode & S_IFMT != S_IFREG {
-            return Finding("log", .fails, "\(path) is no regular file, and can't be rotated; for stderr alone set log.file to off")
-        }
+        if let defect = assembly.logFileDefect { return Finding("log", .fails, defect.message) }
         if FileManager.default.fileExists(atPath: path), !FileManager.default.isWritableFile(atPath: path) {
             return Finding("log", .fails, "\(path) can't be written; check its owner and mode")
         }

@@ -50,14 +50,11 @@ public struct Examination: Sendable {
     }
 
     private func configuration() -> Finding {
-        do {
-            _ = try assembly.api()
-            try assembly.validate()
-            let set = settings.lines.count { $0.source != Settings.Source.defaults.rawValue }
-            return Finding("config", .holds, "\(set) of \(settings.lines.count) keys set; the rest are defaults")
-        } catch {
-            return Finding("config", .fails, "\(error)")
-        }
+        // What log and Sentry lack has findings of its own.
+        let defects = assembly.defects().filter { !$0.key.hasPrefix("log.") && !$0.key.hasPrefix("sentry.") }
+        guard defects.isEmpty else { return Finding("config", .fails, defects.map(\.description).joined(separator: "; ")) }
+        let set = settings.lines.count { $0.source != Settings.Source.defaults.rawValue }
+        return Finding("config", .holds, "\(set) of \(settings.lines.count) keys set; the rest are defaults")
     }
 
     private func directory() -> Finding {

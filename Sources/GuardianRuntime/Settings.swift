@@ -140,62 +140,102 @@ public struct Settings: Sendable {
     /// The entries of `upcasters`, as they were read.
     private(set) var upcasters: [UpcasterEntry] = []
 
-    /// `flags` has dotted keys. Throws a ``SettingsError`` for the first thing that is wrong.
+    /// `flags` has dotted keys. Throws a ``SettingsError`` for the first thing that is wrong; ``ConfigurationCheck`` finds them all.
     public init(file: String? = nil, environment: [String: String] = [:], flags: [String: String] = [:]) throws {
+        var defects: [SettingsError] = []
+        self.init(file: file, environment: environment, flags: flags, defects: &defects)
+        if let first = defects.first { throw first }
+    }
+
+    /// Whatever is wrong goes to `defects`, and the default stands in its place.
+    init(file: String?, environment: [String: String], flags: [String: String], defects: inout [SettingsError]) {
         values = Dictionary(uniqueKeysWithValues: Self.keys.map { ($0.name, Value(text: $0.fallback, source: .defaults)) })
-        if let file = file ?? environment["GUARDIAN_CONFIG"] { try read(file: file) }
+        if let file = file ?? environment["GUARDIAN_CONFIG"] { read(file: file, &defects) }
         let names = Dictionary(uniqueKeysWithValues: Self.keys.map { (Self.variable(of: $0.name), $0.name) })
         for (name, text) in environment {
             if let key = names[name] { values[key] = Value(text: text, source: .environment) }
         }
         for (key, text) in flags { values[key] = Value(text: text, source: .flag) }
         for key in Self.keys {
-            guard let value = values[key.name] else { continue }
-            if key.isSecret, value.source == .file || value.source == .flag {
-                let name = Self.variable(of: key.name)
-                throw SettingsError(
-                    key.name, "must not stand here; put it into the environment (\(name)), or into the file that \(key.name)_file names")
-            }
-            guard let wrong = key.check(value.text) else { continue }
-            throw SettingsError(key.name, "\(wrong) (it is \"\(Self.shown(key, value.text))\", from the \(value.source.rawValue))")
+            guard let value = values[key.name], let defect = Self.defect(of: value, key) else { continue }
+            defects.append(defect)
+            values[key.name] = Value(text: key.fallback, source: .defaults)
         }
     }
 
-    private mutating func read(file: String) throws {
-        let text: String
-        do throws(TextFile.Unreadable) { text = try TextFile.text(of: file) } catch {
-            throw SettingsError("config", "\(file) can't be read: \(error.reason)")
+    private static func defect(of value: Value, _ key: Key) -> SettingsError? {
+        if key.isSecret, value.source == .file || value.source == .flag {
+            let name = variable(of: key.name)
+            return SettingsError(
+                key.name, "must not stand here; put it into the environment (\(name)), or into the file that \(key.name)_file names")
         }
-        let tree: Any?
-        do { tree = try YAMLTree.read(text) } catch let error as SettingsError { throw error } catch {
-            throw SettingsError("config", "\(file) is not YAML: \(YAMLTree.words(for: error))")
+        return key.check(value.text).map { wrong in
+            SettingsError(key.name, "\(wrong) (it is \"\(shown(key, value.text))\", from the \(value.source.rawValue))")
+        }
+    }
+
+    /// Runs what may find something wrong, and keeps that.
+    static func collect(_ defects: inout [SettingsError], _ body: () throws -> Void) {
+        do { try body() } catch let error as SettingsError { defects.append(error) } catch {
+            defects.append(SettingsError("config", ErrorWords.of(error)))
+        }
+    }
+
+    private mutating func read(file: String, _ defects: inout [SettingsError]) {
+        var tree: Any?
+        Self.collect(&defects) {
+            let text: String
+            do throws(TextFile.Unreadable) { text = try TextFile.text(of: file) } catch {
+                throw SettingsError("config", "\(file) can't be read: \(error.reason)")
+            }
+            do { tree = try YAMLTree.read(text) } catch let error as SettingsError { throw error } catch {
+                throw SettingsError("config", "\(file) is not YAML: \(YAMLTree.words(for: error))")
+            }
         }
         guard let tree, (tree as? YAMLScalar)?.isNull != true else { return }
-        guard let map = tree as? [String: Any] else { throw SettingsError("config", "\(file) must be a map of keys") }
+        guard let map = tree as? [String: Any] else { return defects.append(SettingsError("config", "\(file) must be a map of keys")) }
         var seen: Set<String> = []
-        try flatten(map, "", &seen)
+        flatten(map, "", &seen, &defects)
     }
 
     /// `seen` are the keys that stood before, in whichever spelling: under their section, or with dots.
-    private mutating func flatten(_ map: [String: Any], _ prefix: String, _ seen: inout Set<String>) throws {
+    private mutating func flatten(
+        _ map: [String: Any], _ prefix: String, _ seen: inout Set<String>, _ defects: inout [SettingsError]
+    ) {
         for (name, value) in map.sorted(by: { $0.key < $1.key }) {
             guard !name.isEmpty else {
-                throw SettingsError("config", "a key is empty\(prefix.isEmpty ? "" : " (under \(prefix.dropLast()))")")
+                defects.append(SettingsError("config", "a key is empty\(prefix.isEmpty ? "" : " (under \(prefix.dropLast()))")"))
+                continue
             }
             // What no key can be may be a secret that stands in the wrong place.
             let word = name.prefix { $0.isASCII && ($0.isLetter || $0.isNumber || "_.-".contains($0)) }
             guard word.count == name.count else {
-                throw SettingsError("config", "the key that begins with \"\(word)\" has a sign in it that no key has")
+                defects.append(SettingsError("config", "the key that begins with \"\(word)\" has a sign in it that no key has"))
+                continue
             }
             let key = prefix + name
             if let inner = value as? [String: Any], !Self.lists.contains(key) {
-                try flatten(inner, key + ".", &seen)
+                flatten(inner, key + ".", &seen, &defects)
+            } else if !seen.insert(key).inserted {
+                defects.append(SettingsError(key, "is there twice: under its section, and with a dot in its name; take one of them out"))
+            } else if key == "upstream.routes" {
+                takeRoutes(value, key, &defects)
             } else {
-                guard seen.insert(key).inserted else {
-                    throw SettingsError(key, "is there twice: under its section, and with a dot in its name; take one of them out")
-                }
-                try take(value, key)
+                Self.collect(&defects) { try take(value, key) }
             }
+        }
+    }
+
+    /// Takes the entries of a list; what can't be read of one is left out of it. A list of which everything is commented out says nothing.
+    private mutating func takeRoutes(_ value: Any, _ key: String, _ defects: inout [SettingsError]) {
+        if (value as? YAMLScalar)?.isNull == true { return }
+        guard let list = value as? [[String: Any]] else { return defects.append(SettingsError(key, "must be a list of maps")) }
+        routes = list.enumerated().map { index, entry in
+            var kept: [String: any Sendable] = [:]
+            for (name, member) in entry.sorted(by: { $0.key < $1.key }) {
+                Self.collect(&defects) { kept[name] = try Self.texts(member, "\(key)[\(index)]") }
+            }
+            return kept
         }
     }
 
@@ -204,12 +244,7 @@ public struct Settings: Sendable {
         let example = Self.keys.first { $0.name.hasPrefix(key + ".") }?.name
         if (value as? YAMLScalar)?.isNull == true, example != nil || Self.lists.contains(key) { return }
         if let example { throw SettingsError(key, "is a section; give what belongs in it, such as \(example)") }
-        if key == "upstream.routes" {
-            guard let list = value as? [[String: Any]] else { throw SettingsError(key, "must be a list of maps") }
-            routes = try list.enumerated().map { index, entry in
-                try entry.mapValues { try Self.texts($0, "\(key)[\(index)]") }
-            }
-        } else if key == "upcasters" {
+        if key == "upcasters" {
             upcasters = try UpcasterEntry.list(value)
         } else {
             guard values[key] != nil else {

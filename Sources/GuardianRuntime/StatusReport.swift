@@ -5,6 +5,7 @@ public import GuardianCore
 /// ``lines(width:)`` never makes more than 23 lines, so that with the prompt below it fits a terminal of 24 rows.
 public struct StatusReport: Sendable {
     /// Alerts older than this say nothing of now: they are evaluated every second by the process that delivers, and saved twice a minute.
+    /// Nor do those that lie ahead by as much: the clock was set back since.
     public static let staleAfterMs: Int64 = 120_000
 
     public var situation: Explanation.Situation
@@ -27,7 +28,7 @@ public struct StatusReport: Sendable {
 
     var now: Timestamp { situation.now }
     var health: OriginHealth? { situation.control.health }
-    var areAlertsStale: Bool { alerts.map { now.milliseconds - $0.at.milliseconds > Self.staleAfterMs } ?? true }
+    var areAlertsStale: Bool { alerts.map { abs(now.milliseconds - $0.at.milliseconds) > Self.staleAfterMs } ?? true }
     /// The gravest first.
     var raised: [Alert] { (alerts?.alerts ?? []).filter { $0.state != .quiet }.sorted { ($0.severity, $1.name) > ($1.severity, $0.name) } }
 

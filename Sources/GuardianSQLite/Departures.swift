@@ -9,6 +9,8 @@ struct Departures {
     private static let together = 16
     private static let deleteOne = SQL("DELETE FROM guardian_operation WHERE seq = ?1")
     private static let deleteMany = SQL("DELETE FROM guardian_operation WHERE seq IN (\(SQL.places(1...together)))")
+    private static let releaseOne = SQL("DELETE FROM guardian_claim WHERE operation = ?1")
+    private static let releaseMany = SQL("DELETE FROM guardian_claim WHERE operation IN (\(SQL.places(1...together)))")
     private static let rememberMany = SQL(
         """
         INSERT INTO guardian_ledger (id, seq, idempotency_key, at, \(EndingColumns.names))
@@ -52,14 +54,19 @@ struct Departures {
         let delete = try transaction.statement(Self.deleteOne)
         delete.bind(1, row.seq)
         try delete.run()
+        let release = try transaction.statement(Self.releaseOne)
+        release.bind(1, row.seq)
+        try release.run()
         try transaction.remember(row.id, seq: row.seq, key: row.key, .processed(answer: row.answer), now)
     }
 
     private func writeTogether() throws {
         let delete = try transaction.statement(Self.deleteMany)
+        let release = try transaction.statement(Self.releaseMany)
         let remember = try transaction.statement(Self.rememberMany)
         for (index, row) in waiting.enumerated() {
             delete.bind(Int32(index + 1), row.seq)
+            release.bind(Int32(index + 1), row.seq)
             let column = Int32(index * 7)
             remember.bind(column + 1, row.id)
             remember.bind(column + 2, row.seq)
@@ -68,6 +75,7 @@ struct Departures {
             try EndingColumns.bind(.processed(answer: row.answer), of: row.seq, to: remember, from: column + 5, transaction)
         }
         try delete.run()
+        try release.run()
         try remember.run()
         transaction.forgetNewest()
     }

@@ -3,12 +3,22 @@ internal import GuardianCore
 
 /// An operation as columns: the one place that knows their order.
 enum OperationRow {
-    static let columns = """
+    /// With what its claim says of it, if it is claimed.
+    static let columns = columns(
+        status: "status + (\(Claims.holdsRow))",
+        updatedAt: "coalesce((SELECT claimed_at FROM guardian_claim WHERE operation = seq), updated_at)",
+        lastAttemptAt: "coalesce((SELECT claimed_at FROM guardian_claim WHERE operation = seq), last_attempt_at)")
+    /// As it stands in its row: of one that is not claimed.
+    static let ownColumns = columns(status: "status", updatedAt: "updated_at", lastAttemptAt: "last_attempt_at")
+
+    private static func columns(status: String, updatedAt: String, lastAttemptAt: String) -> String {
+        """
         seq, id, idempotency_key, trace_id, operation_type, entity_type, entity_id, ordering_key, payload, base, txn_token, priority, \
-        not_before, expires_at, principal, schema_version, status, enqueued_at, updated_at, attempt_count, last_attempt_at, \
+        not_before, expires_at, principal, schema_version, \(status), enqueued_at, \(updatedAt), attempt_count, \(lastAttemptAt), \
         next_retry_at, backoff_ms, tries, failure_mark, error_class, error_code, error_status, error_message, next, \
         crashes, unknown_at, rounds, if_match, server_etag, server_gone, server_state
         """
+    }
 
     /// An operation as it is to be handed on. Throws ``StoreError/corrupt(_:)`` when its payload or base is sealed and can't be opened.
     static func read(_ row: RawStatement, _ vault: Vault) throws -> GuardianCore.Operation {

@@ -41,7 +41,7 @@ extension WriteTransaction {
         let park = try statement(
             """
             UPDATE guardian_operation INDEXED BY guardian_operation_principal SET due_at = \(Parking.due)
-            WHERE principal IS NOT NULL AND principal IS NOT ?1 AND status = 0 AND due_at < \(Parking.due)
+            WHERE principal IS NOT NULL AND principal IS NOT ?1 AND status = 0 AND due_at < \(Parking.due) AND \(Claims.leavesRow)
             """)
         park.bind(1, signedIn.hash)
         try park.run()

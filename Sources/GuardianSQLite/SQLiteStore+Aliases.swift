@@ -43,7 +43,7 @@ extension SQLiteStore {
         ),
         (
             "references of operations that do not wait",
-            "SELECT count(*) FROM guardian_reference r LEFT JOIN guardian_operation o ON o.seq = r.seq WHERE o.status IS NULL OR o.status = 1"
+            "SELECT count(*) FROM guardian_reference r LEFT JOIN guardian_operation o ON o.seq = r.seq WHERE o.status IS NULL OR r.\(Claims.holdsRow)"
         ),
         (
             "references to creates that are gone",

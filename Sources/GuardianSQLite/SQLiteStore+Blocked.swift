@@ -14,7 +14,8 @@ extension SQLiteStore {
                 db,
                 """
                 SELECT \(OperationRow.columns), due_at FROM guardian_operation INDEXED BY guardian_operation_head
-                WHERE head = 1 AND status = 0 AND priority = ?1 AND due_at > ?2 AND (due_at, seq) > (?3, ?4) ORDER BY due_at, seq LIMIT ?5
+                WHERE head = 1 AND status = 0 AND priority = ?1 AND due_at > ?2 AND (due_at, seq) > (?3, ?4) AND \(Claims.leavesRow)
+                ORDER BY due_at, seq LIMIT ?5
                 """)
             var found: [BlockedKey] = []
             var highest = place?.priority ?? Int(Int32.max)

@@ -18,7 +18,11 @@ extension SQLiteStore {
             "SELECT count(*) FROM (SELECT 1 FROM guardian_operation WHERE status < 2 GROUP BY line HAVING sum(head) <> 1)")
         try expect(
             "claimed operations that are not the head of their line",
-            "SELECT count(*) FROM guardian_operation WHERE status = 1 AND head = 0")
+            """
+            SELECT count(*) FROM guardian_claim c LEFT JOIN guardian_operation o ON o.seq = c.operation
+            WHERE o.status IS NOT 0 OR o.head = 0
+            """)
+        try expect("operations with a status that no row keeps", "SELECT count(*) FROM guardian_operation WHERE status NOT IN (0, 2)")
         try expect(
             "failed operations that still stand in a line", "SELECT count(*) FROM guardian_operation WHERE status = 2 AND head = 1")
         try expect(
@@ -33,7 +37,9 @@ extension SQLiteStore {
             SELECT count(*) FROM guardian_operation o LEFT JOIN guardian_operation n ON n.seq = o.next AND n.status < 2
             WHERE o.next IS NOT NULL AND (o.status = 2 OR n.head IS NOT 0 OR n.previous IS NOT o.seq)
             """)
-        try expect("pending operations before an older one", "SELECT count(*) FROM guardian_operation WHERE status = 0 AND next < seq")
+        try expect(
+            "pending operations before an older one",
+            "SELECT count(*) FROM guardian_operation WHERE status = 0 AND next < seq AND \(Claims.leavesRow)")
         try expect(
             "lines whose end is not known",
             """
@@ -47,8 +53,10 @@ extension SQLiteStore {
         for row in try Row.fetchAll(db, sql: "SELECT status, count(*) FROM guardian_operation GROUP BY status") {
             counts[row[0]] = row[1]
         }
+        let books = try Self.books(db)
         let report = CheckReport(
-            pending: counts[0] ?? 0, processing: counts[1] ?? 0, failed: counts[2] ?? 0, books: try books(db), problems: problems)
+            pending: (counts[0] ?? 0) - books.processing, processing: books.processing, failed: counts[2] ?? 0, books: books,
+            problems: problems)
         if report.gap != 0 {
             problems.append("the books do not balance: accepted \(report.books.accepted), unaccounted for \(report.gap)")
         }
@@ -109,12 +117,14 @@ extension SQLiteStore {
                 DROP TABLE IF EXISTS temp.place;
                 CREATE TEMP TABLE place AS SELECT seq, line,
                     lag(seq) OVER standing AS previous, lead(seq) OVER standing AS next
-                FROM guardian_operation WHERE status < 2 WINDOW standing AS (PARTITION BY line ORDER BY status DESC, seq);
+                FROM guardian_operation WHERE status < 2 WINDOW standing AS (PARTITION BY line ORDER BY \(Claims.leavesRow), seq);
                 CREATE UNIQUE INDEX temp.place_seq ON place(seq);
                 """)
         defer { do { try transaction.db.execute(sql: "DROP TABLE temp.place") } catch {} }
         changed += try transaction.run(
             "UPDATE guardian_operation SET head = 0, next = NULL WHERE status = 2 AND (head = 1 OR next IS NOT NULL)")
+        changed += try transaction.run(
+            "DELETE FROM guardian_claim WHERE operation NOT IN (SELECT seq FROM temp.place WHERE previous IS NULL)")
         changed += try transaction.run(
             """
             UPDATE guardian_operation SET head = p.previous IS NULL, previous = p.previous, next = p.next FROM temp.place p

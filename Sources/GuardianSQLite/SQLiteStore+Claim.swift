@@ -15,15 +15,10 @@ extension SQLiteStore {
         """)
     private static let heads = SQL(
         """
-        SELECT \(OperationRow.columns) FROM guardian_operation INDEXED BY guardian_operation_head
-        WHERE head = 1 AND status = 0 AND priority = ?1 AND due_at > ?2 AND due_at <= ?3 ORDER BY due_at, seq LIMIT ?4
+        SELECT \(OperationRow.ownColumns) FROM guardian_operation INDEXED BY guardian_operation_head
+        WHERE head = 1 AND status = 0 AND priority = ?1 AND due_at > ?2 AND due_at <= ?3 AND \(Claims.leavesRow)
+        ORDER BY due_at, seq LIMIT ?4
         """)
-    private static let marking =
-        "UPDATE guardian_operation SET status = 1, claim_epoch = ?1, attempted_before = last_attempt_at, last_attempt_at = ?2, updated_at = ?2"
-    private static let mark = SQL(marking + " WHERE seq = ?3")
-    /// Rows of one statement: every statement opens the table and the indexes that change.
-    private static let markedTogether = 16
-    private static let markMany = SQL(marking + " WHERE seq IN (\(SQL.places(3...markedTogether + 2)))")
 
     /// Claims heads, the highest priority first; within one priority those whose time has come, then those that wait for none.
     static func claim(_ exchange: Exchange, _ transaction: WriteTransaction, _ result: inout ExchangeResult) throws {
@@ -83,7 +78,7 @@ extension SQLiteStore {
                     expired += 1
                     if let token = operation.txnToken {
                         // What depends on it leaves its line: the heads are to be read anew.
-                        try mark(&taken, exchange, transaction)
+                        try Claims.write(&taken, exchange.fence, exchange.now, transaction)
                         try endOptimistic(token, .expired, exchange.now, transaction, &result)
                         break
                     }
@@ -92,7 +87,7 @@ extension SQLiteStore {
                     result.setAside.append((operation.id, reason))
                     expired += 1
                     if let token = operation.txnToken {
-                        try mark(&taken, exchange, transaction)
+                        try Claims.write(&taken, exchange.fence, exchange.now, transaction)
                         try endOptimistic(token, .failed(reason), exchange.now, transaction, &result)
                         break
                     }
@@ -110,7 +105,7 @@ extension SQLiteStore {
                     wanted -= 1
                 }
             }
-            try mark(&taken, exchange, transaction)
+            try Claims.write(&taken, exchange.fence, exchange.now, transaction)
             // Expired heads made room for the next of their lines.
             if expired == 0 || result.isAlone { return }
             if result.isFull {
@@ -140,21 +135,6 @@ extension SQLiteStore {
             throw StoreError.corrupt("no sealed payload can be opened: the salt of the store has changed, or a key")
         }
         return found
-    }
-
-    /// Marks rows as claimed, many in one statement.
-    private static func mark(_ seqs: inout [Int64], _ exchange: Exchange, _ transaction: WriteTransaction) throws {
-        var rest = seqs[...]
-        while !rest.isEmpty {
-            let piece = rest.count >= markedTogether ? rest.prefix(markedTogether) : rest.prefix(1)
-            let update = try transaction.statement(piece.count == 1 ? mark : markMany)
-            update.bind(1, exchange.fence.epoch)
-            update.bind(2, exchange.now)
-            for (index, seq) in piece.enumerated() { update.bind(Int32(index + 3), seq) }
-            try update.run()
-            rest = rest.dropFirst(piece.count)
-        }
-        seqs.removeAll()
     }
 
     private static func claim(

@@ -83,6 +83,8 @@ extension SQLiteStore {
         guard !departures.has(seq) else { return false }
         let epoch = exchange.fence.epoch
         let now = exchange.now
+        let isProcessed = settlement.result == .processed || settlement.result == .overruled
+        if !isProcessed { try Claims.take(seq, epoch, transaction) }
         switch settlement.result {
         case .processed, .overruled: return try settleProcessed(settlement, epoch, now, transaction, &departures, &result)
         case .revised(let revision): return try settleRevised(settlement, revision, epoch, now, transaction)
@@ -204,7 +206,7 @@ extension SQLiteStore {
     private static let findClaim = SQL(
         """
         SELECT next, idempotency_key, txn_token, tries, operation_type, entity_type FROM guardian_operation
-        WHERE seq = ?1 AND status = 1 AND claim_epoch = ?2
+        WHERE seq = ?1 AND EXISTS (SELECT 1 FROM guardian_claim WHERE operation = ?1 AND epoch = ?2)
         """)
     private static let delete = SQL("DELETE FROM guardian_operation WHERE seq = ?1")
 
@@ -226,6 +228,7 @@ extension SQLiteStore {
         if isRetry { try transaction.tally(.retry, labels) }
         if let server = settlement.serverID {
             try departures.write()
+            try Claims.take(settlement.seq, epoch, transaction)
             try transaction.adopt(settlement.seq, server, now)
             next = try transaction.member(settlement.seq)?.next
         }

@@ -49,7 +49,7 @@ extension SQLiteStore {
                 """
                 SELECT count(*), coalesce(sum(due_at = \(Parking.due)), 0), coalesce(sum(due_at <= ?1), 0),
                     coalesce(sum(due_at = \(Parking.awaiting)), 0)
-                FROM guardian_operation INDEXED BY guardian_operation_head WHERE head = 1 AND status = 0
+                FROM guardian_operation INDEXED BY guardian_operation_head WHERE head = 1 AND status = 0 AND \(Claims.leavesRow)
                 """)
             heads.bind(1, max(now.milliseconds, 0))
             guard try heads.step() else { return census }
@@ -63,6 +63,7 @@ extension SQLiteStore {
                 """
                 SELECT count(*) FROM guardian_operation INDEXED BY guardian_operation_head
                 WHERE head = 1 AND status = 0 AND due_at > ?1 AND due_at < \(Parking.due) AND next_retry_at IS NULL
+                    AND \(Claims.leavesRow)
                 """)
             early.bind(1, max(now.milliseconds, 0))
             if try early.step() { census.notBefore = early.int(0) }
@@ -80,7 +81,7 @@ extension SQLiteStore {
             db,
             """
             SELECT max(due_at, updated_at) FROM guardian_operation INDEXED BY guardian_operation_head
-            WHERE head = 1 AND status = 0 AND due_at <= ?1 ORDER BY priority, due_at, seq LIMIT 1
+            WHERE head = 1 AND status = 0 AND due_at <= ?1 AND \(Claims.leavesRow) ORDER BY priority, due_at, seq LIMIT 1
             """)
         find.bind(1, max(now.milliseconds, 0))
         defer { find.reset() }

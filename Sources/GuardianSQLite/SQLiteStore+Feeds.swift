@@ -77,13 +77,14 @@ extension SQLiteStore {
             SELECT o.seq, o.previous, o.head FROM \(WriteTransaction.lastOfLine)
             UNION ALL
             SELECT o.seq, o.previous, o.head FROM standing s JOIN guardian_operation o ON o.seq = s.previous WHERE s.head = 0)
-        SELECT o.seq, o.idempotency_key FROM standing s JOIN guardian_operation o ON o.seq = s.seq WHERE o.last_attempt_at IS NOT NULL
+        SELECT o.seq, o.idempotency_key FROM standing s JOIN guardian_operation o ON o.seq = s.seq
+            WHERE o.last_attempt_at IS NOT NULL OR o.\(Claims.holdsRow)
         UNION ALL
         SELECT seq, idempotency_key FROM guardian_operation INDEXED BY guardian_operation_failed_line
             WHERE status = 2 AND line = ?1 AND last_attempt_at IS NOT NULL
         UNION ALL
         SELECT seq, idempotency_key FROM guardian_operation INDEXED BY guardian_operation_entity
-            WHERE entity_line IS NOT NULL AND entity_line = ?1 AND last_attempt_at IS NOT NULL
+            WHERE entity_line IS NOT NULL AND entity_line = ?1 AND (last_attempt_at IS NOT NULL OR \(Claims.holdsRow))
         """)
 
     /// The stored operations of the entity that were attempted. Walks its line.

@@ -21,7 +21,7 @@ extension SQLiteStore {
         books.failed = row[6]
         books.processing =
             try Int64.fetchOne(
-                db, sql: "SELECT count(*) FROM guardian_operation INDEXED BY guardian_operation_head WHERE head = 1 AND status = 1") ?? 0
+                db, sql: "SELECT count(*) FROM guardian_claim") ?? 0
         return books
     }
 
@@ -71,7 +71,7 @@ extension SQLiteStore {
     /// A statement for the operations that match `filter`, its values bound.
     static func find(_ columns: String, _ filter: OperationFilter, _ tail: String, _ db: Database) throws -> RawStatement {
         var conditions = ["seq > ?1"]
-        if let status = filter.status { conditions.append("status = \(status.rawValue)") }
+        if let status = filter.status { conditions.append(Claims.condition(status)) }
         if filter.operationType != nil { conditions.append("operation_type = ?2") }
         if filter.entityType != nil { conditions.append("entity_type = ?3") }
         if filter.entityID != nil { conditions.append("entity_id = ?4") }
@@ -116,12 +116,11 @@ extension SQLiteStore {
     }
 
     /// The smallest number of those that wait or are in hand. It leads its line, so the index of heads has it; where failed ones stand
-    /// before it, a walk along the table would pass them all. Heads that wait for no time, for a principal or for a create stand in order
+    /// before it, a walk along the table would pass them all. Heads that are claimed or wait for no time, for a principal or for a create stand in order
     /// of their numbers, so that one step finds the first; those that wait for a time are walked.
     private static func oldestHead(_ db: Database) throws -> Int64? {
         let from = "FROM guardian_operation INDEXED BY guardian_operation_head WHERE head = 1 AND status = 0"
-        var oldest = try Int64.fetchOne(
-            db, sql: "SELECT min(seq) FROM guardian_operation INDEXED BY guardian_operation_head WHERE head = 1 AND status = 1")
+        var oldest: Int64?
         let below = try RawStatement(db, "SELECT priority \(from) AND priority < ?1 ORDER BY priority DESC LIMIT 1")
         let first = try RawStatement(db, "SELECT seq \(from) AND priority = ?1 AND due_at = ?2 ORDER BY seq LIMIT 1")
         let timed = try RawStatement(db, "SELECT min(seq) \(from) AND priority = ?1 AND due_at > 0 AND due_at < \(Parking.due)")

@@ -95,6 +95,7 @@ extension SQLiteStore {
     /// Claims of whoever had the lock go back to the heads of their lines; after a crash each of them is a suspect. Walks the few claimed
     /// heads, not the queue.
     static func returnClaims(_ transaction: WriteTransaction, _ now: Timestamp?, isCrash: Bool = false) throws -> Int {
+        try Claims.takeAll(transaction)
         let update = try transaction.statement(
             """
             UPDATE guardian_operation INDEXED BY guardian_operation_head SET status = 0, claim_epoch = NULL, updated_at = coalesce(?1, updated_at),

@@ -126,7 +126,7 @@ extension SQLiteStore {
         let find = try transaction.statement(
             """
             SELECT seq, id FROM guardian_operation INDEXED BY guardian_operation_token
-            WHERE txn_token IS NOT NULL AND txn_token = ?1 AND status = 0 AND last_attempt_at IS NULL ORDER BY seq
+            WHERE txn_token IS NOT NULL AND txn_token = ?1 AND status = 0 AND last_attempt_at IS NULL AND \(Claims.leavesRow) ORDER BY seq
             """)
         find.bind(1, token as String?)
         var waiting: [(seq: Int64, id: OperationID)] = []

@@ -220,7 +220,8 @@ extension SQLiteStore {
                 """
                 UPDATE guardian_operation SET due_at = ?1 + backoff_ms, next_retry_at = ?1 + backoff_ms
                 WHERE seq IN (SELECT seq FROM guardian_operation INDEXED BY guardian_operation_head
-                              WHERE head = 1 AND status = 0 AND due_at > ?1 AND due_at < \(Parking.due) AND backoff_ms > 0 AND due_at > ?1 + backoff_ms)
+                              WHERE head = 1 AND status = 0 AND due_at > ?1 AND due_at < \(Parking.due) AND backoff_ms > 0
+                                  AND due_at > ?1 + backoff_ms AND \(Claims.leavesRow))
                 """)
             update.bind(1, now)
             return try update.run()

@@ -159,7 +159,7 @@ extension SQLiteStore: SearchStore {
     /// No more than processors have workers; without what is large.
     private static func processing(_ db: Database, _ vault: Vault) throws -> [GuardianCore.Operation] {
         let find = try RawStatement(
-            db, "SELECT \(smallColumns) FROM guardian_operation INDEXED BY guardian_operation_head WHERE head = 1 AND status = 1")
+            db, "SELECT \(smallColumns) FROM guardian_operation WHERE \(Claims.holdsRow)")
         return try rows(find, vault)
     }
 

@@ -12,7 +12,7 @@ struct SalvageRun {
     /// salt and the names of the keys, by which it is told whether it is whole.
     private static let tables = [
         "guardian_books", "guardian_lock", "guardian_upstream", "guardian_pause", "guardian_setting", "guardian_seal",
-        "guardian_operation", "guardian_ledger", "guardian_entity", "guardian_optimistic", "guardian_optimistic_ending",
+        "guardian_operation", "guardian_claim", "guardian_ledger", "guardian_entity", "guardian_optimistic", "guardian_optimistic_ending",
         "guardian_alias", "guardian_open_create", "guardian_reference", "guardian_tally",
     ]
     /// Sealed values that a row can do without: the ledger is there to know an id again, an operation is delivered without what was said of
@@ -253,10 +253,12 @@ struct SalvageRun {
     private func dropLoose() throws {
         try new.execute(
             sql: """
+                \(Migrations.movingClaims)
+                DELETE FROM guardian_claim WHERE operation NOT IN (SELECT seq FROM guardian_operation WHERE status = 0);
                 DELETE FROM guardian_open_create WHERE NOT EXISTS (SELECT 1 FROM guardian_operation o WHERE o.seq = guardian_open_create.seq
                     AND o.entity_type = guardian_open_create.entity_type AND o.entity_id = guardian_open_create.entity_id);
                 DELETE FROM guardian_reference WHERE NOT EXISTS (SELECT 1 FROM guardian_operation o
-                        WHERE o.seq = guardian_reference.seq AND o.status <> 1)
+                        WHERE o.seq = guardian_reference.seq AND o.\(Claims.leavesRow))
                     OR NOT EXISTS (SELECT 1 FROM guardian_open_create c WHERE c.entity_type = guardian_reference.entity_type
                         AND c.entity_id = guardian_reference.entity_id AND c.seq < guardian_reference.seq);
                 UPDATE guardian_operation SET due_at = \(Parking.sql(due: Parking.ownDue))

@@ -59,7 +59,7 @@ struct SearchPlan {
 
     private func conditions(with test: String?) -> String {
         var conditions: [String] = []
-        if let status = search.status, source != .failed, !isShape { conditions.append("status = \(status.rawValue)") }
+        if let status = search.status, source != .failed, !isShape { conditions.append(Claims.condition(status)) }
         if search.operationType != nil { conditions.append("operation_type = ?3") }
         if search.entityType != nil { conditions.append("entity_type = ?4") }
         if search.entityID != nil { conditions.append("entity_id = ?5") }

@@ -13,8 +13,10 @@ extension WriteTransaction {
         var key: UniqueID
     }
 
-    private static let named =
-        "seq, line, ordering_key IS NULL, status, last_attempt_at IS NOT NULL, idempotency_key, entity_type, entity_id, operation_type"
+    private static let named = """
+        seq, line, ordering_key IS NULL, status, last_attempt_at IS NOT NULL OR \(Claims.holdsRow), idempotency_key, entity_type, \
+        entity_id, operation_type
+        """
     private static let ofOtherLines = SQL(
         "SELECT \(named) FROM guardian_operation INDEXED BY guardian_operation_entity WHERE entity_line IS NOT NULL AND entity_line = ?1 ORDER BY seq"
     )

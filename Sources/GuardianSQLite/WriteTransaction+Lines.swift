@@ -15,7 +15,8 @@ extension WriteTransaction {
         var next: Int64?
     }
 
-    private static let findMember = SQL("SELECT line, status, head, previous, next FROM guardian_operation WHERE seq = ?1")
+    private static let findMember = SQL(
+        "SELECT line, status + (\(Claims.holdsRow)), head, previous, next FROM guardian_operation WHERE seq = ?1")
     /// The last row of line `?1` as `o`: what an entry of `guardian_line` names, unless that has left the line.
     static let lastOfLine =
         "guardian_line l JOIN guardian_operation o ON o.seq = l.last AND o.line = l.line WHERE l.line = ?1 AND o.status < 2"

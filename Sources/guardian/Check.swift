@@ -20,7 +20,7 @@ struct Check: AsyncParsableCommand {
     @Flag(help: "Do not ask.") var yes = false
 
     func run() async throws {
-        guard repair else { return try await say(try await options.existingStore().check(), mended: nil) }
+        guard repair else { return try await options.look { try await say(try await $0.check(), mended: nil) } }
         let assembly = Assembly(try options.settings())
         guard assembly.isStoredInFile else { return try await mend(try await options.existingStore()) }
         let configuration = try assembly.storeConfiguration()

@@ -20,7 +20,8 @@ struct Doctor: AsyncParsableCommand {
         do {
             findings = await Examination(try options.settings(flags)).run(sendingToSentry: sentry)
         } catch let error as SettingsError {
-            findings = [.init("config", .fails, error.description)]
+            let defects = options.defects(flags)
+            findings = (defects.isEmpty ? [error] : defects).map { .init("config", .fails, $0.description) }
         }
         let failed = findings.count { $0.verdict == .fails }
         if options.json {

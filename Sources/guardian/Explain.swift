@@ -24,9 +24,13 @@ struct Explain: AsyncParsableCommand {
         guard upstream == nil || asRequest else { throw Failure(.usage, "--upstream: is for --as-request only") }
         guard let id else {
             guard !asRequest else { throw Failure(.usage, "--as-request: give the ID of an operation") }
-            return try await explainQueue()
+            return try await options.look { try await explainQueue($0) }
         }
-        let (known, store) = (try operationID(id), try await options.existingStore())
+        let known = try operationID(id)
+        try await options.look { try await explain(known, $0) }
+    }
+
+    private func explain(_ known: OperationID, _ store: any OpenedStore) async throws {
         guard let standing = try await store.standing(of: known) else { throw try await Self.gone(known, store) }
         let assembly = Assembly(try options.settings(upstream.map { ["upstream.url": $0] } ?? [:]))
         if asRequest { return try await printRequest(standing.operation, store, assembly) }
@@ -40,8 +44,7 @@ struct Explain: AsyncParsableCommand {
         return Failure(.notFound, SyncError.notFound(id: id.description).description + ending)
     }
 
-    private func explainQueue() async throws {
-        let store = try await options.existingStore()
+    private func explainQueue(_ store: any OpenedStore) async throws {
         let situation = try await Assembly(try options.settings()).situation(of: store)
         let queue = QueueExplanation.of(try await store.census(at: situation.now), situation)
         if options.json { return Terminal.say(queue.json.text) }

@@ -11,7 +11,8 @@ struct Export: AsyncParsableCommand {
               guardian export --out ops.csv --format csv --failed-only
               guardian export --out - --format ndjson --include-payload --since 24h | jq .
             The file appears whole or not at all; an old one of that name is replaced, a device or a pipe is written to as it is. \
-            Payloads are redacted too. All operations are shown as they stood at one instant.
+            Payloads are redacted too. All operations are shown as they stood at one instant. A reader that pauses holds nothing up in \
+            the store: what it has not read yet waits in memory, then in a temporary file (SQLITE_TMPDIR, TMPDIR, /var/tmp, /tmp).
             Exit codes: 0 written, 1 the file can't be written, 2 usage, 4 store unavailable, 5 the file is the store or a database.
             """)
     @OptionGroup var options: StoreOptions
@@ -35,7 +36,7 @@ struct Export: AsyncParsableCommand {
         // Before there is anything to leave behind. What is written to as it is leaves nothing, and a pipe that nobody reads from keeps
         // this process where it could not answer a signal: such a one ends it by itself.
         let endings = ExportFile.isStream(out) ? nil : await Launch.endings()
-        let file = try ExportFile(out)
+        let file = try ExportFile(out, spools: true)
         let part = file.part
         let run = ExportRun(
             ExportWriter(format: format, includingPayload: includePayload, exportedAt: now), to: file)

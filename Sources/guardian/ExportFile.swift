@@ -8,21 +8,27 @@ final class ExportFile {
     /// What is written to.
     private let temporary: String
     private let descriptor: Int32
+    /// Where bytes wait for whoever reads what is written to as it is; nil where ``write(_:)`` waits instead.
+    private let spool: Spool?
 
-    /// `flag` is named in errors.
-    init(_ path: String, flag: String = "--out", mode: mode_t = 0o600) throws {
+    /// `flag` is named in errors. With `spools`, ``write(_:)`` waits for nobody who reads a pipe slowly, or pauses.
+    init(_ path: String, flag: String = "--out", mode: mode_t = 0o600, spools: Bool = false) throws {
         guard path != "-" else {
             (self.path, temporary, descriptor) = (nil, "standard output", STDOUT_FILENO)
+            spool = spools ? Spool(to: STDOUT_FILENO, named: "standard output") : nil
             return
         }
         try Self.check(path, flag: flag)
         if Self.standing(at: path) == .stream {
             self.path = nil
             temporary = path
-            descriptor = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC)
-            guard descriptor >= 0 else { throw Self.failure("\(flag): \(path) can't be written") }
+            let opened = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC)
+            guard opened >= 0 else { throw Self.failure("\(flag): \(path) can't be written") }
+            descriptor = opened
+            spool = spools ? Spool(to: opened, named: path) : nil
             return
         }
+        spool = nil
         let target = try Self.followed(path, flag: flag)
         self.path = target
         let url = URL(fileURLWithPath: target)
@@ -109,12 +115,24 @@ final class ExportFile {
     }
 
     func write(_ bytes: [UInt8]) throws {
+        guard let spool else { return try Self.write(bytes, to: descriptor, named: temporary) }
+        try spool.put(bytes)
+    }
+
+    /// Writes all of it, however long that takes.
+    static func write(_ bytes: [UInt8], to descriptor: Int32, named name: String) throws(Failure) {
         var start = 0
         while start < bytes.count {
             let written = bytes.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress! + start, $0.count - start) }
             if written < 0, errno == EINTR { continue }
+            if written < 0, errno == EAGAIN {
+                // Somebody has made it non-blocking.
+                var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                _ = poll(&waiting, 1, -1)
+                continue
+            }
             if written < 0, errno == EPIPE, descriptor == STDOUT_FILENO { Terminal.endUnread() }
-            guard written > 0 else { throw Self.failure("\(temporary) can't be written") }
+            guard written > 0 else { throw failure("\(name) can't be written") }
             start += written
         }
     }
@@ -122,6 +140,7 @@ final class ExportFile {
     /// Gives the file its name.
     func commit() throws {
         guard let path else {
+            try spool?.finish()
             guard descriptor == STDOUT_FILENO || close(descriptor) == 0 else { throw Self.failure("\(temporary) can't be closed") }
             return
         }
@@ -146,11 +165,11 @@ final class ExportFile {
     /// What stands there until it gets its name; nil for what is written to as it is.
     var part: String? { path == nil ? nil : temporary }
 
-    /// Leaves nothing behind.
+    /// Leaves nothing behind. What is written to as it is stays open: the spool may be in the middle of a piece.
     func discard() {
-        guard descriptor != STDOUT_FILENO else { return }
+        guard path != nil else { return }
         close(descriptor)
-        if path != nil { unlink(temporary) }
+        unlink(temporary)
     }
 
     private static func failure(_ what: String) -> Failure { Failure(.failed, "\(what): \(String(cString: strerror(errno)))") }

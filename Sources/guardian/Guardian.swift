@@ -132,6 +132,8 @@ struct Failure: Error {
 enum Terminal {
     /// Says what was asked for; ends the process when nobody reads it any more.
     static func say(_ text: String) { write(text.printable + "\n", to: .standardOutput) }
+    /// Says a part of it, whose line goes on.
+    static func sayPart(_ text: String) { write(text.printable, to: .standardOutput) }
     /// Says how work goes that has an end and an exit code of its own: it goes on when nobody reads that, and when it can't be written.
     static func report(_ text: String) {
         let error = put(text.printable + "\n", to: .standardOutput)
@@ -215,10 +217,20 @@ struct StoreOptions: ParsableArguments {
     @Flag(help: "Print JSON.") var json = false
 
     func settings(_ more: [String: String] = [:]) throws -> Settings {
+        try Settings(file: config, environment: Launch.environment, flags: flags(more))
+    }
+
+    /// Everything that is wrong with the settings, and with variables that name none.
+    func defects(_ more: [String: String] = [:]) -> [SettingsError] {
+        ConfigurationCheck(file: config, environment: Launch.environment, flags: flags(more)).defects
+    }
+
+    /// What flags set, over `more`.
+    func flags(_ more: [String: String]) -> [String: String] {
         var flags = more
         if let dataDir { flags["data_dir"] = dataDir }
         if let store { flags["store"] = store }
-        return try Settings(file: config, environment: Launch.environment, flags: flags)
+        return flags
     }
 
     /// As ``settings(_:)``, where nothing that was meant for us may go unnoticed: a variable that names no setting is an error. With
@@ -243,12 +255,17 @@ struct StoreOptions: ParsableArguments {
     /// said when another was given.
     func existingStore(_ more: [String: String] = [:], warnsOfKey: Bool = true) async throws -> any OpenedStore {
         let assembly = Assembly(try settings(more))
-        guard !assembly.isStoredInFile || FileManager.default.fileExists(atPath: assembly.storePath) else {
-            throw Failure(.storeUnavailable, "there is no store at \(assembly.storePath); give --data-dir, or start `guardian serve` first")
-        }
+        try Self.checkStored(assembly)
         let store = try await assembly.openStore()
         if warnsOfKey, let warning = try await assembly.sealingWarning(of: store) { Terminal.complain(warning) }
         return store
+    }
+
+    /// Throws where there should be a file, and is none.
+    static func checkStored(_ assembly: Assembly) throws {
+        guard !assembly.isStoredInFile || FileManager.default.fileExists(atPath: assembly.storePath) else {
+            throw Failure(.storeUnavailable, "there is no store at \(assembly.storePath); give --data-dir, or start `guardian serve` first")
+        }
     }
 
     /// Refuses `path` as a file to write when it is the store or one that belongs to it, however it is spelt, there yet or not. `flag` is

@@ -47,10 +47,13 @@ enum Launch {
     /// Ends the process when somebody asks it to, as the signal does by itself, but without the files that it has begun to write.
     static func end(on endings: UnixSignalsSequence, without parts: [String]) async {
         for await ending in endings {
-            for part in parts { unlink(part) }
+            for part in parts { discard(part) }
             die(of: ending.rawValue)
         }
     }
+
+    /// Removes a file or an empty directory, if it is there.
+    static func discard(_ path: String) { if unlink(path) != 0 { rmdir(path) } }
 
     private static func die(of number: Int32) {
         var signals = sigset_t()

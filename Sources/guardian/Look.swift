@@ -10,13 +10,15 @@ struct Status: AsyncParsableCommand {
         abstract: "Say on one screen how the queue is doing, what holds it up, and what to do.",
         discussion: """
             Reads the store, so it works beside a running sidecar and without one. What is measured (success, latency, alerts) is what the \
-            sidecar of this data directory has saved, twice a minute.
+            sidecar of this data directory has saved, twice a minute. A store that can't be written, as on a read-only volume, is looked \
+            at too; list, show, explain, check and lock status do so as well.
             Example: guardian status --data-dir ./guardian-data
             """)
     @OptionGroup var options: StoreOptions
 
-    func run() async throws {
-        let store = try await options.existingStore()
+    func run() async throws { try await options.look { try await say($0) } }
+
+    private func say(_ store: any OpenedStore) async throws {
         let assembly = Assembly(try options.settings())
         let report = try await assembly.status(of: store)
         guard options.json else { return report.lines(width: Terminal.size.width).forEach { Terminal.say($0) } }
@@ -55,28 +57,60 @@ struct List: AsyncParsableCommand {
         guard (1...OperationFilter.longestPage).contains(limit) else {
             throw Failure(.usage, "--limit: must be from 1 to \(OperationFilter.longestPage)")
         }
-        var filter = OperationFilter(afterSeq: after, limit: limit)
+        var search = OperationSearch()
         if let status {
             guard let known = Operation.Status(name: status) else {
                 throw Failure(.usage, "--status: must be pending, processing or failed")
             }
-            filter.status = known
+            search.status = known
         }
-        filter.entityType = entityType
-        filter.entityID = entityID
-        let store = try await options.existingStore()
-        let found = try await store.list(filter)
-        if options.json { Terminal.say(JSONValue.array(found.map { $0.json() }).text) }
-        for operation in found where !options.json {
-            let trouble = operation.lastError.map { "  \($0.class.rawValue): \($0.code)" } ?? ""
-            Terminal.say(
-                "\(operation.seq)  \(operation.id)  \(operation.status.name)  \(operation.type) \(operation.entity.orderingKey)  tries \(operation.tries)\(trouble)"
-                    .printableLine)
+        search.entityType = entityType
+        search.entityID = entityID
+        search.cursor = after
+        // Nobody reads a payload that is not printed.
+        search.includesPayload = options.json
+        try await options.look { [search] in try await list(search, $0) }
+    }
+
+    private func list(_ search: OperationSearch, _ store: any OpenedStore) async throws {
+        var search = search
+        var (left, last, opening) = (limit, after, "[")
+        // A page of a search is bounded in what it carries, so that a thousand large operations are never held at once.
+        repeat {
+            search.limit = left
+            let page = try await store.search(search)
+            for operation in page.operations {
+                guard options.json else {
+                    Terminal.say(Self.line(operation))
+                    continue
+                }
+                Terminal.sayPart(opening + operation.json().text)
+                opening = ","
+            }
+            left -= page.operations.count
+            last = page.operations.last?.seq ?? last
+            search.cursor = page.next
+        } while left > 0 && search.cursor != nil
+        if options.json { Terminal.say(opening == "[" ? "[]" : "]") }
+        if try await Self.hasMore(search, store) { Terminal.complain("there are more: --after \(last)") }
+    }
+
+    private static func line(_ operation: Operation) -> String {
+        let trouble = operation.lastError.map { "  \($0.class.rawValue): \($0.code)" } ?? ""
+        let what = "\(operation.status.name)  \(operation.type) \(operation.entity.orderingKey)"
+        return "\(operation.seq)  \(operation.id)  \(what)  tries \(operation.tries)\(trouble)".printableLine
+    }
+
+    /// Whether anything fits behind the last page.
+    private static func hasMore(_ search: OperationSearch, _ store: any OpenedStore) async throws -> Bool {
+        var search = search
+        (search.limit, search.includesPayload) = (1, false)
+        while search.cursor != nil {
+            let page = try await store.search(search)
+            if !page.operations.isEmpty { return true }
+            search.cursor = page.next
         }
-        guard found.count == limit, let last = found.last else { return }
-        filter.afterSeq = last.seq
-        filter.limit = 1
-        if try await !store.list(filter).isEmpty { Terminal.complain("there are more: --after \(last.seq)") }
+        return false
     }
 }
 
@@ -86,8 +120,10 @@ struct Show: AsyncParsableCommand {
     @OptionGroup var options: StoreOptions
     @Argument(help: "The operation's id.") var id: String
 
-    func run() async throws {
-        guard let found = try await options.existingStore().operation(try operationID(id)) else { throw SyncError.notFound(id: id) }
+    func run() async throws { try await options.look { try await show($0) } }
+
+    private func show(_ store: any OpenedStore) async throws {
+        guard let found = try await store.operation(try operationID(id)) else { throw SyncError.notFound(id: id) }
         if options.json { return Terminal.say(found.json().text) }
         for member in found.json().members ?? [] {
             Terminal.say("\(member.name): \(member.value.string ?? member.value.text)".printableLine)

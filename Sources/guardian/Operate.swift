@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import GuardianCore
 import GuardianHTTP
+import GuardianPrivacy
 import GuardianRuntime
 import GuardianSQLite
 
@@ -37,21 +38,20 @@ struct Retry: AsyncParsableCommand {
         let store = try await options.existingStore()
         let set = try await FrozenFailed(store)
         let total = Int(set.count)
-        let step = max(1, Int(perSecond / 10))
+        var search = set.search
+        search.includesPayload = false
+        search.limit = min(max(1, Int(perSecond / 10)), OperationFilter.longestPage)
         let start = ContinuousClock.now
-        var (taken, done, after) = (0, 0, Int64(0))
-        while taken < total {
-            let filter = OperationFilter(status: .failed, afterSeq: after, limit: step)
-            let found = try await store.list(filter)
-            guard let last = found.last, after < set.through else { break }
-            after = last.seq
-            let page = found.filter { $0.seq <= set.through && $0.updatedAt <= set.asOf }
-            done += try await store.retry(page.map(\.id), now: SystemClock().now.wall)
-            taken += page.count
+        var (taken, done) = (0, 0)
+        repeat {
+            let page = try await store.search(search)
+            if !page.operations.isEmpty { done += try await store.retry(page.operations.map(\.id), now: SystemClock().now.wall) }
+            taken += page.operations.count
+            search.cursor = page.next
             if Terminal.errorIsTerminal { Terminal.write("\r\(taken) of \(total) put back", to: .standardError) }
             let due = start + .seconds(Double(taken) / perSecond)
-            if taken < total { try await Task.sleep(until: due, clock: .continuous) }
-        }
+            if search.cursor != nil { try await Task.sleep(until: due, clock: .continuous) }
+        } while search.cursor != nil
         if Terminal.errorIsTerminal { Terminal.write("\n", to: .standardError) }
         Terminal.say(options.json ? "{\"retried\":\(done)}" : "\(done) put back")
     }
@@ -117,6 +117,8 @@ struct FrozenFailed {
         count = try await store.count(Self.search(through, asOf))
     }
 
+    var search: OperationSearch { Self.search(through, asOf) }
+
     func countNow(_ store: any OpenedStore) async throws -> Int64 { try await store.count(Self.search(through, asOf)) }
 
     private static func search(_ through: Int64, _ asOf: Timestamp) -> OperationSearch {
@@ -162,10 +164,13 @@ struct Lock: AsyncParsableCommand {
         @OptionGroup var options: StoreOptions
 
         func run() async throws {
-            let holders = try await options.existingStore().processors()
+            try await options.look { Terminal.say(words(of: try await $0.processors())) }
+        }
+
+        private func words(of holders: [LockState]) -> String {
             guard options.json else {
                 let lines = holders.map { "held by \($0.fence.owner), epoch \($0.fence.epoch), heartbeat \($0.heartbeatAt)" }
-                return Terminal.say(lines.isEmpty ? "free" : lines.joined(separator: "\n"))
+                return lines.isEmpty ? "free" : lines.joined(separator: "\n")
             }
             let all = holders.map { holder -> JSONValue in
                 [
@@ -176,7 +181,7 @@ struct Lock: AsyncParsableCommand {
             var members = [JSONValue.Member("held", .bool(!all.isEmpty))]
             members += all.first?.members ?? []
             members.append(JSONValue.Member("processors", .array(all)))
-            Terminal.say(JSONValue.object(members).text)
+            return JSONValue.object(members).text
         }
     }
 
@@ -253,13 +258,30 @@ struct Config: AsyncParsableCommand {
 
     struct Verify: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "check", abstract: "Say whether the configuration can be used.",
-            discussion: "Example: guardian config check --config guardian.yaml")
+            commandName: "check", abstract: "Say whether the configuration can be used, and everything that is wrong with it.",
+            discussion: """
+                One line on standard error for each thing: its key, what it must be, and what it is. With --json they are listed on \
+                standard output too, as {"ok", "errors": [{"field", "message"}]}.
+                Example: guardian config check --config guardian.yaml
+                Exit codes: 0 it can be used, 2 it can't.
+                """)
         @OptionGroup var options: StoreOptions
 
         func run() async throws {
-            _ = try Daemon(try options.checkedSettings())
-            Terminal.say(options.json ? "{\"ok\":true}" : "the configuration can be used")
+            let defects = options.defects()
+            guard let last = defects.last else {
+                // As serve begins.
+                _ = try Daemon(try options.checkedSettings())
+                return Terminal.say(options.json ? "{\"ok\":true,\"errors\":[]}" : "the configuration can be used")
+            }
+            if options.json {
+                let errors = defects.map { defect -> JSONValue in
+                    ["field": .string(defect.key), "message": .string(Redactor.standard.redact(defect.message))]
+                }
+                Terminal.say(JSONValue.object([.init("ok", false), .init("errors", .array(errors))]).text)
+            }
+            for defect in defects.dropLast() { Terminal.complain(defect.description) }
+            throw Failure(.usage, last.description)
         }
     }
 }

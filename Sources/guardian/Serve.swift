@@ -9,7 +9,8 @@ struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run the sidecar: take operations over HTTP, deliver them.",
         discussion: """
-            A store that can't be opened is tried again every second; until then requests are answered with the reason. SIGTERM, SIGINT \
+            A store that can't be opened is tried again every second; until then requests are answered with the reason. One whose files \
+            are moved or replaced while it is open takes nothing more until they are back, or until a restart. SIGTERM, SIGINT \
             and SIGHUP drain; under nohup SIGHUP is passed over. With --json each change of state is one JSON object on standard output \
             too: ready, not_ready, unreadable or salvaged.
             A crash is reported with its stack at the next start when SWIFT_BACKTRACE is in the environment, with \

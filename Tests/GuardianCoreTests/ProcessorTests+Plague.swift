@@ -194,6 +194,37 @@ extension ProcessorTests {
         #expect(actions.settlements.map(\.result) == [.unsent])
     }
 
+    @Test("a crash suspect that is refused keeps nobody waiting: it is one no more, and is asked again in company")
+    func refusedSuspect() throws {
+        var bench = ProcessorBench()
+        _ = bench.begin()
+        _ = bench.give(.wake)
+        var suspect = bench.claim(1)
+        suspect.operation.crashes = 1
+        var told = ExchangeResult(claims: [suspect])
+        told.isAlone = true
+        let claimed = bench.give(.exchanged(.success(told)))
+        let send = try #require(claimed.sends.first)
+        #expect(claimed.exchanges.allSatisfy { $0.urgent + $0.normal == 0 })
+        told.claims = []
+        _ = bench.give(.exchanged(.success(told)))
+
+        let refused = bench.give(.attempted(seq: 1, attempt: send.attempt, .status(422)))
+        let asked = try #require(refused.exchanges.first)
+        #expect(asked.settlements.map(\.seq) == [1])
+        #expect(asked.settlements.allSatisfy { if case .retry(bench.now.wall, _, _, false, _, _) = $0.result { true } else { false } })
+        #expect(asked.normal > 0 && asked.held == 0)
+        // Its outcome is written, and with that it is no suspect.
+        var actions = bench.claims(1...3)
+        #expect(actions.sends.map(\.seq) == [1, 2, 3])
+        for send in actions.sends {
+            actions += bench.give(.attempted(seq: send.seq, attempt: send.attempt, send.seq == 1 ? .status(422) : Self.ok))
+        }
+        for _ in 0..<4 { actions += bench.give(.exchanged(.success(ExchangeResult()))) }
+        let failed = actions.settlements.filter { if case .failed = $0.result { true } else { false } }
+        #expect(failed.map(\.seq) == [1])
+    }
+
     @Test("a probe that has to be looked up and merged first is sent as the probe after that, and ends the hold")
     func probeAfterAsking() throws {
         var bench = held(.merge(ThreeWayMerge()))

@@ -152,9 +152,10 @@ extension SyncEngineTests {
                 try await rig.enqueue(["other\(round)"])
                 #expect(await rig.advance(stepMs: 500) { processed() == 1 + round }, "round \(round)")
                 // The second attempt goes before anybody else, so it does not count.
-                #expect(await rig.advance(stepMs: 500) { rig.sent.count { $0 == "bad" } == 2 + round }, "round \(round)")
+                #expect(await rig.advance(stepMs: 500) { rig.sent.count { $0 == "bad" } >= 2 + round }, "round \(round)")
             }
-            await rig.sink.first { $0.isNamed("failed") }
+            // Nor does any other that did, where the clock ran ahead of a busy machine.
+            #expect(await rig.advance(stepMs: 500) { rig.sink.count { $0.isNamed("failed") } == 1 })
             try await rig.enqueue(["last"])
             #expect(await rig.advance(stepMs: 500) { processed() == 6 })
         }

@@ -61,4 +61,22 @@ extension SyncEngineTests {
         }
         #expect(rig.sent == ["n11"])
     }
+
+    @Test("a queue in which a quick look finds no stall is not counted")
+    func countsWhatMayStall() async throws {
+        let rig = EngineRig()
+        try await rig.enqueue(["a"])
+        rig.store.giveNothing(true)
+        rig.store.seeStall(false)
+        try await rig.run {
+            await rig.advance(stepMs: 500, mostMs: 10_000) { false }
+            #expect(rig.store.counted == 0 && repairs(rig).isEmpty)
+            rig.store.seeStall(true)
+            #expect(await rig.advance(stepMs: 500, mostMs: 20_000) { rig.store.count(.rebuildIndex) == 1 })
+            #expect(rig.store.counted > 0)
+            rig.store.giveNothing(false)
+            #expect(await rig.advance(stepMs: 500) { rig.sink.count { $0.isNamed("processed") } == 1 })
+        }
+        #expect(rig.sent == ["a"])
+    }
 }

@@ -18,6 +18,8 @@ final class WatchedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, 
         var held: [CheckedContinuation<Void, Never>] = []
         var holdsExchanges = false
         var givesNothing = false
+        var seesStall = true
+        var counted = 0
         var hides: @Sendable (OptimisticEnding) -> Bool = { _ in false }
         var endingLooks: [Int64] = []
     }
@@ -38,6 +40,12 @@ final class WatchedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, 
 
     /// Whether exchanges claim nothing, whatever is due.
     func giveNothing(_ givesNothing: Bool) { state.withLock { $0.givesNothing = givesNothing } }
+
+    /// What a look says that goes before counting the queue.
+    func seeStall(_ seesStall: Bool) { state.withLock { $0.seesStall = seesStall } }
+
+    /// How often the queue was counted.
+    var counted: Int { state.withLock { $0.counted } }
 
     /// How many calls wait.
     var held: Int { state.withLock { $0.held.count } }
@@ -161,7 +169,11 @@ final class WatchedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, 
     func oldestPending() async throws(StoreError) -> Timestamp? { try await memory.oldestPending() }
     func accountingGap() async throws(StoreError) -> Int64 { try await memory.accountingGap() }
     func standing(of id: OperationID) async throws(StoreError) -> Standing? { try await memory.standing(of: id) }
-    func census(at now: Timestamp) async throws(StoreError) -> Census { try await memory.census(at: now) }
+    func mayStall(at now: Timestamp, patienceMs: Int64) async throws(StoreError) -> Bool { state.withLock { $0.seesStall } }
+    func census(at now: Timestamp) async throws(StoreError) -> Census {
+        state.withLock { $0.counted += 1 }
+        return try await memory.census(at: now)
+    }
     func ending(of id: OperationID) async throws(StoreError) -> Ending? { try await memory.ending(of: id) }
     func operations(of entity: EntityKey, limit: Int) async throws(StoreError) -> [Operation] {
         await wait { $0.isHeld }

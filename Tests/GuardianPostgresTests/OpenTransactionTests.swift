@@ -58,9 +58,10 @@ struct OpenTransactionTests {
         #expect(before == nil)
         try app.end()
         let receipts = try await first + second + third
-        // The first of them found no line of its key yet, so it stands behind the app's own.
-        #expect(receipts.count { $0.outcome == .coalesced } == (folds ? 2 : 0), "\(receipts)")
-        #expect(receipts.count { $0.outcome == .accepted } == (folds ? 2 : 4), "\(receipts)")
+        // The first of them stands behind the app's own where it found no line of its key yet, and goes into that where it was tried later.
+        let folded = receipts.count { $0.outcome == .coalesced }
+        #expect(folds ? folded == 2 || folded == 3 : folded == 0, "\(receipts)")
+        #expect(receipts.count { $0.outcome == .accepted } == 4 - folded, "\(receipts)")
         let report = try await store.check()
         #expect(report.problems == [] && report.gap == 0 && report.books.accepted == 25)
     }

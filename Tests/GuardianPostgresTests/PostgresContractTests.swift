@@ -1,9 +1,13 @@
+import Foundation
 import GuardianCore
 import GuardianPostgres
 import GuardianTesting
 import Testing
 
 @Suite(.serialized) struct PostgresContractTests {
+    /// `GUARDIAN_POSTGRES_WORLDS` says how many are simulated.
+    static let worlds = ProcessInfo.processInfo.environment["GUARDIAN_POSTGRES_WORLDS"].flatMap { UInt64($0) } ?? 20
+
     private func withStore(_ body: (PostgresStore) async throws -> Void) async throws {
         let store = try await Server.shared.get().lonelyStore()
         do { try await body(store) } catch {
@@ -18,7 +22,7 @@ import Testing
         try await withStore { store in try await StoreContract(store: store, processDied: { store.processDied(owner: $0) }).run(check) }
     }
 
-    @Test("the simulated world keeps every promise on a real server", arguments: UInt64(0)..<20)
+    @Test("the simulated world keeps every promise on a real server", arguments: UInt64(0)..<worlds)
     func simulated(seed: UInt64) async throws {
         try await withStore { store in
             var script = SimulatedWorld.Script()

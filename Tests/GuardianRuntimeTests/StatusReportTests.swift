@@ -124,6 +124,8 @@ import Testing
         #expect(old.nextStep == "none")
         #expect(old.p95Ms == nil)
         #expect(old.lines().contains { $0.contains("nobody has since") })
+        // As if they lay ahead, after the clock was set back.
+        #expect(report { $0.alerts = (Self.now.adding(milliseconds: 300_000), [firing]) }.nextStep == "none")
         let full = report { $0.situation.room = DiskRoom(freeBytes: 10) }
         #expect(full.lines().contains { $0.hasPrefix("why") } == false, "nothing waits for the disk")
     }

@@ -49,6 +49,9 @@ private let start = Timestamp(milliseconds: 1_800_000_000_000)
         _ = try await store.enqueue([
             operation("create", "room", "R", id: "waits"), operation("create", "device", "D", #"{"room_id":"R"}"#, id: "points"),
         ])
+        // And what is in hand.
+        let inHand = try await store.exchange(Exchange(fence: fence, now: start, urgent: 0, normal: 1)).claims
+        #expect(inHand.map(\.operation.id) == [.text("waits")])
         try await store.setPause(.operator, to: true)
         let queue = try DatabaseQueue(path: path)
         try await queue.write { db in try db.execute(sql: "INSERT INTO guardian_feed VALUES ('feed', 'cursor', 0)") }

@@ -24,6 +24,11 @@ enum Sample {
     /// For what would be too old to be sent otherwise.
     static let now = SystemClock().now.wall
 
+    /// Both clocks so many seconds after ``start``, when the steady one was 0.
+    static func moment(_ seconds: Int64) -> Moment {
+        Moment(steady: seconds * 1000, wall: start.adding(milliseconds: seconds * 1000))
+    }
+
     static func operation(_ number: Int, type: String = "update") -> GuardianCore.Operation {
         var random = Xoshiro256(seed: UInt64(number))
         return Operation(

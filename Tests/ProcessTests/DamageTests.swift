@@ -119,14 +119,48 @@ extension ProcessTests {
             let serve = try await workplace.serve(upstream: Workplace.nobody)
             defer { serve.kill() }
             #expect(try await Web.post(serve.url, Web.operation) == 202)
+            let url = serve.url
             try FileManager.default.moveItem(atPath: workplace.store, toPath: workplace.path + "/aside")
-            #expect(try await Web.post(serve.url, Web.operation) == 503)
+            #expect(try await Web.post(url, Web.operation) == 503)
+            try await Web.wait("it to be told") { serve.errors.contains("was moved or deleted while in use; put it back") }
             try FileManager.default.moveItem(atPath: workplace.path + "/aside", toPath: workplace.store)
-            #expect(try await Web.post(serve.url, Web.operation) == 202)
-            try await Web.wait("to be ready") { try await Web.get(serve.url, "/readyz").status == 200 }
+            #expect(try await Web.post(url, Web.operation) == 202)
+            try await Web.wait("to be ready") { try await Web.get(url, "/readyz").status == 200 }
+            try await Web.wait("that to be told") { serve.errors.components(separatedBy: "guardian: ready on ").count == 3 }
             serve.kill()
             #expect(try await workplace.run("status", "--json").json["books"]?["accepted"]?.integer == 2)
             try await workplace.expectBalance()
+        }
+
+        @Test("another store in the place of one in use is told at once, with what to do; a restart uses it, and both are whole")
+        func isReplaced() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let (copy, aside) = (workplace.path + "/copy.sqlite", workplace.path + "/aside")
+            let serve = try await workplace.serve(upstream: Workplace.nobody)
+            defer { serve.kill() }
+            let url = serve.url
+            #expect(try await Web.post(url, Web.operation) == 202)
+            #expect(try await workplace.run("backup", "--out", copy).status == 0)
+            #expect(try await Web.post(url, Web.operation) == 202)
+            try FileManager.default.createDirectory(atPath: aside, withIntermediateDirectories: false)
+            for end in ["", "-wal", "-shm"] {
+                try FileManager.default.moveItem(atPath: workplace.store + end, toPath: aside + "/guardian.sqlite" + end)
+            }
+            try FileManager.default.moveItem(atPath: copy, toPath: workplace.store)
+            try await Web.wait("it to be told") { serve.errors.contains("guardian: not ready on \(url): read_only") }
+            #expect(serve.errors.contains("another file was put in the place of \(workplace.store)"), "\(serve.errors)")
+            #expect(serve.errors.contains("restart to use that one, or put the old one back"), "\(serve.errors)")
+            let answer = try await Web.send("POST", url, "/v1/operations", body: Web.operation)
+            #expect(answer.status == 503 && answer.json["detail"]?.string?.contains("restart") == true, "\(answer.body)")
+            try await Web.wait("not to be ready") { try await Web.get(url, "/readyz").status == 503 }
+            serve.terminate()
+            let second = try await workplace.serve(upstream: Workplace.nobody)
+            defer { second.kill() }
+            #expect(try await workplace.run("status", "--json").json["books"]?["accepted"]?.integer == 1)
+            try await workplace.expectBalance()
+            let old = try await Guardian.run(["status", "--json", "--data-dir", aside])
+            #expect(old.json["books"]?["accepted"]?.integer == 2, "\(old)")
         }
 
         @Test("a sector that can't be read: it is met, the next start passes over it, and what stood in it is named; the rest is delivered")

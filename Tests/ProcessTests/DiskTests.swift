@@ -5,6 +5,9 @@ import Testing
 extension ProcessTests {
     /// A disk that fills up, or turns read-only, under a real daemon.
     @Suite(.serialized, .enabled(if: SmallDisk.isPossible, "mounting needs root")) struct DiskTests {
+        /// From one size that is tried to the next, in KiB: `GUARDIAN_DISK_STEP=20` tries fewer.
+        private static let step = ProcessInfo.processInfo.environment["GUARDIAN_DISK_STEP"].flatMap { Int($0) } ?? 4
+
         @Test("a full disk is a 507 that names the free bytes; what was acknowledged is there, and room is all it takes to go on")
         func fillsUp() async throws {
             let workplace = try Workplace()
@@ -52,7 +55,7 @@ extension ProcessTests {
         func hasLittleRoom() async throws {
             let workplace = try Workplace()
             defer { workplace.remove() }
-            for free in stride(from: 0, through: 200, by: 4) {
+            for free in stride(from: 0, through: 200, by: Self.step) {
                 let disk = try SmallDisk(on: workplace.path, megabytes: 1)
                 defer { disk.remove() }
                 _ = try Filler(in: disk, bytes: (1024 - free) << 10)
@@ -83,6 +86,64 @@ extension ProcessTests {
             #expect(try await Web.get(serve.url, "/readyz").status == 200)
             #expect(try await Web.post(serve.url, body("new")) == 202)
             #expect(try await Web.listed(serve.url) == ["kept", "new"])
+        }
+
+        /// What the last process that wrote to a store has left of its log.
+        enum Leaving: CaseIterable { case nothing, logAndIndex, log }
+
+        @Test(
+            "on a read-only disk the store is looked at all the same, whatever is left of its log: all of it is seen, and no copy stays",
+            arguments: Leaving.allCases)
+        func looksReadOnly(_ leaving: Leaving) async throws {
+            let (workplace, temporary) = (try Workplace(), try Workplace())
+            defer { [workplace, temporary].forEach { $0.remove() } }
+            let disk = try SmallDisk(on: workplace.path, megabytes: 12)
+            defer { disk.remove() }
+            let serve = try await workplace.serve(upstream: Workplace.nobody)
+            defer { serve.kill() }
+            #expect(try await Web.post(serve.url, body("kept")) == 202)
+            if leaving == .nothing { #expect(serve.terminate() == 0) } else { serve.kill() }
+            // Whoever is the last to close it takes the log along.
+            if leaving == .nothing { try await workplace.sqlite("SELECT count(*) FROM guardian_books") }
+            if leaving == .log { try FileManager.default.removeItem(atPath: workplace.store + "-shm") }
+            let left = try FileManager.default.contentsOfDirectory(atPath: workplace.path).filter { $0.hasSuffix("-wal") }
+            #expect(left.isEmpty == (leaving == .nothing))
+            try disk.setReadOnly(true)
+            func run(_ command: [String]) async throws -> Guardian.Answer {
+                try await Guardian.run(command + ["--data-dir", workplace.path], environment: ["TMPDIR": temporary.path])
+            }
+            let commands = [
+                ["status"], ["list", "--json"], ["show", "kept"], ["explain"], ["explain", "kept"], ["check", "--json"],
+                ["lock", "status"],
+            ]
+            for command in commands {
+                let answer = try await run(command)
+                #expect(answer.status == 0, "\(command): \(answer)")
+                let told = leaving == .logAndIndex ? "it is looked at as it is" : "a copy of it in \(temporary.path)/guardian-look-"
+                #expect(answer.errors.contains("can't be written; \(told)"), "\(command): \(answer.errors)")
+                if command[0] == "list" { #expect(answer.json.elements?.map { $0["id"]?.string } == ["kept"]) }
+                // It may have been in hand at the end.
+                let stored = ["pending", "processing"].map { answer.json[$0]?.integer ?? 0 }.reduce(0, +)
+                if command[0] == "check" { #expect(answer.json["gap"] == 0 && stored == 1, "\(answer.output)") }
+            }
+            #expect(try await run(["show", "none"]).status == 3)
+            let refused = try await run(["pause"])
+            #expect(refused.status == 4 && refused.errors.contains("can't be written"), "\(refused.errors)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: temporary.path).isEmpty)
+        }
+
+        @Test("where there is no room for a copy of a store that can't be written, that is said")
+        func hasNoRoomToLook() async throws {
+            let (workplace, temporary) = (try Workplace(), try Workplace())
+            defer { [workplace, temporary].forEach { $0.remove() } }
+            let (disk, small) = (try SmallDisk(on: workplace.path, megabytes: 6), try SmallDisk(on: temporary.path, megabytes: 1))
+            defer { [disk, small].forEach { $0.remove() } }
+            #expect(try await workplace.enqueue("kept").status == 0)
+            try await workplace.sqlite("SELECT count(*) FROM guardian_books")
+            try disk.setReadOnly(true)
+            let answer = try await workplace.run("status", environment: ["TMPDIR": temporary.path])
+            #expect(answer.status == 4 && answer.errors.contains("TMPDIR"), "\(answer.errors)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: temporary.path).isEmpty)
         }
 
         @Test("compact says that it is the volume of temporary files that is full, and leaves the store as it is")

@@ -69,6 +69,26 @@ extension ProcessTests {
             }
         }
 
+        @Test("config check and doctor say everything that is wrong, a line each; as JSON it is a list")
+        func wholeConfiguration() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let wrong = ["GUARDIAN_WORKERS": "many", "GUARDIAN_RETRY_BASE": "soon", "GUARDIAN_LOG_FILE": workplace.path]
+            let keys = ["workers", "retry.base", "log.file"]
+            let answer = try await workplace.run("config", "check", "--json", environment: wrong)
+            #expect(answer.status == 2 && answer.json["ok"] == false, "\(answer)")
+            #expect(answer.json["errors"]?.elements?.compactMap { $0["field"]?.string } == keys)
+            let lines = answer.errors.split(separator: "\n")
+            #expect(lines.count == 3, "\(answer.errors)")
+            for (line, key) in zip(lines, keys) { #expect(line.hasPrefix("guardian: \(key): ")) }
+            let doctor = try await workplace.run("doctor", environment: wrong)
+            #expect(doctor.status == 1 && keys.allSatisfy { doctor.output.contains("\($0): ") }, "\(doctor.output)")
+            let serve = try await Guardian.start(
+                workplace.arguments(upstream: Workplace.nobody), environment: ["GUARDIAN_LOG_FILE": workplace.path])
+            defer { serve.kill() }
+            #expect(serve.errors.contains("log.file: \(workplace.path) is a directory"), "\(serve.errors)")
+        }
+
         @Test("a variable that is a slip of a setting's stops serve, config check and config print, which say what was meant")
         func slipOfAVariable() async throws {
             let workplace = try Workplace()

@@ -206,6 +206,72 @@ extension ProcessTests {
             #expect(answer.status == 124, "\(answer.errors)")
         }
 
+        /// Reads one byte of an export and pauses; enqueues meanwhile, and has the log copied back, which a transaction that still reads
+        /// forbids. Prints whether it was, what temporary files there are, the exit code, and the SHA-256 of all that was read in the end.
+        static let pausing = """
+            import hashlib, json, os, sqlite3, subprocess, sys, time
+            (binary, data, temporary) = sys.argv[1:4]
+            export = subprocess.Popen(
+                [binary, "export", "--out", "-", "--format", "ndjson", "--include-payload", "--data-dir", data], stdout=subprocess.PIPE)
+            read = export.stdout.read(1)
+            later = ["enqueue", "--operation", "update", "--entity-type", "room", "--entity-id", "later", "--payload", "{}"]
+            subprocess.run([binary] + later + ["--data-dir", data], check=True, stdout=subprocess.DEVNULL)
+            store = sqlite3.connect(data + "/guardian.sqlite", timeout=1)
+            (copied, end) = (False, time.monotonic() + 60)
+            while not copied and time.monotonic() < end:
+                copied = store.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+            names = os.listdir(temporary)
+            read += export.stdout.read()
+            print(json.dumps({
+                "copied": copied, "names": names, "status": export.wait(), "lines": read.count(b"\\n"),
+                "digest": hashlib.sha256(read).hexdigest()}))
+            """
+
+        @Test("A reader that pauses keeps no transaction open: the log is copied back meanwhile, and it gets all as of one instant")
+        func isReadSlowly() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let (file, out, temporary) = (workplace.path + "/operations", workplace.path + "/out.ndjson", workplace.path + "/temporary")
+            try FileManager.default.createDirectory(atPath: temporary, withIntermediateDirectories: false)
+            // More than waits in memory.
+            let job = ["sh", "-c", "\"$0\" generate --operations 50000 --entities 5000 --seed 3 > \(file)", Guardian.binary]
+            #expect(try await Shell.run(job).status == 0)
+            #expect(try await workplace.run("enqueue", "--from-file", file).status == 0)
+            #expect(try await workplace.run("export", "--out", out, "--include-payload").status == 0)
+            let sum = try await Shell.run(["sha256sum", out]).output.prefix { $0 != " " }
+            let answer = try await Shell.run(
+                ["python3", "-c", Self.pausing, Guardian.binary, workplace.path, temporary], environment: ["TMPDIR": temporary])
+            #expect(answer.json["copied"] == true, "\(answer)")
+            #expect(answer.json["names"]?.elements?.isEmpty == true, "\(answer)")
+            #expect(answer.json["status"]?.integer == 0, "\(answer)")
+            #expect(answer.json["lines"]?.integer == 50_000)
+            #expect(answer.json["digest"]?.string == String(sum))
+        }
+
+        @Test(
+            "What nobody reads has an end: without room for it an export fails, says where, and leaves nothing",
+            .enabled(if: SmallDisk.isPossible, "mounting needs root"))
+        func hasNoTemporaryRoom() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let (file, temporary) = (workplace.path + "/operations", workplace.path + "/temporary")
+            try FileManager.default.createDirectory(atPath: temporary, withIntermediateDirectories: false)
+            let disk = try SmallDisk(on: temporary, megabytes: 2)
+            defer { disk.remove() }
+            let job = ["sh", "-c", "\"$0\" generate --operations 50000 --entities 5000 --seed 3 > \(file)", Guardian.binary]
+            #expect(try await Shell.run(job).status == 0)
+            #expect(try await workplace.run("enqueue", "--from-file", file).status == 0)
+            // The pipe stays open, and nobody reads from it.
+            let unread = "import subprocess,sys; sys.exit(subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE).wait())"
+            let answer = try await Guardian.run(
+                ["export", "--out", "-", "--format", "ndjson", "--include-payload", "--data-dir", workplace.path],
+                environment: ["TMPDIR": temporary], wrapper: ["timeout", "60", "python3", "-c", unread])
+            #expect(answer.status == 1, "\(answer)")
+            #expect(answer.errors.contains("there is no room in \(temporary)") && answer.errors.contains("TMPDIR"), "\(answer.errors)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: temporary).isEmpty)
+            try await workplace.expectBalance()
+        }
+
         @Test(
             "The file is written under a name that was free, for its owner alone, and its name is on disk when the command ends",
             .enabled("strace is not here, or may not trace") { try await DurabilityTests.canTrace() })

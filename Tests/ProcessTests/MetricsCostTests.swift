@@ -72,7 +72,7 @@ extension ProcessTests {
             let (collector, listener) = (TraceCollector(keeps: false), SentryListener())
             let best = try await collector.listening { traces in
                 try await listener.listening { sentry in
-                    try await Self.race(source, count, on: try Self.on(source, traces: traces, sentry: sentry))
+                    try await Self.race(source, count, until: bound, on: try Self.on(source, traces: traces, sentry: sentry))
                 }
             }
             #expect(collector.received > count, "the spans of the operations came")
@@ -86,9 +86,11 @@ extension ProcessTests {
 
         /// The least seconds of each. Turn by turn, so that what else the machine does strikes both; on until the ratio holds, five rounds
         /// at most.
-        private static func race(_ source: Workplace, _ count: Int, on: [String: String]) async throws -> (on: Double, off: Double) {
+        private static func race(
+            _ source: Workplace, _ count: Int, until bound: Double, on: [String: String]
+        ) async throws -> (on: Double, off: Double) {
             var best = (on: Double.infinity, off: Double.infinity)
-            for round in 0..<5 where round < 2 || best.off / best.on < 0.95 {
+            for round in 0..<5 where round < 2 || best.off / best.on < bound {
                 best.off = min(best.off, try await seconds(source, count, off))
                 best.on = min(best.on, try await seconds(source, count, on))
             }

@@ -57,6 +57,9 @@ import Testing
         }
     }
 
+    /// `GUARDIAN_FOLDING_WORLDS` says how many.
+    static let worlds = SimulationTests.size("GUARDIAN_FOLDING_WORLDS", 500)
+
     static var script: SimulatedWorld.Script {
         var script = SimulatedWorld.Script()
         script.operations = 40
@@ -80,7 +83,7 @@ import Testing
     func everySeed() async {
         let coalesced = await OwnThreads.run {
             var coalesced = 0
-            for seed in UInt64(0)..<500 {
+            for seed in UInt64(0)..<UInt64(Self.worlds) {
                 var world = SimulatedWorld(seed: seed, script: Self.script)
                 let report = await world.run()
                 if let violation = report.violations.first { Issue.record("seed \(seed): \(violation)") }
@@ -88,8 +91,9 @@ import Testing
             }
             return coalesced
         }
-        print("measured: 500 worlds of \(Self.script.operations) operations with lost answers and an outage: \(coalesced) folded")
-        #expect(coalesced > 500)
+        print(
+            "measured: \(Self.worlds) worlds of \(Self.script.operations) operations with lost answers and an outage: \(coalesced) folded")
+        #expect(coalesced > Self.worlds)
     }
 
     @Test("a rule with one guard off is found out", arguments: Sabotage.all)

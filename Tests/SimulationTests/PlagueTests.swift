@@ -47,27 +47,32 @@ import Testing
         )
     }
 
+    /// Shares of bad writes, each with each length of an outage.
+    private static let swept: [(bad: Double, outageMs: Int64)] = [0.0, 0.02, 0.1, 0.2].flatMap { bad in
+        [5000, 60_000, 600_000, 3_600_000].map { (bad, $0) }
+    }
+
     /// One operation in two seconds: hardly two are ever on the wire together, so a plague is known only by the third ordering key.
+    /// `GUARDIAN_PLAGUE_STEP=5` plays one pair of five: each share and each length once.
     @Test("over a sweep of bad writes and outages, few good writes fail, and what is held is released")
     func sweep() async {
-        for bad in [0.0, 0.02, 0.1, 0.2] {
-            for outageMs in [Int64(5000), 60_000, 600_000, 3_600_000] {
-                let world = world(seed: UInt64(outageMs) &+ UInt64(bad * 100)) {
-                    $0.operations = 2000
-                    $0.entities = 200
-                    $0.troubleMs = 4_200_000
-                    $0.badWrites = bad
-                    $0.gateways = [300_000..<300_000 + outageMs]
-                    $0.countsWrongFailures = true
-                }
-                let report = await world.runAside()
-                print(
-                    "measured: bad \(Int(bad * 100)) %, gateway \(outageMs / 1000) s: wrongly failed \(report.wronglyFailed) of \(report.processed),",
-                    "held \(report.plaguesHeld) times, to hold \(report.timeToHoldMs.map { "\($0) ms" } ?? "-"),",
-                    "to release \(report.timeToReleaseMs.map { "\($0) ms" } ?? "-")")
-                #expect(report.violations == [])
-                #expect(report.wronglyFailed <= PlagueDetector.fewestKeys)
+        for index in stride(from: 0, to: Self.swept.count, by: SimulationTests.size("GUARDIAN_PLAGUE_STEP", 1)) {
+            let (bad, outageMs) = Self.swept[index]
+            let world = world(seed: UInt64(outageMs) &+ UInt64(bad * 100)) {
+                $0.operations = 2000
+                $0.entities = 200
+                $0.troubleMs = 4_200_000
+                $0.badWrites = bad
+                $0.gateways = [300_000..<300_000 + outageMs]
+                $0.countsWrongFailures = true
             }
+            let report = await world.runAside()
+            print(
+                "measured: bad \(Int(bad * 100)) %, gateway \(outageMs / 1000) s: wrongly failed \(report.wronglyFailed) of \(report.processed),",
+                "held \(report.plaguesHeld) times, to hold \(report.timeToHoldMs.map { "\($0) ms" } ?? "-"),",
+                "to release \(report.timeToReleaseMs.map { "\($0) ms" } ?? "-")")
+            #expect(report.violations == [])
+            #expect(report.wronglyFailed <= PlagueDetector.fewestKeys)
         }
     }
 }

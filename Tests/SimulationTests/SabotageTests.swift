@@ -6,6 +6,8 @@ import Testing
 @Suite struct SabotageTests {
     /// Worlds that a sabotage may pass unnoticed.
     static let seeds = UInt64(2000)
+    /// Worlds of each mixture of troubles in which nothing is sabotaged; `GUARDIAN_HONEST_WORLDS` says how many.
+    static let honestWorlds = UInt64(SimulationTests.size("GUARDIAN_HONEST_WORLDS", 200))
 
     @Test("a guard of delivery that is switched off is found out", arguments: Sabotage.ofDelivery)
     func ofDelivery(sabotage: Sabotage) async { await expectFound(sabotage) }
@@ -31,7 +33,7 @@ import Testing
     @Test("the same troubles break nothing where every guard is on", arguments: Troubles.allCases)
     func honest(troubles: Troubles) async {
         let broken = await OwnThreads.run {
-            for seed in UInt64(0)..<200 {
+            for seed in UInt64(0)..<Self.honestWorlds {
                 let store = MemoryStore()
                 var world = SimulatedWorld(seed: seed, script: troubles.script, store: SabotagedStore(store, .none)) {
                     store.processDied(owner: $0)

@@ -9,6 +9,9 @@ import Testing
     static let seeds = UInt64(environment["GUARDIAN_SEEDS"] ?? "") ?? 2_000
     static let first = UInt64(environment["GUARDIAN_SEED"] ?? "") ?? 0
 
+    /// How much there is of something: as much as the environment says, or `standard`.
+    static func size(_ name: String, _ standard: Int) -> Int { environment[name].flatMap { Int($0) } ?? standard }
+
     @Test("every promise holds in every drawn world, after every step")
     func everySeed() async {
         let last = Self.environment["GUARDIAN_SEED"] == nil ? Self.first + Self.seeds : Self.first + 1

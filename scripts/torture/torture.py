@@ -2,17 +2,19 @@
 """The fault campaign: the real binary under every fault there is, and the invariants after each round.
 
   scripts/torture/torture.py [--rounds N] [--hours H] [--seed S] [--only KIND[,KIND]] [--report FILE] [--strict]
+                             [--part K/N]
 
 A round posts operations while a fault strikes, lifts the fault, waits until all is delivered, and asks: is every operation that was
 acknowledged at the upstream once, is each entity's order kept, do the books balance? Where the store itself is damaged, an operation that a
 salvage names as lost in `failed` is counted as named, not as lost. `--rounds` is for each kind of fault; `--hours` repeats all kinds until
-the time is up. The last line is the sum; the exit code is 1 when anything was lost, doubled or out of order, when no round was made, and
-with `--strict` when a kind can't be done here.
+the time is up; `--part 2/3` takes every third kind, from the second on, so that three campaigns share them. The last line is the sum; the
+exit code is 1 when anything was lost, doubled or out of order, when no round was made, and with `--strict` when a kind can't be done here.
 """
 import argparse
 import json
 import os
 import random
+import re
 import signal
 import statistics
 import subprocess
@@ -83,6 +85,7 @@ def main():
     parser.add_argument("--hours", type=float, default=0, help="repeat all kinds until so many hours are over")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     parser.add_argument("--only", default="", help="kinds, separated by commas")
+    parser.add_argument("--part", default="1/1", help="K/N: every N-th kind only, from the K-th on (1/1)")
     parser.add_argument("--report", help="write the table as JSON to this file")
     parser.add_argument("--strict", action="store_true", help="fail when a kind can't be done here")
     options = parser.parse_args()
@@ -91,6 +94,10 @@ def main():
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown:
         parser.error(f"unknown kind {unknown[0]!r}; there are: {', '.join(KINDS)}")
+    part = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", options.part)
+    if not part or int(part[1]) > int(part[2]):
+        parser.error(f"--part: must be such as 2/3 (it is {options.part!r})")
+    kinds = kinds[int(part[1]) - 1::int(part[2])]
     print(f"seed {options.seed}")
     print(
         f"{'fault':28} {'rounds':>6} {'ops':>6} {'lost':>5} {'doubled':>8} {'out of order':>13} {'named':>6} {'recovery s: median':>19} "

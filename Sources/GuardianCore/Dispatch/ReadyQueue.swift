@@ -29,7 +29,7 @@ struct ReadyQueue: Sendable {
 
     /// Takes out those that fit.
     mutating func take(where fits: (Claim) -> Bool) -> [Claim] {
-        guard !isEmpty else { return [] }
+        guard contains(where: fits) else { return [] }
         var taken: [Claim] = []
         for claim in takeAll() { if fits(claim) { taken.append(claim) } else { add(claim) } }
         return taken

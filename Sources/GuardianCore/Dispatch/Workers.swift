@@ -4,8 +4,9 @@
 /// operations that can't be sent soon where they can still be cancelled and folded.
 struct Workers: Sendable {
     static let aheadMs = 10.0
-    /// Claims ahead of the workers at most, for each worker.
+    /// Claims ahead of the workers at most, for each worker of a few; beyond this many claims one for each.
     static let mostAhead = 3
+    static let enoughAhead = 64
 
     let count: Int
     /// How long an attempt takes, in milliseconds: a moving average over about the last 16.
@@ -33,6 +34,7 @@ struct Workers: Sendable {
     }
 
     private func ahead(_ places: Int) -> Int {
-        min(places * Self.mostAhead, max(1, Int(Double(places) * Self.aheadMs / max(meanMs, 0.5))))
+        let most = min(places * Self.mostAhead, max(places, Self.enoughAhead))
+        return min(most, max(1, Int(Double(places) * Self.aheadMs / max(meanMs, 0.5))))
     }
 }

@@ -29,17 +29,19 @@ struct EngineLoop {
                 await watchdog.run()
             }
             var now = engine.clock.now
-            var actions = processor.handle(.tick, now: now, random: &random)
+            var inputs = [Processor.Input.tick]
             while true {
-                for action in actions { perform(action, at: now, in: &group, sends: sends) }
+                for input in inputs {
+                    // The store stands still until its answer is dealt with.
+                    if let answer = mailbox.takeAnswer() { deal(with: answer, by: &processor, at: now, in: &group, sends: sends) }
+                    deal(with: input, by: &processor, at: now, in: &group, sends: sends)
+                }
                 engine.holdsLock.store(processor.lease != nil, ordering: .releasing)
                 engine.hasFreeWorkers.store(processor.hasFreeWorkers(now), ordering: .releasing)
                 if processor.isFinished { break }
-                alarm.set(processor.deadline(now: engine.clock.now))
-                actions = []
-                let inputs = await mailbox.take()
+                alarm.set(processor.deadline(now: now))
+                inputs = await mailbox.take()
                 now = engine.clock.now
-                for input in inputs { actions += processor.handle(input, now: now, random: &random) }
             }
             sends.cancelAll()
             group.cancelAll()
@@ -47,6 +49,15 @@ struct EngineLoop {
         do throws(StoreError) { try await engine.store.leave(owner: owner) } catch {
             engine.hub.tell(.storeError(error), at: engine.clock.now.wall)
         }
+    }
+
+    /// Handles what has happened and does what follows from it, what the store is to do first: it works beside the rest.
+    private mutating func deal(
+        with input: Processor.Input, by processor: inout Processor, at now: Moment, in group: inout DiscardingTaskGroup, sends: SendTasks
+    ) {
+        var actions = processor.handle(input, now: now, random: &random)
+        if case .exchange = actions.last { perform(actions.removeLast(), at: now, in: &group, sends: sends) }
+        for action in actions { perform(action, at: now, in: &group, sends: sends) }
     }
 
     private func perform(_ action: Processor.Action, at now: Moment, in group: inout DiscardingTaskGroup, sends: SendTasks) {
@@ -83,7 +94,7 @@ struct EngineLoop {
                 let result = await attempt { () async throws(StoreError) in try await engine.store.exchange(exchange) }
                 if exchange.urgent + exchange.normal > 0, isAnswer(result) { engine.claimAnswers.add(1, ordering: .relaxed) }
                 if case .success(let exchanged) = result, !exchanged.ended.isEmpty { engine.endingHandlers.ring() }
-                engine.mailbox.put(.exchanged(result))
+                engine.mailbox.putAnswer(.exchanged(result))
             }
         case .acquireLock(let owner, let staleAfterMs):
             group.addTask { [engine] in await acquire(engine, owner: owner, staleAfterMs: staleAfterMs) }

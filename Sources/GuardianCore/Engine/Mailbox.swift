@@ -1,8 +1,9 @@
 import Synchronization
 
-/// Where everything that happens waits for the engine's loop: many put, one takes, in order.
+/// Where everything that happens waits for the engine's loop: many put, one takes, in order, but that the store's answers pass the others.
 final class Mailbox: Sendable {
     private struct State {
+        var answers: [Processor.Input] = []
         var waiting: [Processor.Input] = []
         var wakeIsIn = false
         /// Whether a loop takes what is put.
@@ -14,10 +15,16 @@ final class Mailbox: Sendable {
 
     /// Returns whether a loop will take it.
     @discardableResult
-    func put(_ input: Processor.Input) -> Bool {
+    func put(_ input: Processor.Input) -> Bool { put(input, isAnswer: false) }
+
+    /// Puts an answer of the store, which has nothing to do until it is taken.
+    func putAnswer(_ input: Processor.Input) { put(input, isAnswer: true) }
+
+    @discardableResult
+    private func put(_ input: Processor.Input, isAnswer: Bool) -> Bool {
         let (reader, isOpen) = state.withLock { state -> (CheckedContinuation<Void, Never>?, Bool) in
             guard state.isOpen else { return (nil, false) }
-            state.waiting.append(input)
+            if isAnswer { state.answers.append(input) } else { state.waiting.append(input) }
             return (Self.takeReader(&state), true)
         }
         reader?.resume()
@@ -28,6 +35,7 @@ final class Mailbox: Sendable {
     func open(_ isOpen: Bool) {
         state.withLock { state in
             state.isOpen = isOpen
+            state.answers = []
             state.waiting = []
             state.wakeIsIn = false
         }
@@ -49,20 +57,26 @@ final class Mailbox: Sendable {
         return state.reader
     }
 
+    /// An answer of the store that has come since; nil when there is none.
+    func takeAnswer() -> Processor.Input? {
+        state.withLock { state in state.answers.isEmpty ? nil : state.answers.removeFirst() }
+    }
+
     /// All that waits; suspends until there is something.
     func take() async -> [Processor.Input] {
         while true {
             let taken = state.withLock { state in
                 defer {
+                    state.answers = []
                     state.waiting = []
                     state.wakeIsIn = false
                 }
-                return state.waiting
+                return state.answers + state.waiting
             }
             if !taken.isEmpty { return taken }
             await withCheckedContinuation { continuation in
                 let now = state.withLock { state in
-                    guard state.waiting.isEmpty else { return true }
+                    guard state.answers.isEmpty, state.waiting.isEmpty else { return true }
                     state.reader = continuation
                     return false
                 }

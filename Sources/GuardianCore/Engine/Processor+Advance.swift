@@ -289,7 +289,9 @@ extension Processor {
             for (verdict, isSettled) in zip(outbox, result.settled) where isSettled {
                 for event in verdict.events { actions.append(.emit(event, about: verdict.subject)) }
             }
-            postpone(outbox.prefix(outboxSent).filter { result.postponed.contains($0.settlement.seq) }, now)
+            if !result.postponed.isEmpty {
+                postpone(outbox.prefix(outboxSent).filter { result.postponed.contains($0.settlement.seq) }, now)
+            }
             outbox.removeFirst(outboxSent)
             outboxSince = outbox.isEmpty ? nil : now.steady
             awaitsProbe = result.awaitsProbe

@@ -115,10 +115,7 @@ extension Processor {
 
     /// Back to the head of its line, with the answer that has stopped it: what was refused had no effect, and does not become doubtful.
     mutating func giveBack(_ flight: Flight, refused error: LastError?) {
-        var verdict = Verdict(flight.claim, .returned)
-        verdict.settlement.standstill = error
-        verdict.settlement.unknownAt = flight.unknownBefore
-        outbox.append(verdict)
+        outbox.append(Verdict(flight.claim, .returned, standstill: error, unknownAt: flight.unknownBefore))
     }
 
     /// Stops delivery at once. It is told when it is on disk: whoever hears of it may lift it, and that must find it there.

@@ -96,24 +96,29 @@ public struct Processor: Sendable {
         var error: LastError
     }
 
-    /// A result that waits to be written, and what to tell then.
-    struct Verdict: Sendable {
-        var settlement: Settlement
-        var events: [Event]
-        var subject: Event.Subject?
+    /// A result that waits to be written, and what to tell then. Large, and moved from list to list: they hold references.
+    final class Verdict: Sendable {
+        let settlement: Settlement
+        let events: [Event]
+        let subject: Event.Subject?
 
         /// `subject` is what the events are about.
         init(settlement: Settlement, events: [Event], subject: Event.Subject) {
+            var settlement = settlement
+            settlement.isTold = !events.isEmpty
             self.settlement = settlement
-            self.settlement.isTold = !events.isEmpty
             self.events = events
             self.subject = events.isEmpty ? nil : subject
         }
 
-        /// A claim that goes back without a word.
-        init(_ claim: Claim, _ result: Settlement.Result) {
-            settlement = Settlement(seq: claim.seq, id: claim.operation.id, result: result)
+        /// A claim that goes back without a word; `standstill` is the answer that has stopped it.
+        init(_ claim: Claim, _ result: Settlement.Result, standstill: LastError? = nil, unknownAt: Timestamp? = nil) {
+            var settlement = Settlement(seq: claim.seq, id: claim.operation.id, result: result)
+            settlement.standstill = standstill
+            settlement.unknownAt = unknownAt
+            self.settlement = settlement
             events = []
+            subject = nil
         }
     }
 

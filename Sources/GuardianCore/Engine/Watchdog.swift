@@ -50,6 +50,7 @@ struct Watchdog {
     private mutating func look() async throws(StoreError) {
         guard engine.hasFreeWorkers.load(ordering: .acquiring) else { return self.stall = nil }
         let now = engine.clock.now
+        guard try await engine.store.mayStall(at: now.wall, patienceMs: Self.patienceMs) else { return self.stall = nil }
         let census = try await engine.store.census(at: now.wall)
         let waits = census.dueSince.map { now.wall.milliseconds - $0.milliseconds >= Self.patienceMs } ?? false
         let isHeadless = census.pending > 0 && census.behind == census.pending && census.leased == 0

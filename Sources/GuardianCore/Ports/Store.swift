@@ -80,6 +80,9 @@ public protocol ExplainStore: Sendable {
     func standing(of id: OperationID) async throws(StoreError) -> Standing?
     /// How many pending operations stand where, counted at `now`.
     func census(at now: Timestamp) async throws(StoreError) -> Census
+    /// Whether something may be due for `patienceMs`, or nothing of what waits may lead a line: a look that costs little however long the
+    /// queue is, before ``census(at:)`` counts. It may say yes for nothing, and says no only where neither is so.
+    func mayStall(at now: Timestamp, patienceMs: Int64) async throws(StoreError) -> Bool
     /// How an operation ended that has left the queue, as long as the ledger remembers it.
     func ending(of id: OperationID) async throws(StoreError) -> Ending?
     /// All operations of one entity that are stored, in `seq` order, at most `limit`.
@@ -132,6 +135,9 @@ extension RepairStore {
 }
 
 extension ExplainStore {
+    /// For a store that has no quicker look than to count.
+    public func mayStall(at now: Timestamp, patienceMs: Int64) async throws(StoreError) -> Bool { true }
+
     /// For a store that keeps no aliases.
     public func resolve(_ entity: EntityKey) async throws(StoreError) -> EntityKey { entity }
 }

@@ -127,16 +127,33 @@ public struct ExchangeResult: Sendable {
 }
 
 /// The right to deliver one operation now.
+///
+/// It is handed from queue to queue on its way, and an operation is large: it stands in a box, so that handing it on copies a reference.
 public struct Claim: Sendable, Equatable {
-    public var operation: Operation
+    @usableFromInline
+    final class Box: Sendable {
+        @usableFromInline let operation: Operation
+        init(_ operation: Operation) { self.operation = operation }
+    }
+
+    @usableFromInline var box: Box
     public var fence: Fence
 
     public init(operation: Operation, fence: Fence) {
-        self.operation = operation
+        box = Box(operation)
         self.fence = fence
     }
 
-    public var seq: Int64 { operation.seq }
+    public var operation: Operation {
+        @inlinable get { box.operation }
+        set { box = Box(newValue) }
+    }
+
+    public var seq: Int64 { box.operation.seq }
+
+    public static func == (one: Claim, other: Claim) -> Bool {
+        (one.box === other.box || one.operation == other.operation) && one.fence == other.fence
+    }
 }
 
 /// The result of one attempt, to be written.

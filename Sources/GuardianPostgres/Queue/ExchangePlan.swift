@@ -51,6 +51,8 @@ struct Exchanged: Sendable {
     /// Where the turn of the tenants goes on, by priority.
     var cursors: [Int: String] = [:]
     var healthVersion: Int64 = -1
+    /// Where the switch of user goes on that was begun.
+    var signIn: SignInPlace?
 
     /// What came after it, in a transaction of its own.
     mutating func add(_ later: Exchanged) {
@@ -60,6 +62,7 @@ struct Exchanged: Sendable {
         sum.result.ended = result.ended + later.result.ended
         sum.result.steppedOut = result.steppedOut + later.result.steppedOut
         sum.isDoubtful = isDoubtful || later.isDoubtful
+        sum.signIn = later.signIn ?? signIn
         self = sum
     }
 

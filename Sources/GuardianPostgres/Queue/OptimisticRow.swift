@@ -12,11 +12,6 @@ enum OptimisticRow {
         "SELECT 1 FROM guardian_operation WHERE txn_token IS NOT NULL AND txn_token = $1 LIMIT 1")
     private static let setStanding = SQL("UPDATE guardian_optimistic SET standing = $2 WHERE token = $1")
     private static let end = SQL("UPDATE guardian_optimistic SET registered_at = coalesce($2, registered_at) WHERE token = $1")
-    private static let forgetEnded = SQL(
-        """
-        DELETE FROM guardian_optimistic c WHERE standing <> 0 AND registered_at < $1
-            AND NOT EXISTS (SELECT 1 FROM guardian_operation o WHERE o.txn_token IS NOT NULL AND o.txn_token = c.token)
-        """)
     private static let insertEnding = SQL(
         """
         INSERT INTO guardian_optimistic_ending (token, entity_type, entity_id, original, depends_on, at, error_class, error_code,
@@ -72,10 +67,39 @@ enum OptimisticRow {
     /// Nothing of a change is stored any more: it is forgotten after a while.
     static func ended(_ token: String, _ now: Timestamp?, _ write: Write) { write.later(end, .text(token), .time(now)) }
 
-    /// Forgets changes that have ended and of which nothing is stored.
-    static func sweep(before: Timestamp, _ write: Write) throws {
-        guard try write.uses(.optimistic) else { return }
-        write.later(forgetEnded, .time(before))
+    /// A place in the order in which changes are forgotten.
+    struct Place: Sendable {
+        var at: Int64
+        var number: Int64
+
+        /// Before all of them.
+        static let first = Place(at: .min, number: .min)
+    }
+
+    /// One that somebody's open transaction holds is left for the next time.
+    private static let forgetEnded = SQL(
+        """
+        WITH seen AS MATERIALIZED (
+            SELECT c.number, c.registered_at, EXISTS (
+                SELECT 1 FROM guardian_operation o WHERE o.txn_token IS NOT NULL AND o.txn_token = c.token) AS is_stored
+            FROM guardian_optimistic c WHERE c.standing <> 0 AND c.registered_at < $1 AND (c.registered_at, c.number) > ($2, $3)
+            ORDER BY c.registered_at, c.number LIMIT $4
+        ), old AS MATERIALIZED (
+            SELECT c.number FROM guardian_optimistic c WHERE c.number = ANY(ARRAY(SELECT number FROM seen WHERE NOT is_stored))
+                AND c.standing <> 0 AND c.registered_at < $1 ORDER BY c.number FOR UPDATE OF c SKIP LOCKED
+        ), gone AS (
+            DELETE FROM guardian_optimistic WHERE number = ANY(ARRAY(SELECT number FROM old))
+        )
+        SELECT registered_at, number, (SELECT count(*) FROM seen) FROM seen ORDER BY registered_at DESC, number DESC LIMIT 1
+        """)
+
+    /// Forgets changes that have ended before `before` and of which nothing is stored, `limit` at most looked at. Returns where to go on;
+    /// nil at the end.
+    static func sweep(before: Timestamp, after place: Place, limit: Int, _ write: Write) throws -> Place? {
+        guard try write.uses(.optimistic) else { return nil }
+        let values: [Parameter] = [.time(before), .int(place.at), .int(place.number), .int(Int64(limit))]
+        guard let last = try write.rows(Call(forgetEnded, values)).first, last.int(2) >= Int64(limit) else { return nil }
+        return Place(at: last.int(0), number: last.int(1))
     }
 
     /// Writes an ending for the app to take.

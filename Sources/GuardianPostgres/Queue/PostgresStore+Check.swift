@@ -143,7 +143,7 @@ extension PostgresStore {
     /// Milliseconds that lining up waits for those who write. Longer than the server's `deadlock_timeout` (1 s), for that is when an
     /// autovacuum that is in the way gives up.
     static let lineUpMs = 1500
-    private static let stopWriters = SQL("LOCK TABLE guardian_line, guardian_operation IN SHARE ROW EXCLUSIVE MODE")
+    private static let stopWriters = SQL("LOCK TABLE guardian_line, guardian_operation, guardian_books_app IN SHARE ROW EXCLUSIVE MODE")
     private static let page = SQL(
         """
         SELECT seq, line, entity_type, entity_id, ordering_key, entity_line FROM guardian_operation WHERE seq > $1 ORDER BY seq LIMIT 1000
@@ -213,6 +213,7 @@ extension PostgresStore {
         try write.rows(text: "DELETE FROM guardian_line")
         try write.rows(text: fillLines, .bool(ordering == .strict))
         changed += try write.rows(text: followers).changed
+        try carryOver(write)
         try write.rows(text: countFailed)
         return changed
     }

@@ -31,6 +31,7 @@ extension PostgresStore {
             done.answer(exchange)
             if done.isUnfinished { done = await finish(exchange, done) }
             keep(done, of: exchange)
+            if let place = done.signIn { goOnSigningIn(from: place) }
             return done.result
         } catch {
             // Maybe it was committed all the same: claims that nobody has heard of are looked for by the next one.

@@ -73,6 +73,15 @@ extension PostgresStore {
         }
     }
 
+    private static let mayStallNow = SQL("SELECT guardian_may_stall($1, $2, $3)")
+
+    public func mayStall(at now: Timestamp, patienceMs: Int64) async throws(StoreError) -> Bool {
+        let values: [Parameter] = [.int(max(now.milliseconds, 0)), .int(patienceMs), .bool(!configuration.readOnly)]
+        return try await pool.with(isRepeatable: true) { connection in
+            try connection.look(Call(Self.mayStallNow, values)).first?.bool(0) ?? true
+        }
+    }
+
     public func census(at now: Timestamp) async throws(StoreError) -> Census {
         var census: Census = try await look(.long, patienceMs: 600_000) { write in
             let books = try Self.books(write)

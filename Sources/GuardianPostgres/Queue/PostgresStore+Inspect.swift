@@ -4,7 +4,11 @@ extension PostgresStore {
     private static let sums = SQL(
         """
         SELECT sum(accepted)::bigint, sum(processed)::bigint, sum(coalesced)::bigint, sum(cancelled)::bigint, sum(expired)::bigint,
-            sum(cleared)::bigint, sum(failed)::bigint, sum(processing)::bigint, count(*) FROM guardian_books
+            sum(cleared)::bigint, sum(failed)::bigint, sum(processing)::bigint, count(stripe)
+        FROM (
+            SELECT stripe, accepted, processed, coalesced, cancelled, expired, cleared, failed, processing FROM guardian_books
+            UNION ALL SELECT NULL, accepted, 0, 0, 0, 0, 0, failed, 0 FROM guardian_books_app
+        ) b
         """)
     private static let findOne = SQL("SELECT \(OperationRow.columns) FROM \(OperationRow.source) WHERE o.id = $1")
     private static let countAll = SQL("SELECT count(*) FROM guardian_operation")
@@ -69,10 +73,18 @@ extension PostgresStore {
         }
     }
 
+    /// As what an app has enqueued for a change that was rolled back with what it depends on is counted.
+    private static let refused = Tally.Labels.other(.dependency)
     private static let allTallies = SQL(
         """
-        SELECT kind, operation_type, entity_type, error_class, sum(count)::bigint FROM guardian_tally GROUP BY 1, 2, 3, 4
-        ORDER BY 1, 5 DESC, 2, 3, 4
+        SELECT kind, operation_type, entity_type, error_class, sum(count)::bigint
+        FROM (
+            SELECT kind, operation_type, entity_type, error_class, count FROM guardian_tally
+            UNION ALL
+            SELECT \(Tally.Kind.failed.rawValue), '\(refused.operationType)', '\(refused.entityType)', '\(refused.errorClass)', failed
+            FROM guardian_books_app WHERE failed <> 0
+        ) t
+        GROUP BY 1, 2, 3, 4 ORDER BY 1, 5 DESC, 2, 3, 4
         """)
 
     /// Beyond ``Tally/mostLabels`` of a kind, the rarest are told together.

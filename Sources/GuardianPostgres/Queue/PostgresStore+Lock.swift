@@ -145,15 +145,19 @@ extension PostgresStore {
     }
 
     /// Gives back what processors hold that are dead or silent for longer than their lease. What somebody's open transaction holds is left
-    /// for the next time. So does what was left of a sign-in. Returns how many claims.
+    /// for the next time. What was left of a switch of user goes on too, and what apps' own transactions have booked is carried over.
+    /// Returns how many claims.
     public func rescue(_ fence: Fence, now: Timestamp) async throws(StoreError) -> Int {
         @Sendable func needsIt(_ seat: Seat) -> Bool { seat.state.fence != fence && needsHelp(seat, now) }
-        let (isNeeded, signsIn) = try await pool.with(.urgent, isRepeatable: true) { connection in
-            let answers = try connection.run([Write.bounds(on: connection), Call(Self.lookAtSeats), Call(Write.findUnfinishedSignIn)])
-            return (answers[1].contains { needsIt(Seat($0)) }, answers[2].first != nil)
+        let (isNeeded, signsIn, hasBooked) = try await pool.with(.urgent, isRepeatable: true) { connection in
+            let answers = try connection.run([
+                Write.bounds(on: connection), Call(Self.lookAtSeats), Call(Write.findUnfinishedSignIn), Call(Self.findBooked),
+            ])
+            return (answers[1].contains { needsIt(Seat($0)) }, answers[2].first != nil, answers[3].first != nil)
         }
         let returned = try await isNeeded ? giveBack(needsIt, now) : 0
-        if signsIn { try await write(.urgent, isRepeatable: true) { try $0.finishSignIn() } }
+        if signsIn { try await finishSigningIn() }
+        if hasBooked { try await carryOver() }
         return returned
     }
 

@@ -140,14 +140,17 @@ extension PostgresStore {
     private static let entityMs: Int64 = 89 * 86_400_000
 
     public func sweepLedger(before: Timestamp, limit: Int) async throws(StoreError) -> Int {
-        let from = memory.withLock { $0.sweptEntities }
-        let (first, end) = try await write { write in
+        let (from, fromChange) = memory.withLock { ($0.sweptEntities, $0.sweptChanges) }
+        let (first, end, endChange) = try await write { write in
             let end = try write.sweepEntities(before: before.adding(milliseconds: -Self.entityMs), after: from, limit: limit)
             try write.sweepAliases(before: before.adding(milliseconds: -Self.aliasMs), limit: limit)
-            try OptimisticRow.sweep(before: before, write)
-            return (try Self.sweepLedger(before, limit, mayGo: limit, write), end)
+            let endChange = try OptimisticRow.sweep(before: before, after: fromChange, limit: limit, write)
+            return (try Self.sweepLedger(before, limit, mayGo: limit, write), end, endChange)
         }
-        memory.withLock { $0.sweptEntities = end ?? Int64.min }
+        memory.withLock { memory in
+            memory.sweptEntities = end ?? Int64.min
+            memory.sweptChanges = endChange ?? .first
+        }
         var (swept, isFull, rounds) = (first.gone, first.seen == limit, 1)
         while isFull, swept < limit, rounds < Self.mostRounds {
             let left = limit - swept

@@ -47,7 +47,7 @@ extension Write {
         }
         for (pause, active) in exchange.pauses { PostgresStore.save(pause, active, self) }
         if exchange.pauses[.upgrade] == true { PostgresStore.save(refusedVersion: exchange.appVersion, self) }
-        if let signedIn = exchange.signedIn { try signIn(signedIn) }
+        if let signedIn = exchange.signedIn { done.signIn = try signIn(signedIn) }
         if exchange.isProbe { done.result.awaitsProbe = try !beginProbe(exchange) }
         if exchange.urgent + exchange.normal > 0, !done.result.awaitsProbe {
             let call = Call(

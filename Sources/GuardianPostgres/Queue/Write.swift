@@ -49,6 +49,9 @@ final class Write {
     private struct TallyRow: Hashable {
         var kind: Tally.Kind
         var labels: Tally.Labels
+
+        /// As the key of the table: its texts are compared byte by byte, and so are those that are ASCII here.
+        var order: (Int, String, String, String) { (kind.rawValue, labels.operationType, labels.entityType, labels.errorClass) }
     }
 
     private init(_ connection: Connection, _ begin: SQL, lockMs: Int) {
@@ -90,8 +93,8 @@ final class Write {
     }
 
     private func end() throws {
-        // In one order, books last as in `guardian_settle`, so that two that count the same do not wait for each other crosswise.
-        for (row, count) in tallies.sorted(by: { "\($0.key)" < "\($1.key)" }) {
+        // In the order of `guardian_settle`, books last, so that two that count the same do not wait for each other crosswise.
+        for (row, count) in tallies.sorted(by: { $0.key.order < $1.key.order }) {
             later(
                 Self.saveTally, .int32(connection.stripe), .int32(row.kind.rawValue), .text(row.labels.operationType),
                 .text(row.labels.entityType), .text(row.labels.errorClass), .int(count))
@@ -173,9 +176,12 @@ final class Write {
     // MARK: What is known of the store as a whole
 
     func setting(_ name: String) throws -> String? {
-        if settings == nil { keepSettings(try rows(Self.readSettings)) }
+        if settings == nil { try readSettings() }
         return settings?[name]
     }
+
+    /// Reads them anew: they may have changed while a lock was waited for.
+    func readSettings() throws { keepSettings(try rows(Self.readSettings)) }
 
     /// How operations line up, as the store has it.
     func ordering() throws -> Ordering { try setting("ordering").flatMap(Ordering.init(rawValue:)) ?? .entity }

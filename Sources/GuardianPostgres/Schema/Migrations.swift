@@ -17,14 +17,16 @@ internal import GuardianCore
 ///    order (the rare paths) may meet a deadlock; PostgreSQL ends one of the two, and it is repeated.
 /// 5. Heads are the oldest of their line, but for one in flight, and one that was written at the same time as another of its line on
 ///    another machine: between writes that overlap there is no order.
-/// 6. `due_at` is 0 for what waits for no time; see ``Parking``.
-/// 7. The rows of `guardian_books`, one for each of 64 stripes, change in the transaction of what they count; their sum is the truth.
+/// 6. `due_at` is 0 for what waits for no time; see ``Parking``. While the setting `signing_in` stands, some do not know yet who is signed
+///    in.
+/// 7. The rows of `guardian_books`, one for each of 64 stripes, change in the transaction of what they count; what an app's own transaction
+///    adds stands in rows of its own, `guardian_books_app`, until it is carried over. The sum of both is the truth.
 ///    accepted = operations + processed + coalesced + cancelled + expired + cleared.
 /// 8. Settings named `uses_…` say that something was used once: local ids, optimistic changes, feeds, what is known of entities. They are
 ///    never taken back. Where none is set but the last, settling and claiming are two statements for any number of lines, ETags included;
 ///    of an entity of which more is known than its ETag, settling is for that exchange one by one.
-/// 9. Nobody waits long for a lock (`lock_timeout`), for any app may leave a transaction open that holds a line and one row of the books:
-///    what it is in the way of is left for later, and the rest goes on.
+/// 9. Nobody waits long for a lock (`lock_timeout`), for any app may leave a transaction open that holds a line, and a processor may be
+///    frozen that holds a row of the books too: what they are in the way of is left for later, and the rest goes on.
 enum Migrations {
     /// Names and scripts, in order.
     static let all: [(name: String, script: String)] = [
@@ -36,6 +38,11 @@ enum Migrations {
         ("guardian-0006-etags", settleFunctions),
         ("guardian-0007-enqueue-again", againFunctions),
         ("guardian-0008-overlaps", overlapFunctions),
+        ("guardian-0009-app-books", appBooksFunctions),
+        ("guardian-0010-sign-in-pages", signInFunctions),
+        ("guardian-0011-ended-changes", endedChangesIndex),
+        ("guardian-0012-tally-order", tallyOrderFunctions),
+        ("guardian-0013-stalls", stallFunctions),
     ]
 
     private static let feedTables = """

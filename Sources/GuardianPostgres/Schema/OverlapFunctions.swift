@@ -6,7 +6,7 @@ extension Migrations {
 
     /// An operation that lines up behind a head with a greater number is the end of its line. Above READ COMMITTED an id that was settled
     /// since is 40001.
-    private static let overlapPut = #"""
+    static let overlapPut = #"""
         CREATE OR REPLACE FUNCTION guardian_put(
             p_is_plain boolean, p_stripe integer, p_least bytea, p_ids bytea[], p_keys uuid[], p_traces uuid[], p_types text[], p_entity_types text[], p_entity_ids text[],
             p_lines bigint[], p_slots integer[], p_priorities integer[], p_versions integer[], p_at bigint[], p_payloads text[],
@@ -152,7 +152,7 @@ extension Migrations {
         """#
 
     /// The upstream's id of an entity is looked for when nobody can settle its create any more.
-    private static let overlapEnqueue = #"""
+    static let overlapEnqueue = #"""
         CREATE OR REPLACE FUNCTION guardian_enqueue_once(
             operation_type text, entity_type text, entity_id text, payload text DEFAULT NULL, id text DEFAULT NULL,
             ordering_key text DEFAULT NULL, priority integer DEFAULT 0, not_before timestamptz DEFAULT NULL, expires_at timestamptz DEFAULT NULL,
@@ -261,7 +261,7 @@ extension Migrations {
         """#
 
     /// Stands for the change that it depends on.
-    private static let refusedChange = "{change}"
-    private static let refusal = LastError.dependsOn(refusedChange)
-    private static let refusalLabels = Tally.Labels.other(refusal.class)
+    static let refusedChange = "{change}"
+    static let refusal = LastError.dependsOn(refusedChange)
+    static let refusalLabels = Tally.Labels.other(refusal.class)
 }

@@ -8,7 +8,8 @@ internal import GuardianCore
 /// 1. A *line* is the set of rows with the same `line` and `status < 2`, a doubly linked list: `next` of one is the number of the row
 ///    behind it (NULL at the end), `previous` that of the row before it. Exactly one row of each line, the first, has `head = 1`; what its
 ///    `previous` says has no meaning.
-/// 2. Only heads are claimed, so never two of a line are in flight.
+/// 2. Only heads are claimed, so never two of a line are in flight. A claim stands in `guardian_claim`, its row has `status = 0` meanwhile;
+///    `status = 1` and `claim_epoch` are written and gone within one transaction (``Claims``).
 /// 3. Numbers rise along a line, but for one in flight, which older ones that a person retried stand behind.
 /// 4. Failed rows (`status = 2`) stand in no line and have `head = 0`.
 /// 5. The table `line` names the last row of each line. An entry whose row has left its line says that nobody stands in it.
@@ -204,8 +205,23 @@ enum Migrations {
             try db.execute(
                 sql: "CREATE INDEX guardian_optimistic_ended ON guardian_optimistic(registered_at, number) WHERE standing <> 0")
         }
+        migrator.registerMigration("guardian-0008-claims") { db in
+            try db.execute(
+                sql: """
+                    CREATE TABLE guardian_claim (operation INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, claimed_at INTEGER NOT NULL);
+                    \(movingClaims)
+                    """)
+        }
         return migrator
     }
+
+    /// Takes claims out of the rows, where they stood up to 0007.
+    static let movingClaims = """
+        INSERT OR IGNORE INTO guardian_claim SELECT seq, coalesce(claim_epoch, 0), coalesce(last_attempt_at, updated_at)
+            FROM guardian_operation INDEXED BY guardian_operation_head WHERE head = 1 AND status = 1;
+        UPDATE guardian_operation SET status = 0, claim_epoch = NULL, last_attempt_at = attempted_before
+            WHERE seq IN (SELECT seq FROM guardian_operation INDEXED BY guardian_operation_head WHERE head = 1 AND status = 1);
+        """
 
     /// The names of all migrations that this build knows.
     static let known = Set(all.migrations)

@@ -67,8 +67,10 @@ public final class Console: EventSink {
     // MARK: Doors
 
     enum Login {
-        case welcome(cookie: String, AdminTokens.Holder)
-        case refused(LoginLimiter.Record)
+        /// `wrongBefore`: wrong tokens from the same address, just before the right one.
+        case welcome(cookie: String, AdminTokens.Holder, wrongBefore: Int64)
+        /// nil when nothing is written down of it.
+        case refused(LoginLimiter.Note?)
         case tooMany(waitMs: Int64)
     }
 
@@ -86,9 +88,9 @@ public final class Console: EventSink {
             guard let holder = configuration.tokens.holder(of: token) else {
                 return .refused(doors.limiter.failed(address, at: now))
             }
-            doors.limiter.succeeded(address)
+            let wrongBefore = doors.limiter.succeeded(address, at: now)
             var random = SystemRandomNumberGenerator()
-            return .welcome(cookie: doors.sessions.begin(holder, at: now, using: &random), holder)
+            return .welcome(cookie: doors.sessions.begin(holder, at: now, using: &random), holder, wrongBefore: wrongBefore)
         }
     }
 

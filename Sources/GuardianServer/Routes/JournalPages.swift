@@ -74,7 +74,8 @@ extension ConsolePages {
         }
         let page = console.audit.page(before: place, limit: 200)
         var data: [String: Any] = [
-            "hasEntries": !page.entries.isEmpty, "most": Show.number(AuditLog.most), "isPartial": false,
+            "hasEntries": !page.entries.isEmpty, "most": Show.number(AuditLog.deeds.most),
+            "mostRefused": Show.number(AuditLog.refusals.most), "isPartial": false,
             "entries": page.entries.map { entry -> [String: Any] in
                 [
                     "at": Show.time(entry.at), "who": entry.who, "role": entry.role, "address": entry.address, "action": entry.action,

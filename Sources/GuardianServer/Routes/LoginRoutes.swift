@@ -22,28 +22,33 @@ struct LoginRoutes: Sendable {
         let wait = console.loginWait(context.address)
         guard wait <= 0 else { return tooMany(request, wait) }
         let fields = try await FormFields.read(request, limit: Self.formLimit)
-        func note(_ who: String, _ role: String, _ outcome: String, _ detail: String = "") {
+        func note(_ who: String, _ role: String, _ outcome: String, _ detail: String, count: Int64? = nil) {
             let entry = AuditLog.Entry(
-                at: console.clock.now.wall, who: who, role: role, address: context.address, action: "login", detail: detail,
+                at: console.clock.now.wall, who: who, role: role, address: context.address, action: "login", count: count, detail: detail,
                 outcome: outcome)
             // A full disk must not keep out whoever comes to mend it; actions are refused until the log can be written.
             do { try console.audit.record(entry) } catch {}
         }
         switch console.logIn(token: fields["token"] ?? "", address: context.address) {
         case .tooMany(let waitMs): return tooMany(request, waitMs)
-        case .refused(let record):
-            switch record {
-            case .written: note("unknown", "", "refused")
-            case .lastWritten: note("unknown", "", "refused", "more within this minute are not written down")
-            case .unwritten: break
-            }
+        case .refused(let told):
+            if let told { note("unknown", "", "refused", Self.words(of: told), count: told.count) }
             return form(request, message: "This token is not known.", status: .unauthorized)
-        case .welcome(let cookie, let holder):
-            note(holder.name, holder.role.rawValue, "done")
+        case .welcome(let cookie, let holder, let wrongBefore):
+            let words = wrongBefore > 0 ? "after \(wrongBefore) wrong token(s) from this address" : ""
+            note(holder.name, holder.role.rawValue, "done", words)
             var response = Response.redirect(to: ConsolePages.back(fields["next"], or: "/admin"), type: .normal)
             response.headers[.setCookie] = setCookie(request, cookie, seconds: AdminSessions.longestMs / 1000)
             return response
         }
+    }
+
+    private static func words(of told: LoginLimiter.Note) -> String {
+        var words: [String] = []
+        if told.count > 1 { words.append("\(told.count) wrong tokens from this address by now") }
+        if told.unwritten > 0 { words.append("\(told.unwritten) before it were not written down") }
+        if told.isLast { words.append("more within this minute are not written down") }
+        return words.joined(separator: "; ")
     }
 
     private func tooMany(_ request: Request, _ waitMs: Int64) -> Response {

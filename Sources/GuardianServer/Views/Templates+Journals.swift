@@ -34,10 +34,10 @@ extension Templates {
 
     private static let audit = #"""
         <h1>Audit log</h1>
-        <p class="lead">Who did what here. Written to disk before anything is done, and again with how it ended. The last {{most}} entries; older ones stand in the files.</p>
+        <p class="lead">Who did what here. Written to disk before anything is done, and again with how it ended. The last {{most}} entries, and of refused logins the last {{mostRefused}}; older ones stand in the files.</p>
         <section class="card" aria-label="Entries">
         {{#hasEntries}}<div class="scroll" tabindex="0" role="region" aria-label="Audit entries"><table class="rows">
-        <thead><tr><th scope="col">Time</th><th scope="col">Who</th><th scope="col">From</th><th scope="col">Action</th><th scope="col">Operations</th><th scope="col">Detail</th><th scope="col">Outcome</th></tr></thead>
+        <thead><tr><th scope="col">Time</th><th scope="col">Who</th><th scope="col">From</th><th scope="col">Action</th><th scope="col">How many</th><th scope="col">Detail</th><th scope="col">Outcome</th></tr></thead>
         <tbody>{{#entries}}<tr><td>{{#at}}{{> time}}{{/at}}</td><td>{{who}} <span class="role">{{role}}</span></td><td>{{address}}</td><td><code>{{action}}</code></td><td class="number">{{count}}</td><td>{{detail}}</td><td><span class="state {{tone}}">{{outcome}}</span></td></tr>{{/entries}}</tbody></table></div>{{/hasEntries}}
         {{^hasEntries}}<p class="empty">Nothing has been done yet.</p>{{/hasEntries}}</section>
         {{> more}}

@@ -3,7 +3,8 @@ public import GuardianCore
 /// Decides which alerts fire and clear: what was measured goes in, what has changed comes out.
 ///
 /// It knows no clock and no store. Times are those of the wall clock, so that a duration goes on over a restart: while nobody evaluates,
-/// a condition counts as unchanged.
+/// a condition counts as unchanged. That the clock was set meanwhile has to be told with ``wallClockStepped(byMilliseconds:)``: no
+/// duration is longer or shorter for it.
 ///
 /// States of each alert: *quiet* → *pending* when its condition holds → *firing* when it has held for the rule's `forMs` → *quiet* when
 /// the value has been beyond the clearing threshold, or unknown, for `clearAfterMs`. A pending one is quiet again at the first value that
@@ -22,6 +23,11 @@ public struct AlertEvaluator: Sendable, Equatable {
         /// Since when a firing one is on the good side.
         var goodSince: Timestamp?
         var value: Double?
+
+        mutating func move(byMilliseconds step: Int64) {
+            badSince = badSince?.adding(milliseconds: step)
+            goodSince = goodSince?.adding(milliseconds: step)
+        }
     }
 
     /// How long what is not known counts as unchanged, from the first evaluation on.
@@ -50,6 +56,12 @@ public struct AlertEvaluator: Sendable, Equatable {
     /// All alerts as they stand.
     public var alerts: [Alert] { rules.map { alert($0, standings[$0.name] ?? Standing()) } }
 
+    /// The wall clock was set forward by so many milliseconds, or back where they are negative: the times that are kept go with it.
+    public mutating func wallClockStepped(byMilliseconds step: Int64) {
+        for name in Array(standings.keys) { standings[name]?.move(byMilliseconds: step) }
+        grace.since = grace.since?.adding(milliseconds: step)
+    }
+
     /// Takes what was measured at `now`.
     public mutating func evaluate(_ measures: AlertMeasures, now: Timestamp) -> [Change] {
         var changes: [Change] = []
@@ -60,7 +72,7 @@ public struct AlertEvaluator: Sendable, Equatable {
             var standing = standings[rule.name] ?? Standing()
             let value = measures[rule.name]
             standing.value = value
-            // A wall clock that went back must not make a duration longer.
+            // What was saved before a restart may lie ahead, where the wall clock went back meanwhile: no duration gets longer by it.
             standing.badSince = standing.badSince.map { min($0, now) }
             standing.goodSince = standing.goodSince.map { min($0, now) }
             if value == nil, isUnsure {

@@ -42,6 +42,7 @@ public struct Monitor: Sendable {
 
     private var evaluator: AlertEvaluator
     private var trips = TripHistory()
+    private var steps = WallSteps()
     private var pending: Int64?
     private var wasResponsible = false
     /// Looks that pass before the next evaluation.
@@ -122,6 +123,7 @@ public struct Monitor: Sendable {
     }
 
     private mutating func judge(_ reading: StoreReading?, _ now: Moment) {
+        followClock(now)
         if let reading { pending = reading.books.pending }
         // Who can't read the store knows neither who delivers nor the totals that saved alerts go on from: it takes nothing up.
         let isResponsible = reading.map { $0.holdsLock || !$0.isDelivered } ?? wasResponsible
@@ -147,6 +149,14 @@ public struct Monitor: Sendable {
         }
         let isNew = saved.map { $0.0.standsAs(evaluator) && $0.1 == trips } != true
         if isNew || savedAt.map({ now.steady - $0 >= Self.saveEveryMs }) ?? true { save(now) }
+    }
+
+    /// Nothing has lasted longer, or less long, because somebody has set the wall clock.
+    private mutating func followClock(_ now: Moment) {
+        let step = steps.step(at: now)
+        guard step != 0 else { return }
+        evaluator.wallClockStepped(byMilliseconds: step)
+        trips.wallClockStepped(byMilliseconds: step)
     }
 
     /// Goes on where the last one that evaluated, maybe this process before a restart, has ended.

@@ -16,6 +16,11 @@ package struct TripHistory: Sendable, Equatable {
 
     package init() {}
 
+    /// The wall clock was set: the notes stay as old as they are.
+    package mutating func wallClockStepped(byMilliseconds step: Int64) {
+        for place in notes.indices { notes[place].at = notes[place].at.adding(milliseconds: step) }
+    }
+
     /// Takes the total at `now`; returns by how much it rose within the window.
     package mutating func rise(to total: Int64, now: Timestamp, windowMs: Int64) -> Int64 {
         // Notes of the future, after the clock went back, say nothing; nor do those of another store, which had counted more.

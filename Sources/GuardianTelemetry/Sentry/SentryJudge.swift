@@ -24,6 +24,8 @@ package struct SentryJudge: Sendable {
     /// Where the oldest step stands once there are ``trail`` of them.
     private var oldest = 0
     private var breakerOpenSince: Timestamp?
+    /// Steady time of the first tick that has found it open: how long it is open does not hang on who sets the wall clock.
+    private var breakerSeenOpenAt: Int64?
     private var isBreakerTold = false
     private var allowances: [String: Allowance] = [:]
     private var random: Xoshiro256
@@ -62,15 +64,16 @@ package struct SentryJudge: Sendable {
         return event
     }
 
-    /// Looks whether the breaker has been open for too long; tells of it once.
-    package mutating func tick(_ now: Timestamp) -> SentryEvent? {
-        guard let since = breakerOpenSince, !isBreakerTold, now.milliseconds - since.milliseconds >= breakerOpenTooLongMs else {
-            return nil
-        }
+    /// Looks whether the breaker has been open for too long; tells of it once. To be called about once a second.
+    package mutating func tick(_ now: Moment) -> SentryEvent? {
+        guard let since = breakerOpenSince else { return nil }
+        let seenAt = breakerSeenOpenAt ?? now.steady
+        breakerSeenOpenAt = seenAt
+        guard !isBreakerTold, now.steady - seenAt >= breakerOpenTooLongMs else { return nil }
         isBreakerTold = true
         var event = make(
             level: .error, type: "breaker_open_too_long",
-            value: "the circuit breaker is open for \((now.milliseconds - since.milliseconds) / 1000) s; operations wait", at: now)
+            value: "the circuit breaker is open for \((now.steady - seenAt) / 1000) s; operations wait", at: now.wall)
         event.tags["event"] = "breaker_opened"
         event.extra = [.init("open_since", .string(since.rfc3339))]
         return event
@@ -86,7 +89,7 @@ package struct SentryJudge: Sendable {
         case .breakerOpened: breakerOpenSince = breakerOpenSince ?? at
         // From here on it is another processor's breaker.
         case .breakerClosed, .lockLost:
-            breakerOpenSince = nil
+            (breakerOpenSince, breakerSeenOpenAt) = (nil, nil)
             isBreakerTold = false
         default: break
         }

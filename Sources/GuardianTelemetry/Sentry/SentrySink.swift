@@ -129,7 +129,7 @@ public final class SentrySink: EventSink {
 
     /// Writes what waits to the spool.
     private func writeDown(_ delivery: SentryDelivery) {
-        let now = clock.now.wall
+        let now = clock.now
         let (events, dropped, heldBack) = state.withLock { state in
             if let late = state.judge.tick(now) { state.waiting.append(late) }
             defer { (state.waiting, state.dropped) = ([], 0) }

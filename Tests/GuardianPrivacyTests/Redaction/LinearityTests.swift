@@ -7,6 +7,9 @@ import Testing
 struct LinearityTests {
     let redactor = Redactor.standard
 
+    /// The shorter of two inputs, and the longer has ten times as much: a mebibyte, or `GUARDIAN_HOSTILE_KIB`.
+    private static let size = (ProcessInfo.processInfo.environment["GUARDIAN_HOSTILE_KIB"].flatMap { Int($0) } ?? 1024) << 10
+
     /// CPU seconds of this thread: a loaded machine does not count.
     private static func seconds(_ work: () -> Void) -> Double {
         func now() -> Double {
@@ -93,7 +96,7 @@ struct LinearityTests {
 
     private static func expectLinear(_ name: String, head: String = "", unit: String, tail: String, _ work: @escaping ([UInt8]) -> Void) {
         func text(_ size: Int) -> [UInt8] { Array((head + String(repeating: unit, count: size / unit.utf8.count) + tail).utf8) }
-        let (small, large) = (text(1 << 20), text(10 << 20))
+        let (small, large) = (text(Self.size), text(10 * Self.size))
         func pair() -> (short: Double, long: Double) {
             (max(0.004, (0..<3).map { _ in seconds { work(small) } }.min() ?? 0), seconds { work(large) })
         }

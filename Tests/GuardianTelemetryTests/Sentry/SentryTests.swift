@@ -84,29 +84,51 @@ struct SentryTests {
     @Test("a breaker that stays open is reported once, by its first opening, and again only after it was closed")
     func watchesTheBreaker() {
         var judge = SentryJudge(eventsPerMinute: 10, breakerOpenTooLongMs: 300_000, random: Xoshiro256(seed: 1))
-        func after(_ seconds: Int64) -> Timestamp { Sample.start.adding(milliseconds: seconds * 1000) }
-        #expect(judge.tick(after(0)) == nil)
-        _ = judge.heard(.breakerOpened(forMs: 60_000), about: nil, at: after(0))
-        _ = judge.heard(.breakerOpened(forMs: 60_000), about: nil, at: after(61))
-        #expect(judge.tick(after(299)) == nil)
-        #expect(judge.tick(after(300))?.type == "breaker_open_too_long")
-        #expect(judge.tick(after(600)) == nil)
-        _ = judge.heard(.breakerClosed, about: nil, at: after(601))
-        _ = judge.heard(.breakerOpened(forMs: 60_000), about: nil, at: after(700))
-        #expect(judge.tick(after(999)) == nil)
-        #expect(judge.tick(after(1000)) != nil)
+        func tick(_ seconds: Int64) -> SentryEvent? { judge.tick(Sample.moment(seconds)) }
+        func hear(_ event: Event, _ seconds: Int64) { _ = judge.heard(event, about: nil, at: Sample.moment(seconds).wall) }
+        #expect(tick(0) == nil)
+        hear(.breakerOpened(forMs: 60_000), 0)
+        #expect(tick(0) == nil)
+        hear(.breakerOpened(forMs: 60_000), 61)
+        #expect(tick(299) == nil)
+        #expect(tick(300)?.type == "breaker_open_too_long")
+        #expect(tick(600) == nil)
+        hear(.breakerClosed, 601)
+        #expect(tick(650) == nil)
+        hear(.breakerOpened(forMs: 60_000), 700)
+        #expect(tick(700) == nil)
+        #expect(tick(999) == nil)
+        #expect(tick(1000) != nil)
+    }
+
+    @Test("how long the breaker is open does not hang on who sets the wall clock", arguments: [-86_400_000, 86_400_000])
+    func clockSteps(by milliseconds: Int64) {
+        var judge = SentryJudge(eventsPerMinute: 10, breakerOpenTooLongMs: 300_000, random: Xoshiro256(seed: 1))
+        func stepped(_ seconds: Int64) -> Moment {
+            var moment = Sample.moment(seconds)
+            moment.wall = moment.wall.adding(milliseconds: milliseconds)
+            return moment
+        }
+        _ = judge.heard(.breakerOpened(forMs: 60_000), about: nil, at: Sample.start)
+        #expect(judge.tick(Sample.moment(0)) == nil)
+        #expect(judge.tick(stepped(1)) == nil)
+        #expect(judge.tick(stepped(299)) == nil)
+        #expect(judge.tick(stepped(300))?.value.contains("300 s") == true)
     }
 
     @Test("the breaker of a lock that was lost is another's: nothing is told of it, until it opens here again")
     func losesTheBreaker() {
         var judge = SentryJudge(eventsPerMinute: 10, breakerOpenTooLongMs: 300_000, random: Xoshiro256(seed: 1))
-        func after(_ seconds: Int64) -> Timestamp { Sample.start.adding(milliseconds: seconds * 1000) }
-        _ = judge.heard(.breakerOpened(forMs: 60_000), about: nil, at: after(0))
-        _ = judge.heard(.lockLost(epoch: 1), about: nil, at: after(100))
-        #expect(judge.tick(after(1000)) == nil)
-        _ = judge.heard(.breakerOpened(forMs: 60_000), about: nil, at: after(1000))
-        #expect(judge.tick(after(1299)) == nil)
-        #expect(judge.tick(after(1300))?.type == "breaker_open_too_long")
+        func tick(_ seconds: Int64) -> SentryEvent? { judge.tick(Sample.moment(seconds)) }
+        func hear(_ event: Event, _ seconds: Int64) { _ = judge.heard(event, about: nil, at: Sample.moment(seconds).wall) }
+        hear(.breakerOpened(forMs: 60_000), 0)
+        #expect(tick(0) == nil)
+        hear(.lockLost(epoch: 1), 100)
+        #expect(tick(1000) == nil)
+        hear(.breakerOpened(forMs: 60_000), 1000)
+        #expect(tick(1000) == nil)
+        #expect(tick(1299) == nil)
+        #expect(tick(1300)?.type == "breaker_open_too_long")
     }
 
     @Test("a storm of one kind is cut to so many a minute, and what was left out is reported as lost")
