@@ -1,3 +1,4 @@
+import Foundation
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -36,6 +37,8 @@ private final class Answerer: ChannelInboundHandler {
 
     private static let alone = ByteBuffer(string: #"{"meta":{},"data":{}}"#)
     private static let marker = Array(#""idempotency_key":""#.utf8)
+    private static let resultBegin = Array(#"{"idempotency_key":""#.utf8)
+    private static let resultEnd = Array(#"","status":200,"body":{"meta":{},"data":{}}}"#.utf8)
     private static let keyLength = 36
 
     /// What has come of a request that carries several operations; nil in any other.
@@ -58,29 +61,28 @@ private final class Answerer: ChannelInboundHandler {
 
     private static func results(_ body: ByteBuffer) -> ByteBuffer {
         var out = ByteBuffer(string: #"{"meta":{},"data":{"results":["#)
-        for (index, key) in keys(in: body).enumerated() {
-            if index > 0 { out.writeString(",") }
-            out.writeString(#"{"idempotency_key":""# + key + #"","status":200,"body":{"meta":{},"data":{}}}"#)
+        // Keys are found as text: payloads here have no such member.
+        body.withUnsafeReadableBytes { bytes in
+            guard let base = bytes.baseAddress else { return }
+            var isFirst = true
+            var place = 0
+            while place + marker.count + keyLength <= bytes.count,
+                let found = memchr(base + place, Int32(marker[0]), bytes.count - marker.count - keyLength - place + 1)
+            {
+                let begin = UnsafeRawPointer(found) - base + marker.count
+                guard memcmp(found, marker, marker.count) == 0 else {
+                    place = begin - marker.count + 1
+                    continue
+                }
+                if !isFirst { out.writeString(",") }
+                isFirst = false
+                out.writeBytes(resultBegin)
+                out.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[begin..<begin + keyLength]))
+                out.writeBytes(resultEnd)
+                place = begin + keyLength
+            }
         }
         out.writeString("]}}")
         return out
-    }
-
-    /// Found as text: payloads here have no such member.
-    private static func keys(in body: ByteBuffer) -> [String] {
-        body.withUnsafeReadableBytes { bytes in
-            var keys: [String] = []
-            var place = 0
-            while place + marker.count + keyLength <= bytes.count {
-                let begin = place + marker.count
-                guard bytes[place] == marker[0], bytes[place..<begin].elementsEqual(marker) else {
-                    place += 1
-                    continue
-                }
-                keys.append(String(decoding: bytes[begin..<begin + keyLength], as: UTF8.self))
-                place = begin + keyLength
-            }
-            return keys
-        }
     }
 }

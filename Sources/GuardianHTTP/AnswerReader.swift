@@ -27,14 +27,40 @@ struct AnswerReader {
             let reader = DetailsReader(headers: headers, body: said, names: names, isEnveloped: envelope == .standard)
             answer.details = reader.details(status: status, now: now)
         }
+        return Self.outcome(of: answer, operation, route)
+    }
+
+    /// The same of a success whose body has been read already, as those in the answer to a batch have. One without a trace is known by the
+    /// key that it stands under there.
+    func outcome(status: Int, etag: String?, trace: String?, body: JSONValue, operation: Operation, route: Route) -> Outcome {
+        if requiresTraceEcho, let trace, !Self.isTrace(trace, of: operation) { return Self.traceless }
+        var answer = Answer(status: status, etag: etag)
+        do throws(JSONScanner.Defect) {
+            if let outcome = try check(body, operation, route, &answer) { return outcome }
+        } catch {
+            return Self.unparsable(error, &answer)
+        }
+        return Self.outcome(of: answer, operation, route)
+    }
+
+    private static func outcome(of answer: Answer, _ operation: Operation, _ route: Route) -> Outcome {
+        var answer = answer
         let kind: AnswerClass?
-        if let override = route.overrides[status] {
+        if let override = route.overrides[answer.status] {
             kind = override
             answer.isOverridden = override != .transient
         } else {
-            kind = AnswerTable.classify(status: status, operationType: operation.type, code: answer.code)
+            kind = AnswerTable.classify(status: answer.status, operationType: operation.type, code: answer.code)
         }
         return kind.map { .refused($0, answer) } ?? .accepted(answer)
+    }
+
+    private static let traceless = Outcome.unanswered(.foreign, detail: "an answer without our trace id")
+
+    private static func unparsable(_ defect: JSONScanner.Defect, _ answer: inout Answer) -> Outcome {
+        answer.code = "UNPARSABLE_BODY"
+        answer.message = "the answer \(defect.constraint) (at byte \(defect.offset))"
+        return .refused(.transient, answer)
     }
 
     /// What is wrong with a success: nil when nothing is. One that can't be read, or that says it is an error, may have had its effect; one
@@ -42,35 +68,34 @@ struct AnswerReader {
     private func check(
         _ text: String, _ headers: HTTPHeaders, _ operation: Operation, _ route: Route, _ answer: inout Answer
     ) -> Outcome? {
-        if requiresTraceEcho, !Self.isTrace(headers.first(name: "trace-id"), of: operation) {
-            return .unanswered(.foreign, detail: "an answer without our trace id")
-        }
+        if requiresTraceEcho, !Self.isTrace(headers.first(name: "trace-id"), of: operation) { return Self.traceless }
         guard !text.isEmpty, envelope == .standard || isJSON(headers) else { return nil }
-        do throws(JSONScanner.Defect) {
-            let json = try JSONValue(parsing: text)
-            guard envelope == .standard else {
-                answer.data = Self.told(json, operation, route)
-                return nil
-            }
-            guard json.members != nil else { throw JSONScanner.Defect(constraint: "must be a JSON object", offset: 0) }
-            guard json["meta"] != nil || json["data"] != nil else {
-                return .unanswered(.foreign, detail: "JSON that is no envelope of our server's")
-            }
-            if let trace = json["meta"]?["trace_id"]?.string, !Self.isTrace(trace, of: operation) {
-                return .unanswered(.foreign, detail: "the answer to another request")
-            }
-            let (data, error) = (json["data"] ?? JSONValue.null, json["error"] ?? JSONValue.null)
-            if data == JSONValue.null, error != JSONValue.null {
-                describe(text, &answer)
-                return .refused(.transient, answer)
-            }
-            answer.data = Self.told(data, operation, route)
+        do throws(JSONScanner.Defect) { return try check(try JSONValue(parsing: text), operation, route, &answer) } catch {
+            return Self.unparsable(error, &answer)
+        }
+    }
+
+    private func check(
+        _ json: JSONValue, _ operation: Operation, _ route: Route, _ answer: inout Answer
+    ) throws(JSONScanner.Defect) -> Outcome? {
+        guard envelope == .standard else {
+            answer.data = Self.told(json, operation, route)
             return nil
-        } catch {
-            answer.code = "UNPARSABLE_BODY"
-            answer.message = "the answer \(error.constraint) (at byte \(error.offset))"
+        }
+        guard json.members != nil else { throw JSONScanner.Defect(constraint: "must be a JSON object", offset: 0) }
+        guard json["meta"] != nil || json["data"] != nil else {
+            return .unanswered(.foreign, detail: "JSON that is no envelope of our server's")
+        }
+        if let trace = json["meta"]?["trace_id"]?.string, !Self.isTrace(trace, of: operation) {
+            return .unanswered(.foreign, detail: "the answer to another request")
+        }
+        let (data, error) = (json["data"] ?? JSONValue.null, json["error"] ?? JSONValue.null)
+        if data == JSONValue.null, error != JSONValue.null {
+            describe(json.text, &answer)
             return .refused(.transient, answer)
         }
+        answer.data = Self.told(data, operation, route)
+        return nil
     }
 
     /// Foreign words as they may be kept and shown: an upstream repeats what it was sent.

@@ -59,6 +59,13 @@ final class BatchGatherer: Sendable {
         var missing: [String: NIODeadline] = [:]
         var next = 0
 
+        mutating func isThere(_ endpoint: BatchEndpoint) -> Bool {
+            guard let until = missing[endpoint.path] else { return true }
+            if NIODeadline.now() < until { return false }
+            missing[endpoint.path] = nil
+            return true
+        }
+
         /// A follower has its word, or wants none any more.
         mutating func leave(_ number: Int, _ place: Int) {
             batches[number]?.untold.remove(place)
@@ -74,10 +81,7 @@ final class BatchGatherer: Sendable {
     func join(_ key: Key, _ member: Member) -> Role {
         let bytes = member.draft.body.readableBytes
         return state.withLock { state -> Role in
-            if let until = state.missing[key.endpoint.path] {
-                if NIODeadline.now() < until { return .alone }
-                state.missing[key.endpoint.path] = nil
-            }
+            guard state.isThere(key.endpoint) else { return .alone }
             // Changed where it stands, here and below: a copy of it in hand would have every change copy all of its members.
             if let number = state.open[key], let index = state.batches.index(forKey: number),
                 state.batches.values[index].bytes + bytes <= BatchEndpoint.bytes
@@ -153,6 +157,9 @@ final class BatchGatherer: Sendable {
             waiting?.resume(returning: .outcome(.interrupted))
         }
     }
+
+    /// Whether the endpoint is there, as far as is known.
+    func isThere(_ endpoint: BatchEndpoint) -> Bool { state.withLock { $0.isThere(endpoint) } }
 
     /// The endpoint does not exist: operations go alone for a while.
     func isMissing(_ endpoint: BatchEndpoint) { state.withLock { $0.missing[endpoint.path] = .now() + Self.missingFor } }

@@ -1,9 +1,112 @@
 import AsyncHTTPClient
-import GuardianCore
+public import GuardianCore
 import NIOCore
 import NIOHTTP1
 
 extension HTTPTransport {
+    /// Whether a route has an endpoint for several.
+    public var gathers: Bool { configuration.routes.contains { $0.batch != nil } }
+
+    /// Full batches go out as they are; what is left of them waits for others, each by itself.
+    public func send(_ dispatches: [Dispatch], token: String?, tell: @escaping @Sendable (_ place: Int, Outcome) -> Void) async {
+        var together: [BatchEndpoint: [Piece.Part]] = [:]
+        await withDiscardingTaskGroup { group in
+            for (place, dispatch) in dispatches.enumerated() {
+                let operation = dispatch.claim.operation
+                let draft: Draft
+                do throws(Unroutable) { draft = try self.draft(of: operation) } catch {
+                    tell(place, Self.unsendable(error))
+                    continue
+                }
+                let part = Piece.Part(place: place, member: .init(operation: operation, draft: draft), timeoutMs: dispatch.timeoutMs)
+                if let endpoint = Self.endpoint(for: operation, draft), gatherer.isThere(endpoint) {
+                    together[endpoint, default: []].append(part)
+                } else {
+                    group.addTask { tell(place, await self.send(operation, draft, token: token, timeoutMs: dispatch.timeoutMs)) }
+                }
+            }
+            for (endpoint, parts) in together {
+                for piece in Piece.cut(parts, for: endpoint) {
+                    guard piece.isFull else {
+                        for part in piece.parts {
+                            group.addTask {
+                                let member = part.member
+                                let outcome = await self.send(
+                                    member.operation, member.draft, token: token, timeoutMs: part.timeoutMs)
+                                tell(part.place, outcome)
+                            }
+                        }
+                        continue
+                    }
+                    group.addTask { await self.send(piece, to: endpoint, token: token, tell: tell) }
+                }
+            }
+        }
+    }
+
+    /// What goes out in one request.
+    private struct Piece: Sendable {
+        struct Part: Sendable {
+            var place: Int
+            var member: BatchGatherer.Member
+            var timeoutMs: Int64
+        }
+
+        var parts: [Part] = []
+        var isFull = false
+        private var bytes = 0
+
+        /// Pieces of the size of the endpoint's batches or, where bodies are large, of their bytes. The last one need not be full.
+        static func cut(_ parts: [Part], for endpoint: BatchEndpoint) -> [Piece] {
+            var pieces: [Piece] = []
+            var piece = Piece()
+            for part in parts {
+                let bytes = part.member.draft.body.readableBytes
+                if !piece.parts.isEmpty, piece.bytes + bytes > BatchEndpoint.bytes {
+                    piece.isFull = piece.parts.count > 1
+                    pieces.append(piece)
+                    piece = Piece()
+                }
+                piece.parts.append(part)
+                piece.bytes += bytes
+                if piece.parts.count == endpoint.size {
+                    piece.isFull = true
+                    pieces.append(piece)
+                    piece = Piece()
+                }
+            }
+            if !piece.parts.isEmpty { pieces.append(piece) }
+            return pieces
+        }
+    }
+
+    /// Sends a full batch; it is over when the time of the first of it is.
+    private func send(
+        _ piece: Piece, to endpoint: BatchEndpoint, token: String?, tell: @escaping @Sendable (_ place: Int, Outcome) -> Void
+    ) async {
+        let timeoutMs = piece.parts.map(\.timeoutMs).min() ?? 0
+        let (words, isLate) = await timer.bound(milliseconds: timeoutMs) {
+            await deliver(piece.parts.map(\.member), to: endpoint, token: token)
+        }
+        // Whoever stops it stops all of it.
+        if !isLate, case .outcome(.interrupted) = words[0] { return }
+        await withDiscardingTaskGroup { group in
+            for (part, word) in zip(piece.parts, words) {
+                switch word {
+                case .outcome(.interrupted): tell(part.place, Self.noAnswerInTime)
+                case .outcome(let outcome): tell(part.place, outcome)
+                case .alone:
+                    group.addTask {
+                        let (outcome, isLate) = await self.timer.bound(milliseconds: part.timeoutMs) {
+                            await self.sendAlone(part.member.operation, part.member.draft, token: token)
+                        }
+                        tell(part.place, isLate && outcome == .interrupted ? Self.noAnswerInTime : outcome)
+                    }
+                }
+            }
+        }
+    }
+
     /// Sends an operation together with others that begin now. What is wrong with the whole request counts once.
     func sendGathered(_ operation: Operation, _ draft: Draft, _ endpoint: BatchEndpoint, token: String?) async -> Outcome {
         let member = BatchGatherer.Member(operation: operation, draft: draft)
@@ -70,10 +173,15 @@ extension HTTPTransport {
         buffer.writeString(#"","timestamp":""# + SystemClock().now.wall.rfc3339 + #""},"operations":["#)
         for (index, member) in members.enumerated() {
             if index > 0 { buffer.writeString(",") }
-            buffer.writeString(#"{"method":""# + member.draft.route.method + #"","path":"#)
-            buffer.writeString(JSONValue.string(String(member.draft.url.dropFirst(origin.text.count))).text)
-            buffer.writeString(#","idempotency_key":""# + member.operation.idempotencyKey.description)
-            buffer.writeString(#"","trace_id":""# + member.operation.traceID.description + "\"")
+            buffer.writeString(#"{"method":""#)
+            buffer.writeString(member.draft.route.method)
+            buffer.writeString(#"","path":"#)
+            buffer.writeString(JSONValue.string(member.draft.path).text)
+            buffer.writeString(#","idempotency_key":""#)
+            buffer.writeString(member.operation.idempotencyKey.description)
+            buffer.writeString(#"","trace_id":""#)
+            buffer.writeString(member.operation.traceID.description)
+            buffer.writeString("\"")
             if let etag = member.operation.sentIfMatch { buffer.writeString(",\"if_match\":" + JSONValue.string(etag).text) }
             buffer.writeString(",\"body\":")
             buffer.writeImmutableBuffer(member.draft.body)
@@ -84,20 +192,30 @@ extension HTTPTransport {
     }
 
     /// The results by key; nil when the answer has none.
-    private static func results(_ body: ByteBuffer) -> [String: JSONValue]? {
+    private static func results(_ body: ByteBuffer) -> [UniqueID: JSONValue]? {
         let json: JSONValue
         do throws(JSONScanner.Defect) { json = try JSONValue(parsing: String(buffer: body)) } catch { return nil }
         guard let list = (json["data"]?["results"] ?? json["results"])?.elements else { return nil }
-        var results: [String: JSONValue] = [:]
-        for result in list { if let key = result["idempotency_key"]?.string { results[key.lowercased()] = result } }
+        var results: [UniqueID: JSONValue] = [:]
+        results.reserveCapacity(list.count)
+        for result in list {
+            if let key = result["idempotency_key"]?.string.flatMap({ UniqueID($0) ?? UniqueID($0.lowercased()) }) { results[key] = result }
+        }
         return results
     }
 
-    private func read(_ results: [String: JSONValue], _ members: [BatchGatherer.Member]) -> [BatchGatherer.Word] {
+    private func read(_ results: [UniqueID: JSONValue], _ members: [BatchGatherer.Member]) -> [BatchGatherer.Word] {
         members.map { member in
-            guard let result = results[member.operation.idempotencyKey.description], let status = result["status"]?.integer,
+            guard let result = results[member.operation.idempotencyKey], let status = result["status"]?.integer,
                 (200...599).contains(status)
             else { return .outcome(Self.noResult(200)) }
+            if (200..<300).contains(status), let body = result["body"], result["retry_after"] == nil {
+                let (operation, route) = (member.operation, member.draft.route)
+                return .outcome(
+                    reader.outcome(
+                        status: Int(status), etag: result["etag"]?.string, trace: result["trace_id"]?.string, body: body,
+                        operation: operation, route: route))
+            }
             var headers: HTTPHeaders = ["content-type": "application/json"]
             if let etag = result["etag"]?.string { headers.add(name: "etag", value: etag) }
             if let wait = result["retry_after"] { headers.add(name: "retry-after", value: wait.string ?? wait.text) }

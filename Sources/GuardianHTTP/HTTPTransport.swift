@@ -104,18 +104,29 @@ public final class HTTPTransport: Transport, Sendable {
     public func send(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Outcome {
         let operation = claim.operation
         let draft: Draft
-        do throws(Unroutable) { draft = try self.draft(of: operation) } catch {
-            let message = Redactor.standard.redact(error.message)
-            return .unsendable(LastError(class: .permanent, code: error.code, message: message, details: error.details))
-        }
+        do throws(Unroutable) { draft = try self.draft(of: operation) } catch { return Self.unsendable(error) }
+        return await send(operation, draft, token: token, timeoutMs: timeoutMs)
+    }
+
+    /// An attempt whose request is ready; it is over when its time is.
+    func send(_ operation: Operation, _ draft: Draft, token: String?, timeoutMs: Int64) async -> Outcome {
         let (outcome, isLate) = await timer.bound(milliseconds: timeoutMs) {
-            // One that failed before goes alone: it may be what made its batch fail.
-            if let endpoint = draft.route.batch, operation.tries == 0 {
+            if let endpoint = Self.endpoint(for: operation, draft) {
                 return await sendGathered(operation, draft, endpoint, token: token)
             }
             return await sendAlone(operation, draft, token: token)
         }
-        return isLate && outcome == .interrupted ? .unanswered(.timeout, detail: "no answer in time") : outcome
+        return isLate && outcome == .interrupted ? Self.noAnswerInTime : outcome
+    }
+
+    static let noAnswerInTime = Outcome.unanswered(.timeout, detail: "no answer in time")
+
+    /// Where it may go together with others. One that failed before goes alone: it may be what made its batch fail.
+    static func endpoint(for operation: Operation, _ draft: Draft) -> BatchEndpoint? { operation.tries == 0 ? draft.route.batch : nil }
+
+    static func unsendable(_ error: Unroutable) -> Outcome {
+        let message = Redactor.standard.redact(error.message)
+        return .unsendable(LastError(class: .permanent, code: error.code, message: message, details: error.details))
     }
 
     func sendAlone(_ operation: Operation, _ draft: Draft, token: String?) async -> Outcome {
@@ -125,6 +136,7 @@ public final class HTTPTransport: Transport, Sendable {
     /// What an operation becomes before anything is sent.
     struct Draft: Sendable {
         var route: Route
+        var path: String
         var url: String
         var body: ByteBuffer
     }
@@ -135,7 +147,7 @@ public final class HTTPTransport: Transport, Sendable {
                 code: "NO_ROUTE", message: "no route for (\(operation.type), \(operation.entity.type)); add one under upstream.routes")
         }
         let path = try RouteTable.path(of: route, for: operation)
-        return Draft(route: route, url: origin.text + path, body: try builder.body(of: operation, route: route))
+        return Draft(route: route, path: path, url: origin.text + path, body: try builder.body(of: operation, route: route))
     }
 
     /// Without its body.

@@ -2,14 +2,17 @@
 enum PercentEncoding {
     /// All but ASCII letters, digits and the characters in `kept` is encoded; these are the unreserved ones by default.
     static func encoded(_ text: String, keeping kept: String = "-._~") -> String {
+        func isKept(_ byte: UInt8) -> Bool {
+            switch byte {
+            case 48...57, 65...90, 97...122: true
+            default: kept.utf8.contains(byte)
+            }
+        }
+        guard !text.utf8.allSatisfy(isKept) else { return text }
         let hex = Array("0123456789ABCDEF".utf8)
         var out: [UInt8] = []
         for byte in text.utf8 {
-            switch byte {
-            case 48...57, 65...90, 97...122: out.append(byte)
-            case _ where kept.utf8.contains(byte): out.append(byte)
-            default: out += [UInt8(ascii: "%"), hex[Int(byte >> 4)], hex[Int(byte & 15)]]
-            }
+            if isKept(byte) { out.append(byte) } else { out += [UInt8(ascii: "%"), hex[Int(byte >> 4)], hex[Int(byte & 15)]] }
         }
         return String(decoding: out, as: UTF8.self)
     }

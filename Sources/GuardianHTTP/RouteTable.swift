@@ -88,15 +88,16 @@ public struct RouteTable: Sendable {
 
     /// The path with its parameters filled in and percent-encoded.
     public static func path(of route: Route, for operation: Operation) throws(Unroutable) -> String {
+        // As bytes: characters take longer to tell apart, and braces are none of several.
         guard route.path.utf8.contains(UInt8(ascii: "{")) else { return route.path }
         var path = ""
         var rest = route.path[...]
         var payload: JSONValue?
-        while let open = rest.firstIndex(of: "{") {
-            guard let close = rest[open...].firstIndex(of: "}") else { break }
+        while let open = rest.utf8.firstIndex(of: UInt8(ascii: "{")) {
+            guard let close = rest[open...].utf8.firstIndex(of: UInt8(ascii: "}")) else { break }
             path += rest[..<open]
-            let name = String(rest[rest.index(after: open)..<close])
-            rest = rest[rest.index(after: close)...]
+            let name = String(rest[rest.utf8.index(after: open)..<close])
+            rest = rest[rest.utf8.index(after: close)...]
             path += try encode(value(name, operation, &payload), name)
         }
         return path + rest

@@ -1,6 +1,37 @@
 internal import GRDB
 internal import GuardianCore
 
+/// Up to which number all heads that wait for no time are in hand, for each priority: the next claim begins behind that instead of passing
+/// over each of them again. Nothing depends on it but time: where nothing is left behind that number all heads are looked at, and now and
+/// then in any case.
+struct ClaimedHeads {
+    /// Claims after which all heads are looked at again.
+    private static let mostUses = 256
+
+    private var numbers: [Int: Int64] = [:]
+    private var uses = 0
+
+    /// The number behind which those are that may be claimed; nil when that is not known.
+    mutating func number(_ priority: Int) -> Int64? {
+        uses += 1
+        if uses > Self.mostUses { self = ClaimedHeads() }
+        return numbers[priority]
+    }
+
+    /// All up to `seq` are in hand.
+    mutating func set(_ priority: Int, upTo seq: Int64) { numbers[priority] = seq }
+
+    mutating func forget(_ priority: Int) { numbers[priority] = nil }
+
+    /// Any row may have become a head that can be claimed.
+    mutating func forgetAll() { numbers = [:] }
+
+    /// A row has become a head.
+    mutating func add(_ seq: Int64) {
+        for (priority, number) in numbers where number >= seq { numbers[priority] = seq - 1 }
+    }
+}
+
 /// Claims in force, in a narrow table of their own: a claim then rewrites neither the row of its operation nor the entry of its head, which
 /// most operations leave for good with their next step (docs/decisions/0052-claims-stand-apart.md). A row that is claimed has `status = 0`.
 ///
@@ -64,6 +95,7 @@ enum Claims {
         take.bind(2, epoch)
         defer { take.reset() }
         guard try take.step() else { return }
+        transaction.claimed.forgetAll()
         let at = take.int(0)
         let mark = try transaction.statement(markOne)
         mark.bind(1, seq)
@@ -74,6 +106,7 @@ enum Claims {
 
     /// Brings all of them into their rows.
     static func takeAll(_ transaction: WriteTransaction) throws {
+        transaction.claimed.forgetAll()
         try transaction.statement("\(mark) WHERE \(holdsRow)").run()
         try transaction.statement("DELETE FROM guardian_claim").run()
     }

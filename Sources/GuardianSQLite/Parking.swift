@@ -52,5 +52,6 @@ extension WriteTransaction {
             """)
         back.bind(1, signedIn.hash)
         try back.run()
+        claimed.forgetAll()
     }
 }

@@ -16,8 +16,13 @@ extension SQLiteStore {
     private static let heads = SQL(
         """
         SELECT \(OperationRow.ownColumns) FROM guardian_operation INDEXED BY guardian_operation_head
-        WHERE head = 1 AND status = 0 AND priority = ?1 AND due_at > ?2 AND due_at <= ?3 AND \(Claims.leavesRow)
-        ORDER BY due_at, seq LIMIT ?4
+        WHERE head = 1 AND status = 0 AND priority = ?1 AND due_at > 0 AND due_at <= ?2 AND \(Claims.leavesRow)
+        ORDER BY due_at, seq LIMIT ?3
+        """)
+    private static let timelessHeads = SQL(
+        """
+        SELECT \(OperationRow.ownColumns) FROM guardian_operation INDEXED BY guardian_operation_head
+        WHERE head = 1 AND status = 0 AND priority = ?1 AND due_at = 0 AND seq > ?2 AND \(Claims.leavesRow) ORDER BY seq LIMIT ?3
         """)
 
     /// Claims heads, the highest priority first; within one priority those whose time has come, then those that wait for none.
@@ -28,8 +33,8 @@ extension SQLiteStore {
         func goesOn(_ wanted: Int) -> Bool { wanted > 0 && !result.isAlone && !result.isFull }
         for priority in try priorities(transaction) {
             var wanted = priority > 0 ? urgent : normal
-            if goesOn(wanted) { try claim(priority, dueAfter: 0, dueUntil: now, &wanted, exchange, transaction, &result) }
-            if goesOn(wanted) { try claim(priority, dueAfter: -1, dueUntil: 0, &wanted, exchange, transaction, &result) }
+            if goesOn(wanted) { try claim(priority, isTimed: true, &wanted, exchange, transaction, &result) }
+            if goesOn(wanted) { try claim(priority, isTimed: false, &wanted, exchange, transaction, &result) }
             if priority > 0 { urgent = wanted } else { normal = wanted }
             let next = try transaction.statement(nextDue)
             next.bind(1, priority)
@@ -57,15 +62,16 @@ extension SQLiteStore {
     }
 
     private static func claim(
-        _ priority: Int, dueAfter: Int64, dueUntil: Int64, _ wanted: inout Int, _ exchange: Exchange, _ transaction: WriteTransaction,
+        _ priority: Int, isTimed: Bool, _ wanted: inout Int, _ exchange: Exchange, _ transaction: WriteTransaction,
         _ result: inout ExchangeResult
     ) throws {
-        let heads = try transaction.statement(heads)
+        let heads = try transaction.statement(isTimed ? heads : timelessHeads)
         while wanted > 0 {
+            let passed = isTimed ? nil : transaction.claimed.number(priority)
+            let limit = wanted
             heads.bind(1, priority)
-            heads.bind(2, dueAfter)
-            heads.bind(3, dueUntil)
-            heads.bind(4, wanted)
+            heads.bind(2, isTimed ? exchange.now.milliseconds : passed ?? 0)
+            heads.bind(3, limit)
             let found = try read(heads, transaction)
             var taken: [Int64] = []
             var expired = 0
@@ -106,8 +112,13 @@ extension SQLiteStore {
                 }
             }
             try Claims.write(&taken, exchange.fence, exchange.now, transaction)
+            if result.isAlone { return }
             // Expired heads made room for the next of their lines.
-            if expired == 0 || result.isAlone { return }
+            if expired == 0 {
+                if !isTimed, let last = found.last { transaction.claimed.set(priority, upTo: last.operation.seq) }
+                if passed == nil || found.count == limit { return }
+                transaction.claimed.forget(priority)
+            }
             if result.isFull {
                 result.nextDue = exchange.now
                 return

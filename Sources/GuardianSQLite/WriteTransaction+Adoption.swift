@@ -115,6 +115,7 @@ extension WriteTransaction {
         let release = try statement(Self.release)
         release.bind(1, operation.seq)
         try release.run()
+        claimed.forgetAll()
     }
 
     // MARK: The operations of the entity
@@ -244,6 +245,7 @@ extension WriteTransaction {
             let release = try statement(Self.release)
             release.bind(1, seq)
             try release.run()
+            claimed.forgetAll()
         }
     }
 

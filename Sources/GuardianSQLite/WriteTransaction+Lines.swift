@@ -52,7 +52,10 @@ extension WriteTransaction {
     func setLast(of line: Int64, to seq: Int64) throws { try set(Self.saveLast, line, seq) }
     func setNext(of seq: Int64, to next: Int64?) throws { try set(Self.setNext, seq, next) }
     private func setPrevious(of seq: Int64, to previous: Int64?) throws { try set(Self.setPrevious, seq, previous) }
-    func setHead(_ seq: Int64, _ isHead: Bool) throws { try set(Self.setHead, seq, isHead ? 1 : 0) }
+    func setHead(_ seq: Int64, _ isHead: Bool) throws {
+        try set(Self.setHead, seq, isHead ? 1 : 0)
+        if isHead { claimed.add(seq) }
+    }
 
     private func set(_ sql: SQL, _ key: Int64, _ value: Int64?) throws {
         let update = try statement(sql)

@@ -33,6 +33,8 @@ final class WriteTransaction {
     /// Whether the tables `alias` and `guardian_open_create` have rows.
     var knownAliases: Bool?
     var knownOpenCreates: Bool?
+    /// What a claim need not pass over again.
+    var claimed = ClaimedHeads()
     /// How operations line up.
     private var knownOrdering: Ordering?
     /// What is written under.
@@ -169,6 +171,7 @@ final class WriteTransaction {
         knownFeed = nil
         knownAliases = nil
         knownOpenCreates = nil
+        claimed = ClaimedHeads()
         tallies.forget()
         knownSealing = nil
         knownOrdering = nil

@@ -199,4 +199,56 @@ import Testing
             }
         }
     }
+
+    // MARK: Given at once
+
+    /// Gives all of them to the transport in one call; what it told of each, in order of places.
+    private func give(_ claims: [Claim], to transport: HTTPTransport, timeoutMs: Int64 = 20_000) async -> [[Outcome]] {
+        let told = Mutex([[Outcome]](repeating: [], count: claims.count))
+        let dispatches = claims.map { Dispatch(claim: $0, timeoutMs: timeoutMs) }
+        await transport.send(dispatches, token: nil) { place, outcome in told.withLock { $0[place].append(outcome) } }
+        return told.withLock { $0 }
+    }
+
+    @Test("given at once, full batches go out as they are and what is left goes together; each is told once, what can't be sent too")
+    func atOnce() async throws {
+        try await withUpstream(size: 5) { upstream, transport in
+            var claims = try self.rooms(12)
+            claims[3].operation.ifMatch = "\"v7\""
+            claims.append(try claimed("vanish", id: "r13", payload: "{}"))
+            #expect(transport.gathers)
+            let told = await self.give(claims, to: transport)
+            #expect(told.allSatisfy { $0.count == 1 })
+            let words = told.compactMap { $0.first?.word }
+            #expect(words.count { $0 == "accepted" } == 11 && words[3] == "conflict")
+            #expect(words[12] == "NO_ROUTE")
+            #expect(upstream.batches == 3)
+            #expect(upstream.effects.count == 11)
+        }
+    }
+
+    @Test("given at once to an upstream without the endpoint, all go one by one", arguments: [404, 413])
+    func atOnceAlone(status: Int) async throws {
+        try await withUpstream(size: 5) { upstream, transport in
+            upstream.setMode(.status(status, remaining: 1, retryAfter: nil, body: nil, contentType: nil))
+            let told = await self.give(try self.rooms(5), to: transport)
+            #expect(told.map(\.count) == [1, 1, 1, 1, 1])
+            #expect(told.allSatisfy { $0.first?.word == "accepted" })
+            #expect(upstream.effects.count == 5)
+        }
+    }
+
+    @Test("given at once, a failure of the whole request counts once, and one that takes too long ends in time for each")
+    func atOnceFailing() async throws {
+        try await withUpstream(size: 6) { upstream, transport in
+            upstream.setMode(.status(503, remaining: 1, retryAfter: "3", body: nil, contentType: nil))
+            let told = await self.give(try self.rooms(6), to: transport)
+            #expect(told.allSatisfy { $0.count == 1 && $0[0].word == "transient" })
+            #expect(told.count { if case .shared = $0[0] { true } else { false } } == 5)
+        }
+        try await withUpstream(.init(port: 0, latency: .seconds(30)), size: 6) { _, transport in
+            let told = await self.give(try self.rooms(6), to: transport, timeoutMs: 600)
+            #expect(told.allSatisfy { $0.count == 1 && $0[0].word == "timeout" })
+        }
+    }
 }

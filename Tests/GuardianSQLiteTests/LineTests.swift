@@ -131,4 +131,30 @@ private func settle(_ store: SQLiteStore, _ claims: [Claim], _ result: Settlemen
             #expect(try await store.check().problems == [])
         }
     }
+
+    @Test("a claim goes on behind what is in hand, but never passes over an older one that has become a head meanwhile")
+    func passesNobodyOver() async throws {
+        let directory = NSTemporaryDirectory() + "/guardian-line-" + UUID().uuidString
+        defer { do { try FileManager.default.removeItem(atPath: directory) } catch {} }
+        let store = try SQLiteStore.open(.init(path: directory + "/guardian.sqlite"))
+        let fence = try await acquire(store)
+        // 1 a, 2 a, 3 b, 4 c, 5 c, 6 d … 9 g
+        _ = try await store.enqueue(try operations(["a", "a", "b", "c", "c", "d", "e", "f", "g"]))
+        let first = try await claim(store, fence, 4)
+        #expect(first.map(\.seq) == [1, 3, 4, 6])
+        // Two lines go on, with numbers below what is in hand.
+        let freed = [first[0], first[2]].map { Settlement(seq: $0.seq, id: $0.operation.id, result: .processed) }
+        let next = try await store.exchange(Exchange(fence: fence, now: start, settlements: freed, urgent: 0, normal: 3)).claims
+        #expect(next.map(\.seq) == [2, 5, 7])
+        // One comes back unsent, and is the first again.
+        try await settle(store, [first[1]], .unsent, fence)
+        #expect(try await claim(store, fence, 2).map(\.seq) == [3, 8])
+        // A retry by a person, too.
+        try await settle(store, [first[3]], .failed(Self.failure), fence)
+        #expect(try await store.retry(nil, now: start) == 1)
+        #expect(try await claim(store, fence, 9).map(\.seq) == [6, 9])
+        #expect(try await claim(store, fence, 9).isEmpty)
+        #expect(try await store.check().problems == [])
+        try store.close()
+    }
 }

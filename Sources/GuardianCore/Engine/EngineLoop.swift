@@ -7,8 +7,12 @@ struct EngineLoop {
     var random: Xoshiro256
 
     private var mailbox: Mailbox { engine.mailbox }
+    private let gathers: Bool
+    /// What goes out when all that has happened is dealt with, by its token, for a transport that gathers.
+    private var gathered: [String?: [(dispatch: Dispatch, attempt: Int64)]] = [:]
 
     init(engine: SyncEngine, owner: String, random: Xoshiro256) {
+        gathers = engine.transport.gathers
         self.engine = engine
         self.owner = owner
         self.random = random
@@ -36,6 +40,7 @@ struct EngineLoop {
                     if let answer = mailbox.takeAnswer() { deal(with: answer, by: &processor, at: now, in: &group, sends: sends) }
                     deal(with: input, by: &processor, at: now, in: &group, sends: sends)
                 }
+                sendGathered(in: &group, sends: sends)
                 engine.holdsLock.store(processor.lease != nil, ordering: .releasing)
                 engine.hasFreeWorkers.store(processor.hasFreeWorkers(now), ordering: .releasing)
                 if processor.isFinished { break }
@@ -60,10 +65,30 @@ struct EngineLoop {
         for action in actions { perform(action, at: now, in: &group, sends: sends) }
     }
 
-    private func perform(_ action: Processor.Action, at now: Moment, in group: inout DiscardingTaskGroup, sends: SendTasks) {
+    /// Gives the transport what it would rather have at once.
+    private mutating func sendGathered(in group: inout DiscardingTaskGroup, sends: SendTasks) {
+        guard !gathered.isEmpty else { return }
+        for (token, all) in gathered {
+            let ticket = sends.ticket
+            group.addTask { [engine] in
+                let left = Mutex(Set(all.indices))
+                let tell: @Sendable (Int, Outcome) -> Void = { place, outcome in
+                    guard left.withLock({ $0.remove(place) != nil }) else { return }
+                    engine.mailbox.put(.attempted(seq: all[place].dispatch.claim.seq, attempt: all[place].attempt, outcome))
+                }
+                await sends.run(ticket, otherwise: ()) { await engine.transport.send(all.map(\.dispatch), token: token, tell: tell) }
+                for place in left.withLock({ $0 }) { tell(place, .interrupted) }
+            }
+        }
+        gathered = [:]
+    }
+
+    private mutating func perform(_ action: Processor.Action, at now: Moment, in group: inout DiscardingTaskGroup, sends: SendTasks) {
         switch action {
         case .emit(let event, let subject):
             engine.hub.tell(event, about: subject, at: now.wall)
+        case .send(let claim, let attempt, let token, let timeoutMs) where gathers:
+            gathered[token, default: []].append((Dispatch(claim: claim, timeoutMs: timeoutMs), attempt))
         case .send(let claim, let attempt, let token, let timeoutMs):
             let ticket = sends.ticket
             group.addTask { [engine] in
@@ -88,7 +113,12 @@ struct EngineLoop {
                 }
                 engine.mailbox.put(.fetched(seq: claim.seq, attempt: attempt, fetch))
             }
-        case .interruptAll: sends.cancelAll()
+        case .interruptAll:
+            sends.cancelAll()
+            for (dispatch, attempt) in gathered.values.joined() {
+                mailbox.put(.attempted(seq: dispatch.claim.seq, attempt: attempt, .interrupted))
+            }
+            gathered = [:]
         case .exchange(let exchange):
             group.addTask { [engine] in
                 let result = await attempt { () async throws(StoreError) in try await engine.store.exchange(exchange) }

@@ -11,6 +11,13 @@ public protocol Transport: Sendable {
     func fetch(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Fetch
     /// Sends `claim`'s operation; gives up after `timeoutMs`. `token` is the credential in force, if there is one.
     func send(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Outcome
+    /// Whether it brings several operations into one request, and so would rather be given at once all that is to go out now; false by
+    /// default.
+    var gathers: Bool { get }
+    /// Sends operations of different lines, as the call for one does each; used where ``gathers`` is true. `tell` is to hear the outcome
+    /// of each as soon as it is known, by its place in `dispatches`. Returns when it has heard all; one that it has not heard of by then
+    /// counts as interrupted.
+    func send(_ dispatches: [Dispatch], token: String?, tell: @escaping @Sendable (_ place: Int, Outcome) -> Void) async
     /// Which of its routes wait by themselves where the upstream asks to wait. Asked once, when an engine is made. One that wraps another
     /// hands on that one's: without, the whole origin waits.
     var holds: HoldRules { get }
@@ -35,6 +42,32 @@ extension Transport {
 extension Transport {
     /// A transport that can't fetch leaves conflicts to a person.
     public func fetch(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Fetch { .unable }
+}
+
+extension Transport {
+    /// A transport that sends each by itself.
+    public var gathers: Bool { false }
+
+    /// All at once, each by itself.
+    public func send(_ dispatches: [Dispatch], token: String?, tell: @escaping @Sendable (_ place: Int, Outcome) -> Void) async {
+        await withDiscardingTaskGroup { group in
+            for (place, dispatch) in dispatches.enumerated() {
+                group.addTask { tell(place, await send(dispatch.claim, token: token, timeoutMs: dispatch.timeoutMs)) }
+            }
+        }
+    }
+}
+
+/// An operation that is to go out, and for how long it may be on its way.
+public struct Dispatch: Sendable {
+    public var claim: Claim
+    /// Milliseconds.
+    public var timeoutMs: Int64
+
+    public init(claim: Claim, timeoutMs: Int64) {
+        self.claim = claim
+        self.timeoutMs = timeoutMs
+    }
 }
 
 /// What a fetch at the upstream found.
