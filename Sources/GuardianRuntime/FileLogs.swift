@@ -8,9 +8,12 @@ package struct FileLogs: ConsoleLogs {
 
     package init(search: LogSearch) { self.search = search }
 
+    /// How long a page of the console looks for lines; what is older is asked for with the next one.
+    private static let patience = Duration.milliseconds(20)
+
     package func page(_ query: ConsoleLogQuery, after cursor: String?) async throws -> ConsoleLogPage {
         do {
-            let page = try search.page(Self.filter(query), after: cursor, limit: query.limit)
+            let page = try search.page(Self.filter(query), after: cursor, limit: query.limit, patience: Self.patience)
             return ConsoleLogPage(lines: page.lines.map(Self.line), next: page.next)
         } catch is LogSearch.UnknownCursor {
             throw UnknownLogCursor()

@@ -27,13 +27,15 @@ final class CommitQueue: Sendable {
         let body: (WriteTransaction) throws -> Void
         let finish: (StoreError?) -> Void
         let kind: Kind
+        /// Whether it is done in a moment, but for its commit: by its caller's own thread, where nobody else has anything to write.
+        var isShort = false
         /// What it appends, where that may go in together with what others append.
         var appending: Appending?
     }
 
     /// What a write may assume and what it leaves behind.
     enum Kind {
-        /// Takes a few operations in: committed by its caller's own thread where that is free.
+        /// Takes a few operations in.
         case shortEnqueue
         /// Takes many operations in.
         case enqueue
@@ -113,7 +115,7 @@ final class CommitQueue: Sendable {
     /// A short one that meets an idle queue is committed by its caller's own thread: two changes of thread less, at the price of a thread
     /// of the caller's pool that waits for one fsync (docs/decisions/0009-a-lone-caller-commits-itself.md).
     func write<Value: Sendable>(
-        _ kind: Kind = .repair, _ body: @escaping @Sendable (WriteTransaction) throws -> Value
+        _ kind: Kind = .repair, isShort: Bool = false, _ body: @escaping @Sendable (WriteTransaction) throws -> Value
     ) async throws(StoreError) -> Value {
         let result: Result<Value, StoreError> = await withUnsafeContinuation { continuation in
             let box = Box<Value>()
@@ -128,7 +130,7 @@ final class CommitQueue: Sendable {
                         } else {
                             continuation.resume(returning: .failure(.unavailable("the write did not run")))
                         }
-                    }, kind: kind))
+                    }, kind: kind, isShort: isShort))
         }
         return try result.get()
     }
@@ -141,7 +143,7 @@ final class CommitQueue: Sendable {
                 Job(
                     body: { appending.receipts = try SQLiteStore.insert(operations, $0) },
                     finish: { continuation.resume(returning: $0.map(Result.failure) ?? .success(appending.receipts)) },
-                    kind: .shortEnqueue, appending: appending))
+                    kind: .shortEnqueue, isShort: true, appending: appending))
         }
         return try result.get()
     }
@@ -155,7 +157,7 @@ final class CommitQueue: Sendable {
             state.value.waiting.append(unchecked.value)
             guard !state.value.isDraining else { return .none }
             state.value.isDraining = true
-            return job.kind == .shortEnqueue && state.value.lastNanoseconds < Self.shortNanoseconds ? .own : .writers
+            return job.isShort && state.value.lastNanoseconds < Self.shortNanoseconds ? .own : .writers
         }
         switch start {
         case .none: break

@@ -10,7 +10,7 @@ extension SQLiteStore {
         do throws(StoreError) {
             let isShort = operations.count <= Self.mostInShortWrite
             if isShort, Appending.isPossible(operations) { return try await queue.append(operations) }
-            return try await queue.write(isShort ? .shortEnqueue : .enqueue) { transaction in
+            return try await queue.write(isShort ? .shortEnqueue : .enqueue, isShort: isShort) { transaction in
                 try Self.insert(operations, transaction)
             }
         } catch {

@@ -2,8 +2,12 @@ internal import GRDB
 public import GuardianCore
 
 extension SQLiteStore {
+    /// Results and claims of an exchange that is done in a moment.
+    private static let shortExchange = 16
+
     public func exchange(_ exchange: Exchange) async throws(StoreError) -> ExchangeResult {
-        try await queue.write(.hot) { transaction in
+        let isShort = exchange.settlements.count + exchange.urgent + exchange.normal <= Self.shortExchange
+        return try await queue.write(.hot, isShort: isShort) { transaction in
             try Self.checkFence(exchange.fence, transaction)
             try transaction.checkSealing()
             var result = ExchangeResult()

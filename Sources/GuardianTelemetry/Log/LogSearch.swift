@@ -26,6 +26,9 @@ public struct LogSearch: Sendable {
     /// Bytes that one page looks through at most; a page that found nothing within them has a cursor nevertheless.
     public static let mostBytes = 64 << 20
 
+    /// Lines after which a page looks at the clock.
+    private static let linesBetweenLooks = 256
+
     /// Bytes of lines older than `since` that are looked through before a search ends, for the clock may have been set in between; 1 MiB.
     package static let mostOldBytes = 1 << 20
 
@@ -42,8 +45,10 @@ public struct LogSearch: Sendable {
 
     /// The lines that match, the newest first, from the end of the log or from where another page ended.
     ///
-    /// A cursor of a file that has been rotated away for good leads to an empty page. Throws ``UnknownCursor`` for a text that is no cursor.
-    public func page(_ filter: LogFilter, after cursor: String? = nil, limit: Int = 100) throws -> Page {
+    /// `patience` is how long a page looks at most; beyond it the page has what was found so far, and a cursor. nil, the default, looks
+    /// through ``mostBytes``. A cursor of a file that has been rotated away for good leads to an empty page. Throws ``UnknownCursor`` for a
+    /// text that is no cursor.
+    public func page(_ filter: LogFilter, after cursor: String? = nil, limit: Int = 100, patience: Duration? = nil) throws -> Page {
         let limit = min(max(limit, 1), Self.mostLines)
         var start: LogPosition?
         if let cursor {
@@ -57,6 +62,8 @@ public struct LogSearch: Sendable {
         }
         var page = Page(lines: [], next: nil)
         var budget = Self.mostBytes
+        let deadline = patience.map { ContinuousClock.now + $0 }
+        var looked = 0
         let needle = filter.needle
         // What was left of the budget where the lines began to be old.
         var oldFrom: Int?
@@ -79,7 +86,9 @@ public struct LogSearch: Sendable {
                 }
                 if let oldFrom, oldFrom - budget > Self.mostOldBytes { return page }
                 let isLast = line.offset == 0 && index == files.count - 1
-                guard page.lines.count < limit, budget > 0 else {
+                looked += 1
+                let isLate = looked % Self.linesBetweenLooks == 0 && deadline.map { ContinuousClock.now >= $0 } ?? false
+                guard page.lines.count < limit, budget > 0, !isLate else {
                     page.next = isLast ? nil : LogPosition(inode: file.inode, offset: line.offset).text
                     return page
                 }

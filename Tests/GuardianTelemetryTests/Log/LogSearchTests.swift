@@ -46,6 +46,23 @@ struct LogSearchTests {
         #expect(seen == Array((0..<300).reversed()))
     }
 
+    @Test("a page that may look no longer has what it has found, and those after it find the rest")
+    func hasPatience() throws {
+        let log = try Log(lines: 700)
+        defer { log.scratch.remove() }
+        let filter = LogFilter(text: "\"n\":77")
+        var page = try log.search.page(filter, patience: .zero)
+        #expect(page.lines.isEmpty && page.next != nil)
+        var pages = 1
+        while let cursor = page.next, page.lines.isEmpty {
+            page = try log.search.page(filter, after: cursor, patience: .zero)
+            pages += 1
+        }
+        #expect(numbers(page.lines) == [77])
+        #expect(pages == 3)
+        #expect(numbers(try log.search.page(filter).lines) == [77])
+    }
+
     @Test("trace, type, level, time and text each narrow it down")
     func filters() throws {
         let log = try Log(lines: 200)
