@@ -3,7 +3,8 @@
 /// A shutdown cancels the calls under way. Cancellation handlers in them run one after another, and must not wait for anything.
 ///
 /// One that wraps another hands on all of it, ``look(_:token:timeoutMs:)``, ``fetch(_:token:timeoutMs:)``, ``holds`` and ``appVersion``
-/// too: each has a default for a transport that has none, and what is forgotten is lost without a word.
+/// too: each has a default for a transport that has none, and what is forgotten is lost without a word. Without ``gathers`` it is given one
+/// operation at a time, and what it wraps brings together those that come close to each other.
 public protocol Transport: Sendable {
     /// Looks whether `claim`'s operation has had its effect already, without changing anything (spec section 4, doubt).
     func look(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Look
