@@ -64,7 +64,7 @@ public struct StatusReport: Sendable {
         if pauses.contains(.rollout) { return "take the last change back or mend it, then guardian resume" }
         if pauses.contains(.tls) { return "guardian doctor shows what is wrong with the certificate; mend it, then guardian resume" }
         if pauses.contains(.auth) { return "log in again: a new token lets it go on; guardian doctor tries it" }
-        if pauses.contains(.upgrade) { return "upgrade this program, then guardian resume" }
+        if pauses.contains(.upgrade) { return "upgrade this program: delivery goes on with the first run of another version" }
         switch state {
         case .diskFull: return "make room where the store lives; it goes on by itself"
         case .held where health?.plagueSince != nil: return "look at the upstream's gateway and its last deploy; it goes on by itself"

@@ -65,7 +65,8 @@ extension Explanation.Situation {
         if pauses.contains(.upgrade) {
             return .init(
                 reason: .upgradeRequired,
-                detail: "the upstream asks for a newer version of this program; upgrade it, then run `guardian resume`")
+                detail: "the upstream asks for a newer version of this program; upgrade it: delivery goes on with the first run of another "
+                    + "version, or with `guardian resume`")
         }
         guard let usable = room?.usableBytes, usable < Self.leastFreeBytes else { return nil }
         return .init(
