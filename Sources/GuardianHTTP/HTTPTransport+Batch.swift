@@ -97,10 +97,10 @@ extension HTTPTransport {
                 case .outcome(let outcome): tell(part.place, outcome)
                 case .alone:
                     group.addTask {
-                        let (outcome, isLate) = await self.timer.bound(milliseconds: part.timeoutMs) {
+                        let outcome = await self.bounded(part.timeoutMs) {
                             await self.sendAlone(part.member.operation, part.member.draft, token: token)
                         }
-                        tell(part.place, isLate && outcome == .interrupted ? Self.noAnswerInTime : outcome)
+                        tell(part.place, outcome)
                     }
                 }
             }

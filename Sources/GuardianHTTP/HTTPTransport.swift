@@ -110,12 +110,17 @@ public final class HTTPTransport: Transport, Sendable {
 
     /// An attempt whose request is ready; it is over when its time is.
     func send(_ operation: Operation, _ draft: Draft, token: String?, timeoutMs: Int64) async -> Outcome {
-        let (outcome, isLate) = await timer.bound(milliseconds: timeoutMs) {
+        await bounded(timeoutMs) {
             if let endpoint = Self.endpoint(for: operation, draft) {
                 return await sendGathered(operation, draft, endpoint, token: token)
             }
             return await sendAlone(operation, draft, token: token)
         }
+    }
+
+    /// Ends what takes longer than `milliseconds`.
+    func bounded(_ milliseconds: Int64, _ body: @Sendable () async -> Outcome) async -> Outcome {
+        let (outcome, isLate) = await timer.bound(milliseconds: milliseconds, body)
         return isLate && outcome == .interrupted ? Self.noAnswerInTime : outcome
     }
 

@@ -6,7 +6,9 @@ extension SQLiteStore {
     private static let shortExchange = 16
 
     public func exchange(_ exchange: Exchange) async throws(StoreError) -> ExchangeResult {
-        let isShort = exchange.settlements.count + exchange.urgent + exchange.normal <= Self.shortExchange
+        // A switch of user may park the whole queue.
+        let isShort =
+            exchange.signedIn == nil && exchange.settlements.count + exchange.urgent + exchange.normal <= Self.shortExchange
         return try await queue.write(.hot, isShort: isShort) { transaction in
             try Self.checkFence(exchange.fence, transaction)
             try transaction.checkSealing()
