@@ -37,7 +37,7 @@ struct DeliveryBenches {
         let endpoint = BatchEndpoint(path: InstantServer.batchPath, size: Self.together)
         let route = Route(operation: "update", entity: "heart_rate", method: "PUT", path: "/api/v1/heart_rates/{id}", batch: endpoint)
         try await table.measure("delivered \(Self.together) in a request, one in each, both ours, 1/s", .init(required: 5)) {
-            try await Self.deliver(count * 4, to: url, workers: Self.togetherInFlight, routes: [route])
+            try await Self.deliver(count * 8, to: url, workers: Self.togetherInFlight, routes: [route])
         } baseline: {
             try await Self.deliver(count, to: url)
         }

@@ -1,3 +1,4 @@
+import AsyncHTTPClient
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -13,6 +14,7 @@ final class AttemptTimer: Sendable {
     /// its task ends. Cancellation handlers of the attempt, the app's among them, run under it too: like all of those they must not wait.
     private struct Entry: @unchecked Sendable {
         var task: UnsafeCurrentTask?
+        var request: HTTPClient.Task<IncomingAnswer>?
         var deadline: NIODeadline
         var isLate = false
     }
@@ -32,10 +34,18 @@ final class AttemptTimer: Sendable {
         async let bounded = withUnsafeCurrentTask { task in
             let number = add(Entry(task: task, deadline: deadline))
             let value = await body()
-            return (value, state.withLock { $0.entries.removeValue(forKey: number)?.isLate ?? false })
+            return (value, remove(number))
         }
         return await bounded
     }
+
+    /// Cancels `request` when `deadline` has come; returns a number to ``remove(_:)`` it by.
+    func add(_ request: HTTPClient.Task<IncomingAnswer>, until deadline: NIODeadline) -> Int {
+        add(Entry(request: request, deadline: deadline))
+    }
+
+    /// Whether it had been cancelled for its time.
+    func remove(_ number: Int) -> Bool { state.withLock { $0.entries.removeValue(forKey: number)?.isLate ?? false } }
 
     private func add(_ entry: Entry) -> Int {
         state.withLock { state in
@@ -54,16 +64,21 @@ final class AttemptTimer: Sendable {
 
     private func sweep(_ ticking: RepeatedTask) {
         let now = NIODeadline.now()
-        state.withLock { state in
+        let late = state.withLock { state in
             if state.entries.isEmpty {
                 ticking.cancel()
                 state.ticking = nil
             }
+            var late: [HTTPClient.Task<IncomingAnswer>] = []
             for (number, entry) in state.entries where !entry.isLate && entry.deadline <= now {
                 state.entries[number]?.isLate = true
                 entry.task?.cancel()
+                if let request = entry.request { late.append(request) }
             }
+            return late
         }
+        // These end at once, here, and take themselves out.
+        for request in late { request.cancel() }
     }
 
     func stop() {

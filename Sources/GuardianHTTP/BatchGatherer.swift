@@ -14,11 +14,6 @@ final class BatchGatherer: Sendable {
         var token: String?
     }
 
-    struct Member: Sendable {
-        var operation: Operation
-        var draft: HTTPTransport.Draft
-    }
-
     /// What the leader has for a member.
     enum Word: Sendable {
         case outcome(Outcome)
@@ -35,7 +30,7 @@ final class BatchGatherer: Sendable {
 
     private struct Batch {
         var key: Key
-        var members: [Member]
+        var members: [HTTPTransport.Attempt]
         var bytes: Int
         var isFull: EventLoopPromise<Void>
         var words: [Word] = []
@@ -44,7 +39,7 @@ final class BatchGatherer: Sendable {
         var untold: Set<Int> = []
 
         /// Takes a follower in; returns its place.
-        mutating func add(_ member: Member) -> Int {
+        mutating func add(_ member: HTTPTransport.Attempt) -> Int {
             let place = members.count
             members.append(member)
             untold.insert(place)
@@ -78,7 +73,7 @@ final class BatchGatherer: Sendable {
 
     private let state = Mutex(State())
 
-    func join(_ key: Key, _ member: Member) -> Role {
+    func join(_ key: Key, _ member: HTTPTransport.Attempt) -> Role {
         let bytes = member.draft.body.readableBytes
         return state.withLock { state -> Role in
             guard state.isThere(key.endpoint) else { return .alone }
@@ -106,7 +101,7 @@ final class BatchGatherer: Sendable {
     }
 
     /// For the leader: waits for others and closes the batch. The first member is its own.
-    func gather(_ number: Int) async -> [Member] {
+    func gather(_ number: Int) async -> [HTTPTransport.Attempt] {
         let isFull = state.withLock { $0.batches[number]?.isFull.futureResult }
         do { try await isFull?.get() } catch {}
         return state.withLock { state in

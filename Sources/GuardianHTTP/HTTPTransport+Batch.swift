@@ -1,81 +1,76 @@
-import AsyncHTTPClient
 public import GuardianCore
 import NIOCore
 import NIOHTTP1
 
 extension HTTPTransport {
-    /// Whether a route has an endpoint for several.
-    public var gathers: Bool { configuration.routes.contains { $0.batch != nil } }
+    /// What goes out together costs less, on its way and in one request.
+    public var gathers: Bool { true }
 
-    /// Full batches go out as they are; what is left of them waits for others, each by itself.
+    /// Full batches go out as they are; what is left of them waits for others, each by itself. All else goes out alone.
     public func send(_ dispatches: [Dispatch], token: String?, tell: @escaping @Sendable (_ place: Int, Outcome) -> Void) async {
-        var together: [BatchEndpoint: [Piece.Part]] = [:]
-        await withDiscardingTaskGroup { group in
-            for (place, dispatch) in dispatches.enumerated() {
-                let operation = dispatch.claim.operation
-                let draft: Draft
-                do throws(Unroutable) { draft = try self.draft(of: operation) } catch {
-                    tell(place, Self.unsendable(error))
-                    continue
-                }
-                let part = Piece.Part(place: place, member: .init(operation: operation, draft: draft), timeoutMs: dispatch.timeoutMs)
-                if let endpoint = Self.endpoint(for: operation, draft), gatherer.isThere(endpoint) {
-                    together[endpoint, default: []].append(part)
+        var alone: [Attempt] = []
+        var together: [BatchEndpoint: [Attempt]] = [:]
+        for (place, dispatch) in dispatches.enumerated() {
+            do throws(Unroutable) {
+                let attempt = try attempt(dispatch, at: place)
+                if let endpoint = Self.endpoint(for: attempt), gatherer.isThere(endpoint) {
+                    together[endpoint, default: []].append(attempt)
                 } else {
-                    group.addTask { tell(place, await self.send(operation, draft, token: token, timeoutMs: dispatch.timeoutMs)) }
+                    alone.append(attempt)
                 }
+            } catch {
+                tell(place, Self.unsendable(error))
             }
-            for (endpoint, parts) in together {
-                for piece in Piece.cut(parts, for: endpoint) {
-                    guard piece.isFull else {
-                        for part in piece.parts {
-                            group.addTask {
-                                let member = part.member
-                                let outcome = await self.send(
-                                    member.operation, member.draft, token: token, timeoutMs: part.timeoutMs)
-                                tell(part.place, outcome)
-                            }
-                        }
+        }
+        guard !together.isEmpty else { return await send(alone, token: token, tell: tell) }
+        await withDiscardingTaskGroup { [alone] group in
+            group.addTask { await self.send(alone, token: token, tell: tell) }
+            for (endpoint, attempts) in together {
+                for piece in Piece.cut(attempts, for: endpoint) {
+                    if piece.isFull {
+                        group.addTask { await self.send(piece, to: endpoint, token: token, tell: tell) }
                         continue
                     }
-                    group.addTask { await self.send(piece, to: endpoint, token: token, tell: tell) }
+                    for attempt in piece.attempts {
+                        group.addTask { tell(attempt.place, await self.sendGathered(attempt, endpoint, token: token)) }
+                    }
                 }
             }
         }
     }
 
+    private func attempt(_ dispatch: Dispatch, at place: Int) throws(Unroutable) -> Attempt {
+        var draft = try draft(of: dispatch.claim.operation)
+        draft.traceHeaders = dispatch.headers
+        return Attempt(place: place, operation: dispatch.claim.operation, draft: draft, timeoutMs: dispatch.timeoutMs)
+    }
+
     /// What goes out in one request.
     private struct Piece: Sendable {
-        struct Part: Sendable {
-            var place: Int
-            var member: BatchGatherer.Member
-            var timeoutMs: Int64
-        }
-
-        var parts: [Part] = []
+        var attempts: [Attempt] = []
         var isFull = false
         private var bytes = 0
 
         /// Pieces of the size of the endpoint's batches or, where bodies are large, of their bytes. The last one need not be full.
-        static func cut(_ parts: [Part], for endpoint: BatchEndpoint) -> [Piece] {
+        static func cut(_ attempts: [Attempt], for endpoint: BatchEndpoint) -> [Piece] {
             var pieces: [Piece] = []
             var piece = Piece()
-            for part in parts {
-                let bytes = part.member.draft.body.readableBytes
-                if !piece.parts.isEmpty, piece.bytes + bytes > BatchEndpoint.bytes {
-                    piece.isFull = piece.parts.count > 1
+            for attempt in attempts {
+                let bytes = attempt.draft.body.readableBytes
+                if !piece.attempts.isEmpty, piece.bytes + bytes > BatchEndpoint.bytes {
+                    piece.isFull = piece.attempts.count > 1
                     pieces.append(piece)
                     piece = Piece()
                 }
-                piece.parts.append(part)
+                piece.attempts.append(attempt)
                 piece.bytes += bytes
-                if piece.parts.count == endpoint.size {
+                if piece.attempts.count == endpoint.size {
                     piece.isFull = true
                     pieces.append(piece)
                     piece = Piece()
                 }
             }
-            if !piece.parts.isEmpty { pieces.append(piece) }
+            if !piece.attempts.isEmpty { pieces.append(piece) }
             return pieces
         }
     }
@@ -84,66 +79,57 @@ extension HTTPTransport {
     private func send(
         _ piece: Piece, to endpoint: BatchEndpoint, token: String?, tell: @escaping @Sendable (_ place: Int, Outcome) -> Void
     ) async {
-        let timeoutMs = piece.parts.map(\.timeoutMs).min() ?? 0
-        let (words, isLate) = await timer.bound(milliseconds: timeoutMs) {
-            await deliver(piece.parts.map(\.member), to: endpoint, token: token)
-        }
+        let timeoutMs = piece.attempts.map(\.timeoutMs).min() ?? 0
+        let (words, isLate) = await timer.bound(milliseconds: timeoutMs) { await deliver(piece.attempts, to: endpoint, token: token) }
         // Whoever stops it stops all of it.
         if !isLate, case .outcome(.interrupted) = words[0] { return }
         await withDiscardingTaskGroup { group in
-            for (part, word) in zip(piece.parts, words) {
+            for (attempt, word) in zip(piece.attempts, words) {
                 switch word {
-                case .outcome(.interrupted): tell(part.place, Self.noAnswerInTime)
-                case .outcome(let outcome): tell(part.place, outcome)
-                case .alone:
-                    group.addTask {
-                        let outcome = await self.bounded(part.timeoutMs) {
-                            await self.sendAlone(part.member.operation, part.member.draft, token: token)
-                        }
-                        tell(part.place, outcome)
-                    }
+                case .outcome(.interrupted): tell(attempt.place, Self.noAnswerInTime)
+                case .outcome(let outcome): tell(attempt.place, outcome)
+                case .alone: group.addTask { await self.send([attempt], token: token, tell: tell) }
                 }
             }
         }
     }
 
     /// Sends an operation together with others that begin now. What is wrong with the whole request counts once.
-    func sendGathered(_ operation: Operation, _ draft: Draft, _ endpoint: BatchEndpoint, token: String?) async -> Outcome {
-        let member = BatchGatherer.Member(operation: operation, draft: draft)
-        let word: BatchGatherer.Word
-        switch gatherer.join(.init(endpoint: endpoint, token: token), member) {
-        case .alone: word = .alone
-        case .follower(let number, let place): word = await gatherer.word(number, place: place)
-        case .leader(let number):
-            let members = await gatherer.gather(number)
-            let words = members.count > 1 ? await deliver(members, to: endpoint, token: token) : [.alone]
-            gatherer.tell(number, words)
-            word = words.first ?? .alone
+    private func sendGathered(_ attempt: Attempt, _ endpoint: BatchEndpoint, token: String?) async -> Outcome {
+        await bounded(attempt.timeoutMs) {
+            let word: BatchGatherer.Word
+            switch gatherer.join(.init(endpoint: endpoint, token: token), attempt) {
+            case .alone: word = .alone
+            case .follower(let number, let place): word = await gatherer.word(number, place: place)
+            case .leader(let number):
+                let members = await gatherer.gather(number)
+                let words = members.count > 1 ? await deliver(members, to: endpoint, token: token) : [.alone]
+                gatherer.tell(number, words)
+                word = words.first ?? .alone
+            }
+            guard case .outcome(let outcome) = word else {
+                return await Self.outcome { await self.send([attempt], token: token, tell: $0) }
+            }
+            return outcome
         }
-        guard case .outcome(let outcome) = word else { return await sendAlone(operation, draft, token: token) }
-        return outcome
     }
 
-    private func deliver(_ members: [BatchGatherer.Member], to endpoint: BatchEndpoint, token: String?) async -> [BatchGatherer.Word] {
+    private func deliver(_ members: [Attempt], to endpoint: BatchEndpoint, token: String?) async -> [BatchGatherer.Word] {
         let outcome: Outcome
         do {
-            let request = batchRequest(members[0].operation, endpoint, token: token)
-            let (response, url, _) = try await submit(request, batchBody(members), at: endpoint.path)
-            let status = Int(response.status.code)
-            let limit = configuration.responseBodyLimit + members.count * 4096
-            let body = try await response.body.collect(upTo: limit)
-            if (200..<300).contains(status), let results = Self.results(body) { return read(results, members) }
+            let (answer, url, _) = try await submit(
+                batchRequest(members, endpoint, token: token), at: endpoint.path,
+                limit: configuration.responseBodyLimit + members.count * 4096)
+            let status = Int(answer.status.code)
+            if (200..<300).contains(status), !answer.isTooLarge, let results = Self.results(answer.body) { return read(results, members) }
             // These say that the batch, not what is in it, is not taken.
             if [400, 404, 405, 413, 415, 422, 501].contains(status) {
                 if [404, 405, 501].contains(status) { gatherer.isMissing(endpoint) }
                 return members.map { _ in .alone }
             }
             let first = members[0]
-            let read = reader.outcome(
-                status: status, headers: response.headers, body: body, operation: first.operation, route: first.draft.route, url: url)
+            let read = read(answer, first.operation, first.draft.route, url)
             if case .accepted = read { outcome = Self.noResult(status) } else { outcome = read }
-        } catch is NIOTooManyBytesError {
-            outcome = .refused(.transient, Answer(status: 200, code: "ANSWER_TOO_LARGE", message: "the answer to a batch is too large"))
         } catch {
             outcome = NetworkErrors.outcome(of: error)
         }
@@ -156,17 +142,15 @@ extension HTTPTransport {
         .refused(.transient, Answer(status: status, code: "NO_RESULT", message: "the answer to the batch has no result for this operation"))
     }
 
-    /// Without its body. It goes under the trace of `first`.
-    private func batchRequest(_ first: Operation, _ endpoint: BatchEndpoint, token: String?) -> HTTPClientRequest {
-        var request = HTTPClientRequest(url: origin.text + endpoint.path)
-        request.method = .POST
-        request.headers = builder.headers(of: first, token: token)
-        for name in ["idempotency-key", "if-match"] { request.headers.remove(name: name) }
-        for (name, value) in configuration.traceHeaders?() ?? [] { request.headers.replaceOrAdd(name: name, value: value) }
-        return request
+    /// It goes under the trace of the first.
+    private func batchRequest(_ members: [Attempt], _ endpoint: BatchEndpoint, token: String?) -> OutgoingRequest {
+        var headers = builder.headers(of: members[0].operation, token: token)
+        for name in ["idempotency-key", "if-match"] { headers.remove(name: name) }
+        for (name, value) in members[0].draft.traceHeaders { headers.replaceOrAdd(name: name, value: value) }
+        return OutgoingRequest(url: origin.text + endpoint.path, method: .POST, headers: headers, body: batchBody(members))
     }
 
-    private func batchBody(_ members: [BatchGatherer.Member]) -> ByteBuffer {
+    private func batchBody(_ members: [Attempt]) -> ByteBuffer {
         var buffer = ByteBuffer()
         buffer.reserveCapacity(members.reduce(128) { $0 + $1.draft.body.readableBytes + 256 })
         buffer.writeString(#"{"meta":{"trace_id":""# + members[0].operation.traceID.description)
@@ -204,7 +188,7 @@ extension HTTPTransport {
         return results
     }
 
-    private func read(_ results: [UniqueID: JSONValue], _ members: [BatchGatherer.Member]) -> [BatchGatherer.Word] {
+    private func read(_ results: [UniqueID: JSONValue], _ members: [Attempt]) -> [BatchGatherer.Word] {
         members.map { member in
             guard let result = results[member.operation.idempotencyKey], let status = result["status"]?.integer,
                 (200...599).contains(status)

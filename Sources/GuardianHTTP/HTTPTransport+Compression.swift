@@ -1,43 +1,28 @@
-import AsyncHTTPClient
-import NIOCore
 import NIOHTTP1
 
 extension HTTPTransport {
-    /// What ``follow(_:watch:)`` returns for `request` with this body, which goes compressed where it may. `path` is the route's, with its
-    /// parameters unfilled.
-    ///
-    /// A compressed one that is refused for that is sent again at once with the body as it is, and otherwise the same, its idempotency key
-    /// too. Redirects are followed anew. Only the second answer counts.
+    /// What ``follow(_:answered:limit:watch:)`` returns for `request`, whose body goes compressed where it may. `path` is the route's, with
+    /// its parameters unfilled.
     func submit(
-        _ request: HTTPClientRequest, _ body: ByteBuffer, at path: String, watch: (HTTPClientRequest) -> WireWatch? = { _ in nil }
-    ) async throws -> (response: HTTPClientResponse, url: String, watch: WireWatch?) {
-        var request = request
-        request.body = .bytes(body)
-        guard let coded = compression.coded(body) else { return try await follow(request, watch: watch) }
-        let first = try await follow(request.carrying(gzip: coded), watch: watch)
-        guard compression.isRefusal(first.response.status, at: path) else { return first }
-        let words: ByteBuffer
-        do {
-            words = try await first.response.body.collect(upTo: configuration.responseBodyLimit)
-        } catch {
-            // Only what it says is lost; that it refuses is known from its head.
-            words = ByteBuffer()
-        }
-        first.watch?.answered(first.response, body: words)
-        let second = try await follow(request, watch: watch)
-        if compression.learn(refusal: first.response.status, first.response.headers, thenPlain: second.response.status) {
-            configuration.observer?.compressionRefused(by: origin.text, status: Int(first.response.status.code))
+        _ request: OutgoingRequest, at path: String, limit: Int
+    ) async throws -> (answer: IncomingAnswer, url: String, watch: WireWatch?) {
+        guard let coded = request.body.flatMap(compression.coded) else { return try await follow(request, limit: limit) }
+        return try await unlessRefused(try await follow(request.carrying(gzip: coded), limit: limit), request, at: path, limit: limit)
+    }
+
+    /// What came of a compressed request, `first`. One that is refused for being compressed is sent again at once with the body as it is,
+    /// and otherwise the same, its idempotency key too: `plain`. Redirects are followed anew. Only the second answer counts.
+    func unlessRefused(
+        _ first: (answer: IncomingAnswer, url: String, watch: WireWatch?), _ plain: OutgoingRequest, at path: String, limit: Int? = nil,
+        watch: (OutgoingRequest) -> WireWatch? = { _ in nil }
+    ) async throws -> (answer: IncomingAnswer, url: String, watch: WireWatch?) {
+        let status = first.answer.status
+        guard compression.isRefusal(status, at: path) else { return first }
+        first.watch?.answered(first.answer)
+        let second = try await follow(plain, limit: limit, watch: watch)
+        if compression.learn(refusal: status, first.answer.headers, thenPlain: second.answer.status) {
+            configuration.observer?.compressionRefused(by: origin.text, status: Int(status.code))
         }
         return second
-    }
-}
-
-extension HTTPClientRequest {
-    /// The same with its body compressed.
-    func carrying(gzip coded: ByteBuffer) -> HTTPClientRequest {
-        var request = self
-        request.headers.replaceOrAdd(name: "content-encoding", value: "gzip")
-        request.body = .bytes(coded)
-        return request
     }
 }

@@ -1,7 +1,5 @@
-import AsyncHTTPClient
 public import GuardianCore
 import GuardianPrivacy
-import NIOCore
 import NIOHTTP1
 
 extension HTTPTransport {
@@ -31,33 +29,24 @@ extension HTTPTransport {
             let message = Redactor.standard.redact(error.message)
             return .failed(.unsendable(LastError(class: .permanent, code: error.code, message: message)))
         }
-        var request = HTTPClientRequest(url: origin.text + path)
-        request.headers = builder.headers(of: operation, token: token)
+        var request = OutgoingRequest(url: origin.text + path, headers: builder.headers(of: operation, token: token))
         for name in ["idempotency-key", "content-type", "if-match"] { request.headers.remove(name: name) }
         let (fetch, isLate) = await timer.bound(milliseconds: timeoutMs) { [request] in await ask(request, operation) }
         return isLate && fetch == .failed(.interrupted) ? .failed(.unanswered(.timeout, detail: "no answer in time")) : fetch
     }
 
-    private func ask(_ request: HTTPClientRequest, _ operation: Operation) async -> Fetch {
+    private func ask(_ request: OutgoingRequest, _ operation: Operation) async -> Fetch {
         do {
-            let (response, url, _) = try await follow(request)
-            let status = Int(response.status.code)
-            let body: ByteBuffer
-            do {
-                body = try await response.body.collect(upTo: configuration.responseBodyLimit)
-            } catch is NIOTooManyBytesError where status >= 300 {
-                // The status says what it means; only its words are lost.
-                body = ByteBuffer(string: "the answer is larger than \(configuration.responseBodyLimit) bytes")
-            } catch is NIOTooManyBytesError {
-                return .failed(tooLarge)
-            }
+            let (answer, url, _) = try await follow(request)
+            let status = Int(answer.status.code)
+            if answer.isTooLarge, status < 300 { return .failed(tooLarge) }
             if status == 404 || status == 410 { return .gone }
             let reader = AnswerReader(envelope: configuration.envelope, origin: origin)
             let own = routes.route(for: operation)
             let route = Route(
                 operation: operation.type, entity: operation.entity.type, method: "GET", path: "/", keyMapping: own?.keyMapping ?? .none)
             let outcome = reader.outcome(
-                status: status, headers: response.headers, body: body, operation: operation, route: route, url: url)
+                status: status, headers: answer.headers, body: answer.body, operation: operation, route: route, url: url)
             guard case .accepted(let answer) = outcome else { return .failed(outcome) }
             guard let state = answer.data else { return Self.noState }
             return .present(own?.completed(state, by: JSONValue.reading(operation.payload)) ?? state, etag: answer.etag)

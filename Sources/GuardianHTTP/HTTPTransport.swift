@@ -4,6 +4,7 @@ import GuardianPrivacy
 import NIOCore
 import NIOHTTP1
 import NIOSSL
+import Synchronization
 
 /// Delivers attempts over HTTP/1.1 or HTTP/2 with AsyncHTTPClient, and reads answers into outcomes.
 public final class HTTPTransport: Transport, Sendable {
@@ -16,6 +17,7 @@ public final class HTTPTransport: Transport, Sendable {
     let client: HTTPClient
     let builder: RequestBuilder
     let timer = AttemptTimer()
+    let loops = LoopLoads()
     let gatherer = BatchGatherer()
     let compression: RequestCompression
 
@@ -102,20 +104,15 @@ public final class HTTPTransport: Transport, Sendable {
     public var appVersion: String? { configuration.appVersion }
 
     public func send(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Outcome {
-        let operation = claim.operation
-        let draft: Draft
-        do throws(Unroutable) { draft = try self.draft(of: operation) } catch { return Self.unsendable(error) }
-        return await send(operation, draft, token: token, timeoutMs: timeoutMs)
+        let dispatch = Dispatch(claim: claim, timeoutMs: timeoutMs, headers: configuration.traceHeaders?() ?? [])
+        return await Self.outcome { await self.send([dispatch], token: token, tell: $0) }
     }
 
-    /// An attempt whose request is ready; it is over when its time is.
-    func send(_ operation: Operation, _ draft: Draft, token: String?, timeoutMs: Int64) async -> Outcome {
-        await bounded(timeoutMs) {
-            if let endpoint = Self.endpoint(for: operation, draft) {
-                return await sendGathered(operation, draft, endpoint, token: token)
-            }
-            return await sendAlone(operation, draft, token: token)
-        }
+    /// What is told of the one that `send` sends; interrupted where it tells nothing.
+    static func outcome(_ send: (@escaping @Sendable (_ place: Int, Outcome) -> Void) async -> Void) async -> Outcome {
+        let told = Told()
+        await send { told.set($1) }
+        return told.outcome
     }
 
     /// Ends what takes longer than `milliseconds`.
@@ -127,15 +124,11 @@ public final class HTTPTransport: Transport, Sendable {
     static let noAnswerInTime = Outcome.unanswered(.timeout, detail: "no answer in time")
 
     /// Where it may go together with others. One that failed before goes alone: it may be what made its batch fail.
-    static func endpoint(for operation: Operation, _ draft: Draft) -> BatchEndpoint? { operation.tries == 0 ? draft.route.batch : nil }
+    static func endpoint(for attempt: Attempt) -> BatchEndpoint? { attempt.operation.tries == 0 ? attempt.draft.route.batch : nil }
 
     static func unsendable(_ error: Unroutable) -> Outcome {
         let message = Redactor.standard.redact(error.message)
         return .unsendable(LastError(class: .permanent, code: error.code, message: message, details: error.details))
-    }
-
-    func sendAlone(_ operation: Operation, _ draft: Draft, token: String?) async -> Outcome {
-        do { return try await exchange(operation, draft, token: token) } catch { return NetworkErrors.outcome(of: error) }
     }
 
     /// What an operation becomes before anything is sent.
@@ -144,6 +137,8 @@ public final class HTTPTransport: Transport, Sendable {
         var path: String
         var url: String
         var body: ByteBuffer
+        /// Of the trace in progress.
+        var traceHeaders: [(name: String, value: String)] = []
     }
 
     func draft(of operation: Operation) throws(Unroutable) -> Draft {
@@ -155,66 +150,83 @@ public final class HTTPTransport: Transport, Sendable {
         return Draft(route: route, path: path, url: origin.text + path, body: try builder.body(of: operation, route: route))
     }
 
-    /// Without its body.
-    func request(_ operation: Operation, _ draft: Draft, token: String?) -> HTTPClientRequest {
-        var request = HTTPClientRequest(url: draft.url)
-        request.method = HTTPMethod(rawValue: draft.route.method)
-        request.headers = builder.headers(of: operation, token: token)
-        for (name, value) in configuration.traceHeaders?() ?? [] { request.headers.replaceOrAdd(name: name, value: value) }
+    func request(_ operation: Operation, _ draft: Draft, token: String?) -> OutgoingRequest {
+        var request = OutgoingRequest(
+            url: draft.url, method: HTTPMethod(rawValue: draft.route.method), headers: builder.headers(of: operation, token: token),
+            body: draft.body)
+        for (name, value) in draft.traceHeaders { request.headers.replaceOrAdd(name: name, value: value) }
         return request
     }
 
-    private func exchange(_ operation: Operation, _ draft: Draft, token: String?) async throws -> Outcome {
-        let request = request(operation, draft, token: token)
-        let (response, url, watch) = try await submit(request, draft.body, at: draft.route.path) { self.watch($0, draft, operation) }
-        return try await read(response, operation, draft.route, url, watch)
-    }
-
-    /// The answer to `request` and the URL that gave it: 307 and 308 within the origin are followed with method, headers and body. `watch`
-    /// hears of each request before it goes out. Throws ``TooManyRedirects`` beside the client's own errors.
+    /// The answer to `request` and the URL that gave it: 307 and 308 within the origin are followed with method, headers and body.
+    /// `answered` is what came of its first sending where that is known already. `watch` hears of each request before it goes out. Throws
+    /// ``TooManyRedirects`` beside the client's own errors.
     func follow(
-        _ request: HTTPClientRequest, watch: (HTTPClientRequest) -> WireWatch? = { _ in nil }
-    ) async throws -> (response: HTTPClientResponse, url: String, watch: WireWatch?) {
-        var request = request
+        _ request: OutgoingRequest, answered: (IncomingAnswer, WireWatch?)? = nil, limit: Int? = nil,
+        watch: (OutgoingRequest) -> WireWatch? = { _ in nil }
+    ) async throws -> (answer: IncomingAnswer, url: String, watch: WireWatch?) {
+        var (request, answered) = (request, answered)
         for _ in 0...Self.redirectLimit {
-            let watched = watch(request)
-            let response = try await client.execute(request, deadline: .distantFuture)
-            let url = request.url
-            guard response.status == .temporaryRedirect || response.status == .permanentRedirect,
-                let next = response.headers.first(name: "location").flatMap({ origin.resolve($0, from: url) })
-            else { return (response, url, watched) }
+            let watched = answered.map(\.1) ?? watch(request)
+            let answer = if let (answer, _) = answered { answer } else { try await execute(request, limit: limit) }
+            answered = nil
             // What a redirect says beside its target is of no use, however long it is.
-            do { _ = try await response.body.collect(upTo: configuration.responseBodyLimit) } catch is NIOTooManyBytesError {}
+            guard let next = redirect(answer, from: request.url) else { return (answer, request.url, watched) }
             request.url = next
         }
         throw TooManyRedirects()
+    }
+
+    /// Where within the origin `answer` sends its request.
+    func redirect(_ answer: IncomingAnswer, from url: String) -> String? {
+        guard answer.status == .temporaryRedirect || answer.status == .permanentRedirect else { return nil }
+        return answer.headers.first(name: "location").flatMap { origin.resolve($0, from: url) }
+    }
+
+    /// Puts `request` on the wire. Throws when its URL can't be read.
+    func start(_ request: OutgoingRequest, limit: Int? = nil) throws -> HTTPClient.Task<IncomingAnswer> {
+        let prepared = try request.prepared()
+        let collector = AnswerCollector(limit: limit ?? configuration.responseBodyLimit)
+        let (loop, number) = loops.begin()
+        let task = client.execute(request: prepared, delegate: collector, eventLoop: .delegate(on: loop))
+        task.futureResult.whenComplete { [loops] _ in loops.end(number) }
+        return task
+    }
+
+    /// Bytes of the answer's body up to `limit` are read, up to those of the configuration by default.
+    private func execute(_ request: OutgoingRequest, limit: Int?) async throws -> IncomingAnswer {
+        let task = try start(request, limit: limit)
+        return try await withTaskCancellationHandler {
+            let result: Result<IncomingAnswer, any Error>
+            do { result = .success(try await task.futureResult.get()) } catch { result = .failure(error) }
+            return try AnswerCollector.result(result).get()
+        } onCancel: {
+            task.cancel()
+        }
     }
 
     var reader: AnswerReader {
         AnswerReader(envelope: configuration.envelope, origin: origin, requiresTraceEcho: configuration.requiresTraceEcho)
     }
 
-    private func read(
-        _ response: HTTPClientResponse, _ operation: Operation, _ route: Route, _ url: String, _ watch: WireWatch?
-    ) async throws -> Outcome {
-        let status = Int(response.status.code)
-        let body: ByteBuffer
-        do {
-            body = try await response.body.collect(upTo: configuration.responseBodyLimit)
-        } catch is NIOTooManyBytesError where status >= 300 {
-            // The status says what it means; only its words are lost.
-            body = ByteBuffer(string: "the answer is larger than \(configuration.responseBodyLimit) bytes")
-        } catch is NIOTooManyBytesError {
-            return .refused(
-                .transient,
-                Answer(
-                    status: status, code: "ANSWER_TOO_LARGE", message: "the answer is larger than \(configuration.responseBodyLimit) bytes")
-            )
+    func read(_ answer: IncomingAnswer, _ operation: Operation, _ route: Route, _ url: String) -> Outcome {
+        let status = Int(answer.status.code)
+        // The status of an error says what it means; only its words are lost.
+        if answer.isTooLarge, status < 300 {
+            return .refused(.transient, Answer(status: status, code: "ANSWER_TOO_LARGE", message: String(buffer: answer.body)))
         }
-        watch?.answered(response, body: body)
         return reader.outcome(
-            status: status, headers: response.headers, body: body, operation: operation, route: route, url: url)
+            status: status, headers: answer.headers, body: answer.body, operation: operation, route: route, url: url)
     }
+}
+
+/// The outcome of an attempt, once it is told.
+private final class Told: Sendable {
+    private let state = Mutex(Outcome.interrupted)
+
+    func set(_ outcome: Outcome) { state.withLock { $0 = outcome } }
+
+    var outcome: Outcome { state.withLock { $0 } }
 }
 
 /// More redirects than ``HTTPTransport/redirectLimit``.

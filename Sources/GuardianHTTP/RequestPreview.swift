@@ -22,7 +22,7 @@ public struct RequestPreview: Sendable {
     public var body: String
 
     /// Adds to `request` what the HTTP client adds when it sends it. `length` is the body's on the wire, in bytes.
-    init(_ request: HTTPClientRequest, body: ByteBuffer, length: Int) throws(Unroutable) {
+    init(_ request: OutgoingRequest, body: ByteBuffer, length: Int) throws(Unroutable) {
         let parsed: HTTPClient.Request
         do { parsed = try HTTPClient.Request(url: request.url) } catch {
             throw Unroutable(code: "BAD_URL", message: "\(request.url) can't be read as a URL")

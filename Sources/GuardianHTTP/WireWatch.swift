@@ -1,4 +1,3 @@
-import AsyncHTTPClient
 import GuardianCore
 import NIOCore
 import NIOHTTP1
@@ -11,19 +10,19 @@ struct WireWatch: Sendable {
     let path: String
     let begun: ContinuousClock.Instant
 
-    func answered(_ response: HTTPClientResponse, body: ByteBuffer) {
+    func answered(_ answer: IncomingAnswer) {
         let passed = (ContinuousClock.now - begun).components
         let message = WireMessage(
-            method: method, path: path, headers: response.headers.map { ($0.name, $0.value) }, body: String(buffer: body))
+            method: method, path: path, headers: answer.headers.map { ($0.name, $0.value) }, body: String(buffer: answer.body))
         observer.answered(
-            message, status: Int(response.status.code), afterMs: passed.seconds * 1000 + passed.attoseconds / 1_000_000_000_000_000,
+            message, status: Int(answer.status.code), afterMs: passed.seconds * 1000 + passed.attoseconds / 1_000_000_000_000_000,
             to: operation)
     }
 }
 
 extension HTTPTransport {
     /// Tells the observer, when there is one that listens, what is about to be sent.
-    func watch(_ request: HTTPClientRequest, _ draft: Draft, _ operation: Operation) -> WireWatch? {
+    func watch(_ request: OutgoingRequest, _ draft: Draft, _ operation: Operation) -> WireWatch? {
         guard let observer = configuration.observer, observer.isListening else { return nil }
         let path = String(request.url.dropFirst(origin.text.count))
         observer.sent(

@@ -13,7 +13,7 @@ public final class TestClock: TimeSource {
         var sleepers: [Int: Sleeper] = [:]
         var next = 0
         var cancelled: Set<Int> = []
-        var arrivals: [(count: Int, wake: CheckedContinuation<Void, Never>)] = []
+        var arrivals: [(isMet: @Sendable ([Int64]) -> Bool, wake: CheckedContinuation<Void, Never>)] = []
     }
 
     private let state: Mutex<State>
@@ -41,14 +41,19 @@ public final class TestClock: TimeSource {
     public func setWall(_ wall: Timestamp) { state.withLock { $0.now.wall = wall } }
 
     /// Returns when at least `count` are waiting: what a test awaits before it advances.
-    public func waitForSleepers(_ count: Int) async {
+    public func waitForSleepers(_ count: Int) async { await waitForSleepers { $0.count >= count } }
+
+    /// Returns when somebody waits until just `steady`.
+    public func waitForSleeper(until steady: Int64) async { await waitForSleepers { $0.contains(steady) } }
+
+    private func waitForSleepers(_ isMet: @escaping @Sendable ([Int64]) -> Bool) async {
         await withCheckedContinuation { continuation in
-            let enough = state.withLock { state in
-                if state.sleepers.count >= count { return true }
-                state.arrivals.append((count, continuation))
+            let isThere = state.withLock { state in
+                if isMet(state.sleepers.values.map(\.until)) { return true }
+                state.arrivals.append((isMet, continuation))
                 return false
             }
-            if enough { continuation.resume() }
+            if isThere { continuation.resume() }
         }
     }
 
@@ -64,8 +69,9 @@ public final class TestClock: TimeSource {
                     if state.cancelled.remove(number) != nil { return .cancelled }
                     if steady <= state.now.steady { return .due }
                     state.sleepers[number] = Sleeper(until: steady, wake: continuation)
-                    let met = state.arrivals.filter { $0.count <= state.sleepers.count }
-                    state.arrivals.removeAll { $0.count <= state.sleepers.count }
+                    let times = state.sleepers.values.map(\.until)
+                    let met = state.arrivals.filter { $0.isMet(times) }
+                    state.arrivals.removeAll { $0.isMet(times) }
                     return .waiting(met.map(\.wake))
                 }
                 switch start {

@@ -97,6 +97,20 @@ import Testing
         }
     }
 
+    @Test("head and body of a request leave in one piece")
+    func onePiece() async throws {
+        try await WireServer.run { server in
+            try await withTransport(to: server.url) { transport in
+                for _ in 0..<20 {
+                    let outcome = await transport.send(try claimed(), token: nil, timeoutMs: 20_000)
+                    #expect(outcome.word == "accepted")
+                }
+            }
+            #expect(server.requests.allSatisfy { !$0.body.isEmpty })
+            #expect(server.parts == 20)
+        }
+    }
+
     @Test("a transport that is let go of without a shutdown closes its connections, and brings nobody down", .timeLimit(.minutes(5)))
     func letGo() async throws {
         func send(to url: String) async throws -> Outcome {

@@ -66,7 +66,7 @@ final class WireServer: Sendable {
         static let accepted = answer(200, fields: "Content-Type: application/json")
     }
 
-    private let heard = Mutex((port: 0, requests: [WireRequest](), connections: 0))
+    private let heard = Mutex((port: 0, requests: [WireRequest](), connections: 0, parts: 0))
     private let reply: @Sendable (WireRequest) -> Reply
     private let ends = AsyncStream.makeStream(of: Void.self)
 
@@ -76,6 +76,8 @@ final class WireServer: Sendable {
     var url: String { "http://127.0.0.1:\(port)" }
     var requests: [WireRequest] { heard.withLock { $0.requests } }
     var connections: Int { heard.withLock { $0.connections } }
+    /// Pieces in which the requests came.
+    var parts: Int { heard.withLock { $0.parts } }
     /// Tells of each connection that has ended.
     var ended: AsyncStream<Void> { ends.stream }
 
@@ -116,6 +118,7 @@ final class WireServer: Sendable {
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             var part = unwrapInboundIn(data)
             unread.writeBuffer(&part)
+            server.heard.withLock { $0.parts += 1 }
             while let request = WireRequest(reading: &unread) {
                 server.heard.withLock { $0.requests.append(request) }
                 switch server.reply(request) {

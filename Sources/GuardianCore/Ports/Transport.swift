@@ -4,7 +4,7 @@
 ///
 /// One that wraps another hands on all of it, ``look(_:token:timeoutMs:)``, ``fetch(_:token:timeoutMs:)``, ``holds`` and ``appVersion``
 /// too: each has a default for a transport that has none, and what is forgotten is lost without a word. Without ``gathers`` it is given one
-/// operation at a time, and what it wraps brings together those that come close to each other.
+/// operation at a time, which is slower, and what it wraps brings together only those that come close to each other.
 public protocol Transport: Sendable {
     /// Looks whether `claim`'s operation has had its effect already, without changing anything (spec section 4, doubt).
     func look(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Look
@@ -12,8 +12,8 @@ public protocol Transport: Sendable {
     func fetch(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Fetch
     /// Sends `claim`'s operation; gives up after `timeoutMs`. `token` is the credential in force, if there is one.
     func send(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Outcome
-    /// Whether it brings several operations into one request, and so would rather be given at once all that is to go out now; false by
-    /// default.
+    /// Whether it would rather be given at once all that is to go out now: that is faster, and it may bring several into one request.
+    /// false by default.
     var gathers: Bool { get }
     /// Sends operations of different lines, as the call for one does each; used where ``gathers`` is true. `tell` is to hear the outcome
     /// of each as soon as it is known, by its place in `dispatches`. Returns when it has heard all; one that it has not heard of by then
@@ -59,15 +59,18 @@ extension Transport {
     }
 }
 
-/// An operation that is to go out, and for how long it may be on its way.
+/// An operation that is to go out.
 public struct Dispatch: Sendable {
     public var claim: Claim
-    /// Milliseconds.
+    /// Milliseconds that it may be on its way.
     public var timeoutMs: Int64
+    /// Headers of the trace in progress, such as `traceparent`, which take the place of the transport's own; none by default.
+    public var headers: [(name: String, value: String)]
 
-    public init(claim: Claim, timeoutMs: Int64) {
+    public init(claim: Claim, timeoutMs: Int64, headers: [(name: String, value: String)] = []) {
         self.claim = claim
         self.timeoutMs = timeoutMs
+        self.headers = headers
     }
 }
 

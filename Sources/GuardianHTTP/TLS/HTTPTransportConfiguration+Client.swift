@@ -13,6 +13,7 @@ extension HTTPTransportConfiguration {
         settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = poolSize
         settings.connectionPool.retryConnectionEstablishment = false
         try UpstreamTrust(self).apply(to: &settings)
+        settings.gatherFlushes()
         // One network stack everywhere, the one that is tested: on Apple's platforms the default is Network.framework, whose errors tell
         // another story, and whose connections have no certificate to compare with pins.
         return HTTPClient(eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton), configuration: settings)

@@ -39,7 +39,10 @@ public final class OperationTracing: EventSink {
 
     /// The headers of the span in progress, for a transport to send.
     public func headers() -> [(name: String, value: String)] {
-        guard let context = ServiceContext.current else { return [] }
+        ServiceContext.current.map { headers(of: $0) } ?? []
+    }
+
+    package func headers(of context: ServiceContext) -> [(name: String, value: String)] {
         var carrier: [String: String] = [:]
         tracer.inject(context, into: &carrier, using: TextMap())
         return carrier.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }

@@ -1,13 +1,15 @@
 package import GuardianCore
+import Synchronization
 import Tracing
 
-/// A transport with a span round each request.
+/// A transport with a span for each request.
 package struct TracedTransport: Transport {
     package let base: any Transport
     package let tracing: OperationTracing
 
     package var holds: HoldRules { base.holds }
     package var appVersion: String? { base.appVersion }
+    package var gathers: Bool { base.gathers }
 
     package func send(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Outcome {
         await spanned("guardian.attempt", claim) { span in
@@ -15,6 +17,28 @@ package struct TracedTransport: Transport {
             Self.describe(span, outcome)
             return outcome
         }
+    }
+
+    package func send(
+        _ dispatches: [Dispatch], token: String?, tell: @escaping @Sendable (_ place: Int, Outcome) -> Void
+    ) async {
+        let spans = Mutex<[Int: any Span]>([:])
+        var traced = dispatches
+        for (place, dispatch) in dispatches.enumerated() {
+            let span = span("guardian.attempt", dispatch.claim.operation)
+            traced[place].headers = tracing.headers(of: span.context)
+            spans.withLock { $0[place] = span }
+        }
+        let ended: @Sendable (Int, Outcome) -> Void = { place, outcome in
+            guard let span = spans.withLock({ $0.removeValue(forKey: place) }) else { return }
+            Self.describe(span, outcome)
+            end(span, dispatches[place].claim.operation)
+        }
+        await base.send(traced, token: token) { place, outcome in
+            ended(place, outcome)
+            tell(place, outcome)
+        }
+        for place in dispatches.indices { ended(place, .interrupted) }
     }
 
     package func look(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Look {
@@ -36,15 +60,23 @@ package struct TracedTransport: Transport {
     private func spanned<Answer: Sendable>(
         _ name: String, _ claim: Claim, _ request: (any Span) async -> Answer
     ) async -> Answer {
-        let operation = claim.operation
+        let span = span(name, claim.operation)
+        let answer = await ServiceContext.withValue(span.context) { await request(span) }
+        end(span, claim.operation)
+        return answer
+    }
+
+    private func span(_ name: String, _ operation: Operation) -> any Span {
         let span = tracing.tracer.startSpan(name, context: tracing.context(of: operation.traceID), ofKind: .client)
         tracing.describe(span, operation.type, operation.entity.type) {
             $0.set("guardian.attempt", value: .int64(Int64(operation.tries + 1)))
         }
-        let answer = await ServiceContext.withValue(span.context) { await request(span) }
+        return span
+    }
+
+    private func end(_ span: any Span, _ operation: Operation) {
         tracing.ended(operation.idempotencyKey, context: span.context)
         span.end()
-        return answer
     }
 
     private static func describe(_ span: any Span, _ outcome: Outcome) {

@@ -98,10 +98,12 @@ struct RealtimeTests {
                     await taker.wait { $0.changes.count == 25 && $0.states.last == .polling }
                     #expect(taker.kept.batches.map(\.changes.count) == [10, 10, 5])
                     try await writer.put("r25")
+                    await clock.waitForSleeper(until: 15_000)
                     clock.advance(byMilliseconds: 15_000)
                     await taker.wait { $0.changes.count == 26 }
                     upstream.tellChanges { _ in }
                     try await writer.put("r26")
+                    await clock.waitForSleeper(until: 30_000)
                     clock.advance(byMilliseconds: 600_000)
                     await taker.wait { $0.changes.count == 27 }
                     #expect(taker.kept.keys == upstream.keys)
@@ -180,9 +182,13 @@ struct RealtimeTests {
         let clock = TestClock()
         try await withChanges { upstream, url in
             upstream.tellChanges { $0.stream = .mute }
-            try await withFeed(from: url, clock: clock) { taker in
+            let configure = { (configuration: inout RealtimeConfiguration) in
+                // So long that it is not over, however far the clock runs meanwhile.
+                (configuration.schedule.baseMs, configuration.schedule.maxMs) = (1 << 40, 1 << 40)
+            }
+            try await withFeed(from: url, clock: clock, configure: configure) { taker in
                 await taker.wait { $0.states.last == .streaming }
-                while taker.kept.waits.isEmpty, taker.kept.states.filter({ $0 == .connecting }).count == 1 {
+                while taker.kept.states.last == .streaming {
                     clock.advance(byMilliseconds: 500)
                     await Task.yield()
                 }

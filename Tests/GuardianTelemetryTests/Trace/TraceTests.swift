@@ -17,20 +17,26 @@ struct TraceTests {
         let tracing: OperationTracing
         let outcomes: Dial<[Outcome]>
         let headers: Dial<[String]>
+        let gathers: Bool
 
-        func send(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Outcome {
-            let header = tracing.headers().first { $0.name == "traceparent" }?.value ?? "none"
-            headers.update { $0.append(header) }
+        func send(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Outcome { keep(tracing.headers()) }
+
+        func send(_ dispatches: [Dispatch], token: String?, tell: @escaping @Sendable (_ place: Int, Outcome) -> Void) async {
+            for (place, dispatch) in dispatches.enumerated() { tell(place, keep(dispatch.headers)) }
+        }
+
+        private func keep(_ sent: [(name: String, value: String)]) -> Outcome {
+            headers.update { $0.append(sent.first { $0.name == "traceparent" }?.value ?? "none") }
             return outcomes.update { $0.isEmpty ? .accepted(Answer(status: 200)) : $0.removeFirst() }
         }
     }
 
     private func deliver(
-        _ exporter: SpanExporter, store: MemoryStore, outcomes: [Outcome] = [], enqueue: Int = 0
+        _ exporter: SpanExporter, store: MemoryStore, outcomes: [Outcome] = [], enqueue: Int = 0, gathers: Bool = false
     ) async throws -> [String] {
         let tracing = OperationTracing(GuardianTracer(exporter: exporter))
         let headers = Dial<[String]>([])
-        let base = HeaderTransport(tracing: tracing, outcomes: Dial(outcomes), headers: headers)
+        let base = HeaderTransport(tracing: tracing, outcomes: Dial(outcomes), headers: headers, gathers: gathers)
         let sink = RecordingSink()
         var configuration = SyncEngine.Configuration()
         configuration.processor.retry = RetryPolicy(baseMs: 5, maxMs: 10, maxAttempts: 100)
@@ -63,11 +69,32 @@ struct TraceTests {
         #expect(tracing.transport(Holding(holds: rules)).holds == rules)
     }
 
+    @Test("what a transport that gathers says nothing of has a span all the same, which ends as interrupted")
+    func forgotten() async {
+        struct Silent: Transport {
+            var gathers: Bool { true }
+            func send(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Outcome { .interrupted }
+            func send(_ dispatches: [Dispatch], token: String?, tell: @escaping @Sendable (_ place: Int, Outcome) -> Void) async {
+                tell(1, .accepted(Answer(status: 200)))
+                tell(1, .accepted(Answer(status: 200)))
+            }
+        }
+        let finished = Dial<[FinishedSpan]>([])
+        let tracing = OperationTracing(GuardianTracer { span in finished.update { $0.append(span) } })
+        let dispatches = (1...2).map { number in
+            Dispatch(claim: Claim(operation: Sample.operation(number), fence: Fence(owner: "p", epoch: 1)), timeoutMs: 1000)
+        }
+        await tracing.transport(Silent()).send(dispatches, token: nil) { _, _ in }
+        #expect(finished.value.map { $0.status?.message } == [nil, "interrupted"])
+    }
+
     @Test("the collector is asked over TLS 1.2 at least")
     func wantsTLS() { #expect(SpanExporter.clientConfiguration.tlsConfiguration?.minimumTLSVersion == .tlsv12) }
 
-    @Test("one trace from enqueue to settle, over a restart: the attempt's parent is the enqueue of another process")
-    func isLinkedOverARestart() async throws {
+    @Test(
+        "one trace from enqueue to settle, over a restart: the attempt's parent is the enqueue of another process",
+        arguments: [false, true])
+    func isLinkedOverARestart(gathers: Bool) async throws {
         let collector = TraceCollector()
         try await collector.listening { port in
             let store = MemoryStore()
@@ -85,7 +112,7 @@ struct TraceTests {
             let second = exporter("second")
             let headers = try await TestServer.beside({ await second.run() }) {
                 let headers = try await deliver(
-                    second, store: store, outcomes: [.refused(.transient, Answer(status: 503, code: "BUSY"))])
+                    second, store: store, outcomes: [.refused(.transient, Answer(status: 503, code: "BUSY"))], gathers: gathers)
                 #expect(await TestServer.eventually { collector.spans.count >= 3 + 4 + 4 })
                 return headers
             }

@@ -1,0 +1,122 @@
+import AsyncHTTPClient
+import GuardianCore
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+extension HTTPTransport {
+    /// An operation on its way, and its place among those that were given at once. By reference: it passes through many hands.
+    final class Attempt: Sendable {
+        let place: Int
+        let operation: Operation
+        let draft: Draft
+        let timeoutMs: Int64
+
+        init(place: Int, operation: Operation, draft: Draft, timeoutMs: Int64) {
+            self.place = place
+            self.operation = operation
+            self.draft = draft
+            self.timeoutMs = timeoutMs
+        }
+    }
+
+    /// The request of an attempt that goes alone.
+    private final class Begun: Sendable {
+        let attempt: Attempt
+        let plain: OutgoingRequest
+        /// nil where it goes as it is.
+        let compressed: OutgoingRequest?
+        let deadline: NIODeadline
+        let watch: WireWatch?
+
+        init(_ attempt: Attempt, token: String?, by transport: HTTPTransport) {
+            self.attempt = attempt
+            deadline = .now() + .milliseconds(attempt.timeoutMs)
+            plain = transport.request(attempt.operation, attempt.draft, token: token)
+            compressed = transport.compression.coded(attempt.draft.body).map(plain.carrying)
+            watch = transport.watch(compressed ?? plain, attempt.draft, attempt.operation)
+        }
+
+        var sent: OutgoingRequest { compressed ?? plain }
+    }
+
+    /// Bytes. Longer answers are not read on the network's own threads, which others wait for.
+    private static let readAtOnce = 64 << 10
+
+    /// Sends all at once, each by itself, and tells the outcome of each as soon as it is known. Most take one request, whose answer is read
+    /// on the network's own threads; what takes more goes on in a task. Of one that was cancelled before it began nothing goes out.
+    func send(_ attempts: [Attempt], token: String?, tell: @escaping @Sendable (_ place: Int, Outcome) -> Void) async {
+        guard !attempts.isEmpty, !Task.isCancelled else { return }
+        let all = attempts.map { Begun($0, token: token, by: self) }
+        let group = RequestGroup(all.count)
+        await withTaskCancellationHandler {
+            for begun in all { send(begun, in: group, tell: tell) }
+            await group.ended()
+        } onCancel: {
+            group.giveUp()
+        }
+    }
+
+    private func send(_ begun: Begun, in group: RequestGroup, tell: @escaping @Sendable (_ place: Int, Outcome) -> Void) {
+        let place = begun.attempt.place
+        do {
+            let request = try start(begun.sent)
+            let number = timer.add(request, until: begun.deadline)
+            group.add(place) { request.cancel() }
+            request.futureResult.whenComplete { [self] result in
+                let isLate = timer.remove(number)
+                switch read(AnswerCollector.result(result).mapError { isLate ? HTTPClientError.deadlineExceeded : $0 }, begun) {
+                case .over(let outcome):
+                    tell(place, outcome)
+                    group.end(place)
+                case .goesOn(let answer):
+                    let task = Task {
+                        tell(place, await goOn(answer, begun))
+                        group.end(place)
+                    }
+                    group.add(place) { task.cancel() }
+                }
+            }
+        } catch {
+            // Its URL can't be read.
+            tell(place, NetworkErrors.outcome(of: error))
+            group.end(place)
+        }
+    }
+
+    private enum Reading {
+        case over(Outcome)
+        /// It asks for another request, or is better read elsewhere.
+        case goesOn(IncomingAnswer)
+    }
+
+    private func read(_ result: Result<IncomingAnswer, any Error>, _ begun: Begun) -> Reading {
+        let answer: IncomingAnswer
+        switch result {
+        case .failure(let error): return .over(NetworkErrors.outcome(of: error))
+        case .success(let success): answer = success
+        }
+        let draft = begun.attempt.draft
+        if answer.body.readableBytes > Self.readAtOnce || redirect(answer, from: begun.sent.url) != nil { return .goesOn(answer) }
+        if begun.compressed != nil, compression.isRefusal(answer.status, at: draft.route.path) { return .goesOn(answer) }
+        begun.watch?.answered(answer)
+        return .over(read(answer, begun.attempt.operation, draft.route, begun.sent.url))
+    }
+
+    private func goOn(_ answer: IncomingAnswer, _ begun: Begun) async -> Outcome {
+        let (operation, draft) = (begun.attempt.operation, begun.attempt.draft)
+        let leftMs = max(0, (begun.deadline - .now()).nanoseconds / 1_000_000)
+        return await bounded(leftMs) {
+            do {
+                var last = try await follow(begun.sent, answered: (answer, begun.watch)) { self.watch($0, draft, operation) }
+                if begun.compressed != nil {
+                    last = try await unlessRefused(last, begun.plain, at: draft.route.path) { self.watch($0, draft, operation) }
+                }
+                last.watch?.answered(last.answer)
+                return read(last.answer, operation, draft.route, last.url)
+            } catch {
+                return NetworkErrors.outcome(of: error)
+            }
+        }
+    }
+}
