@@ -148,7 +148,9 @@ let package = Package(
                 "GuardianCore", "GuardianHTTP", "GuardianBackend", "GuardianTesting",
                 .product(name: "HummingbirdHTTP2", package: "hummingbird"),
             ] + hummingbird + compression + nio),
-        tests("GuardianServerTests", ["GuardianCore", "GuardianServer", "GuardianTesting", httpClient] + hummingbird + nio),
+        tests(
+            "GuardianServerTests",
+            ["GuardianCore", "GuardianServer", "GuardianTelemetry", "GuardianTesting", httpClient] + hummingbird + nio),
         tests("GuardianBackendTests", ["GuardianBackend", httpClient] + hummingbird + compression + nio),
         tests(
             "GuardianRuntimeTests",

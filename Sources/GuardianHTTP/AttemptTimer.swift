@@ -77,8 +77,7 @@ final class AttemptTimer: Sendable {
             }
             return late
         }
-        // These end at once, here, and take themselves out.
-        for request in late { request.cancel() }
+        for request in late { request.cancelLater() }
     }
 
     func stop() {

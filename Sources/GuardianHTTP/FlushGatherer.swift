@@ -32,7 +32,7 @@ extension HTTPClient.Configuration {
     mutating func gatherFlushes() {
         let next = http1_1ConnectionDebugInitializer
         http1_1ConnectionDebugInitializer = { channel in
-            channel.eventLoop.flatSubmit {
+            channel.onLoop {
                 do {
                     let pipeline = channel.pipeline.syncOperations
                     try pipeline.addHandler(FlushGatherer(), position: .before(pipeline.handler(type: HTTPRequestEncoder.self)))
@@ -42,5 +42,12 @@ extension HTTPClient.Configuration {
                 return next?(channel) ?? channel.eventLoop.makeSucceededVoidFuture()
             }
         }
+    }
+}
+
+extension Channel {
+    /// Runs `body` on the channel's event loop, at once where this is it: in between the connection could end.
+    func onLoop(_ body: @escaping @Sendable () -> EventLoopFuture<Void>) -> EventLoopFuture<Void> {
+        eventLoop.inEventLoop ? body() : eventLoop.flatSubmit(body)
     }
 }

@@ -44,30 +44,33 @@ extension HTTPTransport {
     private static let readAtOnce = 64 << 10
 
     /// Sends all at once, each by itself, and tells the outcome of each as soon as it is known. Most take one request, whose answer is read
-    /// on the network's own threads; what takes more goes on in a task. Of one that was cancelled before it began nothing goes out.
+    /// on the network's own threads; what takes more goes on in a task. Once this is cancelled nothing more goes out.
     func send(_ attempts: [Attempt], token: String?, tell: @escaping @Sendable (_ place: Int, Outcome) -> Void) async {
         guard !attempts.isEmpty, !Task.isCancelled else { return }
-        let all = attempts.map { Begun($0, token: token, by: self) }
-        let group = RequestGroup(all.count)
+        let group = RequestGroup(attempts.count)
         await withTaskCancellationHandler {
-            for begun in all { send(begun, in: group, tell: tell) }
+            for attempt in attempts { send(attempt, token: token, in: group, tell: tell) }
             await group.ended()
         } onCancel: {
             group.giveUp()
         }
     }
 
-    private func send(_ begun: Begun, in group: RequestGroup, tell: @escaping @Sendable (_ place: Int, Outcome) -> Void) {
-        let place = begun.attempt.place
+    private func send(
+        _ attempt: Attempt, token: String?, in group: RequestGroup, tell: @escaping @Sendable (_ place: Int, Outcome) -> Void
+    ) {
+        let place = attempt.place
         do {
+            if group.isGivenUp { throw CancellationError() }
+            let begun = Begun(attempt, token: token, by: self)
             let request = try start(begun.sent)
             let number = timer.add(request, until: begun.deadline)
-            group.add(place) { request.cancel() }
+            group.add(place) { request.cancelLater() }
             request.futureResult.whenComplete { [self] result in
                 let isLate = timer.remove(number)
-                switch read(AnswerCollector.result(result).mapError { isLate ? HTTPClientError.deadlineExceeded : $0 }, begun) {
+                switch read(AnswerCollector.result(result), begun) {
                 case .over(let outcome):
-                    tell(place, outcome)
+                    tell(place, isLate && outcome == .interrupted ? Self.noAnswerInTime : outcome)
                     group.end(place)
                 case .goesOn(let answer):
                     let task = Task {
@@ -78,7 +81,7 @@ extension HTTPTransport {
                 }
             }
         } catch {
-            // Its URL can't be read.
+            // Nothing has gone out: it was given up, or its URL can't be read.
             tell(place, NetworkErrors.outcome(of: error))
             group.end(place)
         }
@@ -97,9 +100,10 @@ extension HTTPTransport {
         case .success(let success): answer = success
         }
         let draft = begun.attempt.draft
+        // An observer takes its time.
+        if begun.watch != nil { return .goesOn(answer) }
         if answer.body.readableBytes > Self.readAtOnce || redirect(answer, from: begun.sent.url) != nil { return .goesOn(answer) }
         if begun.compressed != nil, compression.isRefusal(answer.status, at: draft.route.path) { return .goesOn(answer) }
-        begun.watch?.answered(answer)
         return .over(read(answer, begun.attempt.operation, draft.route, begun.sent.url))
     }
 

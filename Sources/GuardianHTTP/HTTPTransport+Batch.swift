@@ -41,7 +41,7 @@ extension HTTPTransport {
 
     private func attempt(_ dispatch: Dispatch, at place: Int) throws(Unroutable) -> Attempt {
         var draft = try draft(of: dispatch.claim.operation)
-        draft.traceHeaders = dispatch.headers
+        draft.traceHeaders = dispatch.headers.isEmpty ? configuration.traceHeaders?() ?? [] : dispatch.headers
         return Attempt(place: place, operation: dispatch.claim.operation, draft: draft, timeoutMs: dispatch.timeoutMs)
     }
 

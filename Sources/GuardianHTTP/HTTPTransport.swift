@@ -104,7 +104,7 @@ public final class HTTPTransport: Transport, Sendable {
     public var appVersion: String? { configuration.appVersion }
 
     public func send(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Outcome {
-        let dispatch = Dispatch(claim: claim, timeoutMs: timeoutMs, headers: configuration.traceHeaders?() ?? [])
+        let dispatch = Dispatch(claim: claim, timeoutMs: timeoutMs)
         return await Self.outcome { await self.send([dispatch], token: token, tell: $0) }
     }
 
@@ -195,13 +195,14 @@ public final class HTTPTransport: Transport, Sendable {
 
     /// Bytes of the answer's body up to `limit` are read, up to those of the configuration by default.
     private func execute(_ request: OutgoingRequest, limit: Int?) async throws -> IncomingAnswer {
+        try Task.checkCancellation()
         let task = try start(request, limit: limit)
         return try await withTaskCancellationHandler {
             let result: Result<IncomingAnswer, any Error>
             do { result = .success(try await task.futureResult.get()) } catch { result = .failure(error) }
             return try AnswerCollector.result(result).get()
         } onCancel: {
-            task.cancel()
+            task.cancelLater()
         }
     }
 

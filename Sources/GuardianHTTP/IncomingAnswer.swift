@@ -12,6 +12,11 @@ struct IncomingAnswer: Sendable {
     var isTooLarge = false
 }
 
+extension HTTPClient.Task where Response == IncomingAnswer {
+    /// Cancels it from its own event loop, and never at once: what ends with it runs where no lock of the caller's is held.
+    func cancelLater() { eventLoop.execute { self.cancel() } }
+}
+
 /// Takes in the answer to one request, its body up to a limit. What is larger ends the request, and its connection.
 final class AnswerCollector: HTTPClientResponseDelegate {
     typealias Response = IncomingAnswer

@@ -15,6 +15,8 @@ final class RequestGroup: Sendable {
     /// Ends when so many have ended.
     init(_ count: Int) { state = Mutex(State(left: count)) }
 
+    var isGivenUp: Bool { state.withLock { $0.isGivenUp } }
+
     /// One has begun, or goes on in another way.
     func add(_ place: Int, stop: @escaping @Sendable () -> Void) {
         let isGivenUp = state.withLock { state in

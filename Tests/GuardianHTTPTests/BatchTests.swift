@@ -163,6 +163,16 @@ import Testing
         }
     }
 
+    @Test("one that finds no company ends in time too, whichever thread notices")
+    func timesOutAlone() async throws {
+        try await withUpstream(.init(port: 0, latency: .seconds(30))) { _, transport in
+            for _ in 0..<8 {
+                let outcomes = await self.send(try self.rooms(1), by: transport, timeoutMs: 250)
+                #expect(outcomes.map(\.word) == ["timeout"])
+            }
+        }
+    }
+
     @Test("a batch is redirected within its origin as any request, and names strong ETags only")
     func redirected() async throws {
         var claims = try rooms(2)

@@ -124,6 +124,35 @@ import Testing
         }
     }
 
+    @Test("the trace's headers are asked for at each request, and those of a dispatch come before them")
+    func traceHeaders() async throws {
+        try await WireServer.run { server in
+            try await withTransport(to: server.url, configure: { $0.traceHeaders = { [("traceparent", "asked")] } }) { transport in
+                let claim = try claimed()
+                _ = await transport.send(claim, token: nil, timeoutMs: 20_000)
+                await transport.send([Dispatch(claim: claim, timeoutMs: 20_000)], token: nil) { _, _ in }
+                let dispatch = Dispatch(claim: claim, timeoutMs: 20_000, headers: [("traceparent", "given")])
+                await transport.send([dispatch], token: nil) { _, _ in }
+            }
+            #expect(server.requests.map { $0["traceparent"] } == ["asked", "asked", "given"])
+        }
+    }
+
+    @Test("nothing goes out for whoever has been cancelled already")
+    func cancelled() async throws {
+        try await WireServer.run { server in
+            try await withTransport(to: server.url) { transport in
+                let dispatches = try (0..<8).map { Dispatch(claim: try claimed(id: "r\($0)"), timeoutMs: 20_000) }
+                let sending = Task {
+                    withUnsafeCurrentTask { $0?.cancel() }
+                    await transport.send(dispatches, token: nil) { _, outcome in #expect(outcome == .interrupted) }
+                }
+                await sending.value
+            }
+            #expect(server.requests.isEmpty)
+        }
+    }
+
     @Test("a URL with a path puts it before every route")
     func prefix() async throws {
         try await WireServer.run { server in

@@ -82,6 +82,43 @@ struct SchemaTests {
         #expect(report.problems == [] && report.gap == 0 && report.books.processed == 1)
     }
 
+    @Test("where an app publishes all tables, rows can be deleted from each, also in a store of before")
+    func publication() async throws {
+        let server = try Server.shared.get()
+        let database = try server.emptyDatabase()
+        try await server.store(database).close()
+        // As it was before the ledger had an identity.
+        try server.run(
+            """
+            ALTER TABLE guardian_ledger REPLICA IDENTITY DEFAULT;
+            DELETE FROM guardian_migration WHERE name >= 'guardian-0014';
+            CREATE PUBLICATION everything FOR ALL TABLES
+            """, database: database)
+        let store = try await server.store(database)
+        defer { store.close() }
+        let nameless = try server.texts(
+            """
+            SELECT c.relname::text FROM pg_class c
+            WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT EXISTS (SELECT 1 FROM pg_index i
+                WHERE i.indrelid = c.oid AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END)
+            """, database: database)
+        #expect(nameless == [])
+        _ = try await store.enqueue([StoreContract.sample(entity: EntityKey(type: "room", id: "a"), id: "a")])
+        let fence = try await SharingTests.acquire(store, "a")
+        let claims = try await SharingTests.claim(store, fence, 1).claims
+        let result = try await SharingTests.claim(store, fence, 1, settling: claims)
+        #expect(result.settled == [true])
+        // Above READ COMMITTED an id is written to the ledger and taken out again.
+        try server.run(
+            """
+            BEGIN ISOLATION LEVEL REPEATABLE READ;
+            SELECT * FROM guardian_enqueue('update', 'room', 'b', '{}', id => 'b');
+            COMMIT
+            """, database: database)
+        let swept = try await store.sweepLedger(before: StoreContract.start.adding(milliseconds: 1000), limit: 10)
+        #expect(swept == 1)
+    }
+
     @Test("a database in whose encoding some texts can't be stored is refused, and says which", arguments: ["LATIN1", "SQL_ASCII"])
     func encoding(name: String) async throws {
         let server = try Server.shared.get()

@@ -1,7 +1,8 @@
-"""Pictures of every page, light and dark, at 360 and 1920 pixels, into a folder (docs/images by default)."""
+"""Pictures of every page, light and dark, at 360 and 1920 pixels: those that a document shows into docs/images, the others elsewhere."""
 
-import os
-import sys
+import argparse
+import re
+from pathlib import Path
 
 from stand import Stand, operation
 from visitor import Visitor, browser
@@ -11,12 +12,23 @@ PAGES = {
     "failures": "/admin/failures", "blocked": "/admin/blocked", "alerts": "/admin/alerts", "logs": "/admin/logs", "jobs": "/admin/jobs",
     "configuration": "/admin/configuration", "audit": "/admin/audit", "confirm": "/admin/actions/clear-failed",
 }
+IMAGES = Path("docs/images")
+
+
+def pictures():
+    """The names of the pictures that documents show."""
+    documents = [*Path().glob("*.md"), *Path("docs").rglob("*.md")]
+    return {name for document in documents for name in re.findall(r"images/([\w.-]+\.png)", document.read_text(encoding="utf-8"))}
 
 
 def main():
-    folder = sys.argv[1] if len(sys.argv) > 1 else "docs/images"
-    only = sys.argv[2:] or list(PAGES)
-    os.makedirs(folder, exist_ok=True)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--others", type=Path, default=Path(".build/screenshots"), help="where pictures go that no document shows")
+    parser.add_argument("pages", nargs="*", help=f"some of {', '.join(PAGES)}; all by default")
+    arguments = parser.parse_args()
+    shown = pictures()
+    for folder in (IMAGES, arguments.others):
+        folder.mkdir(parents=True, exist_ok=True)
     with Stand("--latency", "15ms") as stand, browser() as chromium:
         stand.deliver(400)
         stand.fail("r7", "r8")
@@ -38,10 +50,11 @@ def main():
         for scheme in ("light", "dark"):
             for width in (1920, 360):
                 with Visitor(chromium, stand.url, scheme=scheme, width=width, height=1080 if width == 1920 else 740) as visitor:
-                    for name in only:
+                    for name in arguments.pages or PAGES:
                         page = visitor.open(PAGES[name])
                         visitor.page.wait_for_timeout(250)
-                        page.screenshot(path=f"{folder}/{name}-{scheme}-{width}.png", full_page=name != "logs")
+                        picture = f"{name}-{scheme}-{width}.png"
+                        page.screenshot(path=(IMAGES if picture in shown else arguments.others) / picture, full_page=name != "logs")
 
 
 if __name__ == "__main__":

@@ -45,7 +45,10 @@ extension UniqueID: CustomStringConvertible {
     public var hex: String { Self.hex([high, low]) }
 
     /// The last 16 hexadecimal digits, as W3C Trace Context writes a span.
-    public var lowHex: String { Self.hex([low]) }
+    public var lowHex: String { Self.hex(low) }
+
+    /// The 16 hexadecimal digits of a number.
+    public static func hex(_ number: UInt64) -> String { hex([number]) }
 
     private static func hex(_ words: [UInt64]) -> String {
         String(unsafeUninitializedCapacity: words.count * 16) { text in

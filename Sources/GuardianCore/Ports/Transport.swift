@@ -16,8 +16,8 @@ public protocol Transport: Sendable {
     /// false by default.
     var gathers: Bool { get }
     /// Sends operations of different lines, as the call for one does each; used where ``gathers`` is true. `tell` is to hear the outcome
-    /// of each as soon as it is known, by its place in `dispatches`. Returns when it has heard all; one that it has not heard of by then
-    /// counts as interrupted.
+    /// of each as soon as it is known, by its place in `dispatches`, from any thread: it returns at once. Returns when it has heard all;
+    /// one that it has not heard of by then counts as interrupted.
     func send(_ dispatches: [Dispatch], token: String?, tell: @escaping @Sendable (_ place: Int, Outcome) -> Void) async
     /// Which of its routes wait by themselves where the upstream asks to wait. Asked once, when an engine is made. One that wraps another
     /// hands on that one's: without, the whole origin waits.

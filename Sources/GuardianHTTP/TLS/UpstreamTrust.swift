@@ -51,7 +51,7 @@ struct UpstreamTrust: Sendable {
     func objection(to pin: CertificatePin) -> KeyNotPinned? { pins.isEmpty || pins.contains(pin) ? nil : KeyNotPinned(pin: pin) }
 
     @Sendable private func check(_ channel: any Channel) -> EventLoopFuture<Void> {
-        channel.eventLoop.flatSubmit {
+        channel.onLoop {
             do {
                 guard let certificate = try channel.pipeline.syncOperations.nioSSL_peerCertificate() else {
                     throw NIOSSLError.noCertificateToValidate

@@ -27,6 +27,7 @@ internal import GuardianCore
 ///    of an entity of which more is known than its ETag, settling is for that exchange one by one.
 /// 9. Nobody waits long for a lock (`lock_timeout`), for any app may leave a transaction open that holds a line, and a processor may be
 ///    frozen that holds a row of the books too: what they are in the way of is left for later, and the rest goes on.
+/// 10. Each table has a primary key or a replica identity: where an app publishes all tables, rows of one without can't be deleted.
 enum Migrations {
     /// Names and scripts, in order.
     static let all: [(name: String, script: String)] = [
@@ -43,6 +44,7 @@ enum Migrations {
         ("guardian-0011-ended-changes", endedChangesIndex),
         ("guardian-0012-tally-order", tallyOrderFunctions),
         ("guardian-0013-stalls", stallFunctions),
+        ("guardian-0014-ledger-identity", ledgerIdentity),
     ]
 
     private static let feedTables = """
@@ -50,6 +52,9 @@ enum Migrations {
         CREATE INDEX guardian_entity_passed ON guardian_entity (passed_at) WHERE passed_at IS NOT NULL;
         CREATE TABLE guardian_feed (name text PRIMARY KEY, cursor text, at bigint NOT NULL);
         """
+
+    /// Rows of the ledger are known by their id where an app publishes all tables (`guardian-0014-ledger-identity`).
+    private static let ledgerIdentity = "ALTER TABLE guardian_ledger REPLICA IDENTITY USING INDEX guardian_ledger_id;"
 
     /// The lock under which schemas are changed, so that processors that start together do it once.
     private static let advisoryLock: Int64 = 0x4755_4152_4449_414E

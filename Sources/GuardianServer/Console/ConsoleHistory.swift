@@ -33,6 +33,7 @@ struct ConsoleHistory {
         var at: Int64
         var accepted: Int64 = 0
         var processed = 0
+        /// Given up on, or left to a person as a conflict.
         var failed = 0
         var retried = 0
         /// Pending operations when it was looked at last; nil when nobody looked.
@@ -40,11 +41,11 @@ struct ConsoleHistory {
         var latencies = LatencyBuckets()
 
         /// Whether anything is known of it.
-        var isSeen: Bool { depth != nil || attempts > 0 }
-        /// Attempts that got an end of any kind.
-        var attempts: Int { processed + failed + retried }
-        /// Share of attempts that succeeded; nil without any.
-        var successRate: Double? { attempts == 0 ? nil : Double(processed) / Double(attempts) }
+        var isSeen: Bool { depth != nil || ended + retried > 0 }
+        /// Operations that came to an end; one that is put off has not.
+        var ended: Int { processed + failed }
+        /// Share of those that was processed, as `success_rate_percent` has it; nil without any.
+        var successRate: Double? { ended == 0 ? nil : Double(processed) / Double(ended) }
     }
 
     private var slots: [Span: [Slot]] = [:]
@@ -53,12 +54,13 @@ struct ConsoleHistory {
     /// Counts one event.
     mutating func record(_ event: Event, at time: Timestamp) {
         switch event {
-        case .processed(_, let latencyMs, _):
+        case .processed(_, let latencyMs, let status):
             change(time) {
                 $0.processed += 1
-                $0.latencies.record(latencyMs)
+                // One that was settled without being sent took no time.
+                if status != nil { $0.latencies.record(latencyMs) }
             }
-        case .failed: change(time) { $0.failed += 1 }
+        case .failed, .conflict: change(time) { $0.failed += 1 }
         case .retryScheduled: change(time) { $0.retried += 1 }
         default: break
         }
@@ -84,10 +86,10 @@ struct ConsoleHistory {
         }
     }
 
-    /// The last five minutes as one.
+    /// The last five minutes as one: 60 slots, the one that has begun among them.
     func recent(until now: Timestamp) -> Slot {
         var sum = Slot(at: now.milliseconds - 300_000)
-        for slot in (slots[.quarter] ?? []) where slot.at >= now.milliseconds - 300_000 {
+        for slot in (slots[.quarter] ?? []) where slot.at > now.milliseconds - 300_000 {
             sum.accepted += slot.accepted
             sum.processed += slot.processed
             sum.failed += slot.failed

@@ -47,7 +47,7 @@ extension ConsolePages {
                 recent.latencies.percentile(0.5).map { "p50 \(Show.duration($0)), 5 min" } ?? "none in 5 min", "/admin?span=1h",
                 tone: "teal"),
             tile(
-                "Success rate", Show.percent(recent.successRate), "\(Show.number(recent.attempts)) attempts in 5 min", "/admin?span=1h",
+                "Success rate", Show.percent(recent.successRate), "\(Show.number(recent.ended)) ended in 5 min", "/admin?span=1h",
                 tone: recent.successRate.map { $0 < 0.9 } == true ? "red" : "green"),
             tile(
                 "Processing", Show.number(books.processing), "\(Show.rate(rates.accepted)) accepted a second",

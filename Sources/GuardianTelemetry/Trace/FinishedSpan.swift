@@ -17,7 +17,7 @@ package struct FinishedSpan: Sendable {
 
     package var name: String
     package var identity: SpanIdentity
-    package var parentID: String?
+    package var parent: UInt64?
     package var kind: SpanKind
     package var start: UInt64
     package var end: UInt64

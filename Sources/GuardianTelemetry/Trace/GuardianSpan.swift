@@ -11,14 +11,22 @@ public final class GuardianSpan: Span {
         var isRecording: Bool
     }
 
-    public let context: ServiceContext
+    package let identity: SpanIdentity
+    private let base: ServiceContext
     private let state: Mutex<State>
     private let deliver: @Sendable (FinishedSpan) -> Void
 
-    package init(_ begun: FinishedSpan, context: ServiceContext, deliver: @escaping @Sendable (FinishedSpan) -> Void) {
-        self.context = context
+    init(_ begun: FinishedSpan, in context: ServiceContext, deliver: @escaping @Sendable (FinishedSpan) -> Void) {
+        identity = begun.identity
+        base = context
         self.deliver = deliver
         state = Mutex(State(finished: begun, isRecording: begun.identity.isSampled))
+    }
+
+    public var context: ServiceContext {
+        var context = base
+        context[CurrentSpan.self] = identity
+        return context
     }
 
     public var operationName: String {

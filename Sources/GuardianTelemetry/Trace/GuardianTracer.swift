@@ -25,33 +25,35 @@ public final class GuardianTracer: Tracer {
         _ operationName: String, context: @autoclosure () -> ServiceContext, ofKind kind: SpanKind, at instant: @autoclosure () -> Instant,
         function: String, file fileID: String, line: UInt
     ) -> GuardianSpan {
-        var context = context()
-        let parent = context[CurrentSpan.self]
-        let identity: SpanIdentity
-        if let reserved = context[ReservedSpan.self] {
-            identity = SpanIdentity(traceID: reserved.traceID, spanID: reserved.spanID, isSampled: isSampled(reserved.traceID))
-            context[ReservedSpan.self] = nil
-        } else {
-            let (trace, span) = random.withLock { (UniqueID.v4(using: &$0), $0.next()) }
-            let traceID = parent?.traceID ?? trace.hex
-            identity = SpanIdentity(
-                traceID: traceID, spanID: Self.hex(span == 0 ? 1 : span), isSampled: parent?.isSampled ?? isSampled(traceID))
-        }
-        context[CurrentSpan.self] = identity
-        let start = instant().nanosecondsSinceEpoch
-        let begun = FinishedSpan(
-            name: operationName, identity: identity, parentID: parent?.spanID == identity.spanID ? nil : parent?.spanID, kind: kind,
-            start: start, end: start, attributes: [:], moments: [], links: [], status: nil)
-        return GuardianSpan(begun, context: context, deliver: deliver)
+        let context = context()
+        return startSpan(operationName, after: context[CurrentSpan.self], ofKind: kind, at: instant().nanosecondsSinceEpoch, in: context)
     }
 
-    /// What ``extract(_:into:using:)`` makes of its `traceparent`, without writing and reading that.
-    package func context(after parent: SpanIdentity) -> ServiceContext {
-        var context = ServiceContext.topLevel
-        var parent = parent
-        parent.isSampled = parent.isSampled && isSampled(parent.traceID)
-        context[CurrentSpan.self] = parent
-        return context
+    /// A span after `parent`, or the first of a trace of its own. `identity` is the one it takes; a new one by default. `start` is in
+    /// nanoseconds since 1970.
+    package func startSpan(
+        _ name: String, after parent: SpanIdentity?, as identity: SpanIdentity? = nil, ofKind kind: SpanKind, at start: UInt64,
+        in context: ServiceContext = .topLevel
+    ) -> GuardianSpan {
+        let identity = identity.map(sampled) ?? next(after: parent)
+        let begun = FinishedSpan(
+            name: name, identity: identity, parent: parent?.span, kind: kind, start: start, end: start, attributes: [:], moments: [],
+            links: [], status: nil)
+        return GuardianSpan(begun, in: context, deliver: deliver)
+    }
+
+    private func next(after parent: SpanIdentity?) -> SpanIdentity {
+        random.withLock { random in
+            let trace = parent?.trace ?? .v4(using: &random)
+            return SpanIdentity(trace: trace, span: max(random.next(), 1), isSampled: parent?.isSampled ?? isSampled(trace))
+        }
+    }
+
+    /// As this tracer takes it from elsewhere.
+    package func sampled(_ identity: SpanIdentity) -> SpanIdentity {
+        var identity = identity
+        identity.isSampled = identity.isSampled && isSampled(identity.trace)
+        return identity
     }
 
     /// Nothing: the exporter goes on by itself.
@@ -60,9 +62,8 @@ public final class GuardianTracer: Tracer {
     public func extract<Carrier, Extract: Extractor>(
         _ carrier: Carrier, into context: inout ServiceContext, using extractor: Extract
     ) where Extract.Carrier == Carrier {
-        guard let text = extractor.extract(key: "traceparent", from: carrier), var found = SpanIdentity(traceparent: text) else { return }
-        found.isSampled = found.isSampled && isSampled(found.traceID)
-        context[CurrentSpan.self] = found
+        guard let text = extractor.extract(key: "traceparent", from: carrier), let found = SpanIdentity(traceparent: text) else { return }
+        context[CurrentSpan.self] = sampled(found)
     }
 
     public func inject<Carrier, Inject: Injector>(
@@ -73,14 +74,7 @@ public final class GuardianTracer: Tracer {
     }
 
     /// By the last 14 digits, which are random in every kind of id.
-    private func isSampled(_ traceID: String) -> Bool {
-        guard ratio < 1 else { return true }
-        let value = UInt64(traceID.suffix(14), radix: 16) ?? 0
-        return Double(value) / Double(1 << 56 as UInt64) < ratio
-    }
-
-    private static func hex(_ number: UInt64) -> String {
-        let text = String(number, radix: 16)
-        return String(repeating: "0", count: 16 - text.utf8.count) + text
+    private func isSampled(_ trace: UniqueID) -> Bool {
+        ratio >= 1 || Double(trace.low & 0xFF_FFFF_FFFF_FFFF) / Double(1 << 56 as UInt64) < ratio
     }
 }

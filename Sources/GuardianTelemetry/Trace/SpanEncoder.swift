@@ -34,13 +34,11 @@ package struct SpanEncoder {
     }
 
     private mutating func write(_ span: FinishedSpan) {
-        literal(#"{"traceId":"#)
-        string(span.identity.traceID)
-        literal(#","spanId":"#)
-        string(span.identity.spanID)
-        if let parentID = span.parentID {
-            literal(#","parentSpanId":"#)
-            string(parentID)
+        write(span.identity)
+        if let parent = span.parent {
+            literal(#","parentSpanId":""#)
+            hex(parent)
+            literal("\"")
         }
         literal(#","name":"#)
         string(span.name)
@@ -67,10 +65,7 @@ package struct SpanEncoder {
         if !span.links.isEmpty {
             literal(#","links":["#)
             list(span.links) { encoder, link in
-                encoder.literal(#"{"traceId":"#)
-                encoder.string(link.traceID)
-                encoder.literal(#","spanId":"#)
-                encoder.string(link.spanID)
+                encoder.write(link)
                 encoder.literal("}")
             }
         }
@@ -84,6 +79,23 @@ package struct SpanEncoder {
             literal("}")
         }
         literal("}")
+    }
+
+    /// With the brace that opens an object.
+    private mutating func write(_ identity: SpanIdentity) {
+        literal(#"{"traceId":""#)
+        hex(identity.trace.high)
+        hex(identity.trace.low)
+        literal(#"","spanId":""#)
+        hex(identity.span)
+        literal("\"")
+    }
+
+    private mutating func hex(_ number: UInt64) {
+        for shift in stride(from: 60, through: 0, by: -4) {
+            let digit = UInt8(number >> UInt64(shift) & 0xF)
+            out.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") - 10 + digit)
+        }
     }
 
     /// Attributes, with the bracket that closes their list.

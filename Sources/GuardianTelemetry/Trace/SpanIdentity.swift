@@ -1,30 +1,31 @@
+package import GuardianCore
 import Tracing
 
-/// Which span of which trace: what W3C Trace Context carries in `traceparent`.
+/// Which span of which trace: what W3C Trace Context carries in `traceparent`. As numbers, for there are as many as operations.
 package struct SpanIdentity: Sendable, Hashable {
-    /// 32 hexadecimal digits.
-    package var traceID: String
-    /// 16 hexadecimal digits.
-    package var spanID: String
+    package var trace: UniqueID
+    package var span: UInt64
     package var isSampled: Bool
 
-    package init(traceID: String, spanID: String, isSampled: Bool) {
-        self.traceID = traceID
-        self.spanID = spanID
+    package init(trace: UniqueID, span: UInt64, isSampled: Bool) {
+        self.trace = trace
+        self.span = span
         self.isSampled = isSampled
     }
 
-    /// `00-TRACE-SPAN-FLAGS`.
-    package var traceparent: String { "00-\(traceID)-\(spanID)-\(isSampled ? "01" : "00")" }
+    /// `00-TRACE-SPAN-FLAGS`, in hexadecimal digits.
+    package var traceparent: String { "00-\(trace.hex)-\(UniqueID.hex(span))-\(isSampled ? "01" : "00")" }
 
     /// Reads `traceparent`, also of later versions; nil for what the standard calls invalid.
     package init?(traceparent: String) {
         let parts = traceparent.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count >= 4, Self.isHex(parts[0], 2), parts[0] != "ff", parts[0] != "00" || parts.count == 4, Self.isHex(parts[1], 32),
-            Self.isHex(parts[2], 16), Self.isHex(parts[3], 2), parts[1].contains(where: { $0 != "0" }),
-            parts[2].contains(where: { $0 != "0" }), let flags = UInt8(parts[3], radix: 16)
+            Self.isHex(parts[2], 16), Self.isHex(parts[3], 2), let high = UInt64(parts[1].prefix(16), radix: 16),
+            let low = UInt64(parts[1].suffix(16), radix: 16), let span = UInt64(parts[2], radix: 16),
+            let flags = UInt8(parts[3], radix: 16),
+            high | low != 0, span != 0
         else { return nil }
-        self.init(traceID: String(parts[1]), spanID: String(parts[2]), isSampled: flags & 1 == 1)
+        self.init(trace: UniqueID(high: high, low: low), span: span, isSampled: flags & 1 == 1)
     }
 
     private static func isHex(_ text: Substring, _ count: Int) -> Bool {
@@ -36,12 +37,6 @@ package struct SpanIdentity: Sendable, Hashable {
 package enum CurrentSpan: ServiceContextKey {
     package typealias Value = SpanIdentity
     package static var nameOverride: String? { "guardian-span" }
-}
-
-/// The id that the next span in this context takes, so that others can name it as their parent before they have seen it.
-package enum ReservedSpan: ServiceContextKey {
-    package typealias Value = SpanIdentity
-    package static var nameOverride: String? { "guardian-reserved-span" }
 }
 
 /// Headers as a dictionary.

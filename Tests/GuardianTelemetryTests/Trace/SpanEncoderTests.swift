@@ -11,8 +11,8 @@ struct SpanEncoderTests {
         let ended = Dial<FinishedSpan?>(nil)
         GuardianTracer { span in ended.update { $0 = span } }.startSpan("guardian.attempt", context: .topLevel, ofKind: .client).end()
         var span = try #require(ended.value)
-        span.identity = SpanIdentity(traceID: "0af7651916cd43dd8448eb211c80319c", spanID: "b7ad6b7169203331", isSampled: true)
-        (span.parentID, span.start, span.end) = ("00f067aa0ba902b7", 1_700_000_000_000_000_001, 1_700_000_000_000_000_100)
+        span.identity = try #require(SpanIdentity(traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"))
+        (span.parent, span.start, span.end) = (0x00f0_67aa_0ba9_02b7, 1_700_000_000_000_000_001, 1_700_000_000_000_000_100)
         self.span = span
     }
 
@@ -45,7 +45,7 @@ struct SpanEncoderTests {
     func whole() throws {
         var span = span
         span.moments = [.init(name: "exception", nanoseconds: 5, attributes: ["exception.type": .string("NIOError")])]
-        span.links = [SpanIdentity(traceID: "4bf92f3577b34da6a3ce929d0e0e4736", spanID: "00f067aa0ba902b7", isSampled: true)]
+        span.links = [try #require(SpanIdentity(traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"))]
         span.status = .init(code: .error, message: "TIMEOUT")
         #expect(
             try only(span) == [

@@ -148,8 +148,8 @@ struct TraceTests {
             _ = try await engine.enqueue(NewOperation("update", entityType: "room", entityID: "r", payload: "{}"))
         }
         let enqueue = try #require(finished.value.first)
-        #expect(enqueue.links.map(\.traceID) == [caller.context[CurrentSpan.self]?.traceID])
-        #expect(enqueue.identity.traceID != caller.context[CurrentSpan.self]?.traceID)
+        #expect(enqueue.links == [caller.identity])
+        #expect(enqueue.identity.trace != caller.identity.trace)
         #expect(enqueue.end >= enqueue.start)
     }
 
@@ -182,9 +182,9 @@ struct TraceTests {
 
     @Test("a trace is kept whole or not at all, by its id, in every process alike")
     func samples() {
-        let kept = Dial<[String]>([])
+        let kept = Dial<[UniqueID]>([])
         let tracings = (0..<2).map { _ in
-            OperationTracing(GuardianTracer(ratio: 0.25) { span in kept.update { $0.append(span.identity.traceID) } })
+            OperationTracing(GuardianTracer(ratio: 0.25) { span in kept.update { $0.append(span.identity.trace) } })
         }
         for number in 0..<2000 {
             for tracing in tracings {
@@ -204,7 +204,7 @@ struct TraceTests {
         operation.payload = #"{"mail":"\#(Sample.secrets[0])"}"#
         operation.entity.id = Sample.secrets[0]
         tracing.record(.enqueued(id: operation.id, seq: 1), about: Event.Subject(operation, attempt: 1), at: Sample.start)
-        tracing.ended(operation.idempotencyKey, context: tracing.context(of: operation.traceID))
+        tracing.ended(operation.idempotencyKey, in: tracing.place(of: operation.traceID))
         tracing.record(Sample.failed(1, message: Sample.talkative), about: Event.Subject(operation, attempt: 1), at: Sample.start)
         var encoder = SpanEncoder(serviceName: "guardian", serviceVersion: "1", instance: "a")
         let text = String(decoding: encoder.encode(finished.value), as: UTF8.self)
