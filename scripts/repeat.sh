@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the tests that have been built again and again, ROUNDS times (10), and stops at the first round that fails: those that ONLY names, or
-# all. Prints the closing lines of each round, and of the one that failed what went wrong.
+# all; of those it names WIDTH are under way at once (2). Prints the closing lines of each round, and of the one that failed what went wrong.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 rounds=${ROUNDS:-10}
@@ -9,7 +9,7 @@ trap 'rm -f "$log"' EXIT
 for round in $(seq "$rounds"); do
     status=0
     if [ -n "${ONLY:-}" ]; then
-        SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=2 swift test -c release --skip-build --filter "$ONLY" >"$log" 2>&1 || status=$?
+        SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH="${WIDTH:-2}" swift test -c release --skip-build --filter "$ONLY" >"$log" 2>&1 || status=$?
     else
         scripts/test.sh >"$log" 2>&1 || status=$?
     fi
