@@ -124,6 +124,7 @@ class ConsoleTests(unittest.TestCase):
         page.wait_for_url("**q=one-retry**")
         page.locator("a.open", has_text="bad-one-retry").click()
         self.assertIn("Not moving: failed.", page.locator("#facts").inner_text())
+        self.assertEqual(page.locator("#facts .explain code").all_inner_texts(), ["guardian retry", "guardian cancel"])
         self.assertIn("HTTP 422", page.locator("#timeline").inner_text())
         page.get_by_role("button", name="Retry").click()
         page.get_by_text("It is back in its old place.").wait_for()

@@ -19,7 +19,7 @@ extension ConsolePages {
         let tone = alert.state == .quiet ? "good" : alert.state == .pending || alert.severity == .medium ? "warning" : "bad"
         var data: [String: Any] = [
             "name": alert.name, "severity": alert.severity.rawValue, "action": alert.action, "state": alert.state.rawValue,
-            "message": "Fires at \(alert.condition). Now: \(alert.value.map { Alert.short($0) } ?? "too little traffic to say").",
+            "message": "Rule: \(alert.condition). Now: \(alert.value.map { Alert.short($0) } ?? "too little traffic to say").",
             "tone": tone, "lists": lists,
         ]
         if let since = alert.since { data["since"] = Show.time(since) }

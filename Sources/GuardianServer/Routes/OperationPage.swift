@@ -64,7 +64,7 @@ extension ConsolePages {
         var data: [String: Any] = [
             "explainReason": explanation.reason.map { "Not moving: \($0.rawValue)." } ?? "It may go.",
             "explainTone": explanation.reason == nil ? "good" : explanation.reason == .failed ? "bad" : "warning",
-            "explainDetail": redact(explanation.detail),
+            "explainDetail": Show.words(redact(explanation.detail)),
         ]
         if let until = explanation.until { data["explainUntil"] = until.rfc3339 }
         if let by = explanation.by { data["explainBy"] = ["href": Self.path(of: by), "shortID": Self.short(by)] }

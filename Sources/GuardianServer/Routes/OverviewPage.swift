@@ -66,7 +66,7 @@ extension ConsolePages {
         ]
         if let oldest = pulse.oldestPending { data["oldest"] = Show.time(oldest) }
         if let explanation = pulse.explanation {
-            data["explanation"] = redact(explanation.detail)
+            data["explanation"] = ["detail": Show.words(redact(explanation.detail))]
             data["reasons"] = Explanation.Reason.allCases.compactMap { reason -> [String: Any]? in
                 guard let count = explanation.reasons[reason] else { return nil }
                 let href =

@@ -21,6 +21,15 @@ enum Show {
             ? number(Int64(value.rounded())) : String(Int((value * 10).rounded()) / 10) + "." + String(Int((value * 10).rounded()) % 10)
     }
 
+    /// A sentence, and the commands that stand in it between backticks, in their order.
+    static func words(_ text: String) -> [[String: String]] {
+        let parts = text.split(separator: "`", omittingEmptySubsequences: false)
+        guard !parts.count.isMultiple(of: 2) else { return [["said": text]] }
+        return parts.enumerated().filter { !$0.element.isEmpty }.map {
+            [$0.offset.isMultiple(of: 2) ? "said" : "command": String($0.element)]
+        }
+    }
+
     static func percent(_ share: Double?) -> String {
         guard let share else { return "–" }
         let tenths = Int((share * 1000).rounded(.down))

@@ -28,7 +28,7 @@ extension Templates {
         """#
 
     private static let facts = #"""
-        <p class="explain {{explainTone}}"><strong>{{explainReason}}</strong> {{explainDetail}}{{#explainUntil}} (<span data-until="{{.}}"></span>){{/explainUntil}}{{#explainBy}} <a href="{{href}}">Open {{shortID}}</a>{{/explainBy}}</p>
+        <p class="explain {{explainTone}}"><strong>{{explainReason}}</strong> {{#explainDetail}}{{said}}{{#command}}<code>{{.}}</code>{{/command}}{{/explainDetail}}{{#explainUntil}} (<span data-until="{{.}}"></span>){{/explainUntil}}{{#explainBy}} <a href="{{href}}">Open {{shortID}}</a>{{/explainBy}}</p>
         <dl class="facts">
         <dt>Status</dt><dd>{{> status}}</dd>
         <dt>Number</dt><dd>{{seq}}</dd>

@@ -39,7 +39,7 @@ extension Templates {
         <dt>Books</dt><dd>{{booksText}}</dd>
         {{#oldest}}<dt>Oldest pending</dt><dd>{{> time}}</dd>{{/oldest}}
         </dl>
-        {{#explanation}}<p class="hint">{{.}}</p>{{/explanation}}
+        {{#explanation}}<p class="hint">{{#detail}}{{said}}{{#command}}<code>{{.}}</code>{{/command}}{{/detail}}</p>{{/explanation}}
         {{#reasons}}<a class="chip" href="{{href}}">{{name}} <strong>{{count}}</strong></a> {{/reasons}}
         """#
 
