@@ -16,6 +16,22 @@ import Testing
         }
     }
 
+    @Test("a secret at the place where a long name is cut is not said in part")
+    func cut() async throws {
+        try await Sidecar.run { sidecar in
+            for length in 40..<140 {
+                let name = String(repeating: "-", count: length) + Self.secret
+                let path = try await sidecar.get("/v1/operations/" + name + String(repeating: "-", count: 160))
+                let query = try await sidecar.get("/v1/operations?" + name + "=1")
+                let field = try await sidecar.post(operation("a", #","payload":{},"\#(name)":1"#))
+                for answer in [path, query, field] {
+                    #expect(answer.status == 404 || answer.status == 400)
+                    #expect(!answer.body.contains("jane.doe"), "\(answer.body)")
+                }
+            }
+        }
+    }
+
     @Test("an error page and the banner are redacted as the JSON is")
     func pages() async throws {
         let store = TroubledStore()

@@ -6,7 +6,10 @@ extension NewOperation {
         for member in members {
             guard Self.names.contains(member.name) else {
                 let near = NearestName.of(member.name, in: Self.names).map { "; did you mean \($0)?" } ?? ""
-                throw .validation(field: String(member.name.prefix(64)), constraint: "is not a field of an operation" + near)
+                // Never a part of it: a secret cut in two looks like none to whoever redacts.
+                let count = member.name.count
+                let name = count <= 64 ? member.name : "a name of \(count) characters"
+                throw .validation(field: name, constraint: "is not a field of an operation" + near)
             }
             guard seen.insert(member.name).inserted else { throw .validation(field: member.name, constraint: "is given twice") }
         }

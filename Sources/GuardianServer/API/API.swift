@@ -21,7 +21,7 @@ struct API: Sendable {
     static func id(_ context: some RequestContext) throws -> OperationID {
         let raw = try context.parameters.require("id")
         let text = raw.removingPercentEncoding ?? raw
-        guard let id = OperationID(text) else { throw Problem(SyncError.notFound(id: String(text.prefix(128)))) }
+        guard let id = OperationID(text) else { throw Problem(SyncError.notFound(id: Problem.beginning(of: text, 128))) }
         return id
     }
 

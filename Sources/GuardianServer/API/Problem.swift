@@ -57,6 +57,9 @@ struct Problem: Error, HTTPResponseError {
         return shown
     }
 
+    /// The beginning of what somebody sent, for a detail. Redacted before it is cut: a secret cut in two looks like none.
+    static func beginning(of text: String, _ characters: Int) -> String { String(redact(text).prefix(characters)) }
+
     private static func redact(_ text: String) -> String { Redactor.standard.redact(text) }
 
     /// The names are our own, so they say nothing of what is secret.

@@ -21,7 +21,7 @@ struct SearchQuery {
         var seen: Set<String> = []
         for (key, value) in query {
             let (name, text) = (String(key), String(value))
-            guard seen.insert(name).inserted else { throw Self.bad(String(name.prefix(64)), "must stand there once") }
+            guard seen.insert(name).inserted else { throw Self.bad(Problem.beginning(of: name, 64), "must stand there once") }
             if others.contains(name) || ignoresEmpty && text.isEmpty { continue }
             try take(name, text)
         }
@@ -56,7 +56,7 @@ struct SearchQuery {
         case "cursor": search.cursor = try Self.known(Self.cursor(text), name, "must be the next_cursor of an earlier page")
         default:
             let near = NearestName.of(name, in: Self.names).map { "; did you mean \($0)?" } ?? ""
-            throw Self.bad(String(name.prefix(64)), "is not a filter" + near)
+            throw Self.bad(Problem.beginning(of: name, 64), "is not a filter" + near)
         }
     }
 

@@ -70,7 +70,7 @@ package struct SentryClient: Sendable {
         do {
             let response = try await client.execute(request, timeout: .milliseconds(configuration.timeoutMs))
             let body = try await response.body.collect(upTo: 64 << 10)
-            let text = "\(response.status.code) \(String(buffer: body).prefix(200))"
+            let text = "\(response.status.code) \(Redaction.text(String(buffer: body)).prefix(200))"
             return Answer(
                 status: Int(response.status.code), limits: response.headers["x-sentry-rate-limits"],
                 retryAfter: response.headers.first(name: "retry-after"), text: text)
