@@ -26,9 +26,11 @@ ENTITIES = 8
 FEWEST_OPERATIONS, MOST_OPERATIONS = 3, 60
 RECOVERY_SECONDS = 60
 
+# Waits are so short that a network which fails by halves would soon have failed somebody five times in a row: then a person decides, and no
+# campaign has one.
 QUICK = {
     "GUARDIAN_RETRY_BASE": "20ms", "GUARDIAN_RETRY_MAX": "200ms", "GUARDIAN_BREAKER_COOL_DOWN": "200ms", "GUARDIAN_UPSTREAM_TIMEOUT": "1s",
-    "GUARDIAN_UPSTREAM_CONNECT_TIMEOUT": "500ms", "GUARDIAN_LOCK_HEARTBEAT": "300ms", "GUARDIAN_LOCK_STALE_AFTER": "1500ms",
+    "GUARDIAN_UPSTREAM_CONNECT_TIMEOUT": "500ms", "GUARDIAN_RETRY_MAX_ATTEMPTS": "100", "GUARDIAN_LOCK_HEARTBEAT": "300ms", "GUARDIAN_LOCK_STALE_AFTER": "1500ms",
 }
 
 
