@@ -108,14 +108,14 @@ extension ProcessTests.LeakHuntTests {
         let events = [Guardian.binary, "events", "--json", "--data-dir", scene.workplace.path, "--listen"]
         let failed = #""failed""#
         let followed = [
-            (failed, events + [String(serve.url.dropFirst("http://".count))]),
-            (failed, curl + ["Authorization: Bearer " + LeakHunt.apiToken, serve.url + "/v1/events"]),
-            ("event: fragment", curl + ["Cookie: " + cookie, serve.url + "/admin/live?of=/admin/operations/op-0"]),
-            ("data: ", curl + ["Cookie: " + cookie, serve.url + "/admin/logs/live?level=debug"]),
+            (failed, 20, events + [String(serve.url.dropFirst("http://".count))]),
+            (failed, 20, curl + ["Authorization: Bearer " + LeakHunt.apiToken, serve.url + "/v1/events"]),
+            ("event: fragment", 2, curl + ["Cookie: " + cookie, serve.url + "/admin/live?of=/admin/operations/op-0"]),
+            ("data: ", 100, curl + ["Cookie: " + cookie, serve.url + "/admin/logs/live?level=debug"]),
         ]
-        // Until what is waited for has come a few times, and some more: how soon that is depends on what else the machine does.
-        let commands = followed.map { mark, command in
-            ["sh", "-c", "mark=$1; shift; timeout -s KILL 100 \"$@\" | grep -m 5 -B 100000 -A 60 \"$mark\"", "sh", mark] + command
+        // Until what is waited for has come so many times: how soon that is depends on what else the machine does.
+        let commands = followed.map { mark, count, command in
+            ["sh", "-c", "mark=$1; shift; timeout -s KILL 100 \"$@\" | grep -m \(count) -B 100000 \"$mark\"", "sh", mark] + command
         }
         let ways = try await withThrowingTaskGroup(of: (String, String)?.self) { group -> Ways in
             for command in commands {
