@@ -108,10 +108,10 @@ extension ProcessTests.LeakHuntTests {
         let events = [Guardian.binary, "events", "--json", "--data-dir", scene.workplace.path, "--listen"]
         let failed = #""failed""#
         let followed = [
-            (failed, 20, events + [String(serve.url.dropFirst("http://".count))]),
-            (failed, 20, curl + ["Authorization: Bearer " + LeakHunt.apiToken, serve.url + "/v1/events"]),
-            ("event: fragment", 2, curl + ["Cookie: " + cookie, serve.url + "/admin/live?of=/admin/operations/op-0"]),
-            ("data: ", 100, curl + ["Cookie: " + cookie, serve.url + "/admin/logs/live?level=debug"]),
+            (failed, 100, events + [String(serve.url.dropFirst("http://".count))]),
+            (failed, 100, curl + ["Authorization: Bearer " + LeakHunt.apiToken, serve.url + "/v1/events"]),
+            ("event: fragment", 3, curl + ["Cookie: " + cookie, serve.url + "/admin/live?of=/admin/operations/op-0"]),
+            ("data: ", 600, curl + ["Cookie: " + cookie, serve.url + "/admin/logs/live?level=debug"]),
         ]
         // Until what is waited for has come so many times: how soon that is depends on what else the machine does.
         let commands = followed.map { mark, count, command in
