@@ -21,7 +21,7 @@ test: setup ## build and run every test, the console in a browser too
 	scripts/test.sh
 	scripts/console-tests.sh
 
-repeat: setup ## run every test again and again until one fails; ROUNDS=n (10), ONLY=filter for some of them
+repeat: setup ## run every test again and again until one fails; ROUNDS=n (10), ONLY=filter for some of them, WIDTH=n of those at once (2)
 	$(SWIFT_BUILD) --build-tests
 	@scripts/repeat.sh
 

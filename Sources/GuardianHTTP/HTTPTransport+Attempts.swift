@@ -2,7 +2,6 @@ import AsyncHTTPClient
 import GuardianCore
 import NIOCore
 import NIOHTTP1
-import NIOPosix
 
 extension HTTPTransport {
     /// An operation on its way, and its place among those that were given at once. By reference: it passes through many hands.
@@ -73,6 +72,7 @@ extension HTTPTransport {
                     tell(place, isLate && outcome == .interrupted ? Self.noAnswerInTime : outcome)
                     group.end(place)
                 case .goesOn(let answer):
+                    // No child of anything, for a callback has no task; the group gives it up, and waits for it.
                     let task = Task {
                         tell(place, await goOn(answer, begun))
                         group.end(place)
