@@ -44,10 +44,14 @@ enum Launch {
         return await UnixSignalsSequence(trapping: signals)
     }
 
-    /// Ends the process when somebody asks it to, as the signal does by itself, but without the files that it has begun to write.
+    /// Ends the process when somebody asks it to, as the signal does by itself, but without the files that it has begun to write. Another
+    /// thread may make one of them again until the directory that holds them, the last, is gone too.
     static func end(on endings: UnixSignalsSequence, without parts: [String]) async {
         for await ending in endings {
-            for part in parts { discard(part) }
+            for _ in 0..<1000 {
+                for part in parts { discard(part) }
+                guard let last = parts.last, access(last, F_OK) == 0 else { break }
+            }
             die(of: ending.rawValue)
         }
     }

@@ -50,7 +50,7 @@ struct Backup: AsyncParsableCommand {
         let bar = ProgressBar()
         // Before there is anything to leave behind.
         let endings = await Launch.endings()
-        let parts = ["", "-journal", "-wal", "-shm"].map { out + ".partial" + $0 }
+        let parts = SQLiteStore.backupParts(of: out)
         let report = try await withThrowingTaskGroup(of: SQLiteStore.BackupReport?.self) { group -> SQLiteStore.BackupReport in
             group.addTask {
                 await Launch.end(on: endings, without: parts)
@@ -59,7 +59,7 @@ struct Backup: AsyncParsableCommand {
             group.addTask {
                 // What has been written of the copy so far.
                 while !Task.isCancelled {
-                    let done = StoreFiles(path: out + ".partial").bytes.database
+                    let done = parts.first.map { StoreFiles(path: $0).bytes.database } ?? 0
                     bar.show("copying", done: Int(done >> 10), of: Int(max(size.database + size.log, done) >> 10))
                     do { try await Task.sleep(for: .milliseconds(200)) } catch { return nil }
                 }

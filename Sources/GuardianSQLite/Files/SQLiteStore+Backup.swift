@@ -14,28 +14,45 @@ extension SQLiteStore {
     /// The setting that says when a backup was taken.
     static let backupSetting = "backup_at"
 
+    /// All that there may be of a backup to `target` that has not got its name yet: in a directory of its own, which comes last. Where that
+    /// is gone, nothing can be written any more.
+    public static func backupParts(of target: String) -> [String] {
+        let copy = partialCopy(of: target)
+        return Disk.databaseFiles(copy.file) + [copy.directory]
+    }
+
+    private static func partialCopy(of target: String) -> (directory: String, file: String) {
+        (target + ".partial", target + ".partial/copy.sqlite")
+    }
+
     /// Copies the store as it is at one moment to `target`, beside whatever reads and writes it; compact, checked, on disk when it returns.
     ///
     /// Reads in one snapshot (`VACUUM INTO`), so writers are not held up. `target` appears only when all of it has been checked; an
     /// existing file is refused.
     public func backup(to target: String, now: Timestamp) async throws(StoreError) -> BackupReport {
         guard Disk.size(of: target) == nil else { throw .readOnly("\(target) exists already; choose another name") }
-        let partial = target + ".partial"
-        Disk.removeDatabase(partial)
+        let partial = Self.partialCopy(of: target)
+        let removePartial = {
+            Disk.removeDatabase(partial.file)
+            Disk.removeDirectory(partial.directory)
+        }
+        removePartial()
         do {
-            try Disk.create(partial)
+            try Disk.createDirectory(partial.directory)
+            try Disk.create(partial.file)
             let source = try DatabaseQueue(path: configuration.path, configuration: Self.connections(configuration))
-            try await source.writeWithoutTransaction { db in try db.execute(sql: "VACUUM INTO ?", arguments: [partial]) }
+            try await source.writeWithoutTransaction { db in try db.execute(sql: "VACUUM INTO ?", arguments: [partial.file]) }
             try source.close()
-            let report = try await Self.seal(partial, now)
-            try Disk.sync(partial)
-            guard Disk.rename(partial, to: target) else { throw StoreError.readOnly("\(target): \(Disk.errorText())") }
+            let report = try await Self.seal(partial.file, now)
+            try Disk.sync(partial.file)
+            guard Disk.rename(partial.file, to: target) else { throw StoreError.readOnly("\(target): \(Disk.errorText())") }
+            removePartial()
             Disk.syncDirectory(of: target)
             return BackupReport(
                 path: target, bytes: Disk.size(of: target) ?? 0, operations: report.pending + report.processing + report.failed,
                 takenAt: now)
         } catch {
-            Disk.removeDatabase(partial)
+            removePartial()
             throw StoreError(error, path: target)
         }
     }

@@ -262,7 +262,17 @@ extension Disk {
 
     /// Removes a database and all that SQLite may have left beside it. What is left of one that was written when its process died would be
     /// played into the next of that name.
-    static func removeDatabase(_ path: String) { for end in ["", "-journal", "-wal", "-shm"] { unlink(path + end) } }
+    static func removeDatabase(_ path: String) { for file in databaseFiles(path) { unlink(file) } }
+
+    static func databaseFiles(_ path: String) -> [String] { ["", "-journal", "-wal", "-shm"].map { path + $0 } }
+
+    /// An empty directory of mode 0700; throws when there is something under that name.
+    static func createDirectory(_ path: String) throws(StoreError) {
+        guard mkdir(path, 0o700) == 0 else { throw .readOnly("\(path): \(errorText())") }
+    }
+
+    /// Removes an empty directory, if it is there.
+    static func removeDirectory(_ path: String) { rmdir(path) }
 
     static func rename(_ path: String, to target: String) -> Bool { systemRename(path, target) == 0 }
 
