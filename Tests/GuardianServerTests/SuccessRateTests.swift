@@ -26,7 +26,7 @@ import Testing
     private func overview(_ visitor: Visitor, _ span: String = "15m") async throws -> (tile: Double?, chart: Double?) {
         let page = try await visitor.get("/admin?span=\(span)").body
         let tile = page.firstMatch(of: /Success rate<\/span><span class="value" data-value="">([\d.]+) %</)
-        let chart = page.firstMatch(of: /aria-label="Success rate over [^:]+: now succeeded (\d+) %;/)
+        let chart = page.firstMatch(of: /aria-label="Success rate over [^:]+: now succeeded ([\d.]+) %;/)
         return (tile.flatMap { Double($0.1) }, chart.flatMap { Double($0.1) })
     }
 
@@ -50,6 +50,20 @@ import Testing
             try await expectBoth(50)
             clock.advance(byMilliseconds: 1)
             try await expectBoth(30)
+        }
+    }
+    @Test("a success rate is shown to a tenth, no lower than it is and never as 100 % where one failed")
+    func rounds() async throws {
+        let cases: [(processed: Int, failed: Int, percent: Double)] = [
+            (29, 71, 29), (57, 43, 57), (999, 1, 99.9), (1999, 1, 99.9), (2000, 0, 100),
+        ]
+        for (processed, failed, percent) in cases {
+            try await Visitor.enter("viewer", isTimed: true) { visitor in
+                let console = try #require(visitor.sidecar.server.console)
+                tell([console], at: visitor.sidecar.clock.now.wall, processed: processed, failed: failed)
+                let shown = try await overview(visitor)
+                #expect(shown.tile == percent && shown.chart == percent, "\(processed) of \(processed + failed): \(shown)")
+            }
         }
     }
 }

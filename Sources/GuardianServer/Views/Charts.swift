@@ -23,12 +23,12 @@ enum Charts {
         let latencies = [0.5, 0.95, 0.99].map { share in
             Line(name: "p\(Int(share * 100))", values: slots.map { $0.latencies.percentile(share).map(Double.init) })
         }
-        let success = [Line(name: "succeeded", values: slots.map { $0.successRate.map { $0 * 100 } }, isFilled: true)]
+        let success = [Line(name: "succeeded", values: slots.map(\.successRate), isFilled: true)]
         return [
             chart("rate", "Rate", rates, from: span.name) { Show.rate($0) + "/s" },
             chart("depth", "Queue depth", depth, from: span.name) { Show.number(Int64($0)) },
             chart("latency", "Latency", latencies, from: span.name) { Show.duration(Int64($0)) },
-            chart("success", "Success rate", success, from: span.name, top: 100) { "\(Int($0)) %" },
+            chart("success", "Success rate", success, from: span.name, top: 1) { Show.percent($0) },
         ]
     }
 

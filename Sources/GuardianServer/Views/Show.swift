@@ -30,9 +30,11 @@ enum Show {
         }
     }
 
+    /// `99.9 %`; 100 only where nothing is missing.
     static func percent(_ share: Double?) -> String {
         guard let share else { return "–" }
-        let tenths = Int((share * 1000).rounded(.down))
+        // 29 of 100 is no less than 29 %.
+        let tenths = Int((share * 1000 + 1e-9).rounded(.down))
         return tenths % 10 == 0 ? "\(tenths / 10) %" : "\(tenths / 10).\(tenths % 10) %"
     }
 
