@@ -18,11 +18,10 @@ public final class Console: EventSink {
     }
 
     private struct Watch {
-        var pulse: Pulse?
-        var readers: [Int: AsyncStream<Pulse>.Continuation] = [:]
+        var pulse = Newest<Pulse>()
+        var count = Newest<Pulse.Count>()
+        var readers: [Int: AsyncStream<Void>.Continuation] = [:]
         var lastReader = 0
-        /// Something was done: the next page reads anew.
-        var isStale = false
         /// Steady time at which somebody last asked for a page.
         var askedAt = Int64.min / 2
     }
@@ -118,19 +117,21 @@ public final class Console: EventSink {
         let now = clock.now
         let known = watch.withLock { watch in
             watch.askedAt = now.steady
-            defer { watch.isStale = false }
-            return watch.isStale ? nil : watch.pulse
+            return watch.pulse.value
         }
         if let known, now.wall.milliseconds - known.at.milliseconds < 2000, now.wall >= known.at { return known }
         return await beat(engine, store, counts: false)
     }
 
     /// Something was done: what is known of the queue is old.
-    func forgetPulse() { watch.withLock { $0.isStale = true } }
+    func forgetPulse() { watch.withLock { $0.pulse.forget() } }
 
-    /// Each beat from now on, for one reader, who sees the newest only.
-    func beats() -> AsyncStream<Pulse> {
-        let (stream, continuation) = AsyncStream.makeStream(of: Pulse.self, bufferingPolicy: .bufferingNewest(1))
+    /// What the last beat has read, however old it is.
+    var lastPulse: Pulse? { watch.withLock { $0.pulse.last } }
+
+    /// Says to one reader, from now on, that there is a new ``lastPulse``.
+    func beats() -> AsyncStream<Void> {
+        let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let number = watch.withLock { watch in
             watch.lastReader += 1
             watch.readers[watch.lastReader] = continuation
@@ -145,10 +146,11 @@ public final class Console: EventSink {
         return watch.withLock { !$0.readers.isEmpty || now - $0.askedAt < 10_000 }
     }
 
-    /// Reads how the queue stands, for everybody.
+    /// Reads how the queue stands, for everybody; where another beat has overtaken this one, for the caller alone.
     @discardableResult
     private func beat(_ engine: SyncEngine, _ store: any Store, counts: Bool) async -> Pulse {
-        var pulse = watch.withLock { $0.pulse } ?? Pulse(at: clock.now.wall)
+        let (number, last) = watch.withLock { ($0.pulse.begin(), $0.pulse.last) }
+        var pulse = last ?? Pulse(at: clock.now.wall)
         pulse.at = clock.now.wall
         pulse.isDelivering = engine.isActive
         pulse.alerts = configuration.alerts()
@@ -157,22 +159,27 @@ public final class Console: EventSink {
             pulse.control = try await store.loadControl()
             pulse.processors = try await store.processors()
             pulse.oldestPending = try await store.oldestPending()
-            if counts || pulse.countedAt == nil {
-                pulse.indexEntries = try await store.indexEntries()
-                do throws(SyncError) { pulse.explanation = try await engine.explainQueue() } catch { pulse.explanation = nil }
-                pulse.countedAt = pulse.at
-            }
+            if counts || watch.withLock({ $0.count.last == nil }) { try await count(engine, store) }
             pulse.trouble = nil
-            memory.withLock { $0.history.note(pulse.books, at: pulse.at) }
         } catch {
             pulse.trouble = configuration.redactor.redact(error.description)
         }
-        let readers = watch.withLock { watch in
-            watch.pulse = pulse
+        let readers = watch.withLock { watch -> [AsyncStream<Void>.Continuation] in
+            if let count = watch.count.last { pulse.count = count }
+            guard watch.pulse.keep(pulse, of: number) else { return [] }
+            // Under this lock, so that older books are not noted after newer ones.
+            if pulse.trouble == nil { memory.withLock { $0.history.note(pulse.books, at: pulse.at) } }
             return Array(watch.readers.values)
         }
-        for reader in readers { reader.yield(pulse) }
+        for reader in readers { reader.yield() }
         return pulse
+    }
+
+    private func count(_ engine: SyncEngine, _ store: any Store) async throws(StoreError) {
+        let number = watch.withLock { $0.count.begin() }
+        var count = Pulse.Count(indexEntries: try await store.indexEntries())
+        do throws(SyncError) { count.explanation = try await engine.explainQueue() } catch { count.explanation = nil }
+        watch.withLock { _ = $0.count.keep(count, of: number) }
     }
 
     /// Samples for the charts, beats for who looks, works through bulk jobs, and keeps searches quick; until cancelled.

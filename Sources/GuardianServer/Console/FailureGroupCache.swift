@@ -11,18 +11,19 @@ final class FailureGroupCache: Sendable {
         var until: Int64
     }
 
-    private let known = Mutex<Known?>(nil)
+    private let known = Mutex(Newest<Known>())
 
     /// Groups that are 2 s old at most, or older where counting takes long: 20 times as long as that.
     func groups(_ store: any Store, _ clock: any TimeSource) async throws(StoreError) -> [FailureGroup] {
         let start = clock.now.steady
-        if let known = known.withLock({ $0 }), start < known.until { return known.groups }
+        if let known = known.withLock({ $0.value }), start < known.until { return known.groups }
+        let number = known.withLock { $0.begin() }
         let groups = try await store.failureGroups(limit: Self.most)
         let end = clock.now.steady
-        known.withLock { $0 = Known(groups: groups, until: end + max(500, (end - start) * 20)) }
+        known.withLock { _ = $0.keep(Known(groups: groups, until: end + max(500, (end - start) * 20)), of: number) }
         return groups
     }
 
     /// Something was done about them: the next page counts anew.
-    func forget() { known.withLock { $0 = nil } }
+    func forget() { known.withLock { $0.forget() } }
 }

@@ -10,13 +10,16 @@ struct Pulse: Sendable {
     var oldestPending: Timestamp?
     /// Whether this process delivers, and does not stand by.
     var isDelivering = false
-    var indexEntries: Int64 = 0
-    var explanation: QueueExplanation?
-    /// When the two above were counted: they cost a walk of the index.
-    var countedAt: Timestamp?
+    var count = Count()
     var alerts: [Alert] = []
     /// Why the store did not answer, redacted; the rest is then what was known before.
     var trouble: String?
+
+    /// What costs a walk of the index, and is counted more rarely.
+    struct Count: Sendable {
+        var indexEntries: Int64 = 0
+        var explanation: QueueExplanation?
+    }
 
     var firing: [Alert] { alerts.filter { $0.state == .firing } }
 }

@@ -14,19 +14,21 @@ final class StatusEnds: Sendable {
         var until: Int64
     }
 
-    private let known = Mutex<[Operation.Status: Known]>([:])
+    private let known = Mutex<[Operation.Status: Newest<Known>]>([:])
 
     /// Ends that are 2 s old at most, or older where it takes long to find them: 20 times as long as that.
     func ends(of status: Operation.Status, _ store: any Store, _ clock: any TimeSource) async throws(StoreError) -> Ends {
         let start = clock.now.steady
-        if let known = known.withLock({ $0[status] }), start < known.until { return known.ends }
+        if let known = known.withLock({ $0[status]?.value }), start < known.until { return known.ends }
+        let number = known.withLock { $0[status, default: Newest()].begin() }
         var search = OperationSearch(status: status, limit: 1)
         search.includesPayload = false
         let oldest = try await store.search(search).operations.first
         search.isNewestFirst = true
         let ends = Ends(oldest: oldest, newest: try await store.search(search).operations.first)
         let end = clock.now.steady
-        known.withLock { $0[status] = Known(ends: ends, until: end + max(2000, (end - start) * 20)) }
+        let read = Known(ends: ends, until: end + max(2000, (end - start) * 20))
+        known.withLock { _ = $0[status]?.keep(read, of: number) }
         return ends
     }
 }

@@ -233,8 +233,11 @@ enum ConsoleScript {
           if (tailSource) {
             tailSource.close();
             tailSource = null;
+            delete tailButton.dataset.connected;
           } else {
             tailSource = new EventSource(tailButton.dataset.tail);
+            tailSource.onopen = () => { tailButton.dataset.connected = 'yes'; };
+            tailSource.onerror = () => { delete tailButton.dataset.connected; };
             tailSource.addEventListener('line', (event) => {
               const row = document.createElement('template');
               row.innerHTML = JSON.parse(event.data).html;

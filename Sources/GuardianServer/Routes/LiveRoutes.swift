@@ -10,7 +10,8 @@ extension ConsolePages {
         let beats = console.beats()
         return .eventStream(greeting: "live", backlog: 256) { sender in
             var sent: [String: String] = [:]
-            for await pulse in beats {
+            for await _ in beats {
+                guard let pulse = console.lastPulse else { continue }
                 guard console.session(visit.cookie, keepsAlive: false) != nil else {
                     sender.send("ended", (["reason": "session"] as JSONValue).text)
                     return

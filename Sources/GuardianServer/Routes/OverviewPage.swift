@@ -59,13 +59,13 @@ extension ConsolePages {
         let books = pulse.books
         var data: [String: Any] = [
             "pending": Show.number(books.pending), "processing": Show.number(books.processing), "failed": Show.number(books.failed),
-            "failedTone": books.failed > 0 ? "bad" : "", "indexEntries": Show.number(pulse.indexEntries),
+            "failedTone": books.failed > 0 ? "bad" : "", "indexEntries": Show.number(pulse.count.indexEntries),
             "booksText":
                 "accepted \(Show.number(books.accepted)), cancelled \(Show.number(books.cancelled)), folded \(Show.number(books.coalesced)), "
                 + "expired \(Show.number(books.expired)), cleared \(Show.number(books.cleared))",
         ]
         if let oldest = pulse.oldestPending { data["oldest"] = Show.time(oldest) }
-        if let explanation = pulse.explanation {
+        if let explanation = pulse.count.explanation {
             data["explanation"] = ["detail": Show.words(redact(explanation.detail))]
             data["reasons"] = Explanation.Reason.allCases.compactMap { reason -> [String: Any]? in
                 guard let count = explanation.reasons[reason] else { return nil }

@@ -11,6 +11,8 @@ package final class TroubledStore: EnqueueStore, DeliveryStore, LockStore, Inspe
         var readsLeft: Int?
         var beforeCancel: Interference?
         var afterRead: Interference?
+        var afterList: Interference?
+        var afterControl: Interference?
         var isHeld = false
         var others: [LockState] = []
         var waiting: [CheckedContinuation<Void, Never>] = []
@@ -43,6 +45,18 @@ package final class TroubledStore: EnqueueStore, DeliveryStore, LockStore, Inspe
     package var afterRead: Interference? {
         get { state.withLock { $0.afterRead } }
         set { state.withLock { $0.afterRead = newValue } }
+    }
+
+    /// What happens, once, between the next reading of a page of operations and what its reader does then.
+    package var afterList: Interference? {
+        get { state.withLock { $0.afterList } }
+        set { state.withLock { $0.afterList = newValue } }
+    }
+
+    /// What happens, once, between the next reading of breaker and pauses and what its reader does then.
+    package var afterControl: Interference? {
+        get { state.withLock { $0.afterControl } }
+        set { state.withLock { $0.afterControl = newValue } }
     }
 
     /// Processors that deliver beside the one that holds the memory store's lock, as if it had room for them.
@@ -79,7 +93,14 @@ package final class TroubledStore: EnqueueStore, DeliveryStore, LockStore, Inspe
     }
 
     package func exchange(_ exchange: Exchange) async throws(StoreError) -> ExchangeResult { try await sound().exchange(exchange) }
-    package func loadControl() async throws(StoreError) -> Control { try await sound().loadControl() }
+    package func loadControl() async throws(StoreError) -> Control {
+        let control = try await sound().loadControl()
+        if let interfere = afterControl {
+            afterControl = nil
+            try await interfere(store)
+        }
+        return control
+    }
     package func setPause(_ pause: Pause, to active: Bool) async throws(StoreError) { try await sound().setPause(pause, to: active) }
     package func acquireLock(owner: String, now: Timestamp, staleAfterMs: Int64) async throws(StoreError) -> LockAnswer {
         try await sound().acquireLock(owner: owner, now: now, staleAfterMs: staleAfterMs)
@@ -108,7 +129,12 @@ package final class TroubledStore: EnqueueStore, DeliveryStore, LockStore, Inspe
             guard readsLeft > 0 else { throw .unavailable("no more reads, says the test") }
             self.readsLeft = readsLeft - 1
         }
-        return try await sound().list(filter)
+        let operations = try await sound().list(filter)
+        if let interfere = afterList {
+            afterList = nil
+            try await interfere(store)
+        }
+        return operations
     }
     package func oldestPending() async throws(StoreError) -> Timestamp? { try await sound().oldestPending() }
     package func accountingGap() async throws(StoreError) -> Int64 { try await sound().accountingGap() }
