@@ -119,6 +119,8 @@
             posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
             posix_spawn_file_actions_adddup2(&actions, out.writing, 1)
             posix_spawn_file_actions_adddup2(&actions, err.writing, 2)
+            // SwiftNIO's sockets stay open over exec: what the program leaves running would go on listening in our place.
+            for file in Self.openFiles { posix_spawn_file_actions_addclose(&actions, file) }
             var (all, none) = (sigset_t(), sigset_t())
             sigfillset(&all)
             sigdelset(&all, SIGKILL)
@@ -136,6 +138,19 @@
             let failure = posix_spawnp(&pid, words[0], &actions, &attributes, arguments, environment)
             guard failure == 0 else { throw NotStarted(errno: failure) }
             return pid
+        }
+
+        /// What a child would have of ours; closing one that is closed already is no error in it. None where the system keeps them from it.
+        private static var openFiles: [Int32] {
+            #if os(Linux)
+                do {
+                    return try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap { Int32($0) }.filter { $0 > 2 }
+                } catch {
+                    return []
+                }
+            #else
+                return []
+            #endif
         }
 
         /// Until there is something to read, or a tick has passed. What is not read any more must not keep waking us.

@@ -121,18 +121,35 @@
         func timeout() async throws {
             try await withDesk { desk in
                 let scripts = [
-                    "echo $$ > \(desk.path)/pid; echo t; sleep 100",
-                    "trap '' TERM; echo $$ > \(desk.path)/pid; echo t; while :; do sleep 1; done",
-                    "sleep 100 & echo $! > \(desk.path)/pid; wait",
+                    "echo $$ > \(desk.path)/pid0; echo t; sleep 100",
+                    "trap '' TERM; echo $$ > \(desk.path)/pid1; echo t; while :; do sleep 1; done",
+                    "sleep 100 & echo $! > \(desk.path)/pid2; wait",
                 ]
-                for script in scripts {
-                    let error = try await failure(shell(script, timeoutMs: 1000))
-                    #expect(error?.code == .timeout, "\(script)")
-                    let pid = try #require(pid_t(try desk.read("pid").trimmingCharacters(in: .newlines)))
+                // Beside each other, so that each may have time to write its number.
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for script in scripts {
+                        group.addTask {
+                            let error = try await failure(shell(script, timeoutMs: 8000))
+                            #expect(error?.code == .timeout, "\(script)")
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+                for index in scripts.indices {
+                    let pid = try #require(pid_t(try desk.read("pid\(index)").trimmingCharacters(in: .newlines)))
                     // The time limit is what fails.
                     while !Self.isGone(pid) { await Task.yield() }
                 }
             }
+        }
+
+        @Test("it gets no file and no socket of ours")
+        func inheritsNothing() async throws {
+            // Not closed by exec, as SwiftNIO's sockets are not.
+            let number = dup(STDIN_FILENO)
+            defer { close(number) }
+            try #require(number > 2)
+            #expect(try await shell("if [ -e /dev/fd/\(number) ]; then echo open; else echo closed; fi").issued().token == "closed")
         }
 
         @Test("one whose child holds its output open is not waited for", .timeLimit(.minutes(1)))
