@@ -18,10 +18,11 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOSSL", package: "swift-nio-ssl"),
     .product(name: "NIOTLS", package: "swift-nio"),
 ]
+let embedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 /// gzip for bodies: the coders of swift-nio-extras are channel handlers, which run in an embedded channel.
 let compression: [Target.Dependency] = [
     .product(name: "NIOHTTPCompression", package: "swift-nio-extras"),
-    .product(name: "NIOEmbedded", package: "swift-nio"),
+    embedded,
 ]
 let hummingbird: [Target.Dependency] = [
     .product(name: "Hummingbird", package: "hummingbird"),
@@ -150,7 +151,7 @@ let package = Package(
             ] + hummingbird + compression + nio),
         tests(
             "GuardianServerTests",
-            ["GuardianCore", "GuardianServer", "GuardianTelemetry", "GuardianTesting", httpClient] + hummingbird + nio),
+            ["GuardianCore", "GuardianServer", "GuardianTelemetry", "GuardianTesting", httpClient, embedded] + hummingbird + nio),
         tests("GuardianBackendTests", ["GuardianBackend", httpClient] + hummingbird + compression + nio),
         tests(
             "GuardianRuntimeTests",

@@ -3,7 +3,7 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdCore
 import Logging
-import NIOCore
+package import NIOCore
 import ServiceLifecycle
 import Synchronization
 
@@ -34,6 +34,8 @@ public final class APIServer: Sendable {
         public var room: @Sendable () -> DiskRoom? = { nil }
         /// What `/metrics` and `/metrics.json` show; nil when nothing is measured.
         public var metrics: MetricsPages?
+        /// The time by which rates are kept.
+        package var now: @Sendable () -> NIODeadline = { .now() }
 
         public init(
             host: String = "127.0.0.1", port: Int = 8080, token: String? = nil, bodyLimit: Int = 16 << 20, socketPath: String? = nil
@@ -84,6 +86,8 @@ public final class APIServer: Sendable {
 
     public let configuration: Configuration
     private let backing: Mutex<Backing>
+    /// The file of the Unix socket that is listened on.
+    private let socketFile = Mutex<SocketFile.Identity?>(nil)
 
     /// The admin console; nil for none.
     public let console: Console?
@@ -152,8 +156,11 @@ public final class APIServer: Sendable {
             responder: AnswerRules(router: router.buildResponder()), server: try configuration.server(),
             configuration: .init(
                 address: address, availableConnectionsDelegate: MaximumAvailableConnections(configuration.mostConnections, logger: logger)),
-            onServerRunning: { [configuration] channel in
-                if let path = configuration.socketPath { SocketFile.show(path, mode: configuration.socketMode) }
+            onServerRunning: { [self] channel in
+                if let path = configuration.socketPath {
+                    let shown = SocketFile.show(path, mode: configuration.socketMode)
+                    socketFile.withLock { $0 = shown }
+                }
                 onListening(channel.localAddress?.port ?? configuration.port)
             }, logger: logger)
         // Cancelling begins a graceful end: see Goodbye.
@@ -172,9 +179,6 @@ public final class APIServer: Sendable {
             if let refusal = Configuration.ListenError(error, at: configuration.address) { throw refusal }
             throw error
         }
-        if let path = configuration.socketPath {
-            // Whoever has put a socket of theirs in its place keeps it.
-            do { try await SocketFile.clear(path) } catch {}
-        }
+        if let path = configuration.socketPath { await SocketFile.remove(path, of: socketFile.withLock { $0 }) }
     }
 }

@@ -17,13 +17,14 @@ struct Gate: RouterMiddleware {
     /// The same for paths that ask for no token, so that a stranger on them uses nothing of the others' up.
     private let openRequests: Rate?
     /// Wrong tokens a second: enough for a mistake, too few for a search.
-    private let mistakes = Rate(perSecond: 50)
+    private let mistakes: Rate
 
     init(configuration: APIServer.Configuration) {
         self.configuration = configuration
-        let rate = configuration.requestsPerSecond
-        requests = rate > 0 ? Rate(perSecond: rate) : nil
-        openRequests = rate > 0 ? Rate(perSecond: rate) : nil
+        let (rate, now) = (configuration.requestsPerSecond, configuration.now())
+        requests = rate > 0 ? Rate(perSecond: rate, at: now) : nil
+        openRequests = rate > 0 ? Rate(perSecond: rate, at: now) : nil
+        mistakes = Rate(perSecond: 50, at: now)
     }
 
     func handle(_ request: Request, context: Context, next: (Request, Context) async throws -> Response) async throws -> Response {
@@ -34,12 +35,12 @@ struct Gate: RouterMiddleware {
         if let token = configuration.token, !Endpoints.isOpen(request.uri.path) {
             let given = request.headers[.authorization] ?? ""
             guard given.prefix(7).lowercased() == "bearer ", Self.equal(String(given.dropFirst(7)), token) else {
-                guard mistakes.take() else { throw Problem.tooMany("too many wrong tokens") }
+                guard mistakes.take(at: configuration.now()) else { throw Problem.tooMany("too many wrong tokens") }
                 throw Problem(.unauthorized, "unauthorized", "send the token in the header Authorization, after the word Bearer")
             }
         }
         let rate = Endpoints.isOpen(request.uri.path) ? openRequests : requests
-        if let rate, !Self.isProbe(request), !rate.take() {
+        if let rate, !Self.isProbe(request), !rate.take(at: configuration.now()) {
             throw Problem.tooMany("at most \(configuration.requestsPerSecond) requests a second are taken")
         }
         context.askForBody(of: request)

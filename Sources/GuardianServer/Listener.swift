@@ -63,12 +63,11 @@ extension APIServer.Configuration {
 
     /// Builds connections: who may connect, how long they may take, in which language they speak.
     func server() throws -> HTTPServerBuilder {
-        let patience = Patience.Limits(waitMs: patienceMs)
         let checksPeer = socketPath != nil && socketMode & 0o066 == 0
         let http = HTTPServerBuilder.http1(
             configuration: .init(
                 additionalChannelHandlers: (checksPeer ? [PeerCheck()] : [])
-                    + [HeadReader.Door(), Patience(patience), Goodbye(APIServer.longestGoodbye)],
+                    + [HeadReader.Door(), patience(), Goodbye(APIServer.longestGoodbye)],
                 httpDecoderConfiguration: .init(maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10, maxHeaderFieldCount: 100)))
         return try certificate.map { try .tls(http, tlsConfiguration: $0.tls()) } ?? http
     }

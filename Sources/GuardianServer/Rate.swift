@@ -6,13 +6,13 @@ final class Rate: Sendable {
     private let perSecond: Double
     private let state: Mutex<(tokens: Double, at: NIODeadline)>
 
-    init(perSecond: Int) {
+    init(perSecond: Int, at now: NIODeadline) {
         self.perSecond = Double(perSecond)
-        state = Mutex((Double(perSecond), .now()))
+        state = Mutex((Double(perSecond), now))
     }
 
     /// Takes one; false when there is none left.
-    func take(at now: NIODeadline = .now()) -> Bool {
+    func take(at now: NIODeadline) -> Bool {
         state.withLock { state in
             let seconds = Double(max(0, (now - state.at).nanoseconds)) / 1e9
             state = (min(perSecond, state.tokens + seconds * perSecond), now)

@@ -1,6 +1,9 @@
 import GuardianCore
 import GuardianServer
+import HTTPTypes
 import NIOCore
+import NIOEmbedded
+import NIOHTTPTypes
 import NIOPosix
 import Testing
 
@@ -64,58 +67,87 @@ import Testing
         }
     }
 
-    @Test("a long answer that is read steadily is never cut, however long that takes; one that nobody reads on is")
-    func slowReader() async throws {
-        try await withHasty(patienceMs: 1000) { sidecar in
-            let payload = #"{"x":"\#(String(repeating: "x", count: 1_000_000))"}"#
-            for number in 0..<8 { try await sidecar.accept(operation("e\(number)", #","payload":\#(payload)"#)) }
-            let steady = try await read(sidecar, "/v1/operations?limit=8", pause: .milliseconds(20), every: 64 << 10)
-            #expect(steady.bytes >= 8_000_000)
-            #expect(steady.took > .seconds(2), "it was to take twice the patience")
-            let asleep = try await read(sidecar, "/v1/operations?limit=8", pause: .seconds(3), every: 16 << 20, after: 64 << 10)
-            #expect(asleep.bytes < 8_000_000)
+    /// The socket of a connection in virtual time: it takes what is written when it is told to.
+    private final class Socket: ChannelOutboundHandler {
+        typealias OutboundIn = HTTPResponsePart
+
+        private var written: [(part: HTTPResponsePart, taken: EventLoopPromise<Void>?)] = []
+
+        func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+            written.append((unwrapOutboundIn(data), promise))
+        }
+
+        /// Takes everything up to the next piece of the body, and that; false when there is none left.
+        func takePiece() -> Bool {
+            while !written.isEmpty {
+                let (part, taken) = written.removeFirst()
+                taken?.succeed()
+                if case .body = part { return true }
+            }
+            return false
+        }
+
+        func handlerRemoved(context: ChannelHandlerContext) {
+            for (_, taken) in written { taken?.fail(ChannelError.ioOnClosedChannel) }
         }
     }
 
-    /// Reads 8 MB of an answer, with a pause when `after` bytes have come and whenever `every` more have; a small window keeps what was not
-    /// read at the server.
-    private func read(
-        _ sidecar: Sidecar, _ path: String, pause: Duration, every: Int, after: Int = 0
-    ) async throws -> (bytes: Int, took: Duration) {
-        let connection = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-            .channelOption(.socketOption(.so_rcvbuf), value: 65_536)
-            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 16 << 10))
-            .connect(host: "127.0.0.1", port: sidecar.port) { channel in
-                channel.eventLoop.makeCompletedFuture { try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel) }
+    @Test("a long answer that is taken piece by piece is never cut, however long that takes; when no more of it is taken, it is")
+    func slowReader() throws {
+        let socket = Socket()
+        let channel = EmbeddedChannel(handlers: [socket, APIServer.Configuration(port: 0).patience()])
+        defer { do { _ = try channel.finish(acceptAlreadyClosed: true) } catch {} }
+        channel.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 1), promise: nil)
+        try channel.writeInbound(HTTPRequestPart.head(HTTPRequest(method: .get, scheme: "http", authority: "localhost", path: "/")))
+        try channel.writeInbound(HTTPRequestPart.end(nil))
+        let answer: [HTTPResponsePart] = [
+            .head(HTTPResponse(status: .ok)), .body(ByteBuffer(repeating: 0x78, count: 200 * 16 << 10)), .end(nil),
+        ]
+        for part in answer { channel.pipeline.syncOperations.write(NIOAny(part), promise: nil) }
+        channel.isWritable = false
+        channel.pipeline.fireChannelWritabilityChanged()
+        // A quarter of an hour, each piece just before the 10 s are over.
+        for _ in 0..<100 {
+            channel.embeddedEventLoop.advanceTime(by: .milliseconds(9999))
+            #expect(socket.takePiece())
+            try #require(channel.isActive)
+        }
+        channel.embeddedEventLoop.advanceTime(by: .milliseconds(9999))
+        #expect(channel.isActive)
+        channel.embeddedEventLoop.advanceTime(by: .milliseconds(1))
+        #expect(!channel.isActive)
+    }
+
+    @Test("a long answer that nobody reads on is cut")
+    func sleepingReader() async throws {
+        try await withHasty(patienceMs: 1000) { sidecar in
+            let payload = #"{"x":"\#(String(repeating: "x", count: 1_000_000))"}"#
+            for number in 0..<8 { try await sidecar.accept(operation("e\(number)", #","payload":\#(payload)"#)) }
+            let request = Array("GET /v1/operations?limit=8 HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8)
+            // A small window keeps what is not read at the server.
+            let connection = try await sidecar.connect(saying: request, window: 65_536)
+            let read: Int = try await connection.executeThenClose { inbound, _ in
+                var (bytes, hasSlept) = (0, false)
+                do {
+                    for try await part in inbound {
+                        bytes += part.readableBytes
+                        if bytes >= 8_000_000 { break }
+                        guard !hasSlept, bytes > 64 << 10 else { continue }
+                        hasSlept = true
+                        try await Task.sleep(for: .seconds(3))
+                    }
+                } catch {}
+                return bytes
             }
-        return try await connection.executeThenClose { inbound, outbound in
-            let start = ContinuousClock.now
-            try await outbound.write(ByteBuffer(string: "GET \(path) HTTP/1.1\r\nHost: localhost\r\n\r\n"))
-            var (bytes, next) = (0, after)
-            do {
-                for try await part in inbound {
-                    bytes += part.readableBytes
-                    if bytes >= 8_000_000 { break }
-                    guard bytes > next else { continue }
-                    next += every
-                    try await Task.sleep(for: pause)
-                }
-            } catch {}
-            return (bytes, start.duration(to: .now))
+            #expect((64 << 10..<8_000_000).contains(read))
         }
     }
 
     @Test("an event stream on which nothing happens for long is not slow")
     func quietStream() async throws {
         try await withHasty { sidecar in
-            let connection = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-                .connect(host: "127.0.0.1", port: sidecar.port) { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
-                    }
-                }
-            try await connection.executeThenClose { inbound, outbound in
-                try await outbound.write(ByteBuffer(string: "GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+            let connection = try await sidecar.connect(saying: Array("GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))
+            try await connection.executeThenClose { inbound, _ in
                 var heard = inbound.makeAsyncIterator()
                 #expect(try await heard.next().map { String(buffer: $0) }?.hasPrefix("HTTP/1.1 200") == true)
                 // Four times the patience; what is waited for is that nothing happens.

@@ -119,16 +119,42 @@ struct Sidecar: Sendable {
         _ = try await store.exchange(Exchange(fence: fence, now: now, settlements: settlements))
     }
 
+    /// Says `bytes` as soon as there is a connection: the task that waited for that may come too late for a server without patience.
+    private final class Opening: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+        typealias OutboundOut = ByteBuffer
+
+        private let bytes: [UInt8]
+
+        init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+        func channelActive(context: ChannelHandlerContext) {
+            context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: bytes)), promise: nil)
+            context.fireChannelActive()
+        }
+    }
+
+    /// A connection of its own that has said `bytes`. `address` is one of this machine's; `window` is how many bytes the client's kernel
+    /// holds.
+    func connect(saying bytes: [UInt8], from address: String? = nil, window: Int? = nil) async throws
+        -> NIOAsyncChannel<ByteBuffer, ByteBuffer>
+    {
+        var bootstrap = ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+        if let address { bootstrap = bootstrap.bind(to: try SocketAddress(ipAddress: address, port: 0)) }
+        if let window { bootstrap = bootstrap.channelOption(.socketOption(.so_rcvbuf), value: SocketOptionValue(window)) }
+        return try await bootstrap.connect(host: "127.0.0.1", port: port) { channel in
+            channel.eventLoop.makeCompletedFuture {
+                try channel.pipeline.syncOperations.addHandler(Opening(bytes))
+                return try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+            }
+        }
+    }
+
     /// Writes bytes on a connection of its own, then reads until the server ends it, or hangs up at once. `address` is one of this machine's.
     @discardableResult
     func raw(_ bytes: [UInt8], hangsUp: Bool = false, from address: String? = nil) async throws -> String {
-        var bootstrap = ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-        if let address { bootstrap = bootstrap.bind(to: try SocketAddress(ipAddress: address, port: 0)) }
-        let connection = try await bootstrap.connect(host: "127.0.0.1", port: port) { channel in
-            channel.eventLoop.makeCompletedFuture { try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel) }
-        }
-        return try await connection.executeThenClose { inbound, outbound in
-            try await outbound.write(ByteBuffer(bytes: bytes))
+        let connection = try await connect(saying: bytes, from: address)
+        return try await connection.executeThenClose { inbound, _ in
             var text = ""
             if hangsUp { return text }
             for try await part in inbound { text += String(buffer: part) }

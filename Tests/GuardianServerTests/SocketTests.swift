@@ -14,7 +14,12 @@ import Testing
 
     /// Leaves what a killed server leaves: the file of a socket that nobody listens to.
     private func leave(_ path: String) throws {
-        let socket = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        #if canImport(Darwin)
+            let kind = SOCK_STREAM
+        #else
+            let kind = Int32(SOCK_STREAM.rawValue)
+        #endif
+        let socket = socket(AF_UNIX, kind, 0)
         defer { close(socket) }
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)

@@ -1,5 +1,10 @@
-import NIOCore
+package import NIOCore
 import NIOHTTPTypes
+
+extension APIServer.Configuration {
+    /// What ends one connection when its client takes too long.
+    package func patience() -> any RemovableChannelHandler { Patience(Patience.Limits(waitMs: patienceMs)) }
+}
 
 /// How long a client may take: one that sends its request in drops, or never takes its answer, holds nothing up.
 ///

@@ -43,6 +43,36 @@ enum SocketFile {
         throw InUse(path: path)
     }
 
+    /// Which file it is, so that one that has taken its place is told from it.
+    struct Identity: Equatable {
+        private let device: UInt64
+        private let number: UInt64
+        private let changedAt: Int64
+
+        init?(_ path: String) {
+            var info = stat()
+            guard lstat(path, &info) == 0 else { return nil }
+            device = UInt64(truncatingIfNeeded: info.st_dev)
+            number = UInt64(truncatingIfNeeded: info.st_ino)
+            #if canImport(Darwin)
+                let time = info.st_ctimespec
+            #else
+                let time = info.st_ctim
+            #endif
+            changedAt = Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+        }
+    }
+
+    /// Removes the file of a server that has ended. Whoever has put a socket of theirs in its place keeps it.
+    static func remove(_ path: String, of own: Identity?) async {
+        // Not by asking who answers: a program that is just being started may have what was listened on open for a moment more.
+        if let own, Identity(path) == own {
+            unlink(path)
+            return
+        }
+        do { try await clear(path) } catch {}
+    }
+
     private static func nursery(_ path: String) -> String { path + ".d" }
 
     /// Where to bind: a place that nobody else can reach.
@@ -59,11 +89,12 @@ enum SocketFile {
         return directory + "/s"
     }
 
-    /// Moves the bound socket to its place, with its mode.
-    static func show(_ path: String, mode: UInt32) {
+    /// Moves the bound socket to its place, with its mode, and says which file it is there.
+    static func show(_ path: String, mode: UInt32) -> Identity? {
         let directory = nursery(path)
         chmod(directory + "/s", mode_t(mode))
         rename(directory + "/s", path)
         rmdir(directory)
+        return Identity(path)
     }
 }
