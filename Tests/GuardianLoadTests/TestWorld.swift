@@ -57,14 +57,21 @@ struct TestWorld: Sendable {
     func remove() { do { try FileManager.default.removeItem(atPath: directory) } catch {} }
 }
 
-/// A transport that keeps so much of every request for good.
+/// What is said to be kept of requests, for good.
+final class Leak: Sendable {
+    private let kept = Mutex<Int64>(32 << 20)
+    var bytes: Int64 { kept.withLock { $0 } }
+    func keep(kibibytes: Int64) { kept.withLock { $0 += kibibytes << 10 } }
+}
+
+/// A transport that keeps so much of every request.
 struct LeakingTransport: Transport {
-    static let kept = Mutex<[[UInt8]]>([])
     let inner: any Transport
-    let kibibytes: Int
+    let leak: Leak
+    let kibibytes: Int64
 
     func send(_ claim: Claim, token: String?, timeoutMs: Int64) async -> Outcome {
-        Self.kept.withLock { $0.append([UInt8](repeating: UInt8(truncatingIfNeeded: claim.seq), count: kibibytes << 10)) }
+        leak.keep(kibibytes: kibibytes)
         return await inner.send(claim, token: token, timeoutMs: timeoutMs)
     }
 }

@@ -14,6 +14,17 @@ public final class DeliveryRecorder: EventSink {
         }
     }
 
+    /// One time that the breaker was open.
+    public struct Trip: Sendable, Equatable {
+        /// How many attempts had begun when it opened.
+        public var attempts: Int
+        /// How long it meant to be open, in milliseconds.
+        public var forMs: Int64
+        /// How long it was until it probed, by the engine's clock; nil when it has not.
+        public var waitedMs: Int64?
+        var openedAt: Timestamp
+    }
+
     private struct State {
         var begun: [OperationID: Int64] = [:]
         var attempts: LatencyRecorder
@@ -23,8 +34,8 @@ public final class DeliveryRecorder: EventSink {
         var processed = 0
         var failed = 0
         var retries = 0
-        var failuresBeforeOpen: [Int] = []
-        var failuresSinceChange = 0
+        var attemptsBegun = 0
+        var trips: [Trip] = []
         var acquired: [Double] = []
         var lost = 0
     }
@@ -44,7 +55,9 @@ public final class DeliveryRecorder: EventSink {
         let now = watch.microseconds
         state.withLock { state in
             switch event {
-            case .claimed(let id, _): if state.begun[id] == nil { state.begun[id] = now }
+            case .claimed(let id, _):
+                state.attemptsBegun += 1
+                if state.begun[id] == nil { state.begun[id] = now }
             case .processed(let id, let latencyMs, _):
                 state.processed += 1
                 state.attempts.record(microseconds: latencyMs * 1000)
@@ -56,8 +69,13 @@ public final class DeliveryRecorder: EventSink {
                 state.failed += 1
                 state.begun[id] = nil
             case .retryScheduled: state.retries += 1
-            case .breakerOpened: state.changes.append(.init(seconds: Double(now) / 1e6, state: "opened"))
-            case .breakerProbing: state.changes.append(.init(seconds: Double(now) / 1e6, state: "probing"))
+            case .breakerOpened(let forMs):
+                state.changes.append(.init(seconds: Double(now) / 1e6, state: "opened"))
+                state.trips.append(Trip(attempts: state.attemptsBegun, forMs: forMs, waitedMs: nil, openedAt: time))
+            case .breakerProbing:
+                state.changes.append(.init(seconds: Double(now) / 1e6, state: "probing"))
+                guard let trip = state.trips.last, trip.waitedMs == nil else { break }
+                state.trips[state.trips.count - 1].waitedMs = time.milliseconds - trip.openedAt.milliseconds
             case .breakerClosed: state.changes.append(.init(seconds: Double(now) / 1e6, state: "closed"))
             case .lockAcquired: state.acquired.append(Double(now) / 1e6)
             case .lockLost: state.lost += 1
@@ -76,6 +94,8 @@ public final class DeliveryRecorder: EventSink {
     /// Operations processed in each second.
     public var perSecond: [Int] { state.withLock { $0.perSecond } }
     public var changes: [Change] { state.withLock { $0.changes } }
+    /// The times that the breaker was open, of an engine that begins with a closed one.
+    public var trips: [Trip] { state.withLock { $0.trips } }
     /// When a processor got the lock, in seconds.
     public var acquired: [Double] { state.withLock { $0.acquired } }
 }

@@ -13,7 +13,7 @@ struct LatencySuite {
         let workers = test.options.workers ?? Self.workers
         let open = try await test.world.openStore("latency")
         let recorder = DeliveryRecorder(expectedMicroseconds: test.options.expectedMicroseconds)
-        let resident = Sampler(watch: Stopwatch()) { Double(ProcessMeter.residentBytes) / 1_048_576 }
+        let resident = Sampler(watch: Stopwatch()) { [test] in Double(test.world.residentBytes()) / 1_048_576 }
         try await test.withUpstream(test.options.behaviour) { upstream, control in
             let (engine, transport) = try test.world.engine(open.store, url: upstream.url, workers: workers, sinks: [recorder])
             try await LoadTest.fill(engine, Workload(seed: test.options.seed, operations: count))

@@ -57,6 +57,8 @@ public struct LoadWorld: Sendable {
     public var adjust: @Sendable (inout SyncEngine.Configuration) -> Void = { _ in }
     /// What stands between engine and network.
     public var wrap: @Sendable (any Transport) -> any Transport = { $0 }
+    /// Bytes of memory that are resident; of this process by default.
+    public var residentBytes: @Sendable () -> Int64 = { ProcessMeter.residentBytes }
 
     public init(
         openStore: @escaping @Sendable (String) async throws -> OpenStore,

@@ -18,10 +18,10 @@ struct MemorySuite {
         let count = test.options.operations ?? Self.operations
         let workers = test.options.workers ?? Self.workers
         let watch = Stopwatch()
-        let resident = Sampler(watch: watch) { Double(ProcessMeter.residentBytes) / 1_048_576 }
+        let resident = Sampler(watch: watch) { [test] in Double(test.world.residentBytes()) / 1_048_576 }
         let recorder = DeliveryRecorder(watch: watch)
         let open = try await test.world.openStore("memory")
-        let before = ProcessMeter.residentBytes
+        let before = test.world.residentBytes()
         let emptyDisk = try await open.bytes()
         try await test.withUpstream(test.options.behaviour) { upstream, control in
             let (engine, transport) = try test.world.engine(open.store, url: upstream.url, workers: workers, sinks: [recorder])
@@ -30,13 +30,13 @@ struct MemorySuite {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await resident.run(everyMilliseconds: 100) }
                 try await LoadTest.fill(engine, &operations, count) { test.progress($0, count, "seeded") }
-                let seeded = ProcessMeter.residentBytes
+                let seeded = test.world.residentBytes()
                 let disk = try await open.bytes()
                 result.figure("memory for each waiting operation", Double(max(0, seeded - before)) / Double(count), "bytes", .neither)
                 result.figure("disk for each waiting operation", Double(disk - emptyDisk) / Double(count), "bytes", .lower)
                 try await test.deliver([engine], until: count, "processed") { recorder.processed + recorder.failed }
                 var total = count
-                ends.append((0, Double(ProcessMeter.residentBytes)))
+                ends.append((0, Double(test.world.residentBytes())))
                 for round in 1...Self.rounds {
                     let more = max(1, count / Self.tenth)
                     try await LoadTest.fill(engine, &operations, more)
@@ -45,7 +45,7 @@ struct MemorySuite {
                     try await test.deliver([engine], until: goal, "round \(round) of \(Self.rounds)") {
                         recorder.processed + recorder.failed
                     }
-                    ends.append((Double(total - count), Double(ProcessMeter.residentBytes)))
+                    ends.append((Double(total - count), Double(test.world.residentBytes())))
                 }
                 group.cancelAll()
                 judge(ends, before: before, resident, &result)

@@ -32,7 +32,7 @@ struct SoakSuite {
         let expected = UInt64(Double(test.options.expectedMicroseconds) / Self.share)
         let recorder = DeliveryRecorder(watch: watch, expectedMicroseconds: expected)
         let open = try await test.world.openStore("soak")
-        let resident = Sampler(watch: watch) { Double(ProcessMeter.residentBytes) / 1_048_576 }
+        let resident = Sampler(watch: watch) { [test] in Double(test.world.residentBytes()) / 1_048_576 }
         let descriptors = Sampler(watch: watch) { Double(ProcessMeter.openDescriptors) }
         try await test.withUpstream(test.options.behaviour) { upstream, control in
             let (engine, transport) = try test.world.engine(
