@@ -29,7 +29,8 @@ package struct StoreWatch: Sendable {
     private let path: String
     /// As they were, by what follows the path.
     private let noted: [(end: String, file: File)]
-    private var isGone = false
+    /// What was said last; nil when they stand there.
+    private var told: StoreError?
 
     /// Notes what stands there now: to be made when the store is open.
     package init(path: String) {
@@ -37,20 +38,28 @@ package struct StoreWatch: Sendable {
         noted = ["", "-wal", "-shm"].compactMap { end in File(path + end).map { (end: end, file: $0) } }
     }
 
-    /// Looks; returns what has changed since the look before.
+    /// Looks; returns what has changed since the look before, also that there is something else to say.
     package mutating func look() -> Change? {
-        let missing = noted.first { File(path + $0.end) != $0.file }
-        guard isGone != (missing != nil) else { return nil }
-        isGone = missing != nil
-        return missing.map { .gone(.readOnly(words(of: $0.end))) } ?? .back
+        let error = trouble()
+        guard error != told else { return nil }
+        told = error
+        return error.map { .gone($0) } ?? .back
     }
 
-    private func words(of end: String) -> String {
+    private func trouble() -> StoreError? {
+        for (end, file) in noted {
+            let now = File(path + end)
+            if now != file { return .readOnly(words(of: end, isThere: now != nil)) }
+        }
+        return nil
+    }
+
+    private func words(of end: String, isThere: Bool) -> String {
         guard end.isEmpty else {
             return "\(path)\(end) was moved, replaced or deleted while in use; restart, which brings what it held into the store first"
         }
-        return File(path) == nil
-            ? "\(path) was moved or deleted while in use; put it back: a restart without it begins an empty store"
-            : "another file was put in the place of \(path) while in use; restart to use that one, or put the old one back"
+        return isThere
+            ? "another file was put in the place of \(path) while in use; restart to use that one, or put the old one back"
+            : "\(path) was moved or deleted while in use; put it back: a restart without it begins an empty store"
     }
 }

@@ -76,6 +76,7 @@ struct Backend: AsyncParsableCommand {
             .init(
                 host: host, port: port, latency: wait, failureRate: failureRate, seed: seed, dataDirectory: dataDir,
                 idempotencyWindow: window, rate: rate))
+        let endings = await Launch.endings()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [json, listen] in
                 do {
@@ -85,7 +86,7 @@ struct Backend: AsyncParsableCommand {
                     throw error
                 }
             }
-            group.addTask { await Launch.waitForEnding() }
+            group.addTask { await Launch.wait(for: endings) }
             if endWithInput { group.addTask { await Self.waitForEndOfInput() } }
             _ = try await group.next()
             group.cancelAll()

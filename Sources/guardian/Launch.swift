@@ -45,7 +45,7 @@ enum Launch {
     }
 
     /// Ends the process when somebody asks it to, as the signal does by itself, but without the files that it has begun to write. Another
-    /// thread may make one of them again until the directory that holds them, the last, is gone too.
+    /// thread may make one of them again until the directory that holds them, the last, is gone too; so that has to be there before.
     static func end(on endings: UnixSignalsSequence, without parts: [String]) async {
         for await ending in endings {
             for _ in 0..<1000 {
@@ -69,7 +69,7 @@ enum Launch {
     }
 
     /// Returns when somebody asks the process to end, or the task is cancelled.
-    static func waitForEnding() async { for await _ in await endings() { return } }
+    static func wait(for endings: UnixSignalsSequence) async { for await _ in endings { return } }
 
     private static let ignoresHangup: Bool = {
         let before = signal(SIGHUP, SIG_IGN)

@@ -5,6 +5,7 @@ import GuardianLoad
 import GuardianPostgres
 import GuardianRuntime
 import GuardianSQLite
+import UnixSignals
 
 struct LoadTestCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -43,10 +44,12 @@ struct LoadTestCommand: AsyncParsableCommand {
         guard let share = Self.share(tolerance) else { throw Failure(.usage, "--tolerance: must be a share such as 25% or 0.25") }
         for path in report { try Self.checkWritable(path) }
         let store = try chosenStore()
+        // Before there is anything to leave behind.
+        let endings = await Launch.endings()
         let place = try LoadPlace(directory: dataDir, store: store)
         defer { place.remove() }
         let empty = LoadReport(startedAt: SystemClock().now.wall, seed: seed, options: facts(suites, options, store: store))
-        guard var result = await Self.measure(suites, options, in: place, empty) else {
+        guard var result = await Self.measure(suites, options, in: place, empty, until: endings) else {
             throw Failure(.failed, "ended by a signal: nothing is reported, and nothing is left of it")
         }
         var mismatch: Comparison.Mismatch?
@@ -64,7 +67,7 @@ struct LoadTestCommand: AsyncParsableCommand {
 
     /// The report with a result for each suite; nil when somebody asks the process to end. The suites have let go of the place then.
     private static func measure(
-        _ suites: [LoadOptions.Suite], _ options: LoadOptions, in place: LoadPlace, _ report: LoadReport
+        _ suites: [LoadOptions.Suite], _ options: LoadOptions, in place: LoadPlace, _ report: LoadReport, until endings: UnixSignalsSequence
     ) async -> LoadReport? {
         await withTaskGroup(of: LoadReport?.self) { group in
             group.addTask {
@@ -78,7 +81,7 @@ struct LoadTestCommand: AsyncParsableCommand {
                 return report
             }
             group.addTask {
-                await Launch.waitForEnding()
+                await Launch.wait(for: endings)
                 return nil
             }
             defer { group.cancelAll() }

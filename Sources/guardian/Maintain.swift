@@ -50,27 +50,25 @@ struct Backup: AsyncParsableCommand {
         let bar = ProgressBar()
         // Before there is anything to leave behind.
         let endings = await Launch.endings()
-        let parts = SQLiteStore.backupParts(of: out)
+        // Whoever is to end the process finds the place, or it would be made when nobody removes it any more.
+        let place: SQLiteStore.BackupPlace
+        do throws(StoreError) { place = try SQLiteStore.prepareBackup(to: out) } catch { throw failure(of: error) }
         let report = try await withThrowingTaskGroup(of: SQLiteStore.BackupReport?.self) { group -> SQLiteStore.BackupReport in
             group.addTask {
-                await Launch.end(on: endings, without: parts)
+                await Launch.end(on: endings, without: place.parts)
                 return nil
             }
             group.addTask {
                 // What has been written of the copy so far.
                 while !Task.isCancelled {
-                    let done = parts.first.map { StoreFiles(path: $0).bytes.database } ?? 0
+                    let done = StoreFiles(path: place.file).bytes.database
                     bar.show("copying", done: Int(done >> 10), of: Int(max(size.database + size.log, done) >> 10))
                     do { try await Task.sleep(for: .milliseconds(200)) } catch { return nil }
                 }
                 return nil
             }
             defer { group.cancelAll() }
-            do throws(StoreError) { return try await store.backup(to: out, now: now) } catch {
-                // What can't be written is the copy: the store is only read.
-                guard case .readOnly(let what) = error else { throw error }
-                throw Failure(.failed, "--out: \(out) can't be written (\(what))")
-            }
+            do throws(StoreError) { return try await store.backup(in: place, now: now) } catch { throw failure(of: error) }
         }
         bar.clear()
         try store.close()
@@ -82,6 +80,12 @@ struct Backup: AsyncParsableCommand {
             return Terminal.say(answer.text)
         }
         Terminal.say("\(report.path): \(report.operations) operations, \(ByteText.of(report.bytes)), checked")
+    }
+
+    /// What can't be written is the copy: the store is only read.
+    private func failure(of error: StoreError) -> any Error {
+        guard case .readOnly(let what) = error else { return error }
+        return Failure(.failed, "--out: \(out) can't be written (\(what))")
     }
 }
 

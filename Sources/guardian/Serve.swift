@@ -44,9 +44,10 @@ struct Serve: AsyncParsableCommand {
         }
         let daemon = try Daemon(settings, connections: connections)
         daemon.takeOverLoggers()
+        let endings = await Launch.endings()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                for await _ in await Launch.endings() { daemon.stop() }
+                for await _ in endings { daemon.stop() }
             }
             let json = options.json
             try await daemon.run { state in

@@ -41,6 +41,21 @@ import Testing
         }
     }
 
+    @Test("a store that is moved away, and another that comes into its place later, are told once each")
+    func movedThenReplaced() throws {
+        try withFiles {
+            var watch = StoreWatch(path: path)
+            try files.moveItem(atPath: path, toPath: aside)
+            #expect(words(watch.look()).contains("\(path) was moved or deleted"))
+            try write(path)
+            #expect(words(watch.look()).contains("another file was put in the place of \(path)"))
+            #expect(watch.look() == nil)
+            try files.removeItem(atPath: path)
+            try files.moveItem(atPath: aside, toPath: path)
+            #expect(watch.look() == .back)
+        }
+    }
+
     @Test("another store in its place is told, with what makes that one used; so is a log that is gone")
     func replaced() throws {
         try withFiles {

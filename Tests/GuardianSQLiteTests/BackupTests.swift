@@ -77,6 +77,21 @@ private final class Tally: Sendable {
         }
     }
 
+    @Test("what an ended backup of an earlier version has left goes; what else stands where the copy is made stays, and is named")
+    func findsSomethingInTheWay() async throws {
+        try await withStore { store, path in
+            let (target, taken, files) = (path + ".copy", path + ".taken", FileManager.default)
+            try Data("left".utf8).write(to: URL(fileURLWithPath: target + ".partial"))
+            _ = try await store.backup(to: target, now: start)
+            #expect(!files.fileExists(atPath: target + ".partial"))
+            try files.createDirectory(atPath: taken + ".partial/mine", withIntermediateDirectories: true)
+            await #expect(throws: StoreError.readOnly("\(taken).partial is in the way; remove it")) {
+                try await store.backup(to: taken, now: start)
+            }
+            #expect(files.fileExists(atPath: taken + ".partial/mine"))
+        }
+    }
+
     @Test("a restored store has what the backup had; what waits in it counts as maybe sent; the old file is kept whole")
     func restores() async throws {
         let directory = NSTemporaryDirectory() + "/guardian-restore-" + UUID().uuidString

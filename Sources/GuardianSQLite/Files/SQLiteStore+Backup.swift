@@ -14,15 +14,38 @@ extension SQLiteStore {
     /// The setting that says when a backup was taken.
     static let backupSetting = "backup_at"
 
-    /// All that there may be of a backup to `target` that has not got its name yet: in a directory of its own, which comes last. Where that
-    /// is gone, nothing can be written any more.
-    public static func backupParts(of target: String) -> [String] {
-        let copy = partialCopy(of: target)
-        return Disk.databaseFiles(copy.file) + [copy.directory]
+    /// Where a copy is made that has not got its name yet: a directory of its own. Once that is gone, nothing of the copy can be written.
+    public struct BackupPlace: Sendable {
+        let target: String
+        let directory: String
+        /// The copy.
+        public let file: String
+
+        init(for target: String) {
+            self.target = target
+            directory = target + ".partial"
+            file = directory + "/copy.sqlite"
+        }
+
+        /// All that there may be of it; the directory comes last.
+        public var parts: [String] { Disk.databaseFiles(file) + [directory] }
+
+        func remove() {
+            Disk.removeDatabase(file)
+            Disk.removeDirectory(directory)
+        }
     }
 
-    private static func partialCopy(of target: String) -> (directory: String, file: String) {
-        (target + ".partial", target + ".partial/copy.sqlite")
+    /// Makes the place of a backup to `target`, for ``backup(in:now:)``. An existing file is refused; what an earlier backup to the same
+    /// target has left goes.
+    public static func prepareBackup(to target: String) throws(StoreError) -> BackupPlace {
+        guard Disk.size(of: target) == nil else { throw .readOnly("\(target) exists already; choose another name") }
+        let place = BackupPlace(for: target)
+        place.remove()
+        // Earlier versions wrote the copy under the directory's name.
+        Disk.removeDatabase(place.directory)
+        try Disk.createDirectory(place.directory)
+        return place
     }
 
     /// Copies the store as it is at one moment to `target`, beside whatever reads and writes it; compact, checked, on disk when it returns.
@@ -30,29 +53,27 @@ extension SQLiteStore {
     /// Reads in one snapshot (`VACUUM INTO`), so writers are not held up. `target` appears only when all of it has been checked; an
     /// existing file is refused.
     public func backup(to target: String, now: Timestamp) async throws(StoreError) -> BackupReport {
-        guard Disk.size(of: target) == nil else { throw .readOnly("\(target) exists already; choose another name") }
-        let partial = Self.partialCopy(of: target)
-        let removePartial = {
-            Disk.removeDatabase(partial.file)
-            Disk.removeDirectory(partial.directory)
-        }
-        removePartial()
+        try await backup(in: Self.prepareBackup(to: target), now: now)
+    }
+
+    /// The same in a place that is there already. It is gone in the end.
+    public func backup(in place: BackupPlace, now: Timestamp) async throws(StoreError) -> BackupReport {
+        let (copy, target) = (place.file, place.target)
         do {
-            try Disk.createDirectory(partial.directory)
-            try Disk.create(partial.file)
+            try Disk.create(copy)
             let source = try DatabaseQueue(path: configuration.path, configuration: Self.connections(configuration))
-            try await source.writeWithoutTransaction { db in try db.execute(sql: "VACUUM INTO ?", arguments: [partial.file]) }
+            try await source.writeWithoutTransaction { db in try db.execute(sql: "VACUUM INTO ?", arguments: [copy]) }
             try source.close()
-            let report = try await Self.seal(partial.file, now)
-            try Disk.sync(partial.file)
-            guard Disk.rename(partial.file, to: target) else { throw StoreError.readOnly("\(target): \(Disk.errorText())") }
-            removePartial()
+            let report = try await Self.seal(copy, now)
+            try Disk.sync(copy)
+            guard Disk.rename(copy, to: target) else { throw StoreError.readOnly("\(target): \(Disk.errorText())") }
+            place.remove()
             Disk.syncDirectory(of: target)
             return BackupReport(
                 path: target, bytes: Disk.size(of: target) ?? 0, operations: report.pending + report.processing + report.failed,
                 takenAt: now)
         } catch {
-            removePartial()
+            place.remove()
             throw StoreError(error, path: target)
         }
     }

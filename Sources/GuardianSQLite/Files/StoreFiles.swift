@@ -268,7 +268,8 @@ extension Disk {
 
     /// An empty directory of mode 0700; throws when there is something under that name.
     static func createDirectory(_ path: String) throws(StoreError) {
-        guard mkdir(path, 0o700) == 0 else { throw .readOnly("\(path): \(errorText())") }
+        guard mkdir(path, 0o700) != 0 else { return }
+        throw .readOnly(errno == EEXIST ? "\(path) is in the way; remove it" : "\(path): \(errorText())")
     }
 
     /// Removes an empty directory, if it is there.

@@ -4,6 +4,7 @@ import GuardianCore
 import GuardianLoad
 import GuardianPrivacy
 import GuardianRuntime
+import UnixSignals
 
 /// What the demo shows: operations enqueued while nobody answers, delivered when the upstream is back, and whether all of it held.
 struct DemoStory: Sendable {
@@ -58,8 +59,10 @@ struct DemoStory: Sendable {
             try await Task.sleep(for: .milliseconds(50))
         }
         let holds = try await summarize(store)
+        // Before anybody is told that there is something to end.
+        let endings = await Launch.endings()
         if end == nil { tell("Up until Ctrl-C.") }
-        await waitForEnd()
+        await waitForEnd(endings)
         return holds
     }
 
@@ -89,9 +92,9 @@ struct DemoStory: Sendable {
         return holds
     }
 
-    private func waitForEnd() async {
+    private func waitForEnd(_ endings: UnixSignalsSequence) async {
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await Launch.waitForEnding() }
+            group.addTask { await Launch.wait(for: endings) }
             if let end { group.addTask { do { try await Task.sleep(until: end, clock: .continuous) } catch {} } }
             await group.next()
             group.cancelAll()

@@ -27,8 +27,8 @@ struct StoreCopy: Sendable {
         ["", "-journal", "-wal", "-shm", "-reserve", "-suspect", "-processors"].map { directory + "/guardian.sqlite" + $0 } + [directory]
     }
 
-    /// Nobody may write to the store meanwhile.
-    func make() throws(Failure) {
+    /// Makes the directory. Once that is gone again, nothing can be written into it.
+    func prepare() throws(Failure) {
         let size = StoreFiles(path: store).bytes
         let free = SQLiteStore.freeBytes(at: TemporaryDirectory.path) ?? .max
         guard free - size.database - size.log >= Self.leastFree else {
@@ -36,9 +36,19 @@ struct StoreCopy: Sendable {
         }
         Self.left.withLock { $0 = parts }
         atexit { StoreCopy.removeAll() }
+        do {
+            try FileManager.default.createDirectory(
+                atPath: directory, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+        } catch {
+            Self.removeAll()
+            throw refusal(ErrorWords.of(error))
+        }
+    }
+
+    /// Copies the store into its directory. Nobody may write to the store meanwhile.
+    func fill() throws(Failure) {
         let files = FileManager.default
         do {
-            try files.createDirectory(atPath: directory, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
             for end in ["", "-wal"] where files.fileExists(atPath: store + end) {
                 let copy = directory + "/guardian.sqlite" + end
                 try files.copyItem(atPath: store + end, toPath: copy)

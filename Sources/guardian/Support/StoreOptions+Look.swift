@@ -46,11 +46,13 @@ extension StoreOptions {
         flags["data_dir"] = copy.directory
         let settings = try Settings(file: config, environment: Launch.environment, flags: flags)
         let endings = await Launch.endings()
+        // Whoever is to end the process finds the directory, or it would be made when nobody removes it any more.
+        try copy.prepare()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await Launch.end(on: endings, without: copy.parts) }
             defer { group.cancelAll() }
-            try copy.make()
             defer { copy.remove() }
+            try copy.fill()
             let store = try await Assembly(settings).openStore()
             Terminal.complain("\(assembly.storePath) can't be written; a copy of it in \(copy.directory) is looked at, and goes in the end")
             try await body(store)
