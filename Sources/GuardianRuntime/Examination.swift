@@ -68,6 +68,11 @@ public struct Examination: Sendable {
         guard let mode = SQLiteStore.mode(of: path), mode & 0o077 == 0 else {
             return Finding("data_dir", .warns, "\(path) can be read by others; run: chmod 700 \(path)")
         }
+        // A copy that was put back by hand has whatever mode its maker had.
+        for file in assembly.isStoredInFile ? [assembly.storePath, assembly.storePath + "-wal"] : [] {
+            guard let mode = SQLiteStore.mode(of: file), mode & 0o077 != 0 else { continue }
+            return Finding("data_dir", .warns, "\(file) can be read by others; run: chmod 600 \(file)")
+        }
         return Finding("data_dir", .holds, path)
     }
 

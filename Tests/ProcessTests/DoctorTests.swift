@@ -51,6 +51,17 @@ extension ProcessTests {
             #expect(serve.errors.contains("token_file: \(file) can be read by others; run: chmod 600"))
         }
 
+        @Test("a store that others can read is a warning that says what to do")
+        func openStore() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            #expect(try await workplace.enqueue("a").status == 0)
+            let file = workplace.path + "/guardian.sqlite"
+            try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: file)
+            let answer = try await workplace.run("doctor", "--upstream", Workplace.nobody)
+            #expect(answer.status == 0 && answer.output.contains("\(file) can be read by others; run: chmod 600 \(file)"))
+        }
+
         @Test("a log file that is none is a failure: nothing could be searched there")
         func logIsNoFile() async throws {
             let workplace = try Workplace()
