@@ -43,6 +43,7 @@ start backend --listen 127.0.0.1:0
 status=0
 "$built/FirstApp" "$url" "$work/first" | tee "$work/first.txt"
 grep -q "the kitchen is synced" "$work/first.txt" || { echo "check: FirstApp failed" >&2; status=1; }
+curl -sf "$url/api/v1/rooms/kitchen" | grep -q Kitchen || { echo "check: FirstApp's kitchen is not there" >&2; status=1; }
 [ -n "$(find "$work/first" -prune -perm 700)" ] || { echo "check: FirstApp's folder is open to others" >&2; status=1; }
 "$built/Notes" --upstream "$url" --data-dir "$work/notes" || { echo "check: Notes failed" >&2; status=1; }
 "$built/VitalSigns" --upstream "$url" --data-dir "$work/vitals" --readings 2000 --seed 7 || { echo "check: VitalSigns failed" >&2; status=1; }

@@ -15,7 +15,7 @@ try() { # name, binary
 
 mkdir "$work/archive"
 tar -C "$work/archive" -xzf guardian-*.tar.gz
-for file in guardian guardian.1 completions/guardian.bash deploy/systemd/guardian.service LICENSE; do
+for file in guardian guardian.1 completions/guardian.bash deploy/systemd/guardian.service deploy/guardian.yaml LICENSE; do
     [ -s "$work"/archive/guardian-*/"$file" ] || { echo "dist: the archive has no $file" >&2; exit 1; }
 done
 # Nothing that the README and the guides link to is missing.
@@ -29,7 +29,8 @@ try archive "$work"/archive/guardian-*/guardian
 for package in guardian_*.deb; do
     [ -e "$package" ] || continue
     dpkg-deb --extract "$package" "$work/package"
-    for file in usr/share/man/man1/guardian.1.gz usr/share/bash-completion/completions/guardian usr/lib/systemd/system/guardian.service; do
+    for file in usr/share/man/man1/guardian.1.gz usr/share/bash-completion/completions/guardian usr/lib/systemd/system/guardian.service \
+        usr/share/doc/guardian/examples/guardian.yaml; do
         [ -s "$work/package/$file" ] || { echo "dist: the package has no $file" >&2; exit 1; }
     done
     try package "$work/package/usr/bin/guardian"

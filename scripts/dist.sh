@@ -29,6 +29,7 @@ if command -v dpkg-deb >/dev/null; then
     install -D -m 644 "dist/$name/completions/guardian.zsh" "$root/usr/share/zsh/vendor-completions/_guardian"
     install -D -m 644 "dist/$name/completions/guardian.fish" "$root/usr/share/fish/vendor_completions.d/guardian.fish"
     install -D -m 644 LICENSE "$root/usr/share/doc/guardian/copyright"
+    install -D -m 644 deploy/guardian.yaml "$root/usr/share/doc/guardian/examples/guardian.yaml"
     install -D -m 644 deploy/systemd/guardian.service "$root/usr/lib/systemd/system/guardian.service"
     install -d "$root/DEBIAN"
     cat >"$root/DEBIAN/control" <<CONTROL

@@ -19,7 +19,7 @@ struct FirstApp {
         // end
 
         // enqueue
-        let room = NewOperation("create", entityType: "room", entityID: "kitchen", payload: #"{"name":"Kitchen","temperature":21}"#)
+        let room = NewOperation("update", entityType: "room", entityID: "kitchen", payload: #"{"name":"Kitchen","temperature":21}"#)
         let receipt = try await engine.enqueue(room)
         print("on disk: \(receipt.id), number \(receipt.seq)")
         // end

@@ -12,6 +12,20 @@ import Testing
         return ConfigurationCheck(file: file, environment: environment, flags: [:]).defects
     }
 
+    @Test("the settings that deploy/ has to begin with can be used, what is commented out in them too")
+    func sample() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let sample = try String(contentsOf: root.appendingPathComponent("deploy/guardian.yaml"), encoding: .utf8)
+        #expect(try defects(sample).isEmpty)
+        let commented = sample.split(separator: "\n").map { line in
+            guard line.contains(/^  # (auth:|routes:|  - )/) else { return String(line) }
+            return String(line.replacing("  # ", with: "  ", maxReplacements: 1))
+        }
+        #expect(commented.count { $0.contains("bearer_file") || $0.contains("routes:") } == 2)
+        let all = try defects(commented.joined(separator: "\n"))
+        #expect(all.isEmpty, "\(all)")
+    }
+
     @Test("everything that is wrong is told at once, each thing once, under its key and with what to do")
     func all() throws {
         let yaml = """
