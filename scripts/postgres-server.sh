@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A PostgreSQL server of its own in a temporary directory, on a free port of loopback and a Unix socket, never as root. It lives as long as
-# standard input is open. Says `ready DIRECTORY PORT`, then does what each line asks and answers `done`:
+# standard input is open. Says `ready DIRECTORY PORT`, then does what each line asks and answers `done`, or `failed`:
 #   immediate  crash and start again    stop  crash    start    tls  turn TLS on (certificate in DIRECTORY/server.crt)
 #   pooler     start PgBouncer in transaction mode; answers `done PORT`
 # Example: scripts/postgres-server.sh -c shared_buffers=256MB < <(sleep 60)
@@ -29,8 +29,15 @@ trap finish EXIT
 
 run "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C --no-instructions >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log" >&2; exit 1; }
 start() { run "$bin/pg_ctl" -D "$dir/data" -l "$dir/data/log" -w -t 60 start >/dev/null 2>&1; }
+stop() { run "$bin/pg_ctl" -D "$dir/data" -m immediate -w stop >/dev/null; }
+crash() { stop && start; }
+restart() { run "$bin/pg_ctl" -D "$dir/data" -m fast -w restart >/dev/null 2>&1; }
+# Does it and says how that went: whoever asked waits for a word.
+answer() { if "$@"; then echo done; else echo failed; fi; }
+# Below those that the system gives to connections: one of them could have taken it when the server starts again.
+first=20000 ports=12768
 for _ in 1 2 3 4 5 6 7 8; do
-    port=$((20000 + RANDOM % 30000))
+    port=$((first + RANDOM % ports))
     cat >"$dir/extra.conf" <<END
 port = $port
 listen_addresses = '127.0.0.1'
@@ -55,20 +62,22 @@ while true; do
     word=
     read -r -t 1 word || { [ $? -gt 128 ] && kill -0 "$parent" 2>/dev/null || break; }
     case $word in
-    immediate) run "$bin/pg_ctl" -D "$dir/data" -m immediate -w stop >/dev/null && start && echo done ;;
-    stop) run "$bin/pg_ctl" -D "$dir/data" -m immediate -w stop >/dev/null && echo done ;;
-    start) start && echo done ;;
+    immediate) answer crash ;;
+    stop) answer stop ;;
+    start) answer start ;;
     tls)
         run openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost \
             -keyout "$dir/data/server.key" -out "$dir/data/server.crt" >/dev/null 2>&1
         cp "$dir/data/server.crt" "$dir/server.crt"
         echo "ssl = on" | "${as[@]}" tee -a "$dir/data/extra.conf" >/dev/null
-        run "$bin/pg_ctl" -D "$dir/data" -m fast -w restart >/dev/null 2>&1 && echo done
+        answer restart
         ;;
     pooler)
         pool_port=
         for _ in 1 2 3 4 5; do
-            try=$((20000 + RANDOM % 30000))
+            try=$((first + RANDOM % ports))
+            # What answers already is not the pooler.
+            ! (exec 3<>"/dev/tcp/127.0.0.1/$try") 2>/dev/null || continue
             cat >"$dir/extra.conf" <<END
 [databases]
 * = host=$dir port=$port user=postgres
@@ -98,5 +107,7 @@ END
         done
         if [ -n "$pool_port" ]; then echo "done $pool_port"; else cat "$dir/pooler.log" >&2; echo failed; fi
         ;;
+    '') ;;
+    *) echo failed ;;
     esac
 done

@@ -4,6 +4,8 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 computing='^(GuardianCoreTests|GuardianPrivacyTests|GuardianSyncTests|GuardianTestingTests|SimulationTests|TidyTests)\.'
+# Suites that compute, of targets that wait.
+computing+='|^(GuardianTelemetryTests\.(AnomalyTests|RecordingCostTests)|GuardianLoadTests\.BackoffTests)/'
 processes='^(ProcessTests|IntegrationTests|GuardianPostgresTests)\.'
 # How many tests are under way at once; by default Swift Testing starts all of them.
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4

@@ -2,7 +2,6 @@ import Foundation
 import GuardianCore
 import GuardianHTTP
 import NIOSSL
-import Testing
 
 /// A transport to `url` for as long as `body` takes.
 func withTransport<Result>(
@@ -78,19 +77,13 @@ struct Identity {
     let certificate: String
     let key: String
 
-    init(names: String) throws {
+    init(names: String) async throws {
         let directory = NSTemporaryDirectory() + "/guardian-tls-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         (certificate, key) = (directory + "/cert.pem", directory + "/key.pem")
-        let openssl = Process()
-        openssl.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        openssl.arguments =
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-            + ["-subj", "/CN=guardian-test", "-addext", "subjectAltName=\(names)", "-keyout", key, "-out", certificate]
-        openssl.standardError = FileHandle.nullDevice
-        try openssl.run()
-        openssl.waitUntilExit()
-        try #require(openssl.terminationStatus == 0)
+        try await OpenSSL.run(
+            ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+                + ["-subj", "/CN=guardian-test", "-addext", "subjectAltName=\(names)", "-keyout", key, "-out", certificate])
     }
 
     var server: TLSConfiguration {
@@ -108,7 +101,7 @@ struct Identity {
 
 /// An identity for as long as `body` takes.
 func withIdentity(names: String = "IP:127.0.0.1", _ body: (Identity) async throws -> Void) async throws {
-    let identity = try Identity(names: names)
+    let identity = try await Identity(names: names)
     defer { identity.remove() }
     try await body(identity)
 }

@@ -34,7 +34,7 @@ struct GivenUpTests {
     }
 
     @Test("keeps what it was told to commit from everybody until its standby has it")
-    func replicated() throws {
+    func replicated() async throws {
         let server = try Server(settings: ["synchronous_standby_names=nobody", "synchronous_commit=local"])
         defer { server.end() }
         let database = try server.emptyDatabase()
@@ -45,9 +45,8 @@ struct GivenUpTests {
             let seen = try server.texts("SELECT (to_regclass('given_up') IS NOT NULL)::text", database: database)
             #expect(seen == ["false"])
         }
-        let waits = try server.texts(
-            "SELECT wait_event FROM pg_stat_activity WHERE datname = '\(database)' AND wait_event = 'SyncRep'", database: "postgres")
-        #expect(waits == ["SyncRep"])
+        let waiting = "SELECT wait_event FROM pg_stat_activity WHERE datname = '\(database)' AND wait_event = 'SyncRep'"
+        try await eventually("the wait for a standby") { try server.texts(waiting, database: "postgres") == ["SyncRep"] }
     }
 
     @Test("is passed over for the next host of the URL")

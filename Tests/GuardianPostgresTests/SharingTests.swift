@@ -54,21 +54,26 @@ final class Scene: Sendable {
         }
     }
 
-    func settle(_ claims: [Claim]) { state.withLock { $0.settled += claims.count } }
+    /// Notes what came of settling `claims`. Returns those to be handed in again, as a processor does: somebody was in the way of them.
+    func settle(_ claims: [Claim], _ result: ExchangeResult) throws -> [Claim] {
+        let postponed = claims.filter { result.postponed.contains($0.seq) }
+        let settled = result.settled.count { $0 }
+        guard settled + postponed.count == claims.count else { throw Server.Trouble(description: "a claim was lost") }
+        state.withLock { $0.settled += settled }
+        return postponed
+    }
 
     /// Claims and settles until `count` are settled.
     func deliver(_ store: PostgresStore, _ name: String, _ count: Int) async throws {
         let fence = try await SharingTests.acquire(store, name)
-        var claims: [Claim] = []
+        var open: [Claim] = []
         let end = ContinuousClock.now + .seconds(180)
         while settled < count {
             guard ContinuousClock.now < end else { throw Server.Trouble(description: "\(count - settled) were never claimed") }
-            let result = try await SharingTests.claim(store, fence, 20, settling: claims)
-            guard result.settled.allSatisfy({ $0 }) else { throw Server.Trouble(description: "a claim was lost") }
-            settle(claims)
-            claims = result.claims
-            hold(claims)
-            if claims.isEmpty { await Task.yield() }
+            let result = try await SharingTests.claim(store, fence, 20, settling: open)
+            open = try settle(open, result) + result.claims
+            hold(result.claims)
+            if open.isEmpty { await Task.yield() }
         }
     }
 }

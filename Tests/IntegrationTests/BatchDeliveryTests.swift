@@ -31,7 +31,7 @@ import Testing
         configuration.processor.retry = RetryPolicy(baseMs: 20, maxMs: 200, maxAttempts: 1000)
         configuration.processor.breaker.coolDownMs = 200
         configuration.processor.pollMs = 50
-        configuration.processor.attemptTimeoutMs = 5000
+        configuration.processor.attemptTimeoutMs = 30_000
         configuration.processor.findsCapacity = findsCapacity
         let sink = RecordingSink()
         let engine = SyncEngine(store: store, transport: transport, sinks: [sink], configuration: configuration)

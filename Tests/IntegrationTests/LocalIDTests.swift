@@ -23,8 +23,6 @@ import Testing
     private static func device(_ url: String, path: String? = nil) throws -> Device {
         try Device(url: url, path: path) { configuration in
             configuration.processor.assignsIDs = ["room", "device"]
-            // No attempt is given up because the machine is busy.
-            configuration.processor.attemptTimeoutMs = 30_000
             configuration.references = References(["device": ["room_id": "room"]])
         }
     }

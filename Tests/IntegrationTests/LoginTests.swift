@@ -20,16 +20,17 @@ import Testing
             let device = try Device(url: url, tokens: tokens) { $0.processor.workers = 8 }
             try await device.deliver {
                 for expiry in 0...Self.expiries {
+                    let burst = Self.burst(expiry)
+                    let half = Self.operations / 2
+                    try await device.engine.enqueue(Array(burst[..<half]))
                     if expiry > 0 {
-                        // In the middle of a burst, so that many requests meet it at once.
-                        try await device.engine.enqueue(Self.burst(expiry))
-                        _ = await device.sink.wait(for: expiry * Self.operations + Self.operations / 2) {
+                        // In the middle of a burst, so that many requests meet it at once; if all of this half had arrived, the other does.
+                        _ = await device.sink.wait(for: expiry * Self.operations + half / 2) {
                             if case .processed = $0 { true } else { false }
                         }
                         upstream.revokeTokens()
-                    } else {
-                        try await device.engine.enqueue(Self.burst(expiry))
                     }
+                    try await device.engine.enqueue(Array(burst[half...]))
                     try await device.expectSettled(within: 30)
                     #expect(upstream.tokenRequests == expiry + 1, "after \(expiry) expiries")
                 }

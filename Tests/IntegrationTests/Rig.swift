@@ -49,7 +49,8 @@ struct Device: Sendable {
         configuration.processor.retry = RetryPolicy(baseMs: 20, maxMs: 200, maxAttempts: 1000)
         configuration.processor.breaker.coolDownMs = 300
         configuration.processor.pollMs = 100
-        configuration.processor.attemptTimeoutMs = 2000
+        // No attempt is given up because the machine is busy.
+        configuration.processor.attemptTimeoutMs = 30_000
         change(&configuration)
         engine = SyncEngine(store: store, transport: transport, tokens: tokens, sinks: [sink], configuration: configuration)
     }

@@ -37,29 +37,62 @@ extension ProcessTests {
                 try await rooms(names)
             }
 
+            /// Posts again and again, always when all before has come to its end, until `body` has returned.
+            func posting(good: Int, bad: Int = 0, while body: () async throws -> Void) async throws {
+                let producer = Task {
+                    while !Task.isCancelled {
+                        try await post(good: good, bad: bad)
+                        do {
+                            try await Web.wait("all that was posted to end") {
+                                let books = try await Web.get(serve.url, "/v1/status").json["books"]
+                                return books?["pending"]?.integer == 0 && books?["processing"]?.integer == 0
+                            }
+                        } catch is CancellationError { return }
+                    }
+                }
+                do { try await body() } catch {
+                    producer.cancel()
+                    throw error
+                }
+                producer.cancel()
+                try await producer.value
+            }
+
             func state(_ alert: String) async throws -> Alert? {
                 let json = try await Web.get(serve.url, "/metrics.json").json
                 return json["alerts"]?.elements?.compactMap { Alert($0) }.first { $0.name == alert }
             }
 
-            /// Waits until it fires, and expects that everyone who should know does.
+            /// As commands tell it: what the sidecar has saved.
+            func told(_ alert: String) async throws -> Alert? {
+                let json = try await workplace.run("status", "--json").json
+                return json["alerts"]?.elements?.compactMap { Alert($0) }.first { $0.name == alert }
+            }
+
+            /// Waits until it fires, and until everyone who should know does. Each is asked until then: where the machine stands still for
+            /// as long as a window the alert clears, and fires again at what comes next.
             func expectFires(_ name: String, _ severity: Alert.Severity) async throws {
                 try await Web.wait("\(name) to fire") { try await state(name)?.state == .firing }
-                let scrape = try await Scrape(serve.url)
-                #expect(scrape.sum("sync_alert_state", "alert=\"\(name)\",severity=\"\(severity.rawValue)\"") == 2)
+                let labels = "alert=\"\(name)\",severity=\"\(severity.rawValue)\""
+                try await Web.wait("a scrape with it") { try await Scrape(serve.url).sum("sync_alert_state", labels) == 2 }
                 try await Web.wait("the log line") { serve.errors.contains("alert_fired") && serve.errors.contains(name) }
-                let status = try await workplace.run("status", "--json")
-                let told = status.json["alerts"]?.elements?.compactMap { Alert($0) }.first { $0.name == name }
-                #expect(told?.state == .firing, "\(status.output) \(status.errors)")
-                #expect(told?.severity == severity)
-                #expect(try await workplace.run("status").output.contains("alert: \(severity.rawValue) \(name) firing since "))
+                var alert: Alert?
+                try await Web.wait("status to have it as JSON") {
+                    alert = try await told(name)
+                    return alert?.state == .firing
+                }
+                #expect(alert?.severity == severity)
+                let line = "alert: \(severity.rawValue) \(name) firing since "
+                try await Web.wait("status to have it in words") { try await workplace.run("status").output.contains(line) }
             }
 
             func expectClears(_ name: String) async throws {
                 try await Web.wait("\(name) to clear") { try await state(name)?.state == .quiet }
                 try await Web.wait("the log line") { serve.errors.contains("alert_cleared") }
-                let status = try await workplace.run("status", "--json")
-                #expect(status.json["alerts"]?.elements?.allSatisfy { $0["state"] == "quiet" } == true)
+                try await Web.wait("status to have none") {
+                    let status = try await workplace.run("status", "--json")
+                    return status.json["alerts"]?.elements?.allSatisfy { $0["state"] == "quiet" } == true
+                }
             }
         }
 
@@ -85,8 +118,7 @@ extension ProcessTests {
                 try await scene.post(good: 21, bad: 1)
                 try await Web.wait("1 failed") { try await Web.failed(scene.serve.url) == 1 }
                 #expect(try await scene.state("failed_rate")?.state == .quiet)
-                try await scene.post(good: 60, bad: 9)
-                try await scene.expectFires("failed_rate", .critical)
+                try await scene.posting(good: 60, bad: 9) { try await scene.expectFires("failed_rate", .critical) }
                 try await scene.expectClears("failed_rate")
             }
         }
@@ -98,18 +130,26 @@ extension ProcessTests {
             let backend = try await Guardian.start(["backend", "--listen", "127.0.0.1:0"])
             defer { backend.kill() }
             try await Web.setMode(backend.url, status: 503)
-            let settings = Self.short.merging(
-                ["GUARDIAN_ALERTS_QUEUE_DEPTH_THRESHOLD": "20", "GUARDIAN_ALERTS_QUEUE_DEPTH_FOR": "2s"]
-            ) { $1 }
-            let first = try await Guardian.start(workplace.arguments(upstream: backend.url), environment: settings)
+            func start(for duration: String) async throws -> Guardian {
+                let settings = ["GUARDIAN_ALERTS_QUEUE_DEPTH_THRESHOLD": "20", "GUARDIAN_ALERTS_QUEUE_DEPTH_FOR": duration]
+                return try await Guardian.start(
+                    workplace.arguments(upstream: backend.url), environment: Self.short.merging(settings) { $1 })
+            }
+            // It does not fire before the restart, however long that takes.
+            let first = try await start(for: "10m")
             defer { first.kill() }
             let scene = Scene(workplace: workplace, serve: first, backend: backend)
             try await scene.post(good: 30)
-            try await Web.wait("it to be pending") { try await scene.state("queue_depth")?.state == .pending }
-            let since = try #require(try await scene.state("queue_depth")?.since)
+            // What the process shows may not be saved yet.
+            var saved: Alert?
+            try await Web.wait("it to be saved as pending") {
+                saved = try await scene.told("queue_depth")
+                return saved?.state == .pending
+            }
+            let since = try #require(saved?.since)
             first.kill()
             // The duration goes on where it was.
-            let second = try await Guardian.start(workplace.arguments(upstream: backend.url), environment: settings)
+            let second = try await start(for: "2s")
             defer { second.kill() }
             let later = Scene(workplace: workplace, serve: second, backend: backend)
             try await later.expectFires("queue_depth", .high)
@@ -157,8 +197,7 @@ extension ProcessTests {
                 try await scene.post(good: 4)
                 try await Web.wait("4 processed") { try await Web.processed(scene.serve.url) == 4 }
                 #expect(try await scene.state("latency")?.state == .quiet)
-                try await scene.post(good: 30)
-                try await scene.expectFires("latency", .medium)
+                try await scene.posting(good: 30) { try await scene.expectFires("latency", .medium) }
                 try await scene.expectClears("latency")
             }
         }
@@ -170,10 +209,8 @@ extension ProcessTests {
                 try await scene.post(good: 4, bad: 1)
                 try await Web.wait("1 failed") { try await Web.failed(scene.serve.url) == 1 }
                 #expect(try await scene.state("success_rate")?.state == .quiet)
-                try await scene.post(good: 64, bad: 15)
-                try await scene.expectFires("success_rate", .high)
-                try await scene.post(good: 90)
-                try await scene.expectClears("success_rate")
+                try await scene.posting(good: 64, bad: 15) { try await scene.expectFires("success_rate", .high) }
+                try await scene.posting(good: 90) { try await scene.expectClears("success_rate") }
             }
         }
     }

@@ -66,10 +66,18 @@ extension ProcessTests {
             let workplace = try Workplace()
             defer { workplace.remove() }
             for command in [workplace.arguments(upstream: Workplace.nobody), ["backend", "--listen", "127.0.0.1:0"]] {
-                let answer = try await Guardian.run(command + ["--json"], wrapper: ["timeout", "5"])
-                let ready = answer.output.split(separator: "\n").first.map { String($0) } ?? ""
-                let told = try JSONValue(parsing: ready)
-                #expect(told["state"] == "ready" && told["url"]?.string?.hasPrefix("http://127.0.0.1:") == true, "\(answer)")
+                let out = workplace.path + "/\(command[0]).json"
+                let process = try Guardian.launch(command + ["--json"], wrapper: Guardian.writing(to: out))
+                defer { process.kill() }
+                var text = ""
+                try await Web.wait("the first line of \(command[0])") {
+                    text = FileManager.default.contents(atPath: out).map { String(decoding: $0, as: UTF8.self) } ?? ""
+                    return text.contains("\n")
+                }
+                process.terminate()
+                let told = try JSONValue(parsing: String(text.prefix { $0 != "\n" }))
+                let isReady = told["state"] == "ready" && told["url"]?.string?.hasPrefix("http://127.0.0.1:") == true
+                #expect(isReady, "\(text)\(process.errors)")
             }
             let made = try await Guardian.run(["generate", "--operations", "3", "--json"])
             #expect(made.json.elements?.count == 3 && made.json.elements?.first?["operation_type"]?.string != nil, "\(made.output)")

@@ -43,10 +43,14 @@ extension ProcessTests {
 
         @Test("leased while it is on the wire; once it has been delivered, exit code 3 says so")
         func isLeased() async throws {
-            try await withDaemon(latency: "3s") { workplace, serve, _ in
+            try await withDaemon { workplace, serve, backend in
+                // It takes connections still, and answers when it goes on.
+                kill(backend.pid, SIGSTOP)
+                defer { kill(backend.pid, SIGCONT) }
                 #expect(try await workplace.enqueue("a").status == 0)
                 try await workplace.wait("a", for: "leased")
                 #expect(try await workplace.explainQueue()["reasons"] == ["leased": 1])
+                kill(backend.pid, SIGCONT)
                 try await Web.wait("1 processed") { try await Web.processed(serve.url) == 1 }
                 let answer = try await workplace.run("explain", "a")
                 #expect(answer.status == 3 && answer.errors.contains("it was delivered"), "\(answer.errors)")
@@ -167,12 +171,11 @@ extension ProcessTests.ExplainTests {
 
     /// A daemon with a reference upstream; afterwards the books must balance.
     private func withDaemon(
-        _ environment: [String: String] = Workplace.quick, latency: String = "0ms",
-        _ body: (Workplace, Guardian, Guardian) async throws -> Void
+        _ environment: [String: String] = Workplace.quick, _ body: (Workplace, Guardian, Guardian) async throws -> Void
     ) async throws {
         let workplace = try Workplace()
         defer { workplace.remove() }
-        let backend = try await Guardian.start(["backend", "--listen", "127.0.0.1:0", "--latency", latency])
+        let backend = try await Guardian.start(["backend", "--listen", "127.0.0.1:0"])
         defer { backend.kill() }
         let serve = try await Guardian.start(workplace.arguments(upstream: backend.url), environment: environment)
         defer { serve.kill() }

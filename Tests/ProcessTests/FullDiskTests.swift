@@ -25,11 +25,11 @@ extension ProcessTests {
             var count: Int { acknowledged.withLock { $0.count } }
         }
 
-        /// Posts one operation after the other until it is over. A request that breaks off was not acknowledged, and is posted again with its
-        /// id; so is one that was refused.
+        /// Posts one operation after the other until it is over, or its task is cancelled. A request that breaks off was not acknowledged,
+        /// and is posted again with its id; so is one that was refused.
         private func post(_ url: String, _ lane: Int, _ told: Told) async {
             var number = 0
-            while !told.isOver.withLock({ $0 }) {
+            while !told.isOver.withLock({ $0 }), !Task.isCancelled {
                 let id = "lane-\(lane)-\(number)"
                 let answer: Web.Answer
                 do { answer = try await Web.send("POST", url, "/v1/operations", body: body(id)) } catch { continue }
@@ -142,7 +142,7 @@ extension ProcessTests {
             let serve = try await workplace.serve(upstream: Workplace.nobody)
             defer { serve.kill() }
             #expect(try await Web.post(serve.url, body("before")) == 202)
-            try await Web.wait("the reserve") { FileManager.default.fileExists(atPath: workplace.store + "-reserve") }
+            try await Web.wait("the reserve") { try held(workplace.store + "-reserve") == 4 << 20 }
             // Between the watermarks: 1 MiB and 4 MiB on a volume of this size.
             var fillers = [try Filler(in: disk, bytes: try free(workplace.path) - (5 << 19))]
             try await Web.wait("the first watermark") { try await Web.post(serve.url, body("normal-\(UUID())")) == 507 }
@@ -173,7 +173,7 @@ extension ProcessTests {
             let first = try await workplace.serve(upstream: Workplace.nobody)
             defer { first.kill() }
             for number in 0..<100 { #expect(try await Web.post(first.url, body("op-\(number)")) == 202) }
-            try await Web.wait("the reserve") { FileManager.default.fileExists(atPath: workplace.store + "-reserve") }
+            try await Web.wait("the reserve") { try held(workplace.store + "-reserve") == 4 << 20 }
             first.kill()
             let filler = try Filler(in: disk, bytes: Self.megabytes << 20)
             let backend = try await Guardian.start(["backend", "--listen", "127.0.0.1:0"])

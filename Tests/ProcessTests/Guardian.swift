@@ -8,6 +8,8 @@ final class Guardian: @unchecked Sendable {
     private let process = Process()
     private let pipe = Pipe()
     private let said = Mutex("")
+    /// 1 when all that it said has been read.
+    private let isRead = DispatchSemaphore(value: 0)
 
     struct NotReady: Error { var output: String }
 
@@ -15,6 +17,9 @@ final class Guardian: @unchecked Sendable {
         URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
             .appendingPathComponent(".build/release/guardian").path
     }
+
+    /// A wrapper that puts standard output into `file`.
+    static func writing(to file: String) -> [String] { ["sh", "-c", #"exec "$@" >"$0""#, file] }
 
     /// Starts it and returns at once. `wrapper` is a command that ends by running the one behind it, in its own process.
     static func launch(_ arguments: [String], environment: [String: String] = [:], wrapper: [String] = []) throws -> Guardian {
@@ -41,12 +46,18 @@ final class Guardian: @unchecked Sendable {
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = wrapper + [Self.binary] + arguments
         process.environment = childEnvironment(environment)
+        // What is started beside it would hold its stderr too.
+        _ = fcntl(pipe.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
         process.standardError = pipe
         process.standardOutput = FileHandle.nullDevice
         process.standardInput = FileHandle.nullDevice
-        pipe.fileHandleForReading.readabilityHandler = { [weak self] handle in
+        pipe.fileHandleForReading.readabilityHandler = { [weak self, isRead] handle in
             let more = handle.availableData
-            if more.isEmpty { handle.readabilityHandler = nil }
+            guard !more.isEmpty else {
+                handle.readabilityHandler = nil
+                isRead.signal()
+                return
+            }
             self?.said.withLock { text in
                 // What follows the first megabyte is only read, so that logging never blocks the process.
                 if text.utf8.count < 1 << 20 { text += String(decoding: more, as: UTF8.self) }
@@ -82,13 +93,13 @@ final class Guardian: @unchecked Sendable {
     func kill() {
         guard process.isRunning else { return }
         Foundation.kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
+        waitUntilEnd()
     }
 
     /// Sends it a signal that ends it, and returns its exit status.
     func end(by signal: Int32) -> Int32 {
         Foundation.kill(process.processIdentifier, signal)
-        process.waitUntilExit()
+        waitUntilEnd()
         return process.terminationStatus
     }
 
@@ -96,8 +107,14 @@ final class Guardian: @unchecked Sendable {
     @discardableResult
     func terminate() -> Int32 {
         process.terminate()
-        process.waitUntilExit()
+        waitUntilEnd()
         return process.terminationStatus
+    }
+
+    /// Waits until it has ended, and until all that it said has been read: not for ever, for a process that it started may hold its stderr.
+    private func waitUntilEnd() {
+        process.waitUntilExit()
+        if isRead.wait(timeout: .now() + .seconds(10)) == .success { isRead.signal() }
     }
 
     struct Answer {

@@ -12,6 +12,9 @@ extension ProcessTests {
     @Suite(.serialized) struct KillTests {
         static let producers = 4
 
+        /// Five failures of one operation in a row would be chance here; ten are a mistake.
+        private static let settings = Workplace.quick.merging(["GUARDIAN_RETRY_MAX_ATTEMPTS": "10"]) { $1 }
+
         @Test("serve killed with SIGKILL while four producers post: nothing acknowledged is lost, nothing applied twice, order kept")
         func survivesKills() async throws {
             let rounds = Int(ProcessInfo.processInfo.environment["GUARDIAN_KILL_ROUNDS"] ?? "") ?? 10
@@ -29,7 +32,7 @@ extension ProcessTests {
                     group.addTask { try await Producer(number: number, seed: seed).run(scene) }
                 }
                 for _ in 0..<rounds { try await killOnce(workplace, backend, scene, &random) }
-                let last = try await workplace.serve(upstream: backend.url)
+                let last = try await Guardian.start(workplace.arguments(upstream: backend.url), environment: Self.settings)
                 defer { last.kill() }
                 scene.finish(at: last.url)
                 try await group.waitForAll()
@@ -51,13 +54,13 @@ extension ProcessTests {
         /// One life of `serve`, ended by SIGKILL in the middle of posting, or now and then while it starts.
         private func killOnce(_ workplace: Workplace, _ backend: Guardian, _ scene: KillScene, _ random: inout Xoshiro256) async throws {
             if Int.random(in: 0..<8, using: &random) == 0 {
-                let serve = try Guardian.launch(workplace.arguments(upstream: backend.url), environment: Workplace.quick)
+                let serve = try Guardian.launch(workplace.arguments(upstream: backend.url), environment: Self.settings)
                 try await Task.sleep(for: .microseconds(Int.random(in: 0...60_000, using: &random)))
                 serve.kill()
                 // Killed before it had made its store, it can't have acknowledged anything.
                 if scene.acknowledged == 0, !FileManager.default.fileExists(atPath: workplace.store) { return }
             } else {
-                let serve = try await workplace.serve(upstream: backend.url)
+                let serve = try await Guardian.start(workplace.arguments(upstream: backend.url), environment: Self.settings)
                 let goal = scene.acknowledged + Int.random(in: 1...200, using: &random)
                 scene.open(at: serve.url)
                 try await Web.wait("\(goal) acknowledged") { scene.acknowledged >= goal }

@@ -17,23 +17,31 @@ extension ProcessTests {
             defer { serve.kill() }
             try await Web.wait("the gauges") { try await Scrape(serve.url).sum("pending_ops_gauge") > Double(count) * 0.99 }
             var times: [Double] = []
+            let before = try serve.processorSeconds()
             for _ in 0..<200 {
                 let start = ContinuousClock.now
                 _ = try await Scrape(serve.url)
                 times.append((ContinuousClock.now - start) / .milliseconds(1))
             }
+            let busy = (try serve.processorSeconds() - before) / 200 * 1000
             times.sort()
-            print(
-                "measured: a scrape takes \(times[50].formatted(.number.precision(.fractionLength(2)))) ms (first quartile of 200),",
-                "\(times[100].formatted(.number.precision(.fractionLength(2)))) ms (median),",
-                "p95 \(times[190].formatted(.number.precision(.fractionLength(2)))) ms, with \(count) pending")
-            // What else this machine does strikes single scrapes, and beside other tests now and then half of them.
-            #expect(times[job == nil ? 50 : 100] < 5)
+            if job == nil {
+                // Among all the tests both sides may wait for a processor at any time, and only what the sidecar does with one counts.
+                print("measured: a scrape takes \(Self.text(busy)) ms of a processor (mean of 200), with \(count) pending")
+                #expect(busy < 5)
+            } else {
+                print(
+                    "measured: a scrape takes \(Self.text(times[50])) ms (first quartile of 200), \(Self.text(times[100])) ms (median),",
+                    "p95 \(Self.text(times[190])) ms, with \(count) pending")
+                #expect(times[100] < 5)
+            }
             // What is read in the background is young, so that a scrape tells the truth.
             let scrape = try await Scrape(serve.url)
             #expect(scrape.sum("sync_store_reading_age_seconds") < 30)
             #expect(scrape.sum("sync_oldest_pending_age_seconds") > 0)
         }
+
+        private static func text(_ milliseconds: Double) -> String { milliseconds.formatted(.number.precision(.fractionLength(2))) }
 
         private static func fill(_ workplace: Workplace, _ count: Int) async throws {
             let file = workplace.path + "/operations.ndjson"
@@ -62,7 +70,8 @@ extension ProcessTests {
 
         @Test("delivery with everything on is about as fast as with everything off, in the same run")
         func throughput() async throws {
-            // Beside other tests the bound is only one of sanity; `make accept ITEM=throughput` measures alone.
+            // Beside other tests the bound is only one of sanity, and what counts is how long the sidecar has a processor; `make accept
+            // ITEM=throughput` measures alone, by the clock.
             let job = ProcessInfo.processInfo.environment["GUARDIAN_THROUGHPUT_JOB"].flatMap { Int($0) }
             let (count, bound) = (job ?? 8000, job == nil ? 0.7 : 0.9)
             let source = try Workplace()
@@ -72,14 +81,16 @@ extension ProcessTests {
             let (collector, listener) = (TraceCollector(keeps: false), SentryListener())
             let best = try await collector.listening { traces in
                 try await listener.listening { sentry in
-                    try await Self.race(source, count, until: bound, on: try Self.on(source, traces: traces, sentry: sentry))
+                    try await Self.race(
+                        source, count, until: bound, byClock: job != nil, on: try Self.on(source, traces: traces, sentry: sentry))
                 }
             }
             #expect(collector.received > count, "the spans of the operations came")
             #expect(listener.defects.isEmpty, "\(listener.defects)")
             let ratio = best.off / best.on
+            let unit = job == nil ? "operations/s of a processor" : "operations/s"
             print(
-                "measured: \(Int(Double(count) / best.on)) operations/s with everything on, \(Int(Double(count) / best.off)) with",
+                "measured: \(Int(Double(count) / best.on)) \(unit) with everything on, \(Int(Double(count) / best.off)) with",
                 "everything off: ratio \(ratio.formatted(.number.precision(.fractionLength(3))))")
             #expect(ratio >= bound)
         }
@@ -87,18 +98,21 @@ extension ProcessTests {
         /// The least seconds of each. Turn by turn, so that what else the machine does strikes both; on until the ratio holds, five rounds
         /// at most.
         private static func race(
-            _ source: Workplace, _ count: Int, until bound: Double, on: [String: String]
+            _ source: Workplace, _ count: Int, until bound: Double, byClock: Bool, on: [String: String]
         ) async throws -> (on: Double, off: Double) {
             var best = (on: Double.infinity, off: Double.infinity)
             for round in 0..<5 where round < 2 || best.off / best.on < bound {
-                best.off = min(best.off, try await seconds(source, count, off))
-                best.on = min(best.on, try await seconds(source, count, on))
+                best.off = min(best.off, try await seconds(source, count, off, byClock: byClock))
+                best.on = min(best.on, try await seconds(source, count, on, byClock: byClock))
             }
             return best
         }
 
-        /// How long a sidecar with these settings takes to deliver a copy of the store; it is scraped every second where it is watched.
-        private static func seconds(_ source: Workplace, _ count: Int, _ settings: [String: String]) async throws -> Double {
+        /// How long a sidecar with these settings takes to deliver a copy of the store, by the clock or in time that it has a processor;
+        /// it is scraped every second where it is watched.
+        private static func seconds(
+            _ source: Workplace, _ count: Int, _ settings: [String: String], byClock: Bool
+        ) async throws -> Double {
             let workplace = try Workplace()
             defer { workplace.remove() }
             try FileManager.default.copyItem(atPath: source.store, toPath: workplace.store)
@@ -108,19 +122,35 @@ extension ProcessTests {
                 workplace.arguments(upstream: backend.url, ["--workers", "32"]), environment: Workplace.quick.merging(settings) { $1 })
             defer { serve.kill() }
             var scrapedAt: ContinuousClock.Instant? = settings == off ? nil : ContinuousClock.now
-            // From the first hundred on, so that starting up does not count.
-            var begin: (at: ContinuousClock.Instant, done: Int)?
+            let started = ContinuousClock.now
+            func spent() throws -> Double {
+                try byClock ? (ContinuousClock.now - started) / .seconds(1) : serve.processorSeconds()
+            }
+            // By the clock from the first hundred on, so that starting up does not count; a processor has little to do for it.
+            var begin: (at: Double, done: Int)? = byClock ? nil : (at: 0, done: 0)
             try await Web.wait("\(count) processed", seconds: 240) {
                 if let last = scrapedAt, ContinuousClock.now - last >= .seconds(1) {
                     scrapedAt = ContinuousClock.now
                     _ = try await Scrape(serve.url)
                 }
                 let done = try await Web.processed(serve.url)
-                if begin == nil, done >= 100 { begin = (ContinuousClock.now, done) }
+                if begin == nil, done >= 100 { begin = (try spent(), done) }
                 return done >= count
             }
             let start = try #require(begin)
-            return (ContinuousClock.now - start.at) / .seconds(1) * Double(count) / Double(count - start.done)
+            return (try spent() - start.at) * Double(count) / Double(count - start.done)
         }
+    }
+}
+
+extension Guardian {
+    /// For how many seconds it had a processor so far, as the kernel says it.
+    fileprivate func processorSeconds() throws -> Double {
+        let stat = try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
+        // Behind the name, which may have anything in it, the twelfth and thirteenth: ticks of its own, and of the kernel for it.
+        let words = stat.split(separator: ")").last?.split(separator: " ") ?? []
+        let ticks = words.dropFirst(11).prefix(2).compactMap { Double($0) }
+        try #require(ticks.count == 2, "\(stat)")
+        return (ticks[0] + ticks[1]) / Double(sysconf(Int32(_SC_CLK_TCK)))
     }
 }

@@ -9,9 +9,11 @@ import Testing
 extension ProcessTests {
     /// A `serve` that may have few files open.
     @Suite(.serialized) struct OpenFileTests {
-        private func serve(_ workplace: Workplace, upstream: String, limit: String) async throws -> Guardian {
+        private func serve(
+            _ workplace: Workplace, upstream: String, limit: String, _ settings: [String: String] = [:]
+        ) async throws -> Guardian {
             try await Guardian.start(
-                workplace.arguments(upstream: upstream), environment: Workplace.quick,
+                workplace.arguments(upstream: upstream), environment: Workplace.quick.merging(settings) { $1 },
                 wrapper: ["sh", "-c", "ulimit \(limit) && exec \"$0\" \"$@\""])
         }
 
@@ -21,14 +23,14 @@ extension ProcessTests {
             defer { workplace.remove() }
             let backend = try await Guardian.start(["backend", "--listen", "127.0.0.1:0"])
             defer { backend.kill() }
-            let serve = try await serve(workplace, upstream: backend.url, limit: "-n 256")
+            // Those who say nothing are not put out before the delivery: it must not take that.
+            let serve = try await serve(workplace, upstream: backend.url, limit: "-n 256", ["GUARDIAN_API_PATIENCE": "10m"])
             defer { serve.kill() }
             #expect(serve.errors.contains("api.connections: no more than 124 at once"))
             let held = try Web.hold(250, serve.url)
             defer { for socket in held { close(socket) } }
             #expect(try await workplace.enqueue("a").status == 0)
-            // Those who say nothing are put out after 10 s; it must not take that.
-            try await Web.wait("the delivery", seconds: 8) { try await Web.effects(backend.url).count == 1 }
+            try await Web.wait("the delivery") { try await Web.effects(backend.url).count == 1 }
         }
 
         @Test("a soft limit that is too low is raised, and nothing is said")

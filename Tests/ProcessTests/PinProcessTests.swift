@@ -93,6 +93,8 @@ extension ProcessTests {
             defer { server.stop() }
             var environment = Workplace.quick
             environment["GUARDIAN_UPSTREAM_CA_FILE"] = server.certificate
+            // What is told at once comes of one look, for which a slow machine must have time.
+            environment["GUARDIAN_UPSTREAM_CONNECT_TIMEOUT"] = "30s"
             // The server of openssl never answers a PUT.
             environment["GUARDIAN_UPSTREAM_TIMEOUT"] = "1s"
             environment["GUARDIAN_UPSTREAM_PINS"] = Self.stranger

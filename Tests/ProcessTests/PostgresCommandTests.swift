@@ -57,6 +57,8 @@ extension ProcessTests {
             #expect(try await old.run("enqueue", "--from-file", file).status == 0)
             let environment = ["GUARDIAN_STORE": server.url]
             let serve = try await old.serve(upstream: Workplace.nobody)
+            defer { serve.kill() }
+            try await Web.wait("the lock") { try await old.run("lock", "status", "--json").json["held"] == true }
             let refused = try await Guardian.run(
                 ["migrate-store", "--from", old.path, "--to", "env:GUARDIAN_STORE"], environment: environment)
             #expect(refused.status == 5, "\(refused.errors)")

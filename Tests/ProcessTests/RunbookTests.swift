@@ -85,8 +85,8 @@ extension ProcessTests {
                 var others: [Guardian] = []
                 defer { for other in others { other.kill() } }
                 for _ in 0..<standbys { others.append(try await call.workplace.serve(upstream: call.backend.url)) }
-                kill(call.serve.pid, SIGSTOP)
                 defer { kill(call.serve.pid, SIGCONT) }
+                try await freeze(call.serve, call.workplace)
                 try await call.enqueue(20)
                 let said = try await call.run(section, "look")
                 #expect(said.contains("epoch"), "\(said)")
@@ -97,6 +97,30 @@ extension ProcessTests {
                 try await call.enqueue(20, prefix: "after")
                 try await call.waitProcessed(40, others[0].url)
                 #expect(try await Web.effects(call.backend.url).count == 40)
+            }
+        }
+
+        /// Stops it between two writes: whoever stands still within one keeps everybody from writing.
+        private func freeze(_ daemon: Guardian, _ workplace: Workplace) async throws {
+            var said = ""
+            for _ in 0..<100 {
+                kill(daemon.pid, SIGSTOP)
+                try await Web.wait("it to stand still") { try isStopped(daemon.pid) }
+                let probe = try await Shell.run(["sqlite3", workplace.store, "BEGIN IMMEDIATE; ROLLBACK"])
+                guard probe.status != 0 else { return }
+                said = probe.errors
+                kill(daemon.pid, SIGCONT)
+            }
+            Issue.record("it was stopped within a write each time: \(said)")
+        }
+
+        /// Whether every thread of a process is stopped.
+        private func isStopped(_ pid: Int32) throws -> Bool {
+            try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task").allSatisfy { thread in
+                // One that has gone meanwhile writes nothing.
+                guard let stat = FileManager.default.contents(atPath: "/proc/\(pid)/task/\(thread)/stat") else { return true }
+                // Behind the name, which may have anything in it.
+                return String(decoding: stat, as: UTF8.self).split(separator: ")").last?.hasPrefix(" T") == true
             }
         }
 

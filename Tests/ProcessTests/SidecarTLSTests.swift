@@ -35,10 +35,16 @@ extension ProcessTests {
             #expect(scraped.status == 0 && scraped.output.contains("# TYPE processed_ops_total counter\n"), "\(scraped.errors)")
             let shown = try await workplace.run("metrics", "--listen", listen, "--json", environment: own)
             #expect(shown.status == 0 && shown.json["source"] != "store", "\(shown.output)\(shown.errors)")
-            // It follows until it is ended: nothing happens.
-            let followed = try await Guardian.run(
-                ["events", "--listen", listen, "--data-dir", workplace.path], environment: own, wrapper: ["timeout", "2"])
-            #expect(followed.status == 124 && followed.errors.isEmpty, "\(followed.errors)")
+            // With something to deliver and nobody to take it something happens again and again.
+            #expect(try await workplace.enqueue("a").status == 0)
+            let told = workplace.path + "/events"
+            let events = try Guardian.launch(
+                ["events", "--listen", listen, "--data-dir", workplace.path], environment: own, wrapper: Guardian.writing(to: told))
+            defer { events.kill() }
+            try await Web.wait("an event") { FileManager.default.contents(atPath: told).map { !$0.isEmpty } ?? false }
+            // It follows until it is ended.
+            #expect(events.isRunning && events.errors.isEmpty, "\(events.errors)")
+            events.kill()
             for command in ["metrics", "events"] {
                 let stranger = try await workplace.run(command, "--listen", listen, environment: other)
                 #expect(stranger.status == 1 && stranger.errors.contains("another certificate"), "\(stranger.output)\(stranger.errors)")

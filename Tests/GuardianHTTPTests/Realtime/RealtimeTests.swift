@@ -200,21 +200,41 @@ struct RealtimeTests {
 
     @Test("heartbeats keep a stream that has nothing to tell")
     func heartbeats() async throws {
+        let clock = ReadClock()
         try await withChanges { upstream, url in
-            upstream.tellChanges { $0.heartbeatMs = 50 }
-            let configure = { (configuration: inout RealtimeConfiguration) in
-                quickly(&configuration)
-                configuration.schedule.heartbeatMs = 1000
-            }
-            try await withFeed(from: url, configure: configure) { taker in
+            upstream.tellChanges { $0.heartbeatMs = 10 }
+            try await withFeed(from: url, clock: clock) { taker in
                 await taker.wait { $0.states.last == .streaming }
                 let states = taker.kept.states
-                // Longer than a silence may be: three heartbeats.
-                try await ContinuousClock().sleep(for: .milliseconds(3500))
+                // Six times 30 s are far longer than a silence may be: 45 s.
+                for _ in 0..<6 {
+                    clock.advance(byMilliseconds: 30_000)
+                    // Once for each heartbeat, and once by the watch: then one was heard at this time.
+                    let read = clock.reads + 3
+                    while clock.reads < read, taker.kept.states == states { await Task.yield() }
+                }
                 #expect(taker.kept.states == states)
             }
         }
     }
+}
+
+/// A clock that a test advances, and that counts how often it is read: a feed does that whenever it begins to listen.
+private final class ReadClock: TimeSource {
+    private let clock = TestClock()
+    private let count = Atomic(0)
+
+    var reads: Int { count.load(ordering: .sequentiallyConsistent) }
+
+    /// Counted first: a read that is counted after an advance tells the time after it.
+    var now: Moment {
+        count.add(1, ordering: .sequentiallyConsistent)
+        return clock.now
+    }
+
+    func advance(byMilliseconds milliseconds: Int64) { clock.advance(byMilliseconds: milliseconds) }
+
+    func wait(untilSteady steady: Int64) async throws { try await clock.wait(untilSteady: steady) }
 }
 
 extension Taker.Kept {

@@ -46,7 +46,8 @@ struct SpanExporterTests {
     func sendsTheRest() async throws {
         let collector = TraceCollector()
         try await collector.listening { port in
-            let sender = exporter(port: port) { $0.batch = 4 }
+            // Nobody advances it, so that its two seconds are as long as they need to be.
+            let sender = exporter(port: port, clock: NotedClock()) { $0.batch = 4 }
             try await TestServer.beside({ await sender.run() }) { trace(sender, 11) }
         }
         #expect(collector.spans.count == 11)
