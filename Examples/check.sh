@@ -24,6 +24,7 @@ trap finish EXIT
 # Starts `guardian ARGUMENTS` and sets `url` to where it answers.
 start() {
     local log=$work/$1.log
+    : >"$log"
     "$guardian" "$@" 2>"$log" &
     local pid=$!
     started+=("$pid")

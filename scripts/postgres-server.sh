@@ -32,6 +32,13 @@ start() { run "$bin/pg_ctl" -D "$dir/data" -l "$dir/data/log" -w -t 60 start >/d
 stop() { run "$bin/pg_ctl" -D "$dir/data" -m immediate -w stop >/dev/null; }
 crash() { stop && start; }
 restart() { run "$bin/pg_ctl" -D "$dir/data" -m fast -w restart >/dev/null 2>&1; }
+use_tls() {
+    run openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost \
+        -keyout "$dir/data/server.key" -out "$dir/data/server.crt" >/dev/null 2>&1 &&
+        cp "$dir/data/server.crt" "$dir/server.crt" &&
+        echo "ssl = on" | "${as[@]}" tee -a "$dir/data/extra.conf" >/dev/null &&
+        restart
+}
 # Does it and says how that went: whoever asked waits for a word.
 answer() { if "$@"; then echo done; else echo failed; fi; }
 # Below those that the system gives to connections: one of them could have taken it when the server starts again.
@@ -65,13 +72,7 @@ while true; do
     immediate) answer crash ;;
     stop) answer stop ;;
     start) answer start ;;
-    tls)
-        run openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost \
-            -keyout "$dir/data/server.key" -out "$dir/data/server.crt" >/dev/null 2>&1
-        cp "$dir/data/server.crt" "$dir/server.crt"
-        echo "ssl = on" | "${as[@]}" tee -a "$dir/data/extra.conf" >/dev/null
-        answer restart
-        ;;
+    tls) answer use_tls ;;
     pooler)
         pool_port=
         for _ in 1 2 3 4 5; do

@@ -71,7 +71,7 @@ public struct Examination: Sendable {
         // A copy that was put back by hand has whatever mode its maker had.
         for file in assembly.isStoredInFile ? [assembly.storePath, assembly.storePath + "-wal"] : [] {
             guard let mode = SQLiteStore.mode(of: file), mode & 0o077 != 0 else { continue }
-            return Finding("data_dir", .warns, "\(file) can be read by others; run: chmod 600 \(file)")
+            return Finding("data_dir", .warns, "nothing but its directory keeps others from reading \(file); run: chmod 600 \(file)")
         }
         return Finding("data_dir", .holds, path)
     }

@@ -54,12 +54,11 @@ extension Settings {
 
 extension Assembly {
     /// The guard of the key `rollout.guard`; nil when it is off. What runs is noted all the same, so that a guard that comes with a change
-    /// knows it for one. `tell` hears why the change that it watches can't be noted.
+    /// knows it for one. `tell` hears why it can't be noted.
     func rolloutGuard(now: Timestamp, tell: (String) -> Void) -> RolloutGuard? {
-        let isOn = settings.text("rollout.guard") == "true"
         let mark = RolloutMark.update(
-            in: settings.text("data_dir"), fingerprint: settings.rolloutFingerprint, now: now, tell: isOn ? tell : { _ in })
-        guard isOn else { return nil }
+            in: settings.text("data_dir"), fingerprint: settings.rolloutFingerprint, now: now, tell: tell)
+        guard settings.text("rollout.guard") == "true" else { return nil }
         return RolloutGuard(policy: settings.rolloutPolicy, changedAt: Timestamp(milliseconds: mark.changedAt))
     }
 }

@@ -70,7 +70,10 @@ final class CommitQueue: Sendable {
 
         /// The next group: in every other one short enqueues pass what is longer, such as an exchange, which then waits for one short commit.
         mutating func takeGroup() -> [Job] {
-            if !hasLetPass, waiting.contains(where: { $0.kind != .shortEnqueue }) {
+            // Somebody passes only who stands behind something longer.
+            if !hasLetPass, let longer = waiting.firstIndex(where: { $0.kind != .shortEnqueue }),
+                waiting[longer...].contains(where: { $0.kind == .shortEnqueue })
+            {
                 let short = waiting.filter { $0.kind == .shortEnqueue }
                 if !short.isEmpty, short.count <= CommitQueue.groupLimit {
                     waiting.removeAll { $0.kind == .shortEnqueue }

@@ -179,6 +179,6 @@ public final class APIServer: Sendable {
             if let refusal = Configuration.ListenError(error, at: configuration.address) { throw refusal }
             throw error
         }
-        if let path = configuration.socketPath { await SocketFile.remove(path, of: socketFile.withLock { $0 }) }
+        if let path = configuration.socketPath { SocketFile.remove(path, of: socketFile.withLock { $0 }) }
     }
 }

@@ -5,6 +5,7 @@ import GuardianCore
 import GuardianLoad
 import GuardianRuntime
 import Synchronization
+import UnixSignals
 
 struct Demo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -26,6 +27,8 @@ struct Demo: AsyncParsableCommand {
 
     func run() async throws {
         let end = try Self.end()
+        // Before there is anything to leave behind.
+        let endings = await Launch.endings()
         let directory = NSTemporaryDirectory() + "/guardian-demo-" + UUID().uuidString
         defer { do { try FileManager.default.removeItem(atPath: directory) } catch {} }
         // A port that was free a moment ago; the upstream comes up on it later.
@@ -44,7 +47,7 @@ struct Demo: AsyncParsableCommand {
         // All that `serve` has: metrics, alerts, console, log. Only who enqueues differs.
         let daemon = try Daemon(settings, sinks: [story.latencies])
         daemon.takeOverLoggers()
-        try await run(daemon, story)
+        try await run(daemon, story, until: endings)
     }
 
     /// When it ends by itself; nil for a signal.
@@ -61,7 +64,7 @@ struct Demo: AsyncParsableCommand {
         case story(holds: Bool)
     }
 
-    private func run(_ daemon: Daemon, _ story: DemoStory) async throws {
+    private func run(_ daemon: Daemon, _ story: DemoStory, until endings: UnixSignalsSequence) async throws {
         let (opened, opening) = AsyncStream.makeStream(of: (SyncEngine, any OpenedStore).self)
         var holds = false
         try await withThrowingTaskGroup(of: Finished.self) { group in
@@ -72,7 +75,7 @@ struct Demo: AsyncParsableCommand {
             }
             group.addTask {
                 guard let (engine, store) = await opened.first(where: { _ in true }) else { return .story(holds: false) }
-                return .story(holds: try await story.play(engine, store))
+                return .story(holds: try await story.play(engine, store, until: endings))
             }
             while let finished = try await group.next() {
                 guard case .story(let told) = finished else { break }

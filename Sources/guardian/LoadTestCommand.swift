@@ -44,9 +44,9 @@ struct LoadTestCommand: AsyncParsableCommand {
         guard let share = Self.share(tolerance) else { throw Failure(.usage, "--tolerance: must be a share such as 25% or 0.25") }
         for path in report { try Self.checkWritable(path) }
         let store = try chosenStore()
-        // Before there is anything to leave behind.
-        let endings = await Launch.endings()
         let place = try LoadPlace(directory: dataDir, store: store)
+        // Before there is anything to leave behind: nothing is made before the first suite.
+        let endings = await Launch.endings()
         defer { place.remove() }
         let empty = LoadReport(startedAt: SystemClock().now.wall, seed: seed, options: facts(suites, options, store: store))
         guard var result = await Self.measure(suites, options, in: place, empty, until: endings) else {

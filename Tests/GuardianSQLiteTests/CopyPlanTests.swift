@@ -103,6 +103,13 @@ import Testing
         #expect(world.begun > 0 && world.anew > 0, "seed \(seed)")
     }
 
+    @Test("a copy beside the writer is waited for when the log grows too long meanwhile")
+    func waitsForCopy() {
+        var plan = CopyPlan(limit: 40, most: 100)
+        let turns = [19, 20, 99, 100].map { plan.look($0) }
+        #expect(turns == [.nobody, .beside(round: 0), .nobody, .writer])
+    }
+
     @Test("readers that keep a log too long are waited for once, and again when it has grown by its limit")
     func waitsRarely() {
         var plan = CopyPlan(limit: 40, most: 100)

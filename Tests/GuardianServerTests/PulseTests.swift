@@ -48,6 +48,25 @@ private final class Hold: Sendable {
         }
     }
 
+    @Test("what ends while a beat is under way is counted, also when the beat began before the last slot of the charts did")
+    func lateBeat() async throws {
+        let (store, hold) = (TroubledStore(), Hold())
+        try await Visitor.enter("viewer", store: store, isTimed: true) { visitor in
+            let clock = visitor.sidecar.clock
+            let console = try #require(visitor.sidecar.server.console)
+            await clock.waitForSleepers(2)
+            store.afterControl = { _ in await hold.pass() }
+            clock.advance(byMilliseconds: 5000)
+            await hold.isReached()
+            clock.advance(byMilliseconds: 5000)
+            console.record(.processed(id: .text("a"), latencyMs: 3, httpStatus: 200), about: nil, at: clock.now.wall)
+            hold.open()
+            await clock.waitForSleepers(2)
+            let page = try await visitor.get("/admin").body
+            #expect(page.contains(/Success rate<\/span><span class="value" data-value="">100 %</))
+        }
+    }
+
     @Test(
         "what was read before something was done is not what those see who ask after it",
         arguments: ["/admin/failures", "/admin/alerts"])

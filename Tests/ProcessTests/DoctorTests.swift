@@ -59,7 +59,7 @@ extension ProcessTests {
             let file = workplace.path + "/guardian.sqlite"
             try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: file)
             let answer = try await workplace.run("doctor", "--upstream", Workplace.nobody)
-            #expect(answer.status == 0 && answer.output.contains("\(file) can be read by others; run: chmod 600 \(file)"))
+            #expect(answer.status == 0 && answer.output.contains("keeps others from reading \(file); run: chmod 600 \(file)"))
         }
 
         @Test("a log file that is none is a failure: nothing could be searched there")

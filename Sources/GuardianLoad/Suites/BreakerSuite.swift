@@ -65,7 +65,8 @@ struct BreakerSuite {
         let isWaitedOut = over.map { $0 >= -2 } ?? false
         result.check(
             "waits out its cool-down", isMeant && isWaitedOut,
-            "\(meant.min() ?? 0) to \(meant.max() ?? 0) ms of \(Self.coolDownMs) ± 20 %, and at least \(over ?? 0) ms more")
+            "\(meant.min() ?? 0) to \(meant.max() ?? 0) ms of \(Self.coolDownMs) ± 20 %, "
+                + (over.map { "probed \($0) ms after it at the earliest" } ?? "never probed"))
         result.figure("trips", Double(trips.count), "", .neither)
         if let first = changes.first, let last = changes.last {
             result.figure("open until recovered", last.seconds - first.seconds, "s", .lower)

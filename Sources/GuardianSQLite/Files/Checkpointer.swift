@@ -110,13 +110,14 @@ final class Checkpointer: Sendable {
         return true
     }
 
-    /// Copies what is left, so that the log begins anew with the next commit; waits a little for readers once it is far too long. On the
-    /// writer's queue.
+    /// Copies what is left, so that the log begins anew with the next commit. Once it is far too long it waits for the copy beside the
+    /// writer, and a little for readers. On the writer's queue.
     func copyRest(_ db: Database) {
         guard plan.withLock({ $0.waitsForReaders }), let writer = db.sqliteConnection else {
             do { try copy(db) } catch {}
             return
         }
+        waitForCopy()
         sqlite3_busy_timeout(writer, Self.readersMs)
         defer { sqlite3_busy_timeout(writer, CInt(clamping: busyTimeoutMs)) }
         do { _ = try copy(db, .restart) } catch { plan.withLock { $0.hasWaitedInVain() } }

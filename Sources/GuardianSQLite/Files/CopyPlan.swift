@@ -19,6 +19,7 @@ package struct CopyPlan: Sendable {
         case nobody
         /// The connection beside the writer. It is the one that copies already; `round` goes to ``end(round:copied:)``.
         case beside(round: Int)
+        /// Where the log is far too long, after the copy beside it that is under way.
         case writer
     }
 
@@ -53,7 +54,9 @@ package struct CopyPlan: Sendable {
             waitsAgainAt = 0
         }
         last = pages
-        guard pages >= next, !isUnderWay else { return .nobody }
+        // A copy beside the writer that is that slow is waited for: the log has an end.
+        if isUnderWay { return waitsForReaders ? .writer : .nobody }
+        guard pages >= next else { return .nobody }
         guard pages < limit else { return .writer }
         guard pages > copied else { return .nobody }
         next = pages + limit / 8

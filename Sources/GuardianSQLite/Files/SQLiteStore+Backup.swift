@@ -15,11 +15,11 @@ extension SQLiteStore {
     static let backupSetting = "backup_at"
 
     /// Where a copy is made that has not got its name yet: a directory of its own. Once that is gone, nothing of the copy can be written.
-    public struct BackupPlace: Sendable {
+    package struct BackupPlace: Sendable {
         let target: String
         let directory: String
         /// The copy.
-        public let file: String
+        package let file: String
 
         init(for target: String) {
             self.target = target
@@ -28,7 +28,7 @@ extension SQLiteStore {
         }
 
         /// All that there may be of it; the directory comes last.
-        public var parts: [String] { Disk.databaseFiles(file) + [directory] }
+        package var parts: [String] { Disk.databaseFiles(file) + [directory] }
 
         func remove() {
             Disk.removeDatabase(file)
@@ -38,7 +38,7 @@ extension SQLiteStore {
 
     /// Makes the place of a backup to `target`, for ``backup(in:now:)``. An existing file is refused; what an earlier backup to the same
     /// target has left goes.
-    public static func prepareBackup(to target: String) throws(StoreError) -> BackupPlace {
+    package static func prepareBackup(to target: String) throws(StoreError) -> BackupPlace {
         guard Disk.size(of: target) == nil else { throw .readOnly("\(target) exists already; choose another name") }
         let place = BackupPlace(for: target)
         place.remove()
@@ -57,7 +57,7 @@ extension SQLiteStore {
     }
 
     /// The same in a place that is there already. It is gone in the end.
-    public func backup(in place: BackupPlace, now: Timestamp) async throws(StoreError) -> BackupReport {
+    package func backup(in place: BackupPlace, now: Timestamp) async throws(StoreError) -> BackupReport {
         let (copy, target) = (place.file, place.target)
         do {
             try Disk.create(copy)

@@ -95,7 +95,7 @@ final class ProcessorPresence: Sendable {
         guard !isAnnounced(owner) else { return false }
         let file = open(path(owner), O_RDWR | O_CLOEXEC)
         guard file >= 0 else { return false }
-        defer { close(file) }
+        defer { Self.release(file) }
         return flock(file, LOCK_EX | LOCK_NB) == 0
     }
 
@@ -112,7 +112,13 @@ final class ProcessorPresence: Sendable {
 
     private func letGo(_ owner: String) {
         let file = state.withLock { $0.held.removeValue(forKey: owner) }
-        if let file { close(file) }
+        if let file { Self.release(file) }
+    }
+
+    /// Gives the lock back, and not only this descriptor: a child that is being started holds a copy of it until it runs its own program.
+    private static func release(_ file: Int32) {
+        flock(file, LOCK_UN)
+        close(file)
     }
 
     /// Lets go as the kernel does when a process dies, and leaves the file.

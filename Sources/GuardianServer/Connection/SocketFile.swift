@@ -47,7 +47,7 @@ enum SocketFile {
     struct Identity: Equatable {
         private let device: UInt64
         private let number: UInt64
-        private let changedAt: Int64
+        private let madeAt: Int64
 
         init?(_ path: String) {
             var info = stat()
@@ -55,22 +55,19 @@ enum SocketFile {
             device = UInt64(truncatingIfNeeded: info.st_dev)
             number = UInt64(truncatingIfNeeded: info.st_ino)
             #if canImport(Darwin)
-                let time = info.st_ctimespec
+                let time = info.st_mtimespec
             #else
-                let time = info.st_ctim
+                let time = info.st_mtim
             #endif
-            changedAt = Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+            madeAt = Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
         }
     }
 
     /// Removes the file of a server that has ended. Whoever has put a socket of theirs in its place keeps it.
-    static func remove(_ path: String, of own: Identity?) async {
-        // Not by asking who answers: a program that is just being started may have what was listened on open for a moment more.
-        if let own, Identity(path) == own {
-            unlink(path)
-            return
-        }
-        do { try await clear(path) } catch {}
+    ///
+    /// Not told by who answers: a program that is just being started may have what was listened on open for a moment more.
+    static func remove(_ path: String, of own: Identity?) {
+        if let own, Identity(path) == own { unlink(path) }
     }
 
     private static func nursery(_ path: String) -> String { path + ".d" }
@@ -93,8 +90,8 @@ enum SocketFile {
     static func show(_ path: String, mode: UInt32) -> Identity? {
         let directory = nursery(path)
         chmod(directory + "/s", mode_t(mode))
-        rename(directory + "/s", path)
+        let isThere = rename(directory + "/s", path) == 0
         rmdir(directory)
-        return Identity(path)
+        return isThere ? Identity(path) : nil
     }
 }

@@ -165,6 +165,11 @@ public final class Console: EventSink {
             pulse.trouble = configuration.redactor.redact(error.description)
         }
         let readers = watch.withLock { watch -> [AsyncStream<Void>.Continuation] in
+            if pulse.trouble != nil, let latest = watch.pulse.last {
+                // What another beat has read meanwhile is newer than what this one has not.
+                (pulse.books, pulse.control) = (latest.books, latest.control)
+                (pulse.processors, pulse.oldestPending) = (latest.processors, latest.oldestPending)
+            }
             if let count = watch.count.last { pulse.count = count }
             guard watch.pulse.keep(pulse, of: number) else { return [] }
             // Under this lock, so that older books are not noted after newer ones.

@@ -117,9 +117,9 @@ struct ConsoleHistory {
             } else {
                 var slot = Slot(at: at)
                 apply(&slot)
-                // After a clock that went back, slots of the old time give way.
-                kept.removeAll { $0.at > at }
-                kept.append(slot)
+                // What is noted late goes where it belongs. After a clock that went back, slots of the old time give way.
+                if let last = kept.last, last.at > at + 2 * span.slotMs { kept.removeAll { $0.at > at } }
+                kept.insert(slot, at: kept.lastIndex { $0.at < at }.map { $0 + 1 } ?? 0)
                 if kept.count > Span.slots { kept.removeFirst(kept.count - Span.slots) }
             }
             slots[span] = kept

@@ -13,7 +13,7 @@ final class FailureGroupCache: Sendable {
 
     private let known = Mutex(Newest<Known>())
 
-    /// Groups that are 2 s old at most, or older where counting takes long: 20 times as long as that.
+    /// Groups that are half a second old at most, or older where counting takes long: 20 times as long as that.
     func groups(_ store: any Store, _ clock: any TimeSource) async throws(StoreError) -> [FailureGroup] {
         let start = clock.now.steady
         if let known = known.withLock({ $0.value }), start < known.until { return known.groups }

@@ -24,12 +24,29 @@ struct DemoStory: Sendable {
         if json { Terminal.write(text.printable + "\n", to: .standardError) } else { Terminal.report(text) }
     }
 
-    /// Whether everything was delivered, exactly once in effect and in order.
-    func play(_ engine: SyncEngine, _ store: any OpenedStore) async throws -> Bool {
+    /// Whether everything was delivered, exactly once in effect and in order. Tells it, and stays until `end` or a signal.
+    func play(_ engine: SyncEngine, _ store: any OpenedStore, until endings: UnixSignalsSequence) async throws -> Bool {
+        try await withThrowingTaskGroup(of: Bool?.self) { group in
+            group.addTask { try await play(engine, store) }
+            group.addTask {
+                await Launch.wait(for: endings)
+                return nil
+            }
+            defer { group.cancelAll() }
+            if let holds = try await group.next() ?? false { return holds }
+            group.cancelAll()
+            do { return try await group.next().flatMap(\.self) ?? false } catch is CancellationError {
+                throw Failure(.failed, "ended by a signal before everything was delivered")
+            }
+        }
+    }
+
+    private func play(_ engine: SyncEngine, _ store: any OpenedStore) async throws -> Bool {
         tell(
             "offline    enqueuing \(operations) operations over \(entities) entities; nobody answers at \(settings.text("upstream.url"))")
         let start = ContinuousClock.now
         for operation in Workload(seed: seed, operations: operations, entities: entities, readings: false) {
+            try Task.checkCancellation()
             try await engine.enqueue(operation)
         }
         tell("on disk    \(try await store.books().pending) pending after \(Self.text(ContinuousClock.now - start))")
@@ -59,10 +76,8 @@ struct DemoStory: Sendable {
             try await Task.sleep(for: .milliseconds(50))
         }
         let holds = try await summarize(store)
-        // Before anybody is told that there is something to end.
-        let endings = await Launch.endings()
         if end == nil { tell("Up until Ctrl-C.") }
-        await waitForEnd(endings)
+        do { try await Task.sleep(until: end ?? .now + .seconds(1e9), clock: .continuous) } catch {}
         return holds
     }
 
@@ -90,15 +105,6 @@ struct DemoStory: Sendable {
         ]
         Terminal.report(summary.text)
         return holds
-    }
-
-    private func waitForEnd(_ endings: UnixSignalsSequence) async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await Launch.wait(for: endings) }
-            if let end { group.addTask { do { try await Task.sleep(until: end, clock: .continuous) } catch {} } }
-            await group.next()
-            group.cancelAll()
-        }
     }
 
     private static func text(_ duration: Duration) -> String {
