@@ -68,7 +68,7 @@ final class WatchedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, 
     /// How often a call was made.
     func count(_ call: Call) -> Int { state.withLock { $0.calls[call] ?? 0 } }
 
-    /// Whether no call is under way.
+    /// Whether no call is under way, but those that the test holds.
     var isQuiet: Bool { state.withLock { $0.underWay == 0 } }
 
     /// Whether the operation's success has been committed.
@@ -91,10 +91,8 @@ final class WatchedStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, 
 
     func exchange(_ exchange: Exchange) async throws(StoreError) -> ExchangeResult {
         let asked = asked(exchange)
-        let result = try await meet(.exchange) { () async throws(StoreError) in
-            await wait { $0.holdsExchanges }
-            return try await memory.exchange(asked)
-        }
+        await wait { $0.holdsExchanges }
+        let result = try await meet(.exchange) { () async throws(StoreError) in try await memory.exchange(asked) }
         state.withLock { state in
             for (settlement, isSettled) in zip(exchange.settlements, result.settled) where isSettled && settlement.result == .processed {
                 state.processed.insert(settlement.id)

@@ -167,6 +167,8 @@ private final class Tally: Sendable {
         other.arguments = ["sqlite3", configuration.path]
         other.standardInput = asked
         other.standardOutput = said
+        let (ends, ended) = AsyncStream.makeStream(of: Void.self)
+        other.terminationHandler = { _ in ended.finish() }
         try other.run()
         try asked.fileHandleForWriting.write(contentsOf: Data("SELECT count(*) FROM guardian_operation;\n".utf8))
         // It keeps its hold on the file from its first look on.
@@ -185,7 +187,7 @@ private final class Tally: Sendable {
             }
         }
         try asked.fileHandleForWriting.write(contentsOf: Data(".quit\n".utf8))
-        other.waitUntilExit()
+        for await _ in ends {}
         let names = try FileManager.default.contentsOfDirectory(atPath: directory)
         #expect(names.allSatisfy { !$0.contains("before-restore") && !$0.contains("damaged") }, "\(names)")
         let kept = try SQLiteStore.open(configuration)
@@ -295,7 +297,8 @@ private final class Tally: Sendable {
                 // Two readers that overlap, so that there is always one.
                 for _ in 0..<2 {
                     group.addTask {
-                        while !tally.isDone { _ = try await store.list(OperationFilter(limit: 1000)) }
+                        // A few at a time: a read of more than 100 ms, such as of many on a busy machine, is not waited for.
+                        while !tally.isDone { _ = try await store.list(OperationFilter(limit: 100)) }
                     }
                 }
                 for writer in 0..<2 {
@@ -315,7 +318,7 @@ private final class Tally: Sendable {
                             let size = StoreFiles(path: path).bytes.log
                             tally.note(size)
                             let total = tally.add(20)
-                            // 50 000 rows of 4 KiB are three times the bound.
+                            // 50 000 rows of 4 KiB are three times what the log is to have.
                             if total >= 50_000 { tally.end() }
                         }
                     }
@@ -324,7 +327,8 @@ private final class Tally: Sendable {
             }
             let most = tally.greatest
             print("measured: the log was \(most >> 20) MiB at most while 200 MiB were written")
-            #expect(most < 96 << 20)
+            // 64 MiB, and 16 more for each time in a row that a reader was waited for in vain.
+            #expect(most < 128 << 20)
         }
     }
 }

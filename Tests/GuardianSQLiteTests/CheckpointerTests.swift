@@ -33,9 +33,11 @@ import Testing
         }
     }
 
-    @Test("a log that has grown far too long while somebody reads holds nobody up", .timeLimit(.minutes(2)))
+    @Test("a log that has grown far too long while somebody reads holds nobody up", .timeLimit(.minutes(10)))
     func readersHoldNobodyUp() async throws {
-        try await withStore { store, path in
+        try await withStore { _, path in
+            // So patient that a wait for the reader is no slow disk.
+            let store = try SQLiteStore.open(.init(path: path, busyTimeoutMs: 300_000))
             var configuration = Configuration()
             configuration.allowsUnsafeTransactions = true
             let reader = try DatabaseQueue(path: path, configuration: configuration)
@@ -53,12 +55,13 @@ import Testing
             }
             let size = try FileManager.default.attributesOfItem(atPath: path + "-wal")[.size] as? Int
             #expect(size ?? 0 > 80 << 20, "the reader has kept nothing")
-            // It waited for the reader as long as it waits for another process's write: 10 s.
-            #expect(longest < .seconds(5), "\(longest)")
+            // It waited for the reader as long as it waits for another process's write: five minutes here.
+            #expect(longest < .seconds(60), "\(longest)")
             try await reader.writeWithoutTransaction { db in try db.execute(sql: "COMMIT") }
             try reader.close()
             try await store.checkpoint()
             #expect(try await store.check().problems == [])
+            try store.close()
         }
     }
 

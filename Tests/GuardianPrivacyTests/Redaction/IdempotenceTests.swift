@@ -73,7 +73,8 @@ struct IdempotenceTests {
             names: ["patientID"], patterns: [try RedactionPattern("MRN-#{6,10}", label: "MRN")])
         for round in 0..<FuzzTests.inputs {
             var text = ""
-            for _ in 0..<(1 + round % 7) {
+            // Four, for what is promised of secrets that hang on each other ends there (`Redactor.mostRounds`).
+            for _ in 0..<(1 + round % 4) {
                 switch corpus.pick(Array(0..<10)) {
                 case 0, 1: text += corpus.positives(corpus.pick(Corpus.Kind.allCases), count: 1)[0].text
                 case 2: text += corpus.positives(corpus.pick(Corpus.Kind.allCases), count: 1)[0].secret
