@@ -36,7 +36,7 @@ public final class HTTPTransport: Transport, Sendable {
     deinit { client.shutdown { _ in } }
 
     /// Throws what ``init(configuration:)`` would, and opens nothing.
-    public static func check(_ configuration: HTTPTransportConfiguration) throws(HTTPConfigurationError) {
+    package static func check(_ configuration: HTTPTransportConfiguration) throws(HTTPConfigurationError) {
         _ = try Origin(configuration.url, allowInsecure: configuration.allowInsecure)
         _ = try UpstreamTrust(configuration)
         _ = try RequestCompression(configuration)
@@ -44,14 +44,14 @@ public final class HTTPTransport: Transport, Sendable {
     }
 
     /// Asks `url` for anything, to see whether it answers. Sends no credentials and changes nothing.
-    public static func probe(
+    package static func probe(
         url: String, allowInsecure: Bool, timeoutMs: Int64
     ) async throws(HTTPConfigurationError) -> Outcome {
         try await probe(.init(url: url, allowInsecure: allowInsecure, deviceID: ""), timeoutMs: timeoutMs)
     }
 
     /// As above, with the trust that delivery would have: authorities and pins.
-    public static func probe(
+    package static func probe(
         _ configuration: HTTPTransportConfiguration, timeoutMs: Int64
     ) async throws(HTTPConfigurationError) -> Outcome {
         let transport = try HTTPTransport(configuration: configuration)
@@ -69,7 +69,7 @@ public final class HTTPTransport: Transport, Sendable {
     }
 
     /// Why delivery would send nothing: the upstream's certificate or key. nil when there is no objection, or no TLS, or no connection now.
-    public static func distrust(_ configuration: HTTPTransportConfiguration) async throws(HTTPConfigurationError) -> String? {
+    package static func distrust(_ configuration: HTTPTransportConfiguration) async throws(HTTPConfigurationError) -> String? {
         let trust = try UpstreamTrust(configuration)
         guard configuration.url.lowercased().hasPrefix("https://") else { return nil }
         let keys: ServerKeys
@@ -85,7 +85,7 @@ public final class HTTPTransport: Transport, Sendable {
     }
 
     /// What an error of the network's means, in words.
-    public static func words(for error: any Error) -> String {
+    package static func words(for error: any Error) -> String {
         guard case .unanswered(_, let detail) = NetworkErrors.outcome(of: error) else { return "interrupted" }
         return detail
     }

@@ -104,7 +104,7 @@ public final class PostgresStore: Sendable {
     private let listener = Mutex<Listener?>(nil)
 
     /// How operations line up in this store, as of when it was opened.
-    public func ordering() async throws(StoreError) -> Ordering { currentOrdering }
+    package func ordering() async throws(StoreError) -> Ordering { currentOrdering }
 
     var currentOrdering: Ordering { ordering.withLock { $0 } }
 
@@ -155,7 +155,7 @@ public final class PostgresStore: Sendable {
     }
 
     /// Whether it listens now.
-    public var isListening: Bool { listener.withLock { $0?.isListening ?? false } }
+    package var isListening: Bool { listener.withLock { $0?.isListening ?? false } }
 
     /// For tests in which several processors share this process: `owner` is gone, as if its process had died.
     package func processDied(owner: String) { _ = declaredDead.withLock { $0.insert(owner) } }
@@ -167,7 +167,7 @@ public final class PostgresStore: Sendable {
         """)
 
     /// What commits are worth on this server: `fsync`, `synchronous_commit` and `full_page_writes`.
-    public func durability() async throws(StoreError) -> (fsync: String, synchronousCommit: String, fullPageWrites: String) {
+    package func durability() async throws(StoreError) -> (fsync: String, synchronousCommit: String, fullPageWrites: String) {
         try await pool.with(isRepeatable: true) { connection in
             guard let row = try connection.look(Call(Self.durability)).first else { throw ServerFailure.lost("no answer") }
             return (row.text(0) ?? "", row.text(1) ?? "", row.text(2) ?? "")

@@ -1,9 +1,9 @@
 import GuardianCore
-public import GuardianServer
+package import GuardianServer
 
 extension Assembly {
     /// Where the sidecar's API listens, and whom it lets in.
-    public func api() throws -> APIServer.Configuration { try api(token: settings.secret("token_file")) }
+    package func api() throws -> APIServer.Configuration { try api(token: settings.secret("token_file")) }
 
     /// The same, with this token.
     func api(token: String?) throws -> APIServer.Configuration {
@@ -21,11 +21,11 @@ extension Assembly {
 
     /// Files and connections that a sidecar may come to have open at once: those of callers, one for each worker, and what it reads and
     /// writes itself.
-    public var openFiles: Int { settings.integer("api.connections") + settings.integer("workers") + 256 }
+    package var openFiles: Int { settings.integer("api.connections") + settings.integer("workers") + 256 }
 
     /// Connections of callers at once at most in a process that may have `files` open: as many as `api.connections` says, but fewer where
     /// delivery and the store would be left without any. 16 at least.
-    public func connections(within files: Int) -> Int {
+    package func connections(within files: Int) -> Int {
         min(settings.integer("api.connections"), max(16, files - settings.integer("workers") - 128))
     }
 

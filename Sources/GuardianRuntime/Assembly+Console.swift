@@ -1,7 +1,7 @@
 import GuardianCore
 import GuardianSQLite
-public import GuardianServer
-public import GuardianTelemetry
+package import GuardianServer
+package import GuardianTelemetry
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -17,7 +17,7 @@ extension Assembly {
     /// without such a file.
     ///
     /// `metrics` is where its alerts come from.
-    public func console(metrics: ProductionMetrics? = nil) throws -> (console: Console, token: String?)? {
+    package func console(metrics: ProductionMetrics? = nil) throws -> (console: Console, token: String?)? {
         try consoleConfiguration(metrics).map { (Console($0.configuration), $0.token) }
     }
 

@@ -1,4 +1,4 @@
-public import GuardianCore
+package import GuardianCore
 import GuardianSQLite
 
 extension Assembly {
@@ -10,5 +10,5 @@ extension Assembly {
     }
 
     /// The room where the store lives, and what new work wants of it; nil when it can't be asked.
-    public func room() -> DiskRoom? { isStoredInFile ? SQLiteStore.room(storePath: storePath, policy: disk) : nil }
+    package func room() -> DiskRoom? { isStoredInFile ? SQLiteStore.room(storePath: storePath, policy: disk) : nil }
 }

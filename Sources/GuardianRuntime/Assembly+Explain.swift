@@ -1,20 +1,20 @@
-public import GuardianCore
-public import GuardianHTTP
+package import GuardianCore
+package import GuardianHTTP
 import GuardianPrivacy
 import GuardianSQLite
 import GuardianServer
 
 extension Assembly {
     /// Bytes that the store can still use, its reserve among them; nil when it can't be asked.
-    public func freeBytes() -> Int64? { room()?.usableBytes }
+    package func freeBytes() -> Int64? { room()?.usableBytes }
 
     /// What holds up delivery from `store` as a whole now, for a processor of these settings.
-    public func situation(of store: any OpenedStore) async throws -> Explanation.Situation {
+    package func situation(of store: any OpenedStore) async throws -> Explanation.Situation {
         try await .init(of: store, at: SystemClock().now.wall, room: room(), for: try processorConfiguration())
     }
 
     /// What `guardian status` shows of `store`.
-    public func status(of store: any OpenedStore) async throws -> StatusReport {
+    package func status(of store: any OpenedStore) async throws -> StatusReport {
         let situation = try await situation(of: store)
         return StatusReport(
             situation: situation, books: try await store.books(),
@@ -23,7 +23,7 @@ extension Assembly {
     }
 
     /// What is to be said beside a preview whose key will be another.
-    public static let newKeyNote = "its payload is cast to a newer version first; it gets a new Idempotency-Key (and traceparent) then"
+    package static let newKeyNote = "its payload is cast to a newer version first; it gets a new Idempotency-Key (and traceparent) then"
 
     /// What the console shows of ``preview(of:from:)``.
     func consolePreview(of operation: Operation, from store: any Store) async -> ConsolePreview {
@@ -46,7 +46,7 @@ extension Assembly {
     ///
     /// `newKey` says that its idempotency key (and the span in `traceparent`) will be another: up-casters change its payload, and what
     /// was ever sent under a key never changes. Throws ``Unroutable`` when there is nothing to send.
-    public func preview(of operation: Operation, from store: any OpenedStore) async throws -> (request: RequestPreview, newKey: Bool) {
+    package func preview(of operation: Operation, from store: any OpenedStore) async throws -> (request: RequestPreview, newKey: Bool) {
         var operation = operation
         var newKey = false
         switch try processorConfiguration().cast(operation) {
@@ -71,7 +71,7 @@ extension Assembly {
 
 extension RequestPreview {
     /// What may be shown of it. The token was masked when it was made.
-    public var redacted: RequestPreview {
+    package var redacted: RequestPreview {
         var shown = self
         shown.url = Redactor.standard.redact(url)
         shown.headers = headers.map { ($0.name, $0.name == "authorization" ? $0.value : SecurityUtils.safeHeader($0.name, $0.value)) }

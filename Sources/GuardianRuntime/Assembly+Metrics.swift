@@ -1,8 +1,8 @@
 import Foundation
-public import GuardianCore
+package import GuardianCore
 import GuardianSQLite
-public import GuardianServer
-public import GuardianTelemetry
+package import GuardianServer
+package import GuardianTelemetry
 
 extension Assembly {
     /// Whether `/metrics` and `/metrics.json` are there.
@@ -10,7 +10,7 @@ extension Assembly {
     private var evaluatesAlerts: Bool { settings.text("alerts.enabled") == "true" }
 
     /// What is measured; nil when neither metrics nor alerts, which go by them, are wanted.
-    public func metrics() -> ProductionMetrics? {
+    package func metrics() -> ProductionMetrics? {
         guard showsMetrics || evaluatesAlerts else { return nil }
         return ProductionMetrics(
             .init(
@@ -19,12 +19,12 @@ extension Assembly {
     }
 
     /// What feeds `metrics` with what an engine of these settings tells.
-    public func sink(_ metrics: ProductionMetrics) -> MetricsSink {
+    package func sink(_ metrics: ProductionMetrics) -> MetricsSink {
         MetricsSink(metrics, maxAttempts: settings.integer("retry.max_attempts"))
     }
 
     /// What `/metrics` and `/metrics.json` show; nil when they are switched off.
-    public func pages(_ metrics: ProductionMetrics) -> MetricsPages? {
+    package func pages(_ metrics: ProductionMetrics) -> MetricsPages? {
         guard showsMetrics else { return nil }
         return MetricsPages(
             exposition: { accept in
@@ -34,7 +34,7 @@ extension Assembly {
     }
 
     /// Looks at the store, sets the gauges, evaluates the alerts.
-    public func monitor(_ metrics: ProductionMetrics, engine: SyncEngine, store: any Store) -> Monitor {
+    package func monitor(_ metrics: ProductionMetrics, engine: SyncEngine, store: any Store) -> Monitor {
         var configuration = Monitor.Configuration()
         configuration.evaluate(everyMs: settings.milliseconds("alerts.every"))
         configuration.evaluates = evaluatesAlerts
@@ -73,7 +73,7 @@ extension Assembly {
     // MARK: For commands
 
     /// The alerts as the process that evaluates has saved them, and when; nil when none has.
-    public func savedAlerts() -> (at: Timestamp, alerts: [Alert])? {
+    package func savedAlerts() -> (at: Timestamp, alerts: [Alert])? {
         guard let data = FileManager.default.contents(atPath: alertsPath) else { return nil }
         let json: JSONValue
         do { json = try JSONValue(parsing: String(decoding: data, as: UTF8.self)) } catch { return nil }
@@ -81,7 +81,7 @@ extension Assembly {
     }
 
     /// What a store alone says, while no process measures.
-    public func summary(of store: any Store) async throws -> (json: JSONValue, text: String) {
+    package func summary(of store: any Store) async throws -> (json: JSONValue, text: String) {
         let reading = try await StoreReading(
             of: store, at: SystemClock().now.wall, staleAfterMs: settings.milliseconds("lock.stale_after"), freeBytes: freeBytes())
         let summary = MetricsSummary(reading, tallies: try await store.tallies())
@@ -89,7 +89,7 @@ extension Assembly {
     }
 
     /// The text that `guardian metrics` shows of what `/metrics.json` answers; nil when it is something else.
-    public static func text(ofMetrics json: JSONValue) -> String? {
+    package static func text(ofMetrics json: JSONValue) -> String? {
         guard let summary = json["summary"].flatMap({ MetricsSummary($0) }) else { return nil }
         let alerts = (json["alerts"]?.elements ?? []).compactMap { Alert($0) }.filter { $0.state != .quiet }
         return ([summary.text] + alerts.map { "alert       \($0.line)" }).joined(separator: "\n")

@@ -1,10 +1,10 @@
-public import GuardianCore
+package import GuardianCore
 import GuardianPrivacy
 import GuardianSQLite
 
 extension Assembly {
     /// Whether a key was given.
-    public var seals: Bool { !settings.text("seal.key_file").isEmpty || !settings.text("seal.key").isEmpty }
+    package var seals: Bool { !settings.text("seal.key_file").isEmpty || !settings.text("seal.key").isEmpty }
 
     /// Where the store's keys come from: the file that `seal.key_file` names, or `seal.key` (from the environment only).
     func sealing() throws(StoreError) -> (any SealKeySource)? {
@@ -18,7 +18,7 @@ extension Assembly {
     }
 
     /// What is to be said when a key was given that `store` is not written under; nil when it is, or none was given.
-    public func sealingWarning(of store: any OpenedStore) async throws(StoreError) -> String? {
+    package func sealingWarning(of store: any OpenedStore) async throws(StoreError) -> String? {
         guard let store = store as? SQLiteStore, let given = store.givenKey else { return nil }
         let active = try await store.sealKey()
         guard active != given else { return nil }

@@ -2,11 +2,11 @@ import Foundation
 import GuardianCore
 import GuardianHTTP
 import GuardianServer
-public import GuardianTelemetry
+package import GuardianTelemetry
 
 extension Assembly {
     /// Reads the log that these settings write; nil where none is kept.
-    public func logSearch() -> LogSearch? {
+    package func logSearch() -> LogSearch? {
         settings.logFile.map { LogSearch(path: $0, maxFiles: settings.integer("log.max_files")) }
     }
 

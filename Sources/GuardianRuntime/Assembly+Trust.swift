@@ -13,7 +13,7 @@ extension Assembly {
     }
 
     /// What is worth a word about settings that are otherwise fine.
-    public var warnings: [String] {
+    package var warnings: [String] {
         var warnings: [String] = []
         if settings.words("upstream.pins").count == 1 {
             warnings.append(

@@ -1,28 +1,28 @@
 import Foundation
-public import GuardianCore
-public import GuardianHTTP
+package import GuardianCore
+package import GuardianHTTP
 import GuardianPostgres
 import GuardianPrivacy
-public import GuardianSQLite
+package import GuardianSQLite
 import GuardianServer
 
 /// Puts the parts together as the settings say; nothing else wires.
-public struct Assembly: Sendable {
-    public let settings: Settings
+package struct Assembly: Sendable {
+    package let settings: Settings
     /// Whether this is for the process that delivers, and so says how operations line up.
     private let delivers: Bool
     /// Whether a store goes over to the first of the keys: only where no other process writes to it under another.
     private let adoptsKey: Bool
 
     /// `adoptsKey` is as `delivers` when nothing is said.
-    public init(_ settings: Settings, delivers: Bool = false, adoptsKey: Bool? = nil) {
+    package init(_ settings: Settings, delivers: Bool = false, adoptsKey: Bool? = nil) {
         self.settings = settings
         self.delivers = delivers
         self.adoptsKey = adoptsKey ?? delivers
         settings.applyRedaction()
     }
 
-    public var storePath: String { settings.text("data_dir") + "/guardian.sqlite" }
+    package var storePath: String { settings.text("data_dir") + "/guardian.sqlite" }
 
     /// The ordering that somebody has asked for; nil when the store's own is to stay. Only who delivers may line a queue up anew.
     private var ordering: Ordering? {
@@ -31,7 +31,7 @@ public struct Assembly: Sendable {
     }
 
     /// How every command opens the store, and what is made of a damaged or restored one.
-    public func storeConfiguration() throws(StoreError) -> SQLiteStore.Configuration {
+    package func storeConfiguration() throws(StoreError) -> SQLiteStore.Configuration {
         var configuration = SQLiteStore.Configuration(path: storePath, ordering: ordering)
         configuration.sealing = try sealing()
         configuration.adoptsKey = adoptsKey
@@ -40,13 +40,13 @@ public struct Assembly: Sendable {
     }
 
     /// Whether the store is a file, and not a database on a server.
-    public var isStoredInFile: Bool { !DatabaseAddress.isOne(settings.text("store")) }
+    package var isStoredInFile: Bool { !DatabaseAddress.isOne(settings.text("store")) }
 
     /// Where the store is, for people: no secret of a URL is in it.
-    public var storeName: String { isStoredInFile ? storePath : DatabaseAddress.masked(settings.text("store")) }
+    package var storeName: String { isStoredInFile ? storePath : DatabaseAddress.masked(settings.text("store")) }
 
     /// Opens the store that the key `store` names, and makes it where there is none.
-    public func openStore() async throws(StoreError) -> any OpenedStore {
+    package func openStore() async throws(StoreError) -> any OpenedStore {
         guard isStoredInFile else {
             return try await PostgresStore.open(.init(address: try DatabaseAddress(settings.text("store")), ordering: ordering))
         }
@@ -54,7 +54,7 @@ public struct Assembly: Sendable {
     }
 
     /// Opens the store, which is a file, to look only: nothing is written, nor brought up to date.
-    public func openToLook() throws(StoreError) -> SQLiteStore {
+    package func openToLook() throws(StoreError) -> SQLiteStore {
         var configuration = try storeConfiguration()
         configuration.readOnly = true
         return try SQLiteStore.open(configuration)
@@ -78,7 +78,7 @@ public struct Assembly: Sendable {
     }
 
     /// Finds what is wrong with the settings before anything is opened.
-    public func validate() throws {
+    package func validate() throws {
         try checkSealing()
         _ = try processorConfiguration()
         _ = try coalescing()
@@ -91,7 +91,7 @@ public struct Assembly: Sendable {
     }
 
     /// `telemetry` sees what goes over the wire; its sinks are among `sinks` or not, as the caller likes.
-    public func engine(
+    package func engine(
         store: any OpenedStore, sinks: [any EventSink] = [], telemetry: Telemetry? = nil
     ) async throws -> (SyncEngine, HTTPTransport) {
         var processor = try processorConfiguration()
@@ -213,7 +213,7 @@ public struct Assembly: Sendable {
     }
 
     /// The casters of the key `upcasters`.
-    public func upcasters() throws -> Upcasters {
+    package func upcasters() throws -> Upcasters {
         let list = try settings.upcasters.map { try $0.upcaster() }
         do throws(SyncError) { return try Upcasters(list) } catch {
             guard case .validation(let field, let constraint) = error else { throw error }
@@ -265,6 +265,6 @@ public struct Assembly: Sendable {
 }
 
 /// What this build is.
-public enum BuildInfo {
-    public static let version = "0.1.0"
+package enum BuildInfo {
+    package static let version = "0.1.0"
 }

@@ -4,12 +4,12 @@ import GuardianServer
 /// Everything that is wrong with a configuration, before anything is opened: each thing once, with its key and what to do.
 ///
 /// What would be a mere consequence is left out: a rule between several settings is not looked at where one of them can't be read.
-public struct ConfigurationCheck: Sendable {
+package struct ConfigurationCheck: Sendable {
     /// In the order in which they were found; empty when the configuration can be used.
-    public private(set) var defects: [SettingsError]
+    package private(set) var defects: [SettingsError]
 
     /// Reads what ``Settings/init(file:environment:flags:)`` does.
-    public init(file: String?, environment: [String: String], flags: [String: String]) {
+    package init(file: String?, environment: [String: String], flags: [String: String]) {
         var wrong: [SettingsError] = []
         let settings = Settings(file: file, environment: environment, flags: flags, defects: &wrong)
         defects = UnknownVariable.all(in: environment).map(\.error) + wrong

@@ -1,9 +1,9 @@
-public import GuardianCore
+package import GuardianCore
 import GuardianSQLite
 
 extension Daemon.State {
     /// One line for programs: `{"state":"ready","url":…}`.
-    public var json: JSONValue {
+    package var json: JSONValue {
         switch self {
         case .ready(let url): ["state": "ready", "url": .string(url)]
         case .notReady(let url, let error):

@@ -1,15 +1,15 @@
-public import GuardianCore
+package import GuardianCore
 import GuardianHTTP
-public import GuardianSQLite
-public import GuardianServer
+package import GuardianSQLite
+package import GuardianServer
 import GuardianTelemetry
 
 /// The sidecar: listens, opens the store however long that takes, then takes operations and delivers them until it is told to stop.
 ///
 /// A store that can't be opened (damaged, full, read-only, of a newer version) does not end the process: requests are answered with the
 /// reason, and the store is tried again every second, so that whoever mends it need restart nothing.
-public struct Daemon: Sendable {
-    public enum State: Sendable, Equatable {
+package struct Daemon: Sendable {
+    package enum State: Sendable, Equatable {
         case ready(url: String)
         case notReady(url: String, StoreError)
         /// A part of a damaged store can't be read; it is tried again for some seconds before it is given up.
@@ -25,9 +25,9 @@ public struct Daemon: Sendable {
     private let assembly: Assembly
     private let api: APIServer.Configuration
     /// The admin console; nil when it is off.
-    public let console: Console?
+    package let console: Console?
     /// The console's token, made for this process because no file names one; to be shown to whoever has started it.
-    public let consoleToken: String?
+    package let consoleToken: String?
     private let sinks: [any EventSink]
     private let metrics: ProductionMetrics?
     private let anomalies = AnomalyWatch()
@@ -36,7 +36,7 @@ public struct Daemon: Sendable {
 
     /// Throws a ``SettingsError`` for what can be found wrong before anything is opened. `connections` of callers are taken at once at most
     /// (see ``Assembly/connections(within:)``); nil for what `api.connections` says.
-    public init(_ settings: Settings, sinks: [any EventSink] = [], connections: Int? = nil) throws {
+    package init(_ settings: Settings, sinks: [any EventSink] = [], connections: Int? = nil) throws {
         assembly = Assembly(settings, delivers: true)
         var api = try assembly.api()
         if let connections { api.mostConnections = connections }
@@ -57,16 +57,16 @@ public struct Daemon: Sendable {
     }
 
     /// Finishes what is on the wire, gives the rest back, and lets ``run(tell:)`` return.
-    public func stop() { stops.continuation.yield() }
+    package func stop() { stops.continuation.yield() }
 
     /// Makes the sidecar's log the one that every logger of this process writes to. Once in a process.
-    public func takeOverLoggers() { telemetry.takeOverLoggers() }
+    package func takeOverLoggers() { telemetry.takeOverLoggers() }
 
     /// What is handed the engine and its store, for a program that enqueues by itself.
-    public typealias Opened = @Sendable (SyncEngine, any OpenedStore) -> Void
+    package typealias Opened = @Sendable (SyncEngine, any OpenedStore) -> Void
 
     /// Runs until ``stop()``; `tell` hears each change of state, and `opened` of the engine, after it was told to be ready.
-    public func run(tell: @escaping @Sendable (State) -> Void, opened: @escaping Opened = { _, _ in }) async throws {
+    package func run(tell: @escaping @Sendable (State) -> Void, opened: @escaping Opened = { _, _ in }) async throws {
         try await telemetry.during { try await serve(tell: tell, opened: opened) }
     }
 

@@ -8,19 +8,19 @@ import GuardianSQLite
 import Foundation
 
 /// What `guardian doctor` looks at: each thing the sidecar needs, one finding each, with what to do about it.
-public struct Examination: Sendable {
-    public enum Verdict: String, Sendable {
+package struct Examination: Sendable {
+    package enum Verdict: String, Sendable {
         case holds = "ok"
         case warns = "warning"
         case fails = "failed"
     }
 
-    public struct Finding: Sendable {
-        public var check: String
-        public var verdict: Verdict
-        public var detail: String
+    package struct Finding: Sendable {
+        package var check: String
+        package var verdict: Verdict
+        package var detail: String
 
-        public init(_ check: String, _ verdict: Verdict, _ detail: String) {
+        package init(_ check: String, _ verdict: Verdict, _ detail: String) {
             self.check = check
             self.verdict = verdict
             self.detail = detail
@@ -35,12 +35,12 @@ public struct Examination: Sendable {
     let assembly: Assembly
     var settings: Settings { assembly.settings }
 
-    public init(_ settings: Settings) { assembly = Assembly(settings) }
+    package init(_ settings: Settings) { assembly = Assembly(settings) }
 
     /// Looks at all of it; changes nothing, but that it asks for a credential for real, and keeps the refresh token that comes with it.
     ///
     /// With `sendingToSentry` a test event goes to Sentry, and there must be a DSN.
-    public func run(sendingToSentry: Bool = false) async -> [Finding] {
+    package func run(sendingToSentry: Bool = false) async -> [Finding] {
         var findings = [configuration(), directory(), disk(), clock()]
         findings += await store()
         if assembly.isStoredInFile { findings.append(Self.sqlite(.current)) }

@@ -1,9 +1,9 @@
-public import GuardianCore
-public import GuardianPostgres
-public import GuardianSQLite
+package import GuardianCore
+package import GuardianPostgres
+package import GuardianSQLite
 
 /// A store that this process has open, of whichever kind the key `store` says.
-public protocol OpenedStore: Store, SearchStore, TransferStore {
+package protocol OpenedStore: Store, SearchStore, TransferStore {
     /// The name under which requests are sent (`X-Device-Id`), made once and kept.
     func deviceID() async throws(StoreError) -> String
     /// Ends all connections; calls that wait are answered first.
@@ -17,26 +17,26 @@ public protocol OpenedStore: Store, SearchStore, TransferStore {
 }
 
 extension SQLiteStore: OpenedStore {
-    public func shut() throws(StoreError) { try close() }
+    package func shut() throws(StoreError) { try close() }
 
-    public func durabilityForPeople() async throws(StoreError) -> (text: String, holds: Bool) {
+    package func durabilityForPeople() async throws(StoreError) -> (text: String, holds: Bool) {
         let (journal, synchronous) = try await durability()
         return ("journal_mode \(journal), synchronous \(synchronous)", journal == "wal" && synchronous >= 2)
     }
 
     /// A file tells nobody: its other writers are found by polling.
-    public func wakes(_ wake: @escaping @Sendable () -> Void) {}
+    package func wakes(_ wake: @escaping @Sendable () -> Void) {}
 }
 
 extension PostgresStore: OpenedStore {
-    public func shut() throws(StoreError) { close() }
+    package func shut() throws(StoreError) { close() }
 
-    public func durabilityForPeople() async throws(StoreError) -> (text: String, holds: Bool) {
+    package func durabilityForPeople() async throws(StoreError) -> (text: String, holds: Bool) {
         let (fsync, commit, pages) = try await durability()
         return (
             "fsync \(fsync), synchronous_commit \(commit), full_page_writes \(pages)", fsync == "on" && commit != "off" && pages == "on"
         )
     }
 
-    public func wakes(_ wake: @escaping @Sendable () -> Void) { listen(wake) }
+    package func wakes(_ wake: @escaping @Sendable () -> Void) { listen(wake) }
 }

@@ -4,7 +4,7 @@ extension Settings {
     /// Makes what the app calls secret known to every way out of this process: `redaction.names`, `exempt` and `patterns`.
     ///
     /// Names are parted by commas, patterns stand one a line. See ``GuardianPrivacy/RedactionPattern``.
-    public func applyRedaction() {
+    package func applyRedaction() {
         func list(_ key: String, _ separator: Character) -> [String] {
             text(key).split(separator: separator).map { String($0).trimmingSpace }.filter { !$0.isEmpty }
         }

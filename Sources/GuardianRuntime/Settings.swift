@@ -10,27 +10,27 @@ import GuardianPrivacy
 #endif
 
 /// A configuration that can't be used: which key, and what to do.
-public struct SettingsError: Error, Sendable, CustomStringConvertible {
-    public var key: String
-    public var message: String
-    public var description: String { "\(key): \(message)" }
+package struct SettingsError: Error, Sendable, CustomStringConvertible {
+    package var key: String
+    package var message: String
+    package var description: String { "\(key): \(message)" }
 
-    public init(_ key: String, _ message: String) {
+    package init(_ key: String, _ message: String) {
         self.key = key
         self.message = message
     }
 }
 
 /// Every setting of the binary with where it came from: flags over `GUARDIAN_*` over one YAML file over defaults (spec section 12).
-public struct Settings: Sendable {
-    public enum Source: String, Sendable {
+package struct Settings: Sendable {
+    package enum Source: String, Sendable {
         case defaults = "default"
         case file, environment, flag
     }
 
-    public struct Value: Sendable {
-        public var text: String
-        public var source: Source
+    package struct Value: Sendable {
+        package var text: String
+        package var source: Source
     }
 
     struct Key: Sendable {
@@ -134,14 +134,14 @@ public struct Settings: Sendable {
         Key(name: "redaction.patterns", fallback: "", check: Check.patterns),
     ]
 
-    public private(set) var values: [String: Value]
+    package private(set) var values: [String: Value]
     /// The entries of `upstream.routes`, as they were read.
     private(set) var routes: [[String: any Sendable]] = []
     /// The entries of `upcasters`, as they were read.
     private(set) var upcasters: [UpcasterEntry] = []
 
     /// `flags` has dotted keys. Throws a ``SettingsError`` for the first thing that is wrong; ``ConfigurationCheck`` finds them all.
-    public init(file: String? = nil, environment: [String: String] = [:], flags: [String: String] = [:]) throws {
+    package init(file: String? = nil, environment: [String: String] = [:], flags: [String: String] = [:]) throws {
         var defects: [SettingsError] = []
         self.init(file: file, environment: environment, flags: flags, defects: &defects)
         if let first = defects.first { throw first }
@@ -289,7 +289,7 @@ public struct Settings: Sendable {
     }
 
     /// What the file named by `key` holds, without space around it; nil when the key is not set.
-    public func secret(_ key: String) throws -> String? {
+    package func secret(_ key: String) throws -> String? {
         let file = text(key)
         guard !file.isEmpty else { return nil }
         let content: String
@@ -302,20 +302,20 @@ public struct Settings: Sendable {
     }
 
     /// The environment's variables that hold secrets.
-    public static var secretVariables: [String] { keys.filter(\.isSecret).map { variable(of: $0.name) } }
+    package static var secretVariables: [String] { keys.filter(\.isSecret).map { variable(of: $0.name) } }
 
     /// The words of a list.
     func words(_ key: String) -> [String] { Check.words(text(key)) }
 
-    public func text(_ key: String) -> String { values[key]?.text ?? "" }
-    public func integer(_ key: String) -> Int { Int(text(key)) ?? 0 }
-    public func number(_ key: String) -> Double { Double(text(key)) ?? 0 }
+    package func text(_ key: String) -> String { values[key]?.text ?? "" }
+    package func integer(_ key: String) -> Int { Int(text(key)) ?? 0 }
+    package func number(_ key: String) -> Double { Double(text(key)) ?? 0 }
     /// Bytes; nil for `auto`.
     func bytes(_ key: String) -> Int64? { Check.bytes(text(key)) }
-    public func milliseconds(_ key: String) -> Int64 { Check.milliseconds(text(key)) ?? 0 }
+    package func milliseconds(_ key: String) -> Int64 { Check.milliseconds(text(key)) ?? 0 }
 
     /// Key, value and source of each setting, in the order of the list; of the lists of entries, how many there are.
-    public var lines: [(key: String, value: String, source: String)] {
+    package var lines: [(key: String, value: String, source: String)] {
         let single = Self.keys.map { ($0.name, Self.shown($0, text($0.name)), values[$0.name]?.source.rawValue ?? "default") }
         let lists = [("upstream.routes", routes.count), ("upcasters", upcasters.count)].map { name, count in
             (name, count == 1 ? "1 entry" : "\(count) entries", count == 0 ? Source.defaults.rawValue : Source.file.rawValue)
@@ -337,8 +337,8 @@ public struct Settings: Sendable {
 
 extension Settings: CustomStringConvertible, CustomReflectable {
     /// Every key and its value, secrets masked.
-    public var description: String { lines.map { "\($0.key) = \($0.value)" }.joined(separator: "\n") }
-    public var customMirror: Mirror { Mirror(self, children: lines.map { ($0.key, $0.value) }) }
+    package var description: String { lines.map { "\($0.key) = \($0.value)" }.joined(separator: "\n") }
+    package var customMirror: Mirror { Mirror(self, children: lines.map { ($0.key, $0.value) }) }
 }
 
 /// Rules for single values: nil when a text is fine, else what it must be.

@@ -6,7 +6,7 @@ extension StatusReport {
     static let mostLines = 23
 
     /// The report for a terminal, none of its lines wider than `width`; 80 by default.
-    public func lines(width: Int = 80) -> [String] {
+    package func lines(width: Int = 80) -> [String] {
         let width = max(20, width)
         var head = entry("state", words, width, most: 1)
         if state != .delivering, state != .idle { head += entry("why", Redactor.standard.redact(queue.detail), width, most: 3) }

@@ -1,21 +1,21 @@
-public import GuardianCore
+package import GuardianCore
 
 /// How the queue stands, on one screen: what matters most first, and at the top whether it moves, why not, and what to do next.
 ///
 /// ``lines(width:)`` never makes more than 23 lines, so that with the prompt below it fits a terminal of 24 rows.
-public struct StatusReport: Sendable {
+package struct StatusReport: Sendable {
     /// Alerts older than this say nothing of now: they are evaluated every second by the process that delivers, and saved twice a minute.
     /// Nor do those that lie ahead by as much: the clock was set back since.
-    public static let staleAfterMs: Int64 = 120_000
+    package static let staleAfterMs: Int64 = 120_000
 
-    public var situation: Explanation.Situation
-    public var books: Books
-    public var queue: QueueExplanation
-    public var oldest: Timestamp?
+    package var situation: Explanation.Situation
+    package var books: Books
+    package var queue: QueueExplanation
+    package var oldest: Timestamp?
     /// As the process that evaluates them has saved them; nil when none has.
-    public var alerts: (at: Timestamp, alerts: [Alert])?
+    package var alerts: (at: Timestamp, alerts: [Alert])?
 
-    public init(
+    package init(
         situation: Explanation.Situation, books: Books, queue: QueueExplanation, oldest: Timestamp? = nil,
         alerts: (at: Timestamp, alerts: [Alert])? = nil
     ) {
@@ -39,14 +39,14 @@ public struct StatusReport: Sendable {
     var isDelivered: Bool { situation.holder != nil }
 
     /// What stands still, in a word or two.
-    public enum State: String, Sendable {
+    package enum State: String, Sendable {
         case paused, held, waiting, idle, delivering
         case breakerOpen = "breaker_open"
         case diskFull = "disk_full"
         case notDelivered = "not_delivered"
     }
 
-    public var state: State {
+    package var state: State {
         if !situation.control.pauses.isEmpty { return .paused }
         if queue.reasons[.disk] != nil { return .diskFull }
         if health?.plagueSince != nil { return .held }
@@ -58,7 +58,7 @@ public struct StatusReport: Sendable {
     }
 
     /// What is to be done, as a command where there is one.
-    public var nextStep: String {
+    package var nextStep: String {
         let pauses = situation.control.pauses
         if pauses.contains(.operator) { return "guardian resume" }
         if pauses.contains(.rollout) { return "take the last change back or mend it, then guardian resume" }
@@ -89,7 +89,7 @@ public struct StatusReport: Sendable {
     package var p95Ms: Double? { areAlertsStale ? nil : alerts?.alerts.first { $0.name == "latency" }?.value }
 
     /// What `status --json` says beside the books.
-    public var json: [JSONValue.Member] {
+    package var json: [JSONValue.Member] {
         [
             .init("state", .string(state.rawValue)), .init("detail", .string(queue.detail)), .init("next_step", .string(nextStep)),
             .init("explanation", queue.json), .init("breaker", .string(breaker)),

@@ -1,6 +1,6 @@
-public import GuardianCore
+package import GuardianCore
 import GuardianHTTP
-public import GuardianTelemetry
+package import GuardianTelemetry
 import Logging
 import Tracing
 
@@ -10,15 +10,15 @@ import Tracing
 import Foundation
 
 /// What one process tells of itself: its log, Sentry, traces, and whether the one before it ended as it should.
-public final class Telemetry: Sendable {
-    public let log: LogWriter
+package final class Telemetry: Sendable {
+    package let log: LogWriter
     let sentry: SentrySink?
     let tracing: OperationTracing?
     private let exporter: SpanExporter?
     private let settings: Settings
 
     /// Throws a ``SettingsError`` for what can be found wrong: a DSN that is none, a file that can't be read.
-    public init(_ settings: Settings) throws {
+    package init(_ settings: Settings) throws {
         self.settings = settings
         let assembly = Assembly(settings)
         log = assembly.logWriter()
@@ -35,7 +35,7 @@ public final class Telemetry: Sendable {
     }
 
     /// What hears the engine's events.
-    public var sinks: [any EventSink] {
+    package var sinks: [any EventSink] {
         var sinks: [any EventSink] = [LogSink(log)]
         if let sentry { sinks.append(sentry) }
         if let tracing { sinks.append(tracing) }
@@ -43,7 +43,7 @@ public final class Telemetry: Sendable {
     }
 
     /// Makes this log the one that other packages' loggers write to. Once in a process.
-    public func takeOverLoggers() { LoggingSystem.bootstrap { [log] in GuardianLogHandler(label: $0, writer: log) } }
+    package func takeOverLoggers() { LoggingSystem.bootstrap { [log] in GuardianLogHandler(label: $0, writer: log) } }
 
     /// Sees requests and answers, and puts the trace on the wire.
     func attach(to configuration: inout HTTPTransportConfiguration) {
@@ -56,7 +56,7 @@ public final class Telemetry: Sendable {
 
     /// Runs `body`, and beside it what sends reports and spans. A process that does not come back from it has crashed, and the next one
     /// says so.
-    public func during(_ body: () async throws -> Void) async throws {
+    package func during(_ body: () async throws -> Void) async throws {
         let marker = begin()
         defer {
             say(.info, "process ended")

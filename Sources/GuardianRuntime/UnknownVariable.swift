@@ -4,19 +4,19 @@ import GuardianCore
 ///
 /// One that is a letter away from a setting's is a slip: what it was to set keeps its default, and nobody would notice. Any other may be
 /// somebody else's, such as a script's or an image's. Those that Kubernetes puts beside a service `guardian` are none of these.
-public struct UnknownVariable: Sendable, Equatable {
-    public let name: String
+package struct UnknownVariable: Sendable, Equatable {
+    package let name: String
     /// What may have been meant; nil when nothing is near.
-    public let meant: String?
+    package let meant: String?
     /// Whether it was surely meant for us: a slip, the name of a list, or a setting's name in other letters, small or capital. Short words
     /// are a letter away from too many others to be sure.
-    public let isSlip: Bool
+    package let isSlip: Bool
 
     /// Letters behind the prefix without which a slip is no more than a guess.
     private static let leastLetters = 6
 
     /// Those of `environment`, in the order of their names.
-    public static func all(in environment: [String: String]) -> [UnknownVariable] {
+    package static func all(in environment: [String: String]) -> [UnknownVariable] {
         let known = Settings.variables
         let others = environment.filter { entry in
             entry.key.hasPrefix(Settings.prefix) && !known.contains(entry.key) && !isServiceLink(entry.key, entry.value)
@@ -40,7 +40,7 @@ public struct UnknownVariable: Sendable, Equatable {
     }
 
     /// What is wrong with it; without its value, which may be a secret.
-    public var error: SettingsError {
+    package var error: SettingsError {
         let advice = meant.map { "did you mean \($0)?" } ?? "mend its name, or take it out"
         return SettingsError("environment", "\(name) names no setting; \(advice)")
     }
@@ -57,8 +57,8 @@ extension Settings {
     static let prefix = "GUARDIAN_"
 
     /// The environment's variables that are read; others that begin as they do are somebody else's, or slips.
-    public static var variables: [String] { ["GUARDIAN_CONFIG"] + keys.map { variable(of: $0.name) } }
+    package static var variables: [String] { ["GUARDIAN_CONFIG"] + keys.map { variable(of: $0.name) } }
 
     /// The variable of the environment that sets a key: in capitals, with `_` for each dot.
-    public static func variable(of key: String) -> String { prefix + key.uppercased().replacing(".", with: "_") }
+    package static func variable(of key: String) -> String { prefix + key.uppercased().replacing(".", with: "_") }
 }

@@ -129,7 +129,7 @@ public final class SQLiteStore: Sendable {
     }
 
     /// How commits reach the disk, as the writer's connection answers: `journal_mode` and `synchronous` (2 is FULL).
-    public func durability() async throws(StoreError) -> (journal: String, synchronous: Int) {
+    package func durability() async throws(StoreError) -> (journal: String, synchronous: Int) {
         do {
             return try await pool.writeWithoutTransaction { db in
                 (try String.fetchOne(db, sql: "PRAGMA journal_mode") ?? "", try Int.fetchOne(db, sql: "PRAGMA synchronous") ?? -1)
@@ -143,13 +143,13 @@ public final class SQLiteStore: Sendable {
     package func processDied(owner: String) { presence.die(owner) }
 
     /// Bytes that this user can still write on the volume of `path`; nil when it can't be asked.
-    public static func freeBytes(at path: String) -> Int64? { Disk.freeBytes(at: path) }
+    package static func freeBytes(at path: String) -> Int64? { Disk.freeBytes(at: path) }
 
     /// Permission bits of a file or directory; nil when it can't be asked.
-    public static func mode(of path: String) -> UInt32? { Disk.mode(of: path) }
+    package static func mode(of path: String) -> UInt32? { Disk.mode(of: path) }
 
     /// Copies the write-ahead log back into the file and empties it; waits for other writers.
-    public func checkpoint() async throws(StoreError) {
+    package func checkpoint() async throws(StoreError) {
         do {
             let patienceMs = configuration.busyTimeoutMs
             try await pool.writeWithoutTransaction { [queue] db in try queue.checkpointer.empty(db, patienceMs: patienceMs) }
@@ -238,7 +238,7 @@ public final class SQLiteStore: Sendable {
     }
 
     /// How operations line up in this store.
-    public func ordering() async throws(StoreError) -> Ordering { try await read { db in try Self.storedOrdering(db) ?? .entity } }
+    package func ordering() async throws(StoreError) -> Ordering { try await read { db in try Self.storedOrdering(db) ?? .entity } }
 
     /// Whoever delivers goes by the heads that are there: they must not change under it. What one that has gone held is given back first,
     /// while it still leads its line, and whoever wakes up is fenced off.

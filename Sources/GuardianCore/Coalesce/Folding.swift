@@ -7,9 +7,9 @@
 /// Two updates become one by their members: those of the newer win, those that only the older has stay. That is right where an update names
 /// what has changed, and where it names everything; it is wrong where leaving a member out means to delete it. Folding is therefore off
 /// unless a route or the app asks for it.
-public struct Folding: Sendable {
+package struct Folding: Sendable {
     /// What to do with the new operation.
-    public enum Decision: Sendable, Equatable {
+    package enum Decision: Sendable, Equatable {
         /// It stands behind the one that waits, as handed in.
         case append
         /// The one that waits becomes this, and the new one is part of it.
@@ -19,12 +19,12 @@ public struct Folding: Sendable {
     }
 
     /// Bytes of a merged payload at most; 1 MiB by default. Two that would exceed it stay two.
-    public var payloadBytes: Int
+    package var payloadBytes: Int
 
-    public init(payloadBytes: Int = 1 << 20) { self.payloadBytes = payloadBytes }
+    package init(payloadBytes: Int = 1 << 20) { self.payloadBytes = payloadBytes }
 
     /// The rule. `waiting` must be the last of its line; that is the store's to know.
-    public func decide(_ new: Operation, behind waiting: Operation) -> Decision {
+    package func decide(_ new: Operation, behind waiting: Operation) -> Decision {
         guard new.folds, waiting.wasNeverAttempted, new.isAlike(waiting) else { return .append }
         switch (waiting.type, new.type) {
         case ("create", "update"), ("update", "update"):

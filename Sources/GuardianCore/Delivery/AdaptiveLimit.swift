@@ -8,17 +8,17 @@
 /// (AIMD, as in RFC 5681; the gradient is that of TCP Vegas, Brakmo 1995, over window means instead of single round trips).
 ///
 /// States: *doubling* (nothing has spoken against more) → *steady* (it grows by about a root, and shrinks by a share).
-public struct AdaptiveLimit: Sendable, Equatable {
+package struct AdaptiveLimit: Sendable, Equatable {
     /// Where it begins: as many as the engine has workers by default.
-    public static let first = 4
+    package static let first = 4
     /// Latency, as a multiple of what it is without a queue, up to which the limit grows…
-    public static let calm = 1.3
+    package static let calm = 1.3
     /// …and beyond which it shrinks.
-    public static let crowded = 1.7
+    package static let crowded = 1.7
     /// What is left after a cut.
-    public static let kept = 0.85
+    package static let kept = 0.85
     /// Share of refused or unanswered requests beyond which a window counts as a push-back.
-    public static let troubled = 0.1
+    package static let troubled = 0.1
     /// Answers that a window holds at least.
     static let answersHeard = 16
     /// Windows from one look at the latency of a light load to the next.
@@ -27,9 +27,9 @@ public struct AdaptiveLimit: Sendable, Equatable {
     static let noiseMs = 2.0
 
     /// Requests in flight at most, ever: the engine's workers.
-    public let most: Int
+    package let most: Int
     /// Requests in flight at most now.
-    public var limit: Int { max(1, min(most, Int((isLooking ? exact / 2 : exact).rounded(.down)))) }
+    package var limit: Int { max(1, min(most, Int((isLooking ? exact / 2 : exact).rounded(.down)))) }
 
     private var exact: Double
     private var isDoubling = true
@@ -51,16 +51,16 @@ public struct AdaptiveLimit: Sendable, Equatable {
     private var isLooking = false
 
     /// `most` bounds it for good; 1 at least.
-    public init(most: Int) {
+    package init(most: Int) {
         self.most = max(1, most)
         exact = Double(min(Self.first, max(1, most)))
     }
 
     /// Mean latency without a queue, in milliseconds; nil before anything is known.
-    public var lightLatencyMs: Double? { [least, leastBefore].compactMap { $0 }.min() }
+    package var lightLatencyMs: Double? { [least, leastBefore].compactMap { $0 }.min() }
 
     /// A good answer. `inFlight` counts the requests on the wire, this one included.
-    public mutating func answered(startedAt: Int64, now: Int64, inFlight: Int) {
+    package mutating func answered(startedAt: Int64, now: Int64, inFlight: Int) {
         begin(now)
         mostInFlight = max(mostInFlight, inFlight)
         guard startedAt >= beganAt else { return }
@@ -70,7 +70,7 @@ public struct AdaptiveLimit: Sendable, Equatable {
     }
 
     /// A 429: the upstream says that this is too much.
-    public mutating func refused(startedAt: Int64, now: Int64) {
+    package mutating func refused(startedAt: Int64, now: Int64) {
         begin(now)
         isDoubling = false
         guard startedAt >= cutAt else { return }
@@ -79,7 +79,7 @@ public struct AdaptiveLimit: Sendable, Equatable {
     }
 
     /// A 503, a timeout, or no answer: one of many says little, a tenth of all says that it is too much.
-    public mutating func troubled(startedAt: Int64, now: Int64) {
+    package mutating func troubled(startedAt: Int64, now: Int64) {
         begin(now)
         guard startedAt >= beganAt else { return }
         troubles += 1

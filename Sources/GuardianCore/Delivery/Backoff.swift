@@ -18,7 +18,7 @@ public struct RetryPolicy: Sendable, Equatable {
     public static let conservative = RetryPolicy(baseMs: 2000, maxMs: 30_000)
 
     /// The wait after failure number `n`; `unit` is a random number in `0..<1`.
-    public func delayMs(failure n: Int, unit: Double) -> Int64 {
+    package func delayMs(failure n: Int, unit: Double) -> Int64 {
         let exponent = min(max(n, 1) - 1, 40)
         let grown = Double(baseMs) * Double(UInt64(1) << UInt64(exponent)) * (0.5 + unit)
         // Compared before it is made a whole number: not every Double is one.

@@ -28,7 +28,7 @@ public struct CircuitBreaker: Sendable, Equatable {
         }
     }
 
-    public enum State: Sendable, Equatable {
+    package enum State: Sendable, Equatable {
         case closed
         /// Until this steady time.
         case open(until: Int64)
@@ -36,7 +36,7 @@ public struct CircuitBreaker: Sendable, Equatable {
         case halfOpen(probing: Bool)
     }
 
-    public enum Change: Sendable, Equatable {
+    package enum Change: Sendable, Equatable {
         case opened(until: Int64)
         case closed
     }
@@ -46,27 +46,27 @@ public struct CircuitBreaker: Sendable, Equatable {
         var failed: Bool
     }
 
-    public let policy: Policy
-    public private(set) var state: State = .closed
+    package let policy: Policy
+    package private(set) var state: State = .closed
     /// Raised at each change of state; an attempt carries the one it was sent under.
-    public private(set) var generation = 0
+    package private(set) var generation = 0
     private var samples: [Sample] = []
 
-    public init(policy: Policy) { self.policy = policy.clamped }
+    package init(policy: Policy) { self.policy = policy.clamped }
 
     /// As it was saved: open for another `remainingMs`.
-    public init(policy: Policy, openForMs remainingMs: Int64, now: Int64) {
+    package init(policy: Policy, openForMs remainingMs: Int64, now: Int64) {
         self.policy = policy.clamped
         state = .open(until: now + min(max(remainingMs, 0), self.policy.coolDownMs * 6 / 5))
     }
 
-    public var isHalfOpen: Bool {
+    package var isHalfOpen: Bool {
         if case .halfOpen = state { return true }
         return false
     }
 
     /// How many attempts may be on the wire beside `inFlight` others: nil is no limit.
-    public func allowance(inFlight: Int) -> Int? {
+    package func allowance(inFlight: Int) -> Int? {
         switch state {
         case .closed: nil
         case .open: 0
@@ -75,7 +75,7 @@ public struct CircuitBreaker: Sendable, Equatable {
     }
 
     /// Open becomes half-open when its time has come. Returns whether it did.
-    public mutating func advance(now: Int64) -> Bool {
+    package mutating func advance(now: Int64) -> Bool {
         guard case .open(let until) = state, now >= until else { return false }
         state = .halfOpen(probing: false)
         generation += 1
@@ -83,19 +83,19 @@ public struct CircuitBreaker: Sendable, Equatable {
     }
 
     /// An attempt goes out. Returns whether it is the probe.
-    public mutating func sent() -> Bool {
+    package mutating func sent() -> Bool {
         guard case .halfOpen = state else { return false }
         state = .halfOpen(probing: true)
         return true
     }
 
     /// The probe came to nothing that tells anything: another may go.
-    public mutating func probeVoid(generation sentUnder: Int) {
+    package mutating func probeVoid(generation sentUnder: Int) {
         if sentUnder == generation, case .halfOpen = state { state = .halfOpen(probing: false) }
     }
 
     /// An answer to an attempt of `generation`. `unit` jitters the cool-down.
-    public mutating func record(failed: Bool, generation sentUnder: Int, now: Int64, unit: Double) -> Change? {
+    package mutating func record(failed: Bool, generation sentUnder: Int, now: Int64, unit: Double) -> Change? {
         guard sentUnder == generation else { return nil }
         switch state {
         case .open: return nil
@@ -115,7 +115,7 @@ public struct CircuitBreaker: Sendable, Equatable {
     }
 
     /// Another processor of the same upstream has seen it fail: open too, for as long. A probe of our own that is out decides for itself.
-    public mutating func followOpen(forMs remainingMs: Int64, now: Int64) -> Change? {
+    package mutating func followOpen(forMs remainingMs: Int64, now: Int64) -> Change? {
         let theirs = now + min(max(remainingMs, 0), policy.coolDownMs * 6 / 5)
         switch state {
         case .halfOpen(probing: true): return nil
@@ -132,7 +132,7 @@ public struct CircuitBreaker: Sendable, Equatable {
     }
 
     /// Another processor's probe has succeeded.
-    public mutating func followClosed() -> Change? {
+    package mutating func followClosed() -> Change? {
         switch state {
         case .closed, .halfOpen(probing: true): return nil
         case .open, .halfOpen(probing: false):

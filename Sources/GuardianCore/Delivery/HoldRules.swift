@@ -32,7 +32,7 @@ public struct HoldRules: Sendable, Equatable {
     }
 
     /// The route of an operation that waits by itself, by its pair such as `update room` or `* *`; nil where the whole origin waits.
-    public func route(of operation: Operation) -> String? {
+    package func route(of operation: Operation) -> String? {
         guard holdsRoutes, let rule = rules.best(operation.type, operation.entity.type), rule.scope == .route else { return nil }
         return rule.route
     }

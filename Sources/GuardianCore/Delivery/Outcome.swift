@@ -61,7 +61,7 @@ public enum NetworkFailure: String, Sendable, CaseIterable {
     case foreign
 
     /// Whether the request can't have reached the upstream, so that it never counts as an attempt.
-    public var neverArrived: Bool {
+    package var neverArrived: Bool {
         switch self {
         case .refused, .unreachable, .dns, .tls, .foreign: true
         case .timeout, .reset: false

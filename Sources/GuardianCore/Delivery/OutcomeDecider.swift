@@ -1,18 +1,18 @@
 /// What to do about an outcome (spec section 4): a pure function.
-public struct OutcomeDecider: Sendable {
+package struct OutcomeDecider: Sendable {
     /// What the decision needs to know beside the outcome.
-    public struct Situation: Sendable {
-        public var operation: Operation
+    package struct Situation: Sendable {
+        package var operation: Operation
         /// Other operations are getting through meanwhile, so a failure is this operation's own.
-        public var othersSucceed: Bool
+        package var othersSucceed: Bool
         /// The attempt was the breaker's probe: it uses nothing up.
-        public var isProbe: Bool
+        package var isProbe: Bool
         /// The attempt already went out with a token refreshed because of a 401.
-        public var tokenIsFresh: Bool
+        package var tokenIsFresh: Bool
         /// TLS failures in a row, this one included.
-        public var tlsFailures: Int
+        package var tlsFailures: Int
 
-        public init(operation: Operation, othersSucceed: Bool, isProbe: Bool = false, tokenIsFresh: Bool = false, tlsFailures: Int = 0) {
+        package init(operation: Operation, othersSucceed: Bool, isProbe: Bool = false, tokenIsFresh: Bool = false, tlsFailures: Int = 0) {
             self.operation = operation
             self.othersSucceed = othersSucceed
             self.isProbe = isProbe
@@ -21,7 +21,7 @@ public struct OutcomeDecider: Sendable {
         }
     }
 
-    public enum Decision: Sendable, Equatable {
+    package enum Decision: Sendable, Equatable {
         case processed
         /// Wait `delayMs`, then try again. `charged` uses up an attempt; `holdMs` makes the whole origin wait, or the operation's route where
         /// ``HoldRules`` say so, and the operation as long at least.
@@ -37,17 +37,17 @@ public struct OutcomeDecider: Sendable {
     }
 
     /// The longest wait that a `Retry-After` can ask for: 24 h.
-    public static let longestHoldMs: Int64 = 86_400_000
+    package static let longestHoldMs: Int64 = 86_400_000
     /// Jitter added to a hold: 0–5 s.
-    public static let holdJitterMs: Double = 5000
+    package static let holdJitterMs: Double = 5000
     /// TLS failures in a row that are retried before delivery pauses.
-    public static let tlsRetries = 2
+    package static let tlsRetries = 2
 
-    public var policy: RetryPolicy
+    package var policy: RetryPolicy
 
-    public init(policy: RetryPolicy) { self.policy = policy }
+    package init(policy: RetryPolicy) { self.policy = policy }
 
-    public func decide(_ outcome: Outcome, _ situation: Situation, random: inout Xoshiro256) -> Decision {
+    package func decide(_ outcome: Outcome, _ situation: Situation, random: inout Xoshiro256) -> Decision {
         switch outcome {
         case .accepted: return .processed
         case .interrupted: return .returned

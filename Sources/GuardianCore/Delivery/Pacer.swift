@@ -6,9 +6,9 @@
 /// the steady state one in `requestsBack` requests is the price of learning, however large the fleet.
 ///
 /// States: *free* (nothing has pushed back) → *learning* (a rate is in force, however far it has grown).
-public struct Pacer: Sendable, Equatable {
+package struct Pacer: Sendable, Equatable {
     /// What is left of the rate after a push-back. CUBIC keeps 0.7; at the same speed of growth, half as much means half as many refusals.
-    public static let kept = 0.5
+    package static let kept = 0.5
     /// What is left after another one before so much as ``requestsHeard`` were accepted: the rate is wrong, not the moment.
     static let keptAtOnce = 0.4
     static let requestsHeard = 10
@@ -20,7 +20,7 @@ public struct Pacer: Sendable, Equatable {
     /// How fast it grows from there on: twice the rate after another third of the way, nine times after two.
     static let search = 24.0
     /// Requests per second: never slower than one in 10 s.
-    public static let slowest = 0.1
+    package static let slowest = 0.1
     /// Requests per second with which it begins when next to nothing was accepted.
     static let first = 0.5
     /// Milliseconds over which accepted requests are counted.
@@ -29,7 +29,7 @@ public struct Pacer: Sendable, Equatable {
     private static let catchUpMs = 5.0
 
     /// Requests per second; nil while nothing has pushed back.
-    public private(set) var rate: Double?
+    package private(set) var rate: Double?
     /// The rate at the last push-back.
     private var peak = 0.0
     private var fellAt: Int64 = .min
@@ -41,27 +41,27 @@ public struct Pacer: Sendable, Equatable {
     private var accepted = 0
     private var acceptedBefore = 0
 
-    public init() {}
+    package init() {}
 
     /// Steady time at which the next request may start; nil means now.
-    public func opensAt(now: Int64) -> Int64? {
+    package func opensAt(now: Int64) -> Int64? {
         guard rate != nil, nextAt > Double(now) else { return nil }
         return Int64(nextAt.rounded(.up))
     }
 
     /// How many more may start within `ms`, this moment included.
-    public func allowance(within ms: Double, now: Int64) -> Int? {
+    package func allowance(within ms: Double, now: Int64) -> Int? {
         guard let rate else { return nil }
         return max(0, Int(min((ms - max(0, nextAt - Double(now))) * rate / 1000, 1e6)) + 1)
     }
 
-    public mutating func sent(now: Int64) {
+    package mutating func sent(now: Int64) {
         guard let rate else { return }
         // Urgent requests don't wait, and must not make the others wait for longer than the slowest rate would.
         nextAt = min(max(nextAt, Double(now) - Self.catchUpMs) + 1000 / rate, Double(now) + 1000 / Self.slowest)
     }
 
-    public mutating func succeeded(now: Int64) {
+    package mutating func succeeded(now: Int64) {
         acceptedSince += 1
         count(now)
         accepted += 1
@@ -69,7 +69,7 @@ public struct Pacer: Sendable, Equatable {
     }
 
     /// A 429 to a request that was started at `startedAt`.
-    public mutating func pushedBack(startedAt: Int64, now: Int64) {
+    package mutating func pushedBack(startedAt: Int64, now: Int64) {
         count(now)
         // Those that were on the wire together are pushed back together.
         guard startedAt >= fellAt else { return }

@@ -40,18 +40,18 @@
 /// - ``patienceMs`` = 5 s: longer than most answers take, short enough that a lone bad write beside one slow upload is told the same minute.
 /// - ``longestWeakHoldMs`` = 1 h: longer than a bad deploy lasts where somebody is on call, and a hold is told as it begins.
 /// - Probes from 1 s to 30 s: a false hold ends after a second, and an hour of plague costs 120 requests.
-public struct PlagueDetector: Sendable, Equatable {
-    public static let keys = 8
-    public static let fewestKeys = 3
-    public static let patienceMs: Int64 = 5000
-    public static let longestWeakHoldMs: Int64 = 3_600_000
-    public static let firstProbeMs: Int64 = 1000
+package struct PlagueDetector: Sendable, Equatable {
+    package static let keys = 8
+    package static let fewestKeys = 3
+    package static let patienceMs: Int64 = 5000
+    package static let longestWeakHoldMs: Int64 = 3_600_000
+    package static let firstProbeMs: Int64 = 1000
     /// Operations remembered as asked once more, and offenders, at most.
     static let mostRemembered = 10_000
-    public static let longestProbeMs: Int64 = 30_000
+    package static let longestProbeMs: Int64 = 30_000
 
     /// What to do about operations, named by their `seq`.
-    public enum Verdict: Sendable, Equatable {
+    package enum Verdict: Sendable, Equatable {
         /// They are wrong, and fail with the answer they got.
         case poison([Int64])
         /// The server works now, and may not have then: they are asked once more.
@@ -60,7 +60,7 @@ public struct PlagueDetector: Sendable, Equatable {
         case plague([Int64], status: Int)
     }
 
-    public enum State: Sendable, Equatable {
+    package enum State: Sendable, Equatable {
         case clear
         /// Since `since`, because of `status`; the next probe may go at `probeAt`, unless one is on the wire.
         case held(since: Int64, status: Int, probeAt: Int64, waitMs: Int64, isProbing: Bool)
@@ -75,7 +75,7 @@ public struct PlagueDetector: Sendable, Equatable {
         var at: Int64
     }
 
-    public private(set) var state = State.clear
+    package private(set) var state = State.clear
     /// Those that wait for judgement, in the order of their answers.
     private var suspects: [Suspect] = []
     /// When a hold on little evidence ends; nil when the evidence is good.
@@ -94,21 +94,21 @@ public struct PlagueDetector: Sendable, Equatable {
     /// Those that have been asked once more.
     private var askedAgain: Set<Int64> = []
 
-    public init() {}
+    package init() {}
 
-    public var isHeld: Bool { state != .clear }
+    package var isHeld: Bool { state != .clear }
     /// Whether it holds on evidence of its own.
-    public var isOwn: Bool { isHeld && holdsByItself }
-    public var isJudging: Bool { !suspects.isEmpty }
+    package var isOwn: Bool { isHeld && holdsByItself }
+    package var isJudging: Bool { !suspects.isEmpty }
 
     /// Steady time at which ``advance(now:isIdle:)`` or a probe is due; nil when nothing is.
-    public var deadline: Int64? {
+    package var deadline: Int64? {
         if case .held(_, _, let probeAt, _, let isProbing) = state, !isProbing { return probeAt }
         return suspects.first.map { $0.at + Self.patienceMs }
     }
 
     /// An operation got a permanent answer, when `begun` attempts had begun altogether.
-    public mutating func refused(seq: Int64, line: Int64, status: Int, begun: Int64, now: Int64) -> Verdict? {
+    package mutating func refused(seq: Int64, line: Int64, status: Int, begun: Int64, now: Int64) -> Verdict? {
         guard !isHeld else { return .plague([seq], status: status) }
         guard status != believed else { return .poison([seq]) }
         suspects.append(Suspect(seq: seq, line: line, status: status, begun: begun, at: now))
@@ -122,7 +122,7 @@ public struct PlagueDetector: Sendable, Equatable {
     }
 
     /// An attempt of an operation of `line` has succeeded: whoever was refused before it began was refused by a server that works.
-    public mutating func succeeded(seq: Int64, line: Int64, attempt: Int64) -> Verdict? {
+    package mutating func succeeded(seq: Int64, line: Int64, attempt: Int64) -> Verdict? {
         believed = nil
         convicted = [:]
         askedAgain.remove(seq)
@@ -155,7 +155,7 @@ public struct PlagueDetector: Sendable, Equatable {
     }
 
     /// Time has passed. `isIdle` says that nothing else is on the wire, and that nothing else can be sent.
-    public mutating func advance(now: Int64, isIdle: Bool) -> Verdict? {
+    package mutating func advance(now: Int64, isIdle: Bool) -> Verdict? {
         guard !isHeld, let first = suspects.first, isIdle || now >= first.at + Self.patienceMs else { return nil }
         let same = suspects.filter { $0.status == first.status }
         let again = same.filter { askedAgain.contains($0.seq) }
@@ -165,7 +165,7 @@ public struct PlagueDetector: Sendable, Equatable {
     }
 
     /// All that is known of answers is void; a hold stays.
-    public mutating func forgetAll() {
+    package mutating func forgetAll() {
         suspects = []
         convicted = [:]
         offenders = [:]
@@ -189,7 +189,7 @@ public struct PlagueDetector: Sendable, Equatable {
     // MARK: The probe
 
     /// As it was saved: held, and asking at once. How good the evidence was is not known, so the hold is taken for a weak one.
-    public mutating func resume(status: Int, now: Int64) {
+    package mutating func resume(status: Int, now: Int64) {
         weakUntil = now + Self.longestWeakHoldMs
         weakWitnesses = []
         holdsByItself = false
@@ -197,7 +197,7 @@ public struct PlagueDetector: Sendable, Equatable {
     }
 
     /// Another processor holds delivery: so it is held here too, and those that wait for judgement go back unharmed.
-    public mutating func join(status: Int, now: Int64) -> Verdict? {
+    package mutating func join(status: Int, now: Int64) -> Verdict? {
         let all = suspects.map(\.seq)
         suspects = []
         resume(status: status, now: now)
@@ -206,7 +206,7 @@ public struct PlagueDetector: Sendable, Equatable {
 
     /// The hold of another processor has ended. One that began here only at `heldBefore` or later is not meant, and a probe of our own that
     /// is out decides for itself. One on evidence of its own asks at once, and ends by that. Returns whether a hold has ended.
-    public mutating func followReleased(heldBefore: Int64, now: Int64) -> Bool {
+    package mutating func followReleased(heldBefore: Int64, now: Int64) -> Bool {
         guard case .held(let since, let status, let probeAt, let waitMs, false) = state, since < heldBefore else { return false }
         guard !holdsByItself else {
             state = .held(since: since, status: status, probeAt: min(probeAt, now), waitMs: waitMs, isProbing: false)
@@ -217,20 +217,20 @@ public struct PlagueDetector: Sendable, Equatable {
     }
 
     /// Whether the probe may go now.
-    public func mayProbe(now: Int64) -> Bool {
+    package func mayProbe(now: Int64) -> Bool {
         guard case .held(_, _, let probeAt, _, let isProbing) = state else { return false }
         return !isProbing && now >= probeAt
     }
 
     /// An attempt goes out. Returns whether it is the probe.
-    public mutating func sent() -> Bool {
+    package mutating func sent() -> Bool {
         guard case .held(let since, let status, let probeAt, let waitMs, _) = state else { return false }
         state = .held(since: since, status: status, probeAt: probeAt, waitMs: waitMs, isProbing: true)
         return true
     }
 
     /// The probe, of an operation of `line`, has got a permanent answer. To be told before ``probeEnded(success:now:unit:)``.
-    public mutating func probeRefused(line: Int64, status: Int) {
+    package mutating func probeRefused(line: Int64, status: Int) {
         guard case .held(_, let heldFor, _, _, _) = state, heldFor == status, weakUntil != nil, offenders[line] != status else { return }
         weakWitnesses.insert(line)
         guard weakWitnesses.count >= Self.keys else { return }
@@ -239,14 +239,14 @@ public struct PlagueDetector: Sendable, Equatable {
     }
 
     /// The probe was a look, or got no further than to us: it says nothing of writes. The next one goes after as long as it had waited.
-    public mutating func probeVoid(now: Int64) {
+    package mutating func probeVoid(now: Int64) {
         guard case .held(let since, let status, _, let waitMs, true) = state else { return }
         state = .held(since: since, status: status, probeAt: now + waitMs, waitMs: waitMs, isProbing: false)
     }
 
     /// The probe came back. A success ends the hold, and so does the last one of a weak hold; returns whether it did. `unit`, 0 ..< 1,
     /// spreads the next one by a fifth.
-    public mutating func probeEnded(success: Bool, now: Int64, unit: Double) -> Bool {
+    package mutating func probeEnded(success: Bool, now: Int64, unit: Double) -> Bool {
         guard case .held(let since, let status, _, let waitMs, true) = state else { return false }
         if success {
             state = .clear

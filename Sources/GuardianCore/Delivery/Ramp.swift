@@ -6,29 +6,29 @@
 ///
 /// Attempts are known by their numbers, which rise in the order in which they begin. One urgent operation may go beyond the limit, where
 /// workers are free and operations of any priority take all of it: a fall does not wait for a slow upload because there was trouble before.
-public struct Ramp: Sendable, Equatable {
-    public let most: Int
+package struct Ramp: Sendable, Equatable {
+    package let most: Int
     /// Whether the limit stays at ``most`` whatever comes.
-    public let isFixed: Bool
-    public private(set) var limit: Int
+    package let isFixed: Bool
+    package private(set) var limit: Int
     private var good = 0
     /// The last attempt that had begun at the last cut.
     private var recover: Int64 = 0
 
-    public init(most: Int, isFixed: Bool = false) {
+    package init(most: Int, isFixed: Bool = false) {
         self.most = most
         self.isFixed = isFixed
         limit = most
     }
 
     /// Begins at one again. `begun` is the number of the last attempt that has begun.
-    public mutating func restart(begun: Int64) {
+    package mutating func restart(begun: Int64) {
         guard !isFixed else { return }
         cut(to: 1, begun)
     }
 
     /// A good answer to an attempt.
-    public mutating func succeeded(attempt: Int64) {
+    package mutating func succeeded(attempt: Int64) {
         guard limit < most, attempt > recover else { return }
         good += 1
         if good >= limit {
@@ -38,7 +38,7 @@ public struct Ramp: Sendable, Equatable {
     }
 
     /// A 429 or 503 to an attempt, when `begun` was the last that had begun.
-    public mutating func pushedBack(attempt: Int64, begun: Int64) {
+    package mutating func pushedBack(attempt: Int64, begun: Int64) {
         guard !isFixed, attempt > recover else { return }
         cut(to: limit / 2, begun)
     }

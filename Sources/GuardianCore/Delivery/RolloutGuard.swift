@@ -31,11 +31,11 @@ public struct RolloutGuard: Sendable, Equatable {
     }
 
     /// What was seen when delivery is halted: errors, of so many answers, over the bad windows.
-    public struct Finding: Sendable, Equatable {
-        public var errors: Int
-        public var answers: Int
+    package struct Finding: Sendable, Equatable {
+        package var errors: Int
+        package var answers: Int
 
-        public init(errors: Int, answers: Int) {
+        package init(errors: Int, answers: Int) {
             self.errors = errors
             self.answers = answers
         }
@@ -48,7 +48,7 @@ public struct RolloutGuard: Sendable, Equatable {
     private var current = Finding(errors: 0, answers: 0)
     private var bad = Finding(errors: 0, answers: 0)
     private var badWindows = 0
-    public private(set) var hasHalted = false
+    package private(set) var hasHalted = false
 
     public init(policy: Policy = Policy(), changedAt: Timestamp) {
         self.policy = policy
@@ -56,7 +56,7 @@ public struct RolloutGuard: Sendable, Equatable {
     }
 
     /// Whether an outcome is an error; nil for one that says nothing of the change, and does not count.
-    public static func isError(_ outcome: Outcome) -> Bool? {
+    package static func isError(_ outcome: Outcome) -> Bool? {
         switch outcome {
         case .accepted: false
         case .refused(.permanent, _): true
@@ -66,10 +66,10 @@ public struct RolloutGuard: Sendable, Equatable {
     }
 
     /// Whether answers are watched still.
-    public func isWatching(_ now: Moment) -> Bool { now.wall.milliseconds < changedAt.milliseconds + policy.watchMs }
+    package func isWatching(_ now: Moment) -> Bool { now.wall.milliseconds < changedAt.milliseconds + policy.watchMs }
 
     /// An answer came. Returns what was found when delivery is to be halted.
-    public mutating func heard(isError: Bool, now: Moment) -> Finding? {
+    package mutating func heard(isError: Bool, now: Moment) -> Finding? {
         guard !hasHalted, isWatching(now) else { return nil }
         let ends = windowEnds ?? now.steady + policy.windowMs
         windowEnds = ends
@@ -98,5 +98,5 @@ public struct RolloutGuard: Sendable, Equatable {
     }
 
     /// A person lets delivery go on.
-    public mutating func rearm() { self = RolloutGuard(policy: policy, changedAt: changedAt) }
+    package mutating func rearm() { self = RolloutGuard(policy: policy, changedAt: changedAt) }
 }

@@ -8,12 +8,12 @@
 ///
 /// Kept in memory only: after a restart a route that was held is asked once more, by the operations that were not put off. Where several
 /// processors share a store, each finds out by itself.
-public struct RouteHolds: Sendable, Equatable {
+package struct RouteHolds: Sendable, Equatable {
     /// Routes held at a time at most; with more, the one that would be free first is.
-    public static let most = 256
+    package static let most = 256
     /// Milliseconds between two operations that were put off, at first and at most.
-    public static let closestMs: Int64 = 1
-    public static let widestMs: Int64 = 32
+    package static let closestMs: Int64 = 1
+    package static let widestMs: Int64 = 32
 
     private struct Hold: Sendable, Equatable {
         var until: Int64
@@ -27,22 +27,22 @@ public struct RouteHolds: Sendable, Equatable {
 
     private var holds: [String: Hold] = [:]
 
-    public init() {}
+    package init() {}
 
     /// Whether there is nothing to look for.
-    public var isEmpty: Bool { holds.isEmpty }
+    package var isEmpty: Bool { holds.isEmpty }
 
     /// How many routes are kept.
-    public var count: Int { holds.count }
+    package var count: Int { holds.count }
 
     /// When a route may be asked again; nil when it may be now.
-    public func until(_ route: String, now: Int64) -> Int64? {
+    package func until(_ route: String, now: Int64) -> Int64? {
         guard let hold = holds[route], hold.until > now else { return nil }
         return hold.until
     }
 
     /// The upstream asks a route to wait; a shorter wait than the one in force changes nothing. Returns whether it was free before.
-    public mutating func hold(_ route: String, until: Int64, now: Int64) -> Bool {
+    package mutating func hold(_ route: String, until: Int64, now: Int64) -> Bool {
         expire(now: now)
         var hold = holds[route] ?? Hold(until: .min, lastDue: .min, apartMs: 0)
         let wasFree = hold.until <= now
@@ -56,7 +56,7 @@ public struct RouteHolds: Sendable, Equatable {
     }
 
     /// When an operation that is put off now is due; nil when its route is not held. `isUrgent`: its priority is above 0.
-    public mutating func place(in route: String, isUrgent: Bool, now: Int64) -> Int64? {
+    package mutating func place(in route: String, isUrgent: Bool, now: Int64) -> Int64? {
         guard var hold = holds[route], hold.until > now else { return nil }
         if isUrgent { return hold.until }
         hold.lastDue = max(hold.until, hold.lastDue + hold.apartMs)
@@ -65,7 +65,7 @@ public struct RouteHolds: Sendable, Equatable {
     }
 
     /// Forgets what is over.
-    public mutating func expire(now: Int64) {
+    package mutating func expire(now: Int64) {
         guard holds.values.contains(where: { $0.ends <= now }) else { return }
         holds = holds.filter { $0.value.ends > now }
     }

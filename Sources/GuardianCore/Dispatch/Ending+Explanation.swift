@@ -1,6 +1,6 @@
 extension Ending {
     /// What became of an operation that has left the queue, as the end of a sentence.
-    public var explanation: String {
+    package var explanation: String {
         switch self {
         case .processed: "it was delivered"
         case .merged(let into): "it was folded into operation \(into) before it was sent; ask about that one"

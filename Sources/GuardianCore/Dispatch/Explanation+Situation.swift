@@ -1,21 +1,21 @@
 extension Explanation {
     /// What concerns every operation of a store at one moment.
-    public struct Situation: Sendable, Equatable {
+    package struct Situation: Sendable, Equatable {
         /// Free bytes below which a claim can't be written down: 1 MiB.
-        public static let leastFreeBytes: Int64 = 1 << 20
+        package static let leastFreeBytes: Int64 = 1 << 20
 
-        public var now: Timestamp
-        public var control: Control
+        package var now: Timestamp
+        package var control: Control
         /// nil when nobody holds the lock.
-        public var lock: LockState?
+        package var lock: LockState?
         /// Where the store lives; nil when it is not known.
-        public var room: DiskRoom?
+        package var room: DiskRoom?
         /// Milliseconds that the upstream remembers idempotency keys.
-        public var idempotencyWindowMs: Int64
+        package var idempotencyWindowMs: Int64
         /// Milliseconds without a heartbeat after which the lock may be taken over.
-        public var staleAfterMs: Int64
+        package var staleAfterMs: Int64
 
-        public init(
+        package init(
             now: Timestamp, control: Control = Control(), lock: LockState? = nil, room: DiskRoom? = nil,
             idempotencyWindowMs: Int64 = 86_400_000, staleAfterMs: Int64 = 120_000
         ) {
@@ -28,7 +28,7 @@ extension Explanation {
         }
 
         /// As it stands in a store, for processors that are configured like this.
-        public init(
+        package init(
             of store: any DeliveryStore & LockStore, at now: Timestamp, room: DiskRoom? = nil, for processor: ProcessorConfiguration
         ) async throws(StoreError) {
             self.init(

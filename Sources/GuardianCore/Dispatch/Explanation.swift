@@ -11,7 +11,7 @@
 /// 6. *in_doubt*: it is not sent when its turn comes, but looked up.
 /// 7. *plague_hold*, *breaker*, *origin_hold*: the upstream is not asked. What ends by an answer only comes before what ends by itself.
 /// 8. *not_before*, *backoff*: its own times, which pass by themselves. That of a retry is also when its route may be asked again, where the
-///    upstream asked that to wait (``RouteHolds``).
+///    upstream asked that to wait (`RouteHolds`).
 public struct Explanation: Sendable, Equatable {
     /// Why an operation is not claimable. The words are those of spec section 12.
     public enum Reason: String, Sendable, CaseIterable {
@@ -53,7 +53,7 @@ public struct Explanation: Sendable, Equatable {
     }
 
     /// Decides from where an operation stands and what holds delivery up as a whole.
-    public static func of(_ standing: Standing, _ situation: Situation) -> Explanation {
+    package static func of(_ standing: Standing, _ situation: Situation) -> Explanation {
         let id = standing.operation.id
         if let out = outOfLine(standing, situation) { return Explanation(id: id, out) }
         if let obstacle = situation.standstill { return Explanation(id: id, obstacle) }
@@ -68,7 +68,7 @@ public struct Explanation: Sendable, Equatable {
     }
 
     /// The members of spec section 12; what is absent is left out.
-    public var json: JSONValue {
+    package var json: JSONValue {
         var members: [JSONValue.Member] = [.init("id", .string(id.description)), .init("claimable", .bool(claimable))]
         if let reason { members.append(.init("reason", .string(reason.rawValue))) }
         if let until { members.append(.init("until", .string(until.rfc3339))) }

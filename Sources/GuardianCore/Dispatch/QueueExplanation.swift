@@ -17,7 +17,7 @@ public struct QueueExplanation: Sendable, Equatable {
     }
 
     /// Decides from where operations stand and what holds delivery up as a whole, both of one moment.
-    public static func of(_ census: Census, _ situation: Explanation.Situation) -> QueueExplanation {
+    package static func of(_ census: Census, _ situation: Explanation.Situation) -> QueueExplanation {
         var counts: [Explanation.Reason: Int64] = [
             .behind: census.behind + census.awaiting, .leased: census.leased, .failed: census.failed,
         ]
@@ -54,7 +54,7 @@ public struct QueueExplanation: Sendable, Equatable {
     }
 
     /// `{"pending", "claimable", "reasons": {reason: count}, "detail"}`.
-    public var json: JSONValue {
+    package var json: JSONValue {
         let counts = Explanation.Reason.allCases.compactMap { reason in
             reasons[reason].map { JSONValue.Member(reason.rawValue, JSONValue($0)) }
         }

@@ -2,19 +2,19 @@
 ///
 /// Ready means that an enqueue would be kept: the store can be written and the disk has the room that new work wants. That delivery stands still (a breaker, a
 /// login, a pause, another process that holds the lock) is told, and is no reason to send operations elsewhere: they are kept.
-public struct Readiness: Sendable, Equatable {
-    public struct Check: Sendable, Equatable {
+package struct Readiness: Sendable, Equatable {
+    package struct Check: Sendable, Equatable {
         /// `store`, `disk`, `lock`, `breaker`, `auth` or `delivery`.
-        public var name: String
-        public var isGood: Bool
+        package var name: String
+        package var isGood: Bool
         /// A fixed word: what it is.
-        public var state: String
+        package var state: String
         /// For people.
-        public var detail: String
+        package var detail: String
         /// Whether nothing may be sent here while it is not good.
-        public var isRequired: Bool
+        package var isRequired: Bool
 
-        public init(_ name: String, _ isGood: Bool, _ state: String, _ detail: String, isRequired: Bool = false) {
+        package init(_ name: String, _ isGood: Bool, _ state: String, _ detail: String, isRequired: Bool = false) {
             self.name = name
             self.isGood = isGood
             self.state = state
@@ -23,16 +23,16 @@ public struct Readiness: Sendable, Equatable {
         }
     }
 
-    public var checks: [Check]
+    package var checks: [Check]
     /// Whether this process delivers.
-    public var isDelivering: Bool
+    package var isDelivering: Bool
 
-    public var isReady: Bool { checks.allSatisfy { $0.isGood || !$0.isRequired } }
+    package var isReady: Bool { checks.allSatisfy { $0.isGood || !$0.isRequired } }
     /// What is not as it should be, in words.
-    public var reasons: [String] { checks.filter { !$0.isGood }.map { "\($0.name): \($0.detail)" } }
+    package var reasons: [String] { checks.filter { !$0.isGood }.map { "\($0.name): \($0.detail)" } }
 
     /// `storeError` is what the attempt to write the store ended with; nil when it worked.
-    public init(_ situation: Explanation.Situation, storeError: StoreError?, isDelivering: Bool) {
+    package init(_ situation: Explanation.Situation, storeError: StoreError?, isDelivering: Bool) {
         self.isDelivering = isDelivering
         checks = [
             Check(
@@ -78,7 +78,7 @@ public struct Readiness: Sendable, Equatable {
         return Check("delivery", false, pauses[0], situation.standstill?.detail ?? "delivery is paused: \(pauses.joined(separator: ", "))")
     }
 
-    public var json: JSONValue {
+    package var json: JSONValue {
         [
             "ready": .bool(isReady), "delivering": .bool(isDelivering),
             "checks": .object(

@@ -15,14 +15,14 @@ public struct Limits: Sendable, Equatable {
 }
 
 /// Checks what callers hand in and stamps what the engine adds. Pure: time and chance are arguments.
-public struct Admission: Sendable {
+package struct Admission: Sendable {
     /// Where ids come from, and jitter.
     struct Chance: Sendable {
         var random: Xoshiro256
         var ticks = TickSequence()
     }
 
-    public var limits: Limits
+    package var limits: Limits
 
     private let principalHash: (@Sendable (String) -> String)?
     private var coalesces: (@Sendable (Operation) -> Bool)?
@@ -30,7 +30,7 @@ public struct Admission: Sendable {
     private var assignsIDs: Set<String> = []
 
     /// Without `principalHash`, operations of principals are refused.
-    public init(limits: Limits = Limits(), principalHash: (@Sendable (String) -> String)? = nil) {
+    package init(limits: Limits = Limits(), principalHash: (@Sendable (String) -> String)? = nil) {
         self.limits = limits
         self.principalHash = principalHash
     }
@@ -64,13 +64,13 @@ public struct Admission: Sendable {
     }
 
     /// The operation ready to be stored; throws ``SyncError/validation(field:constraint:)`` with the name of the first field that is wrong.
-    public func admit(_ new: NewOperation, at now: Timestamp, random: inout Xoshiro256) throws(SyncError) -> Operation {
+    package func admit(_ new: NewOperation, at now: Timestamp, random: inout Xoshiro256) throws(SyncError) -> Operation {
         var ticks = TickSequence()
         return try admit(new, at: now, random: &random, ticks: &ticks)
     }
 
     /// As ``admit(_:at:random:)``, with ids that go on rising from one call to the next.
-    public func admit(
+    package func admit(
         _ new: NewOperation, at now: Timestamp, random: inout Xoshiro256, ticks: inout TickSequence
     ) throws(SyncError) -> Operation {
         let id: OperationID

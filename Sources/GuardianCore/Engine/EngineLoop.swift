@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Performs a ``Processor``'s actions against the real store, network and clocks, in one task tree.
+/// Performs a `Processor`'s actions against the real store, network and clocks, in one task tree.
 struct EngineLoop {
     let engine: SyncEngine
     let owner: String

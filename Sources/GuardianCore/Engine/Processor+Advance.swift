@@ -1,6 +1,6 @@
 extension Processor {
     /// Takes in what happened and returns what to do, in order. `random` is the only source of chance.
-    public mutating func handle(_ input: Input, now: Moment, random: inout Xoshiro256) -> [Action] {
+    package mutating func handle(_ input: Input, now: Moment, random: inout Xoshiro256) -> [Action] {
         guard !isFinished else { return [] }
         var actions: [Action] = []
         watchClock(now, &actions)
@@ -31,7 +31,7 @@ extension Processor {
     }
 
     /// Steady time at which ``handle(_:now:random:)`` wants a tick at the latest.
-    public func deadline(now: Moment) -> Int64 {
+    package func deadline(now: Moment) -> Int64 {
         if isFinished { return .max }
         var next = now.steady + configuration.pollMs
         if let lease {

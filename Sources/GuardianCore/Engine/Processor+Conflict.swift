@@ -287,7 +287,7 @@ extension Conflict.Server {
 
 extension Resolution {
     /// A word for events and metrics.
-    public var name: String {
+    package var name: String {
         switch self {
         case .alreadyDone: "already_done"
         case .takeServer: "server"

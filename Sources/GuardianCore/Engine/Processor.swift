@@ -6,9 +6,9 @@
 ///
 /// States: *standby* (no lease: asks for the lock now and then) → *active* (claims, sends, settles) → standby again when a write comes
 /// back stale → *draining* (a graceful stop: nothing new is sent, unsent claims go back) → *finished* (the lock is released).
-public struct Processor: Sendable {
+package struct Processor: Sendable {
     /// What happened.
-    public enum Input: Sendable {
+    package enum Input: Sendable {
         /// Time has passed.
         case tick
         /// There may be something to claim.
@@ -34,7 +34,7 @@ public struct Processor: Sendable {
     }
 
     /// What to do.
-    public enum Action: Sendable {
+    package enum Action: Sendable {
         case acquireLock(owner: String, staleAfterMs: Int64)
         case renewLock(Fence)
         case releaseLock(Fence)
@@ -53,12 +53,12 @@ public struct Processor: Sendable {
     }
 
     /// Why there is no token; the text never holds a secret.
-    public struct TokenFailure: Error, Sendable, Equatable {
-        public var reason: String
-        public init(_ reason: String) { self.reason = reason }
+    package struct TokenFailure: Error, Sendable, Equatable {
+        package var reason: String
+        package init(_ reason: String) { self.reason = reason }
 
         /// What a provider threw: the type's name of an error that is no ``TellableError``, for its text may hold anything.
-        public init(of error: any Error) { reason = (error as? any TellableError)?.description ?? "\(type(of: error))" }
+        package init(of error: any Error) { reason = (error as? any TellableError)?.description ?? "\(type(of: error))" }
 
         /// Whose a token is can't be compared with whose the operations are.
         static let withoutPrincipalHash = TokenFailure(
@@ -122,13 +122,13 @@ public struct Processor: Sendable {
         }
     }
 
-    public let owner: String
-    public let configuration: ProcessorConfiguration
+    package let owner: String
+    package let configuration: ProcessorConfiguration
     let decider: OutcomeDecider
     var workers: Workers
 
     // The lease.
-    public internal(set) var lease: Lease?
+    package internal(set) var lease: Lease?
     var lockCallUnderWay = false
     var askForLockAt: Int64 = .min
     /// When the lock call under way was begun: a lease counts from there, as the store's heartbeat does.
@@ -165,19 +165,19 @@ public struct Processor: Sendable {
     var pauseWrites: [Pause: Bool] = [:]
     var pauseWritesSent: [Pause: Bool] = [:]
     // The upstream.
-    public internal(set) var breaker: CircuitBreaker
-    public internal(set) var holdUntil: Int64 = .min
+    package internal(set) var breaker: CircuitBreaker
+    package internal(set) var holdUntil: Int64 = .min
     /// Routes that wait by themselves.
-    public internal(set) var routeHolds = RouteHolds()
+    package internal(set) var routeHolds = RouteHolds()
     var trips: Int64 = 0
-    public internal(set) var ramp: Ramp
-    public internal(set) var pacer = Pacer()
+    package internal(set) var ramp: Ramp
+    package internal(set) var pacer = Pacer()
     /// How many requests the upstream takes at once, where that is to be found out.
-    public internal(set) var capacity: AdaptiveLimit?
-    public internal(set) var pauses: Set<Pause> = []
+    package internal(set) var capacity: AdaptiveLimit?
+    package internal(set) var pauses: Set<Pause> = []
     var tlsFailures = 0
     var rollout: RolloutGuard?
-    public internal(set) var plague = PlagueDetector()
+    package internal(set) var plague = PlagueDetector()
     var accused: [Int64: Accused] = [:]
     var plagueSince: Timestamp?
     /// When those that were probes in vain may be made due again, at the earliest.
@@ -204,15 +204,15 @@ public struct Processor: Sendable {
     var storedSignedIn: SignedIn?
     var signedInSent: SignedIn?
     // The end.
-    public internal(set) var drainDeadline: Int64?
+    package internal(set) var drainDeadline: Int64?
     var interrupted = false
     var releasing = false
-    public internal(set) var isFinished = false
+    package internal(set) var isFinished = false
     // The clocks.
     var lastSeen: Moment?
 
     /// `owner` must be unique for each start of a processor.
-    public init(owner: String, configuration: ProcessorConfiguration) {
+    package init(owner: String, configuration: ProcessorConfiguration) {
         let configuration = configuration.clamped
         self.owner = owner
         self.configuration = configuration

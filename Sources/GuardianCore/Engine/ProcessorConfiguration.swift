@@ -15,9 +15,9 @@ public struct ProcessorConfiguration: Sendable, Equatable {
     public var drainMs: Int64
     /// Milliseconds that the upstream remembers idempotency keys; 24 h by default. An outcome unknown for longer is in doubt.
     public var idempotencyWindowMs: Int64 = 86_400_000
-    /// Whether the number of requests in flight and their rate follow what the upstream takes (``Ramp``, ``Pacer``); true by default.
+    /// Whether the number of requests in flight and their rate follow what the upstream takes (`Ramp`, `Pacer`); true by default.
     public var adapts = true
-    /// Whether requests in flight are as many as the upstream takes without a queue (``AdaptiveLimit``), ``workers`` at most; false by default.
+    /// Whether requests in flight are as many as the upstream takes without a queue (`AdaptiveLimit`), ``workers`` at most; false by default.
     public var findsCapacity = false
     /// How conflicts (409, 412) are settled; by a person unless something else is said.
     public var conflicts = ConflictRules()
@@ -74,7 +74,7 @@ public struct ProcessorConfiguration: Sendable, Equatable {
     }
 
     /// What becomes of an operation before it is sent: its base must be cast with it where ``conflicts`` needs it.
-    public func cast(_ operation: Operation) -> Upcasters.Cast {
+    package func cast(_ operation: Operation) -> Upcasters.Cast {
         upcasters.cast(operation, needsBase: conflicts.needsBase(operation))
     }
 

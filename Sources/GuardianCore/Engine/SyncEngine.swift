@@ -16,7 +16,7 @@ public final class SyncEngine: Sendable {
         /// Turns a principal into what is stored of it, such as a keyed SHA-256. Without one, operations of principals are refused, and
         /// nothing is sent with a token that names one.
         public var principalHash: (@Sendable (String) -> String)?
-        /// Which operations may be folded into one of the same entity that waits and was never attempted (see ``Folding``); nil for none.
+        /// Which operations may be folded into one of the same entity that waits and was never attempted (see `Folding`); nil for none.
         public var coalesces: (@Sendable (Operation) -> Bool)?
 
         public init(
@@ -76,10 +76,10 @@ public final class SyncEngine: Sendable {
     public var isActive: Bool { holdsLock.load(ordering: .acquiring) }
 
     /// How often the watchdog found an operation that was due and that nobody claimed.
-    public var stallCount: Int { stalls.load(ordering: .relaxed) }
+    package var stallCount: Int { stalls.load(ordering: .relaxed) }
 
     /// Accepted operations that were not accounted for at the last audit, a minute ago at most; must be 0.
-    public var lastAccountingGap: Int { accountingGap.load(ordering: .relaxed) }
+    package var lastAccountingGap: Int { accountingGap.load(ordering: .relaxed) }
 
     /// What happens from now on, for one reader. Ends with the engine.
     public var events: AsyncStream<Event> { hub.subscribe() }
@@ -123,7 +123,7 @@ public final class SyncEngine: Sendable {
     }
 
     /// Checks and stamps without storing: what `enqueue` would store.
-    public func admit(_ operations: [NewOperation]) throws(SyncError) -> [Operation] {
+    package func admit(_ operations: [NewOperation]) throws(SyncError) -> [Operation] {
         let now = clock.now.wall
         var own = fork(operations.count, at: now)
         return try admission.admit(operations, operations.indices, at: now, &own)
@@ -148,7 +148,7 @@ public final class SyncEngine: Sendable {
     /// Says that these receipts stand on disk, written by somebody else than `enqueue`, such as a transaction of the app's own.
     ///
     /// `operations` are those that the receipts are of, in the same order, where the caller has them.
-    public func enqueued(_ receipts: [Receipt], of operations: [Operation] = [], tookMicroseconds: Int64? = nil) {
+    package func enqueued(_ receipts: [Receipt], of operations: [Operation] = [], tookMicroseconds: Int64? = nil) {
         if hub.isHeard {
             let now = clock.now.wall
             for (index, receipt) in receipts.enumerated() {
@@ -181,7 +181,7 @@ public final class SyncEngine: Sendable {
     }
 
     /// What is stored of a principal.
-    public func hash(_ principal: String) throws(SyncError) -> String {
+    package func hash(_ principal: String) throws(SyncError) -> String {
         guard let hash = configuration.principalHash else {
             throw .validation(field: "principal", constraint: "needs an engine with a principalHash in its configuration")
         }
@@ -189,7 +189,7 @@ public final class SyncEngine: Sendable {
     }
 
     /// Tells every sink and reader of something that the engine itself can't know, such as an alert.
-    public func tell(_ event: Event) { hub.tell(event, at: clock.now.wall) }
+    package func tell(_ event: Event) { hub.tell(event, at: clock.now.wall) }
 
     /// Says that the store has changed outside of `enqueue`.
     public func wake() { mailbox.wake() }

@@ -45,7 +45,7 @@ public struct Alert: Sendable, Equatable {
         self.action = action
     }
 
-    public var json: JSONValue {
+    package var json: JSONValue {
         [
             "name": .string(name), "severity": .string(severity.rawValue), "state": .string(state.rawValue),
             "value": JSONValue(number: value),
@@ -57,7 +57,7 @@ public struct Alert: Sendable, Equatable {
 
 extension Alert {
     /// What ``json`` wrote; nil for anything else.
-    public init?(_ json: JSONValue) {
+    package init?(_ json: JSONValue) {
         guard let name = json["name"]?.string, let severity = json["severity"]?.string.flatMap(Severity.init(rawValue:)),
             let state = json["state"]?.string.flatMap(State.init(rawValue:)), let threshold = json["threshold"].flatMap({ Double($0.text) })
         else { return nil }
@@ -68,14 +68,14 @@ extension Alert {
     }
 
     /// For a terminal: `critical failed_rate firing since …: 14 (more than 10 failed operations a minute); page on-call now`.
-    public var line: String {
+    package var line: String {
         let since = since.map { " since \($0)" } ?? ""
         let value = value.map { ": " + Self.short($0) } ?? ""
         return "\(severity.rawValue) \(name) \(state.rawValue)\(since)\(value) (\(condition)); \(action)"
     }
 
     /// A number for people: one decimal, or none where it is 0.
-    public static func short(_ value: Double) -> String {
+    package static func short(_ value: Double) -> String {
         guard value.isFinite, abs(value) < 1e15 else { return "–" }
         let tenths = Int64((value * 10).rounded())
         return tenths % 10 == 0 ? "\(tenths / 10)" : "\(tenths < 0 ? "-" : "")\(abs(tenths / 10)).\(abs(tenths % 10))"

@@ -28,26 +28,26 @@ public struct Lease: Sendable, Equatable {
         public var longestRequestMs: Int64 { trustedMs - heartbeatMs }
     }
 
-    public let policy: Policy
-    public let fence: Fence
+    package let policy: Policy
+    package let fence: Fence
     /// Steady time at which the last heartbeat that got through was begun.
-    public private(set) var renewedAt: Int64
+    package private(set) var renewedAt: Int64
 
-    public init(policy: Policy, fence: Fence, renewedAt: Int64) {
+    package init(policy: Policy, fence: Fence, renewedAt: Int64) {
         self.policy = policy
         self.fence = fence
         self.renewedAt = renewedAt
     }
 
-    public var heartbeatDue: Int64 { renewedAt + policy.heartbeatMs }
+    package var heartbeatDue: Int64 { renewedAt + policy.heartbeatMs }
 
     /// From here on another may be about to hold the lock.
-    public var trustedUntil: Int64 { renewedAt + policy.trustedMs }
+    package var trustedUntil: Int64 { renewedAt + policy.trustedMs }
 
-    public mutating func renewed(begunAt: Int64) { renewedAt = max(renewedAt, begunAt) }
+    package mutating func renewed(begunAt: Int64) { renewedAt = max(renewedAt, begunAt) }
 
     /// How long a request may take that starts now; nil when none may start.
-    public func timeLeftMs(now: Int64) -> Int64? {
+    package func timeLeftMs(now: Int64) -> Int64? {
         let left = trustedUntil - now
         return left > 0 ? left : nil
     }

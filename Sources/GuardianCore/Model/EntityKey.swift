@@ -28,18 +28,18 @@ public struct EntityKey: Sendable, Hashable {
 ///
 /// A hash keeps the index that every claim walks small and of one width. Two keys that collide share a line, which delays but never
 /// reorders or loses: at a million keys the chance that any two collide is below 3 in 100 million.
-public enum Line {
+package enum Line {
     /// The one line of `ordering: strict`.
-    public static let global: Int64 = 0
+    package static let global: Int64 = 0
 
-    public static func of(_ orderingKey: String) -> Int64 {
+    package static func of(_ orderingKey: String) -> Int64 {
         var hash = Self.seed
         mix(orderingKey.utf8, into: &hash)
         return finish(hash)
     }
 
     /// The line of the entity's own ordering key, without building that text.
-    public static func of(_ entity: EntityKey) -> Int64 {
+    package static func of(_ entity: EntityKey) -> Int64 {
         var hash = Self.seed
         mix(entity.type.utf8, into: &hash)
         mix(CollectionOfOne(UInt8(ascii: "/")), into: &hash)
@@ -67,11 +67,11 @@ public enum Ordering: String, Sendable, CaseIterable {
     /// One line for all.
     case strict
 
-    public func line(for orderingKey: String) -> Int64 {
+    package func line(for orderingKey: String) -> Int64 {
         self == .strict ? Line.global : Line.of(orderingKey)
     }
 
-    public func line(for operation: Operation) -> Int64 {
+    package func line(for operation: Operation) -> Int64 {
         if self == .strict { return Line.global }
         return operation.customOrderingKey.map { Line.of($0) } ?? Line.of(operation.entity)
     }

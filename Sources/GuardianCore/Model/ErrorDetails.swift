@@ -73,7 +73,7 @@ public final class ErrorDetails: Sendable, Equatable {
     }
 
     /// Whether nothing is known.
-    public var isEmpty: Bool { self == ErrorDetails() }
+    package var isEmpty: Bool { self == ErrorDetails() }
 
     private static func cut(_ text: String, _ most: Int) -> String { String(text.unicodeScalars.prefix(most)) }
 

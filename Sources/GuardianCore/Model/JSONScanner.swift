@@ -8,14 +8,14 @@ public enum JSONScanner {
         public var constraint: String
         public var offset: Int
 
-        public init(constraint: String, offset: Int) {
+        package init(constraint: String, offset: Int) {
             self.constraint = constraint
             self.offset = offset
         }
     }
 
     /// Throws unless `text` is exactly one JSON object. `isStrict` refuses half of a surrogate pair (`\ud800`) too, which no text can hold.
-    public static func checkObject(_ text: String, isStrict: Bool = false) throws(Defect) {
+    package static func checkObject(_ text: String, isStrict: Bool = false) throws(Defect) {
         var text = text
         var found: Defect?
         text.withUTF8 { bytes in

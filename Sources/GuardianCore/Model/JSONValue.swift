@@ -79,7 +79,7 @@ extension JSONValue {
         return String(decoding: out, as: UTF8.self)
     }
 
-    public func write(to out: inout [UInt8]) {
+    package func write(to out: inout [UInt8]) {
         switch self {
         case .null: out.append(contentsOf: "null".utf8)
         case .bool(let value): out.append(contentsOf: (value ? "true" : "false").utf8)
@@ -105,7 +105,7 @@ extension JSONValue {
     }
 
     /// Appends `text` as a JSON string, quotes included.
-    public static func writeString(_ text: String, to out: inout [UInt8]) {
+    package static func writeString(_ text: String, to out: inout [UInt8]) {
         out.append(UInt8(ascii: "\""))
         var text = text
         text.withUTF8 { bytes in

@@ -1,10 +1,10 @@
 /// The id that the upstream has given to an entity, as text, and whether its JSON was a number.
-public struct ServerID: Sendable, Hashable {
-    public var text: String
+package struct ServerID: Sendable, Hashable {
+    package var text: String
     /// Payloads that point to the entity then hold a number too.
-    public var isNumber: Bool
+    package var isNumber: Bool
 
-    public init(_ text: String, isNumber: Bool = false) {
+    package init(_ text: String, isNumber: Bool = false) {
         self.text = text
         self.isNumber = isNumber
     }
@@ -14,13 +14,13 @@ public struct ServerID: Sendable, Hashable {
 
 extension Settlement {
     /// The id that the upstream has given to the entity of a create; nil when it has kept the local one.
-    public var serverID: ServerID? { assignedID.map { ServerID($0, isNumber: assignedIsNumber) } }
+    package var serverID: ServerID? { assignedID.map { ServerID($0, isNumber: assignedIsNumber) } }
 }
 
 extension Operation {
     /// Puts the upstream's id where a field of the payload or of the base holds the local one. All else stays: order of members, texts of
     /// numbers. False when nothing was to change.
-    public mutating func rewrite(_ field: String, from local: String, to server: ServerID) -> Bool {
+    package mutating func rewrite(_ field: String, from local: String, to server: ServerID) -> Bool {
         rewrite([ExactText(field): [ExactText(local): server]])
     }
 
@@ -51,7 +51,7 @@ extension Operation {
 
     /// What is sent under a key never changes: once attempted, it goes on under a key that follows from the old one and the new id, so that
     /// every process and every retelling of the same step finds the same key.
-    public mutating func renewKey(for server: ServerID) {
+    package mutating func renewKey(for server: ServerID) {
         guard lastAttemptAt != nil else { return }
         idempotencyKey = idempotencyKey.mixed(with: server.text)
         unknownAt = nil
@@ -68,7 +68,7 @@ extension Operation {
 
 extension UniqueID {
     /// A version 4 UUID that follows from this one and `text` (FNV-1a, spread by xoshiro256**).
-    public func mixed(with text: String) -> UniqueID {
+    package func mixed(with text: String) -> UniqueID {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
         var random = Xoshiro256(seed: hash)

@@ -1,6 +1,6 @@
 /// Finds what somebody may have meant: the known name at the smallest Levenshtein distance, when it is small.
-public enum NearestName {
-    public static func of(_ name: String, in known: [String]) -> String? {
+package enum NearestName {
+    package static func of(_ name: String, in known: [String]) -> String? {
         guard name.utf8.count <= 64 else { return nil }
         let best = known.map { (distance($0, name), $0) }.min { $0.0 < $1.0 }
         guard let best, best.0 <= max(2, name.utf8.count / 3) else { return nil }
@@ -8,7 +8,7 @@ public enum NearestName {
     }
 
     /// Whether `name` is one slip of a finger away from `known`: a letter left out, added or taken for another, or two neighbours swapped.
-    public static func isSlip(_ name: String, of known: String) -> Bool {
+    package static func isSlip(_ name: String, of known: String) -> Bool {
         guard name.utf8.count <= 64 else { return false }
         let edits = distance(known, name)
         guard edits == 2, known.utf8.count == name.utf8.count else { return edits == 1 }

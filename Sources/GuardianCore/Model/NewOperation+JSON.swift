@@ -1,6 +1,6 @@
 extension NewOperation {
     /// Reads the names of spec section 12; anything else is an error that names the field and, where one is near, what was meant.
-    public init(json: JSONValue) throws(SyncError) {
+    package init(json: JSONValue) throws(SyncError) {
         guard let members = json.members else { throw .validation(field: "operation", constraint: "must be a JSON object") }
         var seen: Set<String> = []
         for member in members {
@@ -32,7 +32,7 @@ extension NewOperation {
     }
 
     /// Reads JSON text.
-    public init(jsonText: String) throws(SyncError) { try self.init(jsonText: jsonText, most: .max) }
+    package init(jsonText: String) throws(SyncError) { try self.init(jsonText: jsonText, most: .max) }
 
     /// Reads JSON text of at most `most` bytes, counted as ``JSONValue/init(parsing:isStrict:most:)`` does.
     package init(jsonText: String, most: Int) throws(SyncError) {

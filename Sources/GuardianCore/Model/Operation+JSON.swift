@@ -1,6 +1,6 @@
 extension Operation {
     /// The operation under the names of spec section 12. Absent values are left out; times are RFC 3339 UTC.
-    public func json(includingPayload: Bool = true) -> JSONValue {
+    package func json(includingPayload: Bool = true) -> JSONValue {
         var members: [JSONValue.Member] = []
         func put(_ name: String, _ value: JSONValue) { members.append(.init(name, value)) }
         func putTime(_ name: String, _ time: Timestamp?) { if let time { put(name, .string(time.rfc3339)) } }
@@ -47,7 +47,7 @@ extension Operation {
 }
 
 extension LastError {
-    public var json: JSONValue {
+    package var json: JSONValue {
         var members = [JSONValue.Member("class", .string(self.class.rawValue)), JSONValue.Member("code", .string(code))]
         if let httpStatus { members.append(.init("http_status", JSONValue(httpStatus))) }
         members.append(.init("message", .string(message)))
@@ -56,7 +56,7 @@ extension LastError {
 }
 
 extension Receipt {
-    public var json: JSONValue {
+    package var json: JSONValue {
         var members: [JSONValue.Member] = [
             .init("id", .string(id.description)), .init("seq", JSONValue(seq)), .init("status", "pending"),
             .init("outcome", .string(outcome.rawValue)),
@@ -67,7 +67,7 @@ extension Receipt {
 }
 
 extension Books {
-    public var json: JSONValue {
+    package var json: JSONValue {
         [
             "accepted": JSONValue(accepted), "pending": JSONValue(pending), "processing": JSONValue(processing),
             "processed": JSONValue(processed), "failed": JSONValue(failed), "coalesced": JSONValue(coalesced),

@@ -21,7 +21,7 @@ extension Operation {
 
 extension NewOperation {
     /// What was given of it, under the names of spec section 12: ``init(json:)`` reads it again.
-    public var json: JSONValue {
+    package var json: JSONValue {
         var members: [JSONValue.Member] = []
         func put(_ name: String, _ text: String?) { if let text { members.append(.init(name, .string(text))) } }
         func putJSON(_ name: String, _ text: String?) {

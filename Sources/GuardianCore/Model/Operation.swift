@@ -1,7 +1,7 @@
 /// One change to one entity, as it stands in the store (spec section 2).
 public struct Operation: Sendable, Equatable {
     /// Crashes after which an operation is set aside.
-    public static let mostCrashes = 3
+    package static let mostCrashes = 3
 
     /// Where a stored operation stands. Processed operations leave the queue.
     public enum Status: Int, Sendable, CaseIterable {
@@ -12,7 +12,7 @@ public struct Operation: Sendable, Equatable {
         /// Given up on, with its reason in `lastError`; waits for a person.
         case failed = 2
 
-        public var name: String {
+        package var name: String {
             switch self {
             case .pending: "pending"
             case .processing: "processing"
@@ -20,7 +20,7 @@ public struct Operation: Sendable, Equatable {
             }
         }
 
-        public init?(name: String) {
+        package init?(name: String) {
             guard let found = Self.allCases.first(where: { $0.name == name }) else { return nil }
             self = found
         }
@@ -61,14 +61,14 @@ public struct Operation: Sendable, Equatable {
     /// Every attempt that failed, counted or not: the exponent of the backoff.
     public var tries: Int
     /// Where the processor's count of attempts stood when this operation last failed (see `AttemptSerial`); nil when it never did.
-    public var failureMark: Int64?
+    package var failureMark: Int64?
     /// How often in a row a process has died while this operation was in its hands (spec section 3.13): an outcome that is written ends
     /// the row, for it shows that handling the operation does not kill.
-    public var crashes: Int
+    package var crashes: Int
     /// Since when the outcome of an attempt under the present key is unknown: sent, and no answer that settles it. nil when none is.
-    public var unknownAt: Timestamp?
+    package var unknownAt: Timestamp?
     /// How often it was revised because of a conflict.
-    public var rounds: Int
+    package var rounds: Int
     /// The ETag that goes out as `If-Match` unless it is weak: of the state that a revision was made from, or the last one known of the
     /// entity.
     public var ifMatch: String?
@@ -76,14 +76,14 @@ public struct Operation: Sendable, Equatable {
     /// entity as it was heard of last.
     public var server: ServerState?
 
-    /// Whether it may be folded into one that waits (see ``Folding``). Asked at enqueue only; a store does not keep it.
-    public var folds = false
+    /// Whether it may be folded into one that waits (see `Folding`). Asked at enqueue only; a store does not keep it.
+    package var folds = false
 
     /// Bytes of a payload that folding may make at most: ``Limits/payloadBytes`` of who has admitted it. A store does not keep it either.
-    public var foldedBytes = Limits().payloadBytes
+    package var foldedBytes = Limits().payloadBytes
 
     /// What it points to, found at admission. Not stored: the store keeps only what is still to be rewritten.
-    public var references: [Reference] = []
+    package var references: [Reference] = []
 
     public var orderingKey: String { customOrderingKey ?? entity.orderingKey }
 
@@ -134,18 +134,18 @@ public struct LastError: Sendable, Equatable {
     public var httpStatus: Int?
     /// For people; cut at 1000 characters, and without zero bytes, which not every store can hold.
     public var message: String
-    /// What is known beside that; nil when it is nothing. It is no part of ``json``.
+    /// What is known beside that; nil when it is nothing. It is no part of `json`.
     public var details: ErrorDetails?
 
     public static let maximumMessageLength = 1000
 
     /// Of an operation that was in hand when a process died three times.
-    public static let crashSuspect = LastError(
+    package static let crashSuspect = LastError(
         class: .crashSuspect, code: "CRASH_SUSPECT",
         message: "a process has died \(Operation.mostCrashes) times while it delivered this; look at it, then retry or cancel it")
 
     /// Of an operation whose `expiresAt` has passed after an attempt of unknown outcome.
-    public static let expiredInDoubt = LastError(
+    package static let expiredInDoubt = LastError(
         class: .inDoubt, code: "EXPIRED",
         message: "it was sent, its outcome is unknown, and it has expired since: it may have been applied; look there, then cancel it")
 
@@ -173,13 +173,13 @@ extension LastError {
 
     /// Message and details in the one text that a store has for them, so that a store of an older build needs no other schema. An older
     /// build reads the details as the end of the message.
-    public var storedMessage: String {
+    package var storedMessage: String {
         guard let details else { return message }
         return message + "\u{1E}" + details.stored
     }
 
     /// An error whose message was stored as ``storedMessage``.
-    public init(class: ErrorClass, code: String, httpStatus: Int?, storedMessage: String) {
+    package init(class: ErrorClass, code: String, httpStatus: Int?, storedMessage: String) {
         guard let end = storedMessage.utf8.lastIndex(of: Self.separator),
             let details = ErrorDetails.reading(String(storedMessage[storedMessage.utf8.index(after: end)...]))
         else {

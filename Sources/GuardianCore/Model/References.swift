@@ -1,28 +1,28 @@
 /// A place in an operation that holds the id of an entity.
-public struct Reference: Sendable, Hashable {
-    public var entity: EntityKey
+package struct Reference: Sendable, Hashable {
+    package var entity: EntityKey
     /// The payload's field, dotted where it is nested; empty for the operation's own entity.
     ///
     /// A create that points to its own entity says that the upstream may give it another id.
-    public var field: String
+    package var field: String
 
-    public init(to entity: EntityKey, field: String = "") {
+    package init(to entity: EntityKey, field: String = "") {
         self.entity = entity
         self.field = field
     }
 
-    public static func == (one: Reference, other: Reference) -> Bool {
+    package static func == (one: Reference, other: Reference) -> Bool {
         one.entity == other.entity && one.field.utf8.elementsEqual(other.field.utf8)
     }
 
     /// The texts' own hashes: they are the same for the same bytes.
-    public func hash(into hasher: inout Hasher) {
+    package func hash(into hasher: inout Hasher) {
         hasher.combine(entity)
         hasher.combine(field)
     }
 
     /// Whether it is the operation's own entity.
-    public var isOwn: Bool { field.isEmpty }
+    package var isOwn: Bool { field.isEmpty }
 }
 
 /// Which fields of payloads hold ids of other entities, for each entity type.
@@ -38,7 +38,7 @@ public struct References: Sendable, Equatable {
     public init(_ fields: [String: [String: String]] = [:]) { self.fields = fields }
 
     /// What `operation` points to that may have a local id; `assigned` are the entity types whose ids the upstream gives, `*` for all.
-    public func of(_ operation: Operation, assigned: Set<String>) -> [Reference] {
+    package func of(_ operation: Operation, assigned: Set<String>) -> [Reference] {
         guard !assigned.isEmpty else { return [] }
         let all = assigned.contains("*")
         var found: [Reference] = []
@@ -58,7 +58,7 @@ extension Operation {
     /// The references that are still to be kept in sight when it is stored, out of those whose entities have an unsettled create.
     ///
     /// A create can't wait for itself.
-    public func waiting(forOpen isOpen: (EntityKey) throws -> Bool) rethrows -> [Reference] {
+    package func waiting(forOpen isOpen: (EntityKey) throws -> Bool) rethrows -> [Reference] {
         try references.filter { reference in
             if type == "create", reference.entity == entity { return false }
             return try isOpen(reference.entity)
@@ -79,5 +79,5 @@ extension Operation {
     }
 
     /// Whether it is a create whose entity may get another id.
-    public var opensLocalID: Bool { type == "create" && references.contains { $0.isOwn } }
+    package var opensLocalID: Bool { type == "create" && references.contains { $0.isOwn } }
 }

@@ -14,7 +14,7 @@ public struct UniqueID: Sendable, Hashable {
     }
 
     /// A version 7 UUID: 48 bits of milliseconds and a counter of 12 bits, both in `tick`, then 62 random bits.
-    public static func v7(tick: UInt64, using random: inout some RandomNumberGenerator) -> UniqueID {
+    package static func v7(tick: UInt64, using random: inout some RandomNumberGenerator) -> UniqueID {
         UniqueID(high: (tick >> 12 & 0xFFFF_FFFF_FFFF) << 16 | 0x7000 | tick & 0xFFF, low: random.next() & ~(0b11 << 62) | (0b10 << 62))
     }
 
@@ -45,10 +45,10 @@ extension UniqueID: CustomStringConvertible {
     public var hex: String { Self.hex([high, low]) }
 
     /// The last 16 hexadecimal digits, as W3C Trace Context writes a span.
-    public var lowHex: String { Self.hex(low) }
+    package var lowHex: String { Self.hex(low) }
 
     /// The 16 hexadecimal digits of a number.
-    public static func hex(_ number: UInt64) -> String { hex([number]) }
+    package static func hex(_ number: UInt64) -> String { hex([number]) }
 
     private static func hex(_ words: [UInt64]) -> String {
         String(unsafeUninitializedCapacity: words.count * 16) { text in

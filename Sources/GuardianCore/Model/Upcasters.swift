@@ -3,7 +3,7 @@
 /// An entity's chain is made of its own casters and, where it has none from a version, of those for every entity.
 public struct Upcasters: Sendable {
     /// What becomes of an operation before it is sent.
-    public enum Cast: Sendable, Equatable {
+    package enum Cast: Sendable, Equatable {
         /// It is sent as it stands.
         case upToDate
         /// It is to be stored with this payload, base and version, then sent. The base is nil when it has none, or none that can be cast.
@@ -15,7 +15,7 @@ public struct Upcasters: Sendable {
     /// Casters at most.
     public static let most = 1000
     /// Bytes of a payload, and of a base, after its cast at most; 1 MiB by default. An engine sets it to its ``Limits/payloadBytes``.
-    public var payloadBytes = Limits().payloadBytes
+    package var payloadBytes = Limits().payloadBytes
 
     /// The code of an operation whose payload is of a newer version than this build knows.
     static let tooNew = "SCHEMA_TOO_NEW"
@@ -59,14 +59,14 @@ public struct Upcasters: Sendable {
     }
 
     /// The version that this build sends; 1 when the entity has no casters.
-    public func current(for entityType: String) -> Int { newestVersion(of: entityType) ?? 1 }
+    package func current(for entityType: String) -> Int { newestVersion(of: entityType) ?? 1 }
 
     /// Walks the chain from the operation's version to the current one, with the payload and with the base.
     /// An entity without casters is up to date whatever its version, and so is a delete without a payload.
     ///
     /// `needsBase` says that a base that can't be cast makes the whole impossible, as a merge without it would write over what others have
     /// changed; true by default. Otherwise the operation goes on without its base.
-    public func cast(_ operation: Operation, needsBase: Bool = true) -> Cast {
+    package func cast(_ operation: Operation, needsBase: Bool = true) -> Cast {
         let (entity, version) = (operation.entity.type, operation.schemaVersion)
         guard let current = newestVersion(of: entity), let payload = operation.payload, version != current else { return .upToDate }
         guard version < current else {

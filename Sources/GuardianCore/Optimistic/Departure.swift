@@ -1,5 +1,5 @@
 /// What has become of one operation that belongs to an optimistic change.
-public enum Departure: Sendable, Equatable {
+package enum Departure: Sendable, Equatable {
     /// The upstream took it.
     case processed
     /// It stands in `failed`. The change is rolled back at once, for its user should not wait for a person; retried later with success, the
@@ -10,7 +10,7 @@ public enum Departure: Sendable, Equatable {
 }
 
 /// How much is left of a registered change. The raw values are stored.
-public enum OptimisticStanding: Int, Sendable {
+package enum OptimisticStanding: Int, Sendable {
     /// Waits for its operations.
     case open = 0
     /// Rolled back; operations of it are still stored, and may succeed.
@@ -24,10 +24,10 @@ public enum OptimisticStanding: Int, Sendable {
     case committed = 4
 
     /// Whether what depends on it has no ground any more.
-    public var isRolledBack: Bool { self == .rolledBack || self == .lost || self == .refused }
+    package var isRolledBack: Bool { self == .rolledBack || self == .lost || self == .refused }
 
     /// What a departure makes of a change, and what is to be told. `isLast` says that no other operation of it is stored.
-    public func after(_ departure: Departure, isLast: Bool) -> (standing: OptimisticStanding, told: OptimisticEnding.Result?) {
+    package func after(_ departure: Departure, isLast: Bool) -> (standing: OptimisticStanding, told: OptimisticEnding.Result?) {
         switch departure {
         case .processed where isLast && self != .lost && self != .committed: (.committed, .committed)
         case .processed: (self, nil)
@@ -47,20 +47,20 @@ extension LastError {
         class: .conflict, code: "SERVER_WINS", message: "the upstream has another version, and the route lets it stand")
 
     /// Of what rests on a change that was rolled back.
-    public static func dependsOn(_ txnToken: String) -> LastError {
+    package static func dependsOn(_ txnToken: String) -> LastError {
         LastError(class: .dependency, code: "DEPENDS_ON", message: "the change \(txnToken), which this one depends on, was rolled back")
     }
 }
 
 extension Departure {
     /// A person has cancelled it.
-    public static let cancelled = Departure.lost(.cancelledByPerson)
+    package static let cancelled = Departure.lost(.cancelledByPerson)
     /// It had failed, and was removed.
-    public static let cleared = Departure.lost(.clearedByPerson)
+    package static let cleared = Departure.lost(.clearedByPerson)
     /// Its `expiresAt` has passed.
-    public static let expired = Departure.lost(.tooLate)
+    package static let expired = Departure.lost(.tooLate)
     /// The app gave the change up.
-    public static let withdrawn = Departure.lost(.withdrawn)
+    package static let withdrawn = Departure.lost(.withdrawn)
     /// A conflict was settled for the server.
-    public static let overruled = Departure.lost(.overruled)
+    package static let overruled = Departure.lost(.overruled)
 }

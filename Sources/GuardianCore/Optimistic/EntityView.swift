@@ -19,7 +19,7 @@ public struct EntityView: Sendable, Equatable {
     }
 
     /// As a store finds it.
-    public init(_ knowledge: EntityKnowledge, original: String?, operations: [Operation]) {
+    package init(_ knowledge: EntityKnowledge, original: String?, operations: [Operation]) {
         self.init(server: knowledge.server, original: original, operations: operations)
         reached = Set(operations.filter { knowledge.hasReached($0) }.map(\.id))
     }
@@ -56,7 +56,7 @@ public struct RemoteState: Sendable, Equatable {
 
 extension ServerState {
     /// Whether both states have a numeric member `version`, and this one's is the smaller.
-    public func isOlder(than other: ServerState) -> Bool {
+    package func isOlder(than other: ServerState) -> Bool {
         guard let own = version, let others = other.version else { return false }
         return own < others
     }
@@ -67,7 +67,7 @@ extension ServerState {
     }
 
     /// This state after an operation that the upstream took and said nothing of; nil when it is not known.
-    public func after(_ operation: Operation) -> ServerState? {
+    package func after(_ operation: Operation) -> ServerState? {
         guard state != nil || isGone, ["create", "update", "delete"].contains(operation.type) else { return nil }
         // All of its payload has reached the upstream, not only what its user has changed.
         var sent = operation

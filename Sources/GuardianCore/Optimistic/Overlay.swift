@@ -19,7 +19,7 @@ public struct Overlay: Sendable, Equatable {
     /// base only what the user has changed is replayed: the rest of its payload is what the server had, which may be another now. What a
     /// custom operation does is not known here, so it changes nothing. Failed operations are not replayed: their change is taken back.
     /// Those in `reached` are in the server's state already.
-    public static func replay(server: JSONValue?, operations: [Operation], reached: Set<OperationID> = []) -> Overlay {
+    package static func replay(server: JSONValue?, operations: [Operation], reached: Set<OperationID> = []) -> Overlay {
         var overlay = Overlay(state: server)
         for operation in operations {
             if operation.status == .failed {
@@ -34,7 +34,7 @@ public struct Overlay: Sendable, Equatable {
     }
 
     /// The state after one operation.
-    public static func apply(_ operation: Operation, to state: JSONValue?) -> JSONValue? {
+    package static func apply(_ operation: Operation, to state: JSONValue?) -> JSONValue? {
         switch operation.type {
         case "create": JSONValue.reading(operation.payload) ?? state
         case "update":

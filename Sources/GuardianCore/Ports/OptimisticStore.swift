@@ -17,14 +17,14 @@ public protocol OptimisticStore: Sendable {
     /// All that is known of an entity, in one transaction; also under the local id that it had before the upstream gave it its own.
     func view(of entity: EntityKey) async throws(StoreError) -> EntityView
     /// Keeps what the upstream is said to have now, and how far a feed was followed, in one transaction. Touches no operation. Returns for
-    /// each whether it was taken: what is older than what is known is not (``EntityKnowledge``).
+    /// each whether it was taken: what is older than what is known is not (`EntityKnowledge`).
     ///
     /// Operations that are stored keep the ETag that they were made on: their `If-Match` must not hide from the upstream that they did not
     /// know this change. Throws ``StoreError/stale``, and keeps nothing, when the mark does not follow the one that is kept.
     func saveRemote(_ states: [RemoteState], mark: FeedMark?, now: Timestamp) async throws(StoreError) -> [Bool]
     /// Where a feed goes on; nil for one that was never followed.
     func feedCursor(of feed: String) async throws(StoreError) -> String?
-    /// Takes what is passed over since longer than ``EntityKnowledge/patienceMs``, at most `limit`; to be called while the feed works. Returns
+    /// Takes what is passed over since longer than `EntityKnowledge/patienceMs`, at most `limit`; to be called while the feed works. Returns
     /// of which entities.
     func takePassed(now: Timestamp, limit: Int) async throws(StoreError) -> [EntityKey]
 }

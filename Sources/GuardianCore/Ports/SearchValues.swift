@@ -34,10 +34,10 @@ public struct OperationSearch: Sendable, Equatable {
     }
 
     /// Whether what happens to an operation can bring it in: a set that is to be frozen then needs ``asOf`` beside ``through``.
-    public var dependsOnState: Bool { status != nil || errorClass != nil || shape != nil || text?.isEmpty == false }
+    package var dependsOnState: Bool { status != nil || errorClass != nil || shape != nil || text?.isEmpty == false }
 
     /// Whether an operation is among what is looked for, whatever the page.
-    public func fits(_ operation: Operation) -> Bool {
+    package func fits(_ operation: Operation) -> Bool {
         if let status, operation.status != status { return false }
         if let operationType, operation.type != operationType { return false }
         if let entityType, operation.entity.type != entityType { return false }
@@ -64,7 +64,7 @@ public struct OperationSearch: Sendable, Equatable {
     }
 
     /// Whether a text can be a part of a UUID; hyphens then do not matter in ids and traces.
-    public static func isHexadecimal(_ text: String) -> Bool {
+    package static func isHexadecimal(_ text: String) -> Bool {
         text.utf8.allSatisfy { byte in
             (48...57).contains(byte) || (97...102).contains(lowered(byte)) || byte == UInt8(ascii: "-")
         }
@@ -137,7 +137,7 @@ public struct FailureShape: Sendable, Hashable {
     /// The message with `#` for every number, UUID and long hexadecimal word, cut at 160 characters.
     public var message: String
 
-    public init(of error: LastError) {
+    package init(of error: LastError) {
         self.class = error.class
         code = error.code
         httpStatus = error.httpStatus

@@ -83,7 +83,7 @@ public enum SignedIn: Sendable, Equatable {
 public struct ExchangeResult: Sendable {
     /// Heads that leave the queue in one exchange, expired or set aside, before it ends: when very many have expired, nobody waits for all of
     /// them, and no more than these are in hand at once.
-    public static let mostDepartures = 500
+    package static let mostDepartures = 500
 
     public var claims: [Claim]
     /// Whether each settlement found its claim still in force, in order.
@@ -224,7 +224,7 @@ public struct Settlement: Sendable, Equatable {
     /// attempt may be; nil when none is.
     public var unknownAt: Timestamp?
     /// Whether it is told as an event, and so counts in the ``Tally``s.
-    public var isTold = true
+    package var isTold = true
 
     public init(
         seq: Int64, id: OperationID, result: Result, server: ServerState? = nil, assignedID: String? = nil, answer: String? = nil

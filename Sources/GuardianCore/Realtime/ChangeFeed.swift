@@ -77,7 +77,7 @@ public enum FeedFailure: Error, Sendable, Equatable {
     case refused(status: Int, retryAfterMs: Int64?)
 
     /// What a status means; nil for 200.
-    public init?(status: Int, retryAfterMs: Int64? = nil) {
+    package init?(status: Int, retryAfterMs: Int64? = nil) {
         switch status {
         case 200: return nil
         case 204: self = .noContent

@@ -1,6 +1,6 @@
 extension EntityKnowledge {
     /// All but the state itself, as a store keeps it beside the state: a JSON object; nil when there is nothing but the state.
-    public var marks: String? {
+    package var marks: String? {
         var members: [JSONValue.Member] = []
         if let key { members.append(.init("key", .string(key.description))) }
         if let version { members.append(.init("version", JSONValue(version))) }
@@ -17,10 +17,10 @@ extension EntityKnowledge {
     }
 
     /// Since when something told is passed over; nil when nothing is. A store finds by it what ``takePassed(newest:at:)`` is for.
-    public var passedAt: Timestamp? { awaited?.passed == nil ? nil : awaited?.at }
+    package var passedAt: Timestamp? { awaited?.passed == nil ? nil : awaited?.at }
 
     /// What a store has kept. Marks that can't be read count as none: what is known is then as the next statement says.
-    public init(server: ServerState?, marks: String?) {
+    package init(server: ServerState?, marks: String?) {
         self.init(server: server)
         guard let json = JSONValue.reading(marks) else { return }
         key = json["key"]?.string.flatMap { UniqueID($0) }
@@ -74,7 +74,7 @@ extension RemoteState {
 
 extension EntityKnowledge {
     /// What another store keeps that this one is handed over to, where operations get other numbers: none of them is there yet.
-    public var moved: EntityKnowledge {
+    package var moved: EntityKnowledge {
         var moved = self
         // By other numbers it says nothing; whatever is taken for newer than it is, the feed puts right within a minute.
         moved.forgotten = nil
@@ -84,7 +84,7 @@ extension EntityKnowledge {
 
     /// An operation has come from the old store, where its number was `old`, and has the number `seq` now. Returns whether that changes
     /// anything: whether it did not know the newest state.
-    public mutating func took(_ old: Int64, as seq: Int64) -> Bool {
+    package mutating func took(_ old: Int64, as seq: Int64) -> Bool {
         guard let madeOn, let before = madeOn.before, old <= before, seq > madeOn.seq else { return false }
         self.madeOn?.seq = seq
         return true

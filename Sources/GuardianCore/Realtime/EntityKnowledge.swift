@@ -14,16 +14,16 @@
 /// that changed nothing, some tell neither keys nor ETags. What was passed over last, or stood there before the answer, is therefore kept,
 /// and taken after all when a feed that works has not told of the answer for ``patienceMs``. So whatever a feed leaves out, what is known
 /// ends as the feed says; and where it tells all, what is known never goes back.
-public struct EntityKnowledge: Sendable, Equatable {
+package struct EntityKnowledge: Sendable, Equatable {
     /// A write of ours, or a state that was fetched, that the feed has not told of yet.
-    public struct Awaited: Sendable, Equatable {
-        public var etag: String?
-        public var key: UniqueID?
-        public var at: Timestamp
+    package struct Awaited: Sendable, Equatable {
+        package var etag: String?
+        package var key: UniqueID?
+        package var at: Timestamp
         /// What was told meanwhile, and passed over.
-        public var passed: RemoteState?
+        package var passed: RemoteState?
 
-        public init(etag: String?, key: UniqueID?, at: Timestamp, passed: RemoteState? = nil) {
+        package init(etag: String?, key: UniqueID?, at: Timestamp, passed: RemoteState? = nil) {
             self.etag = etag
             self.key = key
             self.at = at
@@ -34,14 +34,14 @@ public struct EntityKnowledge: Sendable, Equatable {
     /// The ETag that operations up to a number were made on, because a remote change came after them.
     ///
     /// It is what their `If-Match` names: the ETag of the change would hide from the upstream that they did not know it.
-    public struct MadeOn: Sendable, Equatable {
-        public var etag: String?
+    package struct MadeOn: Sendable, Equatable {
+        package var etag: String?
         /// The greatest number of an operation that did not know the change.
-        public var seq: Int64
+        package var seq: Int64
         /// The same by the numbers of the store that this one was handed over from, where not all operations may have come yet.
-        public var before: Int64?
+        package var before: Int64?
 
-        public init(etag: String?, seq: Int64, before: Int64? = nil) {
+        package init(etag: String?, seq: Int64, before: Int64? = nil) {
             self.etag = etag
             self.seq = seq
             self.before = before
@@ -49,54 +49,54 @@ public struct EntityKnowledge: Sendable, Equatable {
     }
 
     /// A stored operation of the entity that was attempted, so that its effect may stand already.
-    public struct Attempted: Sendable, Equatable {
-        public var seq: Int64
-        public var key: UniqueID
+    package struct Attempted: Sendable, Equatable {
+        package var seq: Int64
+        package var key: UniqueID
 
-        public init(seq: Int64, key: UniqueID) {
+        package init(seq: Int64, key: UniqueID) {
             self.seq = seq
             self.key = key
         }
     }
 
     /// Milliseconds that an answer may be ahead of a feed that works; 60 s, longer than from one poll to the next.
-    public static let patienceMs: Int64 = 60_000
+    package static let patienceMs: Int64 = 60_000
     /// ETags, and keys, that are remembered of one entity at most, while operations of it are stored.
-    public static let mostTold = 32
+    package static let mostTold = 32
 
     /// The newest state.
-    public var server: ServerState?
+    package var server: ServerState?
     /// The key of the write that made it, where that is known.
-    public var key: UniqueID?
+    package var key: UniqueID?
     /// The version of the newest change that a feed told; nil when it told none, or the entity was gone since.
-    public var version: Int64?
-    public var awaited: Awaited?
+    package var version: Int64?
+    package var awaited: Awaited?
     /// ETags that were superseded since operations of the entity are stored; oldest first.
-    public var told: [String] = []
+    package var told: [String] = []
     /// Keys of writes that a feed has told of since then; oldest first. Those of operations that may be answered yet are never forgotten.
-    public var keys: [UniqueID] = []
+    package var keys: [UniqueID] = []
     /// The greatest number of an operation that had been attempted when an ETag was forgotten: whether the feed has told of the effects of
     /// those up to it can't be told by their ETags.
-    public var forgotten: Int64?
-    public var madeOn: MadeOn?
+    package var forgotten: Int64?
+    package var madeOn: MadeOn?
 
-    public init(server: ServerState? = nil) { self.server = server }
+    package init(server: ServerState? = nil) { self.server = server }
 
     /// The ETag for the `If-Match` of an operation; nil when none is known that it was made on.
-    public func ifMatch(for seq: Int64) -> String? {
+    package func ifMatch(for seq: Int64) -> String? {
         if let madeOn, seq <= madeOn.seq { return madeOn.etag }
         return server?.etag
     }
 
     /// Whether a feed has told of the effect of an operation that still waits for its answer.
-    public func hasReached(_ operation: Operation) -> Bool { keys.contains(operation.idempotencyKey) }
+    package func hasReached(_ operation: Operation) -> Bool { keys.contains(operation.idempotencyKey) }
 }
 
 extension EntityKnowledge {
     /// Somebody tells of a remote change. `newest` is the greatest number of an operation of the entity that is stored; nil when there is
     /// none. `attempted` finds those of them that were attempted; it is asked now and then, when there is more to remember than room for it.
     /// Returns whether the change was taken.
-    public mutating func tell(_ remote: RemoteState, newest: Int64?, attempted: () throws -> [Attempted]) rethrows -> Bool {
+    package mutating func tell(_ remote: RemoteState, newest: Int64?, attempted: () throws -> [Attempted]) rethrows -> Bool {
         if let server, remote.server.isOlder(than: server) || isStale(remote) { return false }
         if newest != nil { try makeRoom(attempted) }
         if let key = remote.key, newest != nil, !keys.contains(key) { keys.append(key) }
@@ -116,7 +116,7 @@ extension EntityKnowledge {
     }
 
     /// Takes what was passed over too long ago; to be called while the feed works. Returns of which entity, if there was something.
-    public mutating func takePassed(newest: Int64?, at now: Timestamp) -> EntityKey? {
+    package mutating func takePassed(newest: Int64?, at now: Timestamp) -> EntityKey? {
         guard let waiting = awaited, let passed = waiting.passed, !waiting.isPatient(at: now) else { return nil }
         awaited = nil
         take(passed, newest: newest)
@@ -124,7 +124,7 @@ extension EntityKnowledge {
     }
 
     /// The feed begins anew: what it tells from now on stands beside nothing that it told before.
-    public mutating func beginAnew() {
+    package mutating func beginAnew() {
         awaited = nil
         version = nil
     }
@@ -175,18 +175,18 @@ extension EntityKnowledge {
 
 extension EntityKnowledge {
     /// What an answer, or a fetch, says.
-    public struct Statement: Sendable {
+    package struct Statement: Sendable {
         /// What the upstream said of the entity; nil when it said nothing.
-        public var server: ServerState?
+        package var server: ServerState?
         /// The operation as it was sent.
-        public var operation: Operation
+        package var operation: Operation
         /// Whether the upstream has taken it: without a state in the answer, the known one takes the operation in.
-        public var isApplied: Bool
+        package var isApplied: Bool
         /// Set when the operation made the entity, under an id of the upstream's own: the greatest number of an operation of that entity
         /// that is stored. Whatever a feed has told of it then is at least as new as this answer.
-        public var firstUpTo: Int64?
+        package var firstUpTo: Int64?
 
-        public init(server: ServerState?, of operation: Operation, isApplied: Bool = false, firstUpTo: Int64? = nil) {
+        package init(server: ServerState?, of operation: Operation, isApplied: Bool = false, firstUpTo: Int64? = nil) {
             self.server = server
             self.operation = operation
             self.isApplied = isApplied
@@ -197,7 +197,7 @@ extension EntityKnowledge {
     }
 
     /// The upstream has answered. `isFollowed` says whether the store follows a feed, which will tell of it too.
-    public mutating func answered(_ statement: Statement, isFollowed: Bool, at now: Timestamp) {
+    package mutating func answered(_ statement: Statement, isFollowed: Bool, at now: Timestamp) {
         let said = statement.server
         guard said != nil || statement.isApplied else { return }
         if isOvertaken(statement) {

@@ -25,20 +25,20 @@ public struct FeedSchedule: Sendable {
         public init() {}
 
         /// How long a stream may say nothing.
-        public var silenceMs: Int64 { heartbeatMs * missedHeartbeats }
+        package var silenceMs: Int64 { heartbeatMs * missedHeartbeats }
     }
 
-    public enum Step: Sendable, Equatable {
+    package enum Step: Sendable, Equatable {
         case stream(refreshToken: Bool)
         case poll(refreshToken: Bool)
         /// Until this steady time.
         case wait(until: Int64)
     }
 
-    public let configuration: Configuration
-    public private(set) var isPolling = false
+    package let configuration: Configuration
+    package private(set) var isPolling = false
     /// The last one there was; nil after a stream has opened or a poll has worked.
-    public private(set) var failure: FeedFailure?
+    package private(set) var failure: FeedFailure?
 
     private var dueAt = Int64.min
     /// Nothing is asked before; a server's wish, or a token that is missing.
@@ -52,9 +52,9 @@ public struct FeedSchedule: Sendable {
     private var openedAt: Int64?
     private var serverRetryMs: Int64 = 0
 
-    public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
+    package init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
 
-    public func next(at now: Int64) -> Step {
+    package func next(at now: Int64) -> Step {
         let wish = isPolling ? min(dueAt, streamAgainAt ?? .max) : dueAt
         let due = max(wish, heldUntil)
         if now < due { return .wait(until: due) }
@@ -63,17 +63,17 @@ public struct FeedSchedule: Sendable {
     }
 
     /// The stream is open.
-    public mutating func opened(at now: Int64) {
+    package mutating func opened(at now: Int64) {
         openedAt = now
         isPolling = false
         succeeded()
     }
 
     /// The server has said `retry:`; ten minutes (``Configuration/streamAgainMs``) at most are honoured.
-    public mutating func serverAsked(retryMs: Int64) { serverRetryMs = min(max(retryMs, 0), configuration.streamAgainMs) }
+    package mutating func serverAsked(retryMs: Int64) { serverRetryMs = min(max(retryMs, 0), configuration.streamAgainMs) }
 
     /// The stream ended, or did not come about. `unit` is a random number in `0..<1`.
-    public mutating func streamEnded(_ failure: FeedFailure, at now: Int64, unit: Double) {
+    package mutating func streamEnded(_ failure: FeedFailure, at now: Int64, unit: Double) {
         if let openedAt, now - openedAt >= configuration.healthyMs { streamFailures = 0 }
         openedAt = nil
         failed(failure)
@@ -93,7 +93,7 @@ public struct FeedSchedule: Sendable {
     }
 
     /// A poll worked.
-    public mutating func polled(hasMore: Bool, at now: Int64) {
+    package mutating func polled(hasMore: Bool, at now: Int64) {
         if pollFailures > 0, streamAgainAt != nil { streamAgainAt = now }
         pollFailures = 0
         succeeded()
@@ -101,7 +101,7 @@ public struct FeedSchedule: Sendable {
     }
 
     /// A poll failed.
-    public mutating func pollFailed(_ failure: FeedFailure, at now: Int64, unit: Double) {
+    package mutating func pollFailed(_ failure: FeedFailure, at now: Int64, unit: Double) {
         failed(failure)
         switch failure {
         case .unauthorized, .noToken: awaitToken(failure, now, unit)

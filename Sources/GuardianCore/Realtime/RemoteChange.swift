@@ -72,7 +72,7 @@ extension RemoteChange {
     }
 
     /// A cursor goes into a header and a query, so it must be short and free of control characters.
-    public static func cursor(_ text: String?, _ field: String) throws(Defect) -> String {
+    package static func cursor(_ text: String?, _ field: String) throws(Defect) -> String {
         guard let text, !text.isEmpty, text.utf8.count <= longestCursor, text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
             throw Defect(field: field, constraint: "must be a text of 1 to \(longestCursor) bytes without control characters")
         }
@@ -81,15 +81,15 @@ extension RemoteChange {
 }
 
 /// One answer of the upstream's to a poll: `{"changes":[…],"next":CURSOR,"reset":bool,"more"?:bool}`.
-public struct ChangePage: Sendable, Equatable {
-    public var batch: ChangeBatch
+package struct ChangePage: Sendable, Equatable {
+    package var batch: ChangeBatch
     /// Whether to ask again at once.
-    public var hasMore: Bool
+    package var hasMore: Bool
 
     /// `limit` is what was asked for: where the upstream does not say whether there is more, a full page has more behind it.
     ///
     /// A change that can't be read makes the page a reset: what it was is unknown, and asking again would not tell.
-    public init(_ data: JSONValue, limit: Int) throws(RemoteChange.Defect) {
+    package init(_ data: JSONValue, limit: Int) throws(RemoteChange.Defect) {
         guard let elements = data["changes"]?.elements else {
             throw RemoteChange.Defect(field: "changes", constraint: "must be an array")
         }

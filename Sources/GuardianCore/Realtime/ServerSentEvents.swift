@@ -2,22 +2,22 @@
 ///
 /// Bytes may be cut anywhere. An event that the stream ends in the middle of is never told. Takes time linear in the bytes, and memory for
 /// one line and one event at most.
-public struct ServerSentEvents: Sendable {
-    public struct Event: Sendable, Equatable {
+package struct ServerSentEvents: Sendable {
+    package struct Event: Sendable, Equatable {
         /// `message` when the stream names none.
-        public var type: String
-        public var data: String
+        package var type: String
+        package var data: String
         /// The last event ID as it stands at this event; empty when there was none.
-        public var id: String
+        package var id: String
 
-        public init(type: String = "message", data: String, id: String = "") {
+        package init(type: String = "message", data: String, id: String = "") {
             self.type = type
             self.data = data
             self.id = id
         }
     }
 
-    public enum Item: Sendable, Equatable {
+    package enum Item: Sendable, Equatable {
         case event(Event)
         /// An event without data, which tells nothing but moves the last event ID.
         case lastEventID(String)
@@ -26,20 +26,20 @@ public struct ServerSentEvents: Sendable {
     }
 
     /// A line or an event is larger than agreed. Nothing can be read behind it.
-    public struct TooLarge: Error, Sendable, Equatable, CustomStringConvertible {
-        public enum Part: String, Sendable { case line, event }
+    package struct TooLarge: Error, Sendable, Equatable, CustomStringConvertible {
+        package enum Part: String, Sendable { case line, event }
 
-        public var part: Part
-        public var limit: Int
-        public var description: String { "\(part == .line ? "a line" : "an event") of the stream is larger than \(limit) bytes" }
+        package var part: Part
+        package var limit: Int
+        package var description: String { "\(part == .line ? "a line" : "an event") of the stream is larger than \(limit) bytes" }
     }
 
     /// Bytes of a line at most.
-    public let lineLimit: Int
+    package let lineLimit: Int
     /// Bytes of an event's fields at most, taken together.
-    public let eventLimit: Int
+    package let eventLimit: Int
     /// What to send as `Last-Event-ID` when connecting again.
-    public private(set) var lastEventID: String
+    package private(set) var lastEventID: String
 
     private var line: [UInt8] = []
     private var isFirstLine = true
@@ -51,7 +51,7 @@ public struct ServerSentEvents: Sendable {
     private var failure: TooLarge?
 
     /// Starts where a stream before it ended: with its last event ID.
-    public init(lineLimit: Int = 4 << 20, eventLimit: Int = 4 << 20, lastEventID: String = "") {
+    package init(lineLimit: Int = 4 << 20, eventLimit: Int = 4 << 20, lastEventID: String = "") {
         self.lineLimit = lineLimit
         self.eventLimit = eventLimit
         self.lastEventID = lastEventID
@@ -59,14 +59,14 @@ public struct ServerSentEvents: Sendable {
     }
 
     /// What these bytes complete. Once it has thrown, it throws the same for all that follows.
-    public mutating func read(_ bytes: [UInt8]) throws(TooLarge) -> [Item] {
+    package mutating func read(_ bytes: [UInt8]) throws(TooLarge) -> [Item] {
         var items: [Item] = []
         try bytes.withUnsafeBufferPointer { (all) throws(TooLarge) in try read(UnsafeRawBufferPointer(all), into: &items) }
         return items
     }
 
     /// Appends what these bytes complete, also when it throws.
-    public mutating func read(_ bytes: UnsafeRawBufferPointer, into items: inout [Item]) throws(TooLarge) {
+    package mutating func read(_ bytes: UnsafeRawBufferPointer, into items: inout [Item]) throws(TooLarge) {
         if let failure { throw failure }
         do throws(TooLarge) {
             try scan(bytes, into: &items)

@@ -16,10 +16,10 @@ public enum ConflictPolicy: Sendable {
     public static let standard = ConflictPolicy.manual
 
     /// The names that configuration may use.
-    public static let names = ["server_wins", "client_wins", "merge", "manual"]
+    package static let names = ["server_wins", "client_wins", "merge", "manual"]
 
     /// By its name in configuration; `merge` is the given one. A function comes from code only.
-    public init?(name: String, merge: ThreeWayMerge = ThreeWayMerge()) {
+    package init?(name: String, merge: ThreeWayMerge = ThreeWayMerge()) {
         switch name {
         case "server_wins": self = .serverWins
         case "client_wins": self = .clientWins
@@ -30,7 +30,7 @@ public enum ConflictPolicy: Sendable {
     }
 
     /// `server_wins`, `client_wins`, `merge`, `manual` or `custom`: a bounded label.
-    public var name: String {
+    package var name: String {
         switch self {
         case .serverWins: "server_wins"
         case .clientWins: "client_wins"

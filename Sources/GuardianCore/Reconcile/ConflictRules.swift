@@ -13,7 +13,7 @@ public struct ConflictRules: Sendable, Equatable {
     }
 
     /// The exact pair's, else one with a wildcard, else the standard.
-    public func policy(for operation: Operation) -> ConflictPolicy {
+    package func policy(for operation: Operation) -> ConflictPolicy {
         guard !policies.isEmpty else { return standard }
         let (type, entity) = (operation.type, operation.entity.type)
         return policies["\(type) \(entity)"] ?? policies["* \(entity)"] ?? policies["\(type) *"] ?? policies["* *"] ?? standard

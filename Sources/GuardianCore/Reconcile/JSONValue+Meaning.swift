@@ -18,7 +18,7 @@ extension JSONValue {
     /// Whether all that `sent` holds stands here too, with the same values; members beside it are allowed, also in nested objects.
     ///
     /// Arrays must have as many elements, each holding its counterpart.
-    public func holds(_ sent: JSONValue) -> Bool { holds(sent, levels: JSONScanner.maximumDepth) }
+    package func holds(_ sent: JSONValue) -> Bool { holds(sent, levels: JSONScanner.maximumDepth) }
 
     private func holds(_ sent: JSONValue, levels: Int) -> Bool {
         switch (self, sent) {

@@ -12,7 +12,7 @@ extension Operation {
     /// What `choice` makes of an operation that failed as a conflict; nil lets the server's state stand. What is sent again names the ETag
     /// of the state that was looked at, so that nothing newer is written over unseen, and has that state's values in the system fields that
     /// it carries, so that a version in it is not refused once more.
-    public func revision(for choice: ConflictChoice, newKey: UniqueID) -> Settlement.Revision? {
+    package func revision(for choice: ConflictChoice, newKey: UniqueID) -> Settlement.Revision? {
         let payload: String?
         switch choice {
         case .server: return nil

@@ -22,13 +22,13 @@
 /// - A create that is refused although nothing is there met a rule we can't see (a name that is taken), or a thing deleted since.
 /// - `clientWins` sends the local payload with the server's values in the system fields it carries, so that a `version` in it fits.
 /// - After ``Conflict/mostRounds`` rounds nothing more is sent: what would be goes to a person.
-public struct Reconciler: Sendable {
+package struct Reconciler: Sendable {
     /// Left out of comparisons; a merge brings its own.
-    public var systemFields: SystemFields
+    package var systemFields: SystemFields
 
-    public init(systemFields: SystemFields = .standard) { self.systemFields = systemFields }
+    package init(systemFields: SystemFields = .standard) { self.systemFields = systemFields }
 
-    public func decide(_ conflict: Conflict, policy: ConflictPolicy) -> Resolution {
+    package func decide(_ conflict: Conflict, policy: ConflictPolicy) -> Resolution {
         let fields = if case .merge(let merge) = policy { merge.systemFields } else { systemFields }
         if isDone(conflict, fields) { return .alreadyDone }
         if conflict.round <= Conflict.mostRounds, let again = renewed(conflict, fields) { return .send(again) }

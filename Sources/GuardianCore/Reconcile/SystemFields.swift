@@ -4,7 +4,7 @@ public struct SystemFields: Sendable, Equatable {
     public static let standard = SystemFields(["id", "version", "created_at", "updated_at", "createdAt", "updatedAt"])
 
     /// The one that stays the local one where the server names none, for it says which entity this is.
-    public static let identity = "id"
+    package static let identity = "id"
 
     public var names: Set<String>
 

@@ -20,7 +20,7 @@ extension ThreeWayMerge {
         case custom(@Sendable (FieldConflict) -> Verdict)
 
         /// In configuration: `local`, `server`, `max`, `min`, `sum`, `union` or `set`. A function comes from code only.
-        public init?(name: String) {
+        package init?(name: String) {
             switch name {
             case "local": self = .local
             case "server": self = .server

@@ -1,34 +1,34 @@
-public import GuardianCore
+package import GuardianCore
 
 /// Which credentials requests carry, as settings say it (spec section 12, `upstream.auth`). Empty texts are what was not set.
-public struct AuthConfiguration: Sendable {
-    public enum Kind: String, Sendable, CaseIterable {
+package struct AuthConfiguration: Sendable {
+    package enum Kind: String, Sendable, CaseIterable {
         case none
         case bearerFile = "bearer_file"
         case command
         case oauth2
     }
 
-    public var kind = Kind.none
+    package var kind = Kind.none
     /// `upstream.auth.file`
-    public var file = ""
-    public var principalFile = ""
-    public var command = ""
-    public var tokenURL = ""
-    public var clientID = ""
+    package var file = ""
+    package var principalFile = ""
+    package var command = ""
+    package var tokenURL = ""
+    package var clientID = ""
     /// From the environment only.
-    public var clientSecret: Secret?
-    public var clientSecretFile = ""
-    public var refreshTokenFile = ""
-    public var clientAuthentication = OAuth2Configuration.ClientAuthentication.basic
-    public var scope = ""
-    public var audience = ""
+    package var clientSecret: Secret?
+    package var clientSecretFile = ""
+    package var refreshTokenFile = ""
+    package var clientAuthentication = OAuth2Configuration.ClientAuthentication.basic
+    package var scope = ""
+    package var audience = ""
     /// PEM file of authorities that the token endpoint is trusted by, instead of the system's.
-    public var authoritiesFile = ""
+    package var authoritiesFile = ""
     /// For the command and the token endpoint.
-    public var timeoutMs: Int64 = 30_000
+    package var timeoutMs: Int64 = 30_000
 
-    public init() {}
+    package init() {}
 
     /// What is set of `upstream.auth`, by its key.
     private var given: [(key: String, isSet: Bool)] {
@@ -41,7 +41,7 @@ public struct AuthConfiguration: Sendable {
     }
 
     /// The provider that this asks for. Reads no file and asks nobody; throws for what is missing, or belongs to another kind.
-    public func provider(clock: any TimeSource = SystemClock()) throws(HTTPConfigurationError) -> any TokenProvider {
+    package func provider(clock: any TimeSource = SystemClock()) throws(HTTPConfigurationError) -> any TokenProvider {
         switch kind {
         case .none:
             try check(needs: [], takes: [])

@@ -5,10 +5,10 @@ import Synchronization
 ///
 /// The file holds the token alone, or JSON `{"token", "principal"?}`. The second says both at one instant; a principal in a file of its own
 /// may be seen with the token of the one before for as long as it takes to replace both.
-public final class BearerFileTokens: IssuingTokens {
-    public let path: String
+public final class BearerFileTokens: TokenProvider, IssuingTokens {
+    package let path: String
     /// A file that says whose token it is; nil when it is nobody's in particular.
-    public let principalPath: String?
+    package let principalPath: String?
 
     private struct Seen {
         var secret = Secret("")
@@ -27,7 +27,7 @@ public final class BearerFileTokens: IssuingTokens {
     public func token(refresh: Bool) async throws -> Token? { try await issued(replacing: nil).renewing }
 
     /// What the file says now, whatever was asked for: nobody here can make another token.
-    public func issued(replacing epoch: UInt64?) async throws(TokenError) -> IssuedToken {
+    package func issued(replacing epoch: UInt64?) async throws(TokenError) -> IssuedToken {
         let fetched = try read()
         let life = TokenLife(fetched, now: clock.now.wall)
         let epoch = seen.withLock { seen in

@@ -1,7 +1,7 @@
 public import GuardianCore
 
 /// Tokens from the app's own code.
-public final class ClosureTokens: IssuingTokens {
+public final class ClosureTokens: TokenProvider, IssuingTokens {
     /// Milliseconds after which the closure's task is cancelled.
     public static let timeoutMs: Int64 = 30_000
 
@@ -20,7 +20,7 @@ public final class ClosureTokens: IssuingTokens {
 
     public func loginChanged() { keeper.forget() }
 
-    public func issued(replacing epoch: UInt64?) async throws(TokenError) -> IssuedToken { try await keeper.issued(replacing: epoch) }
+    package func issued(replacing epoch: UInt64?) async throws(TokenError) -> IssuedToken { try await keeper.issued(replacing: epoch) }
 
     private struct Source: TokenSource {
         let closure: @Sendable (Bool) async throws -> FetchedToken?

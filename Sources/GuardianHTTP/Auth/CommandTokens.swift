@@ -15,7 +15,7 @@
     /// The first line of its standard output is the token, or all of it is JSON: `{"token"|"access_token", "expires_in"?, "principal"?}`.
     /// It is run without a shell and with empty standard input. What it prints is never shown; of its standard error, at most 200
     /// characters with whatever looks like a token masked.
-    public final class CommandTokens: IssuingTokens {
+    public final class CommandTokens: TokenProvider, IssuingTokens {
         /// Milliseconds that the program may take; SIGTERM then, and SIGKILL 2 s later.
         public static let timeoutMs: Int64 = 30_000
         /// Bytes that it may print.
@@ -23,7 +23,7 @@
         static let graceMs: Int64 = 2000
 
         /// The program, and its arguments.
-        public let words: [String]
+        package let words: [String]
         private let keeper: TokenKeeper
 
         /// Throws when there is no program in `words`.
@@ -58,7 +58,7 @@
 
         public func loginChanged() { keeper.forget() }
 
-        public func issued(replacing epoch: UInt64?) async throws(TokenError) -> IssuedToken { try await keeper.issued(replacing: epoch) }
+        package func issued(replacing epoch: UInt64?) async throws(TokenError) -> IssuedToken { try await keeper.issued(replacing: epoch) }
     }
 
     extension CommandTokens {

@@ -1,8 +1,8 @@
 /// A command line as words, without a shell: nothing is expanded, no command is run in another.
-public enum CommandWords {
+package enum CommandWords {
     /// Space parts words; quotes keep it (in double quotes `\"` and `\\` are the characters themselves); outside of quotes a backslash
     /// keeps the next character. nil when a quote or a backslash has no end, or there are no words.
-    public static func split(_ line: String) -> [String]? {
+    package static func split(_ line: String) -> [String]? {
         var words: [String] = []
         var word: String?
         var quote: Character?
@@ -32,7 +32,7 @@ public enum CommandWords {
     }
 
     /// A line that ``split(_:)`` makes these words of.
-    public static func join(_ words: [String]) -> String {
+    package static func join(_ words: [String]) -> String {
         words.map { word in
             let isPlain = !word.isEmpty && word.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && !"\\\"'".utf8.contains($0) }
             return isPlain ? word : "\"" + word.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""

@@ -1,16 +1,16 @@
-public import GuardianCore
+package import GuardianCore
 
 /// A token in force, and what is known of its life. Shown as `***`.
-public struct IssuedToken: Sendable, Equatable {
-    public var token: Token
+package struct IssuedToken: Sendable, Equatable {
+    package var token: Token
     /// Another one for each token that a provider gets: who asks for a replacement names the one that was refused.
-    public var epoch: UInt64
+    package var epoch: UInt64
     /// When it ends, on this machine's clock; nil when nobody said.
-    public var expiresAt: Timestamp?
+    package var expiresAt: Timestamp?
     /// Milliseconds until it is time to ask for the next one; nil when there is no telling.
-    public var renewInMs: Int64?
+    package var renewInMs: Int64?
 
-    public init(_ token: Token, epoch: UInt64, expiresAt: Timestamp? = nil, renewInMs: Int64? = nil) {
+    package init(_ token: Token, epoch: UInt64, expiresAt: Timestamp? = nil, renewInMs: Int64? = nil) {
         self.token = token
         self.epoch = epoch
         self.expiresAt = expiresAt
@@ -22,11 +22,11 @@ public struct IssuedToken: Sendable, Equatable {
 }
 
 extension IssuedToken: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    public var description: String {
+    package var description: String {
         "token \(epoch) (\(Secret.mask))" + (expiresAt.map { ", expires \($0)" } ?? "")
     }
-    public var debugDescription: String { description }
-    public var customMirror: Mirror {
+    package var debugDescription: String { description }
+    package var customMirror: Mirror {
         Mirror(
             self,
             children: [
@@ -36,12 +36,12 @@ extension IssuedToken: CustomStringConvertible, CustomDebugStringConvertible, Cu
 }
 
 /// A provider that knows more of its tokens than their text.
-public protocol IssuingTokens: TokenProvider {
+package protocol IssuingTokens: TokenProvider {
     /// The token in force. With `epoch`, another than that one: a token that has been replaced already is not replaced again.
     func issued(replacing epoch: UInt64?) async throws(TokenError) -> IssuedToken
 }
 
 extension IssuingTokens {
     /// The token in force.
-    public func issued() async throws(TokenError) -> IssuedToken { try await issued(replacing: nil) }
+    package func issued() async throws(TokenError) -> IssuedToken { try await issued(replacing: nil) }
 }

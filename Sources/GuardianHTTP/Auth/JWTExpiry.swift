@@ -1,20 +1,20 @@
-public import GuardianCore
+package import GuardianCore
 
 /// What a JWT says of its own life, read without verifying anything (RFC 7519 sections 4.1.4 and 4.1.6).
 ///
 /// Good for knowing when to ask for the next token; never for trusting one.
-public struct JWTExpiry: Sendable, Equatable {
+package struct JWTExpiry: Sendable, Equatable {
     /// Claims beyond this many bytes are not read.
     static let longestClaims = 64 << 10
     /// Seconds: 9999-12-31. Later times are taken for garbage.
     private static let latest = 253_402_300_799.0
 
-    public var expiresAt: Timestamp
+    package var expiresAt: Timestamp
     /// `iat`, when it is there and before the end.
-    public var issuedAt: Timestamp?
+    package var issuedAt: Timestamp?
 
     /// nil for whatever is no JWT in the compact form, or has no `exp`.
-    public init?(_ token: String) {
+    package init?(_ token: String) {
         let parts = token.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 3, parts[1].utf8.count <= Self.longestClaims, let claims = Self.decode(parts[1]) else { return nil }
         let json: JSONValue

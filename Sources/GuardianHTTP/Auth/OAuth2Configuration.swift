@@ -68,7 +68,7 @@ public struct OAuth2Configuration: Sendable {
     }
 
     /// What is wrong with the URL of a token endpoint, without repeating it; nil when nothing is.
-    public static func defect(tokenURL: String) -> String? {
+    package static func defect(tokenURL: String) -> String? {
         guard !tokenURL.contains("#") else { return "must not have a fragment" }
         let path = String(tokenURL.prefix { $0 != "?" })
         guard !path.prefix(while: { $0 != "@" }).contains("://") || !path.dropFirst(8).prefix(while: { $0 != "/" }).contains("@") else {

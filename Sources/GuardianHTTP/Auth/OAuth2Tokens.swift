@@ -8,7 +8,7 @@ import Synchronization
 ///
 /// Another login shows in the refresh token, the client's secret or the file of the principal: they are looked at whenever somebody wants a
 /// token, so that there is nothing to forget when the engine hears `tokenChanged()`.
-public final class OAuth2Tokens: IssuingTokens {
+public final class OAuth2Tokens: TokenProvider, IssuingTokens {
     private let keeper: TokenKeeper
     private let clientID: String
 
@@ -24,7 +24,7 @@ public final class OAuth2Tokens: IssuingTokens {
 
     public func token(refresh: Bool) async throws -> Token? { try await keeper.token(refresh: refresh) }
 
-    public func issued(replacing epoch: UInt64?) async throws(TokenError) -> IssuedToken { try await keeper.issued(replacing: epoch) }
+    package func issued(replacing epoch: UInt64?) async throws(TokenError) -> IssuedToken { try await keeper.issued(replacing: epoch) }
 }
 
 extension OAuth2Tokens: CustomStringConvertible, CustomReflectable {

@@ -14,7 +14,7 @@ import Synchronization
 /// Whoever signs in writes the first one there. A lock on `<path>.lock` keeps processes that share it apart: servers take a refresh token
 /// that comes twice for a stolen one.
 public final class RefreshTokenFile: RefreshTokenStore {
-    public let path: String
+    package let path: String
     /// The file behind links, so that a link stays one.
     private let target: String
     private let lock = Mutex<Int32>(-1)

@@ -1,7 +1,7 @@
 public import GuardianCore
 
 /// One token that never changes; a refused one pauses delivery until there is another provider.
-public struct StaticToken: IssuingTokens {
+public struct StaticToken: TokenProvider, IssuingTokens {
     private let secret: Secret
     private let principal: String?
 
@@ -12,7 +12,7 @@ public struct StaticToken: IssuingTokens {
 
     public func token(refresh: Bool) async throws -> Token? { Token(secret.text, principal: principal) }
 
-    public func issued(replacing epoch: UInt64?) async throws(TokenError) -> IssuedToken {
+    package func issued(replacing epoch: UInt64?) async throws(TokenError) -> IssuedToken {
         IssuedToken(Token(secret.text, principal: principal), epoch: 1, expiresAt: JWTExpiry(secret.text)?.expiresAt)
     }
 }

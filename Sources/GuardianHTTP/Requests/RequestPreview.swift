@@ -1,5 +1,5 @@
 import AsyncHTTPClient
-public import GuardianCore
+package import GuardianCore
 import NIOCore
 import NIOHTTP1
 
@@ -10,16 +10,16 @@ import NIOHTTP1
 #endif
 
 /// The request that an operation becomes, as the upstream would see it: what `explain --as-request` prints.
-public struct RequestPreview: Sendable {
+package struct RequestPreview: Sendable {
     /// Stands where the token would.
-    public static let mask = "***"
+    package static let mask = "***"
 
-    public var method: String
-    public var url: String
+    package var method: String
+    package var url: String
     /// In the order in which they are sent, their names in lower case.
-    public var headers: [(name: String, value: String)]
+    package var headers: [(name: String, value: String)]
     /// Readable: of one that goes compressed, what was compressed.
-    public var body: String
+    package var body: String
 
     /// Adds to `request` what the HTTP client adds when it sends it. `length` is the body's on the wire, in bytes.
     init(_ request: OutgoingRequest, body: ByteBuffer, length: Int) throws(Unroutable) {
@@ -38,7 +38,7 @@ public struct RequestPreview: Sendable {
     }
 
     /// As text: method and URL, one header a line, an empty line, the body.
-    public var text: String {
+    package var text: String {
         (["\(method) \(url)"] + headers.map { "\($0.name): \($0.value)" } + ["", body]).joined(separator: "\n")
     }
 }
@@ -47,7 +47,7 @@ extension HTTPTransport {
     /// What ``send(_:token:timeoutMs:)`` would send, made the same way; the token is masked. A body that goes compressed is shown as it was
     /// before, under the headers that go with it; whether the upstream refuses that is known to those only who have sent. Throws why there
     /// is nothing to send.
-    public func preview(of operation: GuardianCore.Operation, hasToken: Bool) throws(Unroutable) -> RequestPreview {
+    package func preview(of operation: GuardianCore.Operation, hasToken: Bool) throws(Unroutable) -> RequestPreview {
         let draft = try draft(of: operation)
         let request = request(operation, draft, token: hasToken ? RequestPreview.mask : nil)
         guard let coded = compression.coded(draft.body) else {

@@ -24,7 +24,7 @@ public struct BatchEndpoint: Sendable, Hashable {
     }
 
     /// Whether path and size are within their limits.
-    public var isUsable: Bool {
+    package var isUsable: Bool {
         path.hasPrefix("/") && !path.contains("{") && (2...Self.largest).contains(size) && path.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
     }
 }

@@ -1,4 +1,4 @@
-public import GuardianCore
+package import GuardianCore
 
 /// Finds an operation's route and fills in its path. What can't be filled in is a permanent failure, found before any request.
 public struct RouteTable: Sendable {
@@ -44,7 +44,7 @@ public struct RouteTable: Sendable {
     }
 
     /// The exact route, else one with a wildcard, else plain REST for create, update and delete.
-    public func route(for operation: Operation) -> Route? {
+    package func route(for operation: Operation) -> Route? {
         let (type, entity) = (operation.type, operation.entity.type)
         if let found = explicitRoute(type, entity) { return found }
         let collection = "/api/v1/" + Self.plural(entity)
@@ -63,7 +63,7 @@ public struct RouteTable: Sendable {
     func readRoute(of entity: String) -> Route? { pairs["read", entity] ?? pairs["read", "*"] }
 
     /// Where the entity of an operation is read: a route for `read`, else the member's own path.
-    public func lookPath(for operation: Operation) throws(Unroutable) -> String {
+    package func lookPath(for operation: Operation) throws(Unroutable) -> String {
         if let read = readRoute(of: operation.entity.type) { return try Self.path(of: read, for: operation) }
         guard let route = route(for: operation) else {
             throw Unroutable(code: "NO_ROUTE", message: "no route for (read, \(operation.entity.type)); add one under upstream.routes")
@@ -87,7 +87,7 @@ public struct RouteTable: Sendable {
     }
 
     /// The path with its parameters filled in and percent-encoded.
-    public static func path(of route: Route, for operation: Operation) throws(Unroutable) -> String {
+    package static func path(of route: Route, for operation: Operation) throws(Unroutable) -> String {
         // As bytes: characters take longer to tell apart, and braces are none of several.
         guard route.path.utf8.contains(UInt8(ascii: "{")) else { return route.path }
         var path = ""
@@ -145,14 +145,14 @@ public struct RouteTable: Sendable {
 }
 
 /// Why an operation can't become a request.
-public struct Unroutable: Error, Sendable, Equatable {
-    public var code: String
-    public var message: String
+package struct Unroutable: Error, Sendable, Equatable {
+    package var code: String
+    package var message: String
     /// The member of the payload that is wrong, or `id` of the entity's own, and what it must be; nil when it is none of them.
-    public var field: String?
-    public var constraint: String?
+    package var field: String?
+    package var constraint: String?
 
-    public init(code: String, message: String, field: String? = nil, constraint: String? = nil) {
+    package init(code: String, message: String, field: String? = nil, constraint: String? = nil) {
         self.code = code
         self.message = message
         self.field = field

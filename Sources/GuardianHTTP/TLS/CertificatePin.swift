@@ -32,7 +32,7 @@ public struct CertificatePin: Sendable, Hashable, CustomStringConvertible {
     public var description: String { "sha256/" + Data(digest).base64EncodedString() }
 
     /// Reads the list of the key `upstream.pins`. Throws for what is no pin, given twice, or too many.
-    public static func list(_ texts: [String]) throws(HTTPConfigurationError) -> [CertificatePin] {
+    package static func list(_ texts: [String]) throws(HTTPConfigurationError) -> [CertificatePin] {
         guard texts.count <= most else { throw HTTPConfigurationError(key: "upstream.pins", message: "has more than \(most) pins") }
         var pins: [CertificatePin] = []
         for (index, text) in texts.enumerated() {

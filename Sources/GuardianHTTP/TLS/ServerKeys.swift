@@ -11,14 +11,14 @@ import X509
 #endif
 
 /// The keys that a server shows, for `guardian pins URL`: two handshakes, and nothing is sent.
-public struct ServerKeys: Sendable {
+package struct ServerKeys: Sendable {
     /// One certificate of the chain as the server shows it.
-    public struct Shown: Sendable {
-        public var pin: CertificatePin
+    package struct Shown: Sendable {
+        package var pin: CertificatePin
         /// Whom the certificate is for.
-        public var subject: String
+        package var subject: String
         /// When it ends, in seconds since 1970.
-        public var expires: Int64
+        package var expires: Int64
 
         init(_ certificate: NIOSSLCertificate) throws {
             pin = try CertificatePin(of: certificate)
@@ -28,12 +28,12 @@ public struct ServerKeys: Sendable {
     }
 
     /// The server's own first, which is the one that pins are of; then the authorities' that it sent along.
-    public var chain: [Shown]
+    package var chain: [Shown]
     /// Why delivery would not trust the server, pins aside; nil when it would.
-    public var distrust: String?
+    package var distrust: String?
 
     /// Connects to `https://host[:port]`. Throws ``HTTPConfigurationError`` for another URL, and what the network says.
-    public static func of(url: String, authoritiesFile: String? = nil, timeoutMs: Int64 = 10_000) async throws -> ServerKeys {
+    package static func of(url: String, authoritiesFile: String? = nil, timeoutMs: Int64 = 10_000) async throws -> ServerKeys {
         guard url.lowercased().hasPrefix("https://"), let parts = URL(string: url), let host = parts.host, !host.isEmpty else {
             throw HTTPConfigurationError(key: "URL", message: "must be https://host[:port]; plain http has no keys")
         }

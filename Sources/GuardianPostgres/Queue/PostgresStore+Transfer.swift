@@ -1,4 +1,4 @@
-public import GuardianCore
+package import GuardianCore
 
 extension PostgresStore: TransferStore {
     private static let ledger = SQL(
@@ -19,7 +19,7 @@ extension PostgresStore: TransferStore {
         """)
     private static let references = SQL("SELECT seq, entity_type, entity_id, field FROM guardian_reference WHERE seq = ANY($1)")
 
-    public func transferPage(_ fence: Fence, limit: Int) async throws(StoreError) -> TransferPage {
+    package func transferPage(_ fence: Fence, limit: Int) async throws(StoreError) -> TransferPage {
         let device = try await deviceID()
         return try await write { write in
             try write.checkFence(fence)
@@ -102,7 +102,7 @@ extension PostgresStore: TransferStore {
         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (token) DO NOTHING
         """)
 
-    public func takeOver(_ page: TransferPage) async throws(StoreError) {
+    package func takeOver(_ page: TransferPage) async throws(StoreError) {
         try await write(isRepeatable: true) { write in
             for (name, value) in page.settings.sorted(by: { $0.key < $1.key }) {
                 write.later(Self.saveSetting, .text(name), .text(value))
@@ -238,7 +238,7 @@ extension PostgresStore: TransferStore {
 
     private static let dropMarks = SQL("DELETE FROM guardian_setting WHERE name LIKE 'history_of_%' OR name LIKE 'endings_of_%'")
 
-    public func letGo(_ page: TransferPage, _ fence: Fence) async throws(StoreError) {
+    package func letGo(_ page: TransferPage, _ fence: Fence) async throws(StoreError) {
         try await write(isRepeatable: true) { write in
             try write.checkFence(fence)
             if !page.remembered.isEmpty { write.later(Self.dropLedger, .ids(page.remembered.map(\.id))) }

@@ -16,13 +16,13 @@ public struct DatabaseAddress: Sendable, Equatable {
     /// As it was given, without our own words.
     private let url: String
     /// Behind a pooler that hands sessions from one transaction to another: nothing is prepared, nobody listens.
-    public let isPooled: Bool
+    package let isPooled: Bool
     /// Connections of one process; nil for the default.
-    public let pool: Int?
+    package let pool: Int?
     /// Processors that may deliver at once; nil for the default.
-    public let processors: Int?
+    package let processors: Int?
     /// The schema in which everything is looked for and made; nil for that of the user's `search_path`.
-    public private(set) var schema: String?
+    package private(set) var schema: String?
     private var parts: [(name: String, value: String)]
 
     public static func == (one: DatabaseAddress, other: DatabaseAddress) -> Bool {
@@ -31,7 +31,7 @@ public struct DatabaseAddress: Sendable, Equatable {
     }
 
     /// Whether a value of the key `store` names a database.
-    public static func isOne(_ text: String) -> Bool { text.hasPrefix("postgresql://") || text.hasPrefix("postgres://") }
+    package static func isOne(_ text: String) -> Bool { text.hasPrefix("postgresql://") || text.hasPrefix("postgres://") }
 
     /// Throws a ``StoreError`` that says what is wrong, without the text.
     public init(_ text: String) throws(StoreError) {
@@ -100,7 +100,7 @@ public struct DatabaseAddress: Sendable, Equatable {
     public var masked: String { Self.masked(url) }
 
     /// Any text of the key `store` with the password masked, also one that can't be read.
-    public static func masked(_ text: String) -> String {
+    package static func masked(_ text: String) -> String {
         guard isOne(text), let scheme = text.firstRange(of: "://") else { return text }
         var rest = String(text[scheme.upperBound...])
         let authorityEnd = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex

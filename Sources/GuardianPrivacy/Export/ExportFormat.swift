@@ -1,5 +1,5 @@
 /// How exported operations are written.
-public enum ExportFormat: String, Sendable, CaseIterable {
+package enum ExportFormat: String, Sendable, CaseIterable {
     /// RFC 4180: a header, one row for each operation, CRLF.
     case csv
     /// One object with all of them in a list.

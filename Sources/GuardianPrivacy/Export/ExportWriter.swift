@@ -1,16 +1,16 @@
-public import GuardianCore
+package import GuardianCore
 
 /// Turns operations into the bytes of an export (spec section 10), redacted always.
 ///
 /// Call ``begin(total:)``, ``append(_:)`` for each operation, ``finish(total:)``, and take the bytes with ``drain(into:)`` as often as is
 /// convenient: the writer itself keeps nothing but what has not been taken.
-public struct ExportWriter: Sendable {
+package struct ExportWriter: Sendable {
     /// The columns of CSV, in their order; `payload` comes behind them when it is asked for.
-    public static let columns = [
+    package static let columns = [
         "id", "operation_type", "entity_type", "entity_id", "enqueued_at", "attempt_count", "next_retry_at", "backoff_ms", "status",
     ]
 
-    public let format: ExportFormat
+    package let format: ExportFormat
     private let includesPayload: Bool
     private let redactor: Redactor
     private let exportedAt: Timestamp
@@ -18,7 +18,7 @@ public struct ExportWriter: Sendable {
     private var bytes: [UInt8] = []
     private var isFirst = true
 
-    public init(format: ExportFormat, includingPayload: Bool, exportedAt: Timestamp, redactor: Redactor = .standard) {
+    package init(format: ExportFormat, includingPayload: Bool, exportedAt: Timestamp, redactor: Redactor = .standard) {
         self.format = format
         self.includesPayload = includingPayload
         self.exportedAt = exportedAt
@@ -26,10 +26,10 @@ public struct ExportWriter: Sendable {
     }
 
     /// Bytes that wait to be taken.
-    public var waiting: Int { bytes.count }
+    package var waiting: Int { bytes.count }
 
     /// `total` may be left to ``finish(total:)`` where it is not known yet.
-    public mutating func begin(total: Int? = nil) {
+    package mutating func begin(total: Int? = nil) {
         switch format {
         case .csv:
             for column in Self.columns + (includesPayload ? ["payload"] : []) { row.plain(column) }
@@ -42,7 +42,7 @@ public struct ExportWriter: Sendable {
         }
     }
 
-    public mutating func append(_ operation: Operation) {
+    package mutating func append(_ operation: Operation) {
         switch format {
         case .csv:
             cells(operation)
@@ -59,14 +59,14 @@ public struct ExportWriter: Sendable {
     }
 
     /// `total` is what was not said at the beginning.
-    public mutating func finish(total: Int? = nil) {
+    package mutating func finish(total: Int? = nil) {
         guard format == .json else { return }
         let count = total.map { ",\"total_count\":\($0)" } ?? ""
         bytes.append(contentsOf: "\n]\(count)}\n".utf8)
     }
 
     /// Appends what waits to `out`, and forgets it.
-    public mutating func drain(into out: inout [UInt8]) {
+    package mutating func drain(into out: inout [UInt8]) {
         out.append(contentsOf: bytes)
         bytes.removeAll(keepingCapacity: true)
     }

@@ -1,7 +1,7 @@
 /// Takes out of foreign words what is, or looks like, a token, so that they can be shown: what a login server or a command has said.
 ///
 /// Stricter than ``Redactor``, through which it goes first: every long run of letters and digits is taken for a token, a UUID too.
-public struct SecretMask: Sendable {
+package struct SecretMask: Sendable {
     /// Texts that are known to be secret. Those under 4 characters would mask half of every sentence.
     private let known: [String]
 
@@ -13,12 +13,12 @@ public struct SecretMask: Sendable {
         "authorization", "apikey", "api_key", "assertion", "code",
     ]
 
-    public init(known: [String] = []) {
+    package init(known: [String] = []) {
         self.known = known.filter { $0.utf8.count >= 4 }.sorted { $0.utf8.count > $1.utf8.count }
     }
 
     /// `text` in one line, masked first and cut to `limit` characters then.
-    public func masked(_ text: String, limit: Int = 200) -> String {
+    package func masked(_ text: String, limit: Int = 200) -> String {
         var text = text
         for secret in known { text = text.replacing(secret, with: SecurityUtils.mask) }
         text = Redactor.standard.redact(text)

@@ -2,9 +2,9 @@
 ///
 /// A private key that spans lines is held back until its end is there, or a line that can't be of it, so that a cut between pieces does not
 /// let it through.
-public struct LineRedaction: ~Copyable {
+package struct LineRedaction: ~Copyable {
     /// Bytes of a line that are looked at in one; a longer one is cut at a space, or here.
-    public static let longestLine = 64 << 20
+    package static let longestLine = 64 << 20
     /// Bytes of lines that are held back for the end of a key.
     static let longestKey = 64 << 10
 
@@ -14,13 +14,13 @@ public struct LineRedaction: ~Copyable {
     private var rest: [UInt8] = []
 
     /// `isJSON`: each line is one JSON value; lines that are not are redacted as text.
-    public init(redactor: Redactor = .standard, isJSON: Bool = false) {
+    package init(redactor: Redactor = .standard, isJSON: Bool = false) {
         self.redactor = redactor
         self.isJSON = isJSON
     }
 
     /// Takes `bytes` in, and appends to `out` what is whole.
-    public mutating func take(_ bytes: UnsafeBufferPointer<UInt8>, into out: inout [UInt8]) {
+    package mutating func take(_ bytes: UnsafeBufferPointer<UInt8>, into out: inout [UInt8]) {
         // What was looked at before has no line break in it.
         guard let lastBreak = bytes.lastIndex(of: UInt8(ascii: "\n")) else {
             rest.append(contentsOf: bytes)
@@ -36,7 +36,7 @@ public struct LineRedaction: ~Copyable {
     }
 
     /// Appends what is left: a last line without a line break.
-    public mutating func finish(into out: inout [UInt8]) {
+    package mutating func finish(into out: inout [UInt8]) {
         guard !rest.isEmpty else { return }
         rest.withUnsafeBufferPointer { redact($0, into: &out) }
         rest = []

@@ -41,7 +41,7 @@ public struct Redactor: Sendable {
     }
 
     /// Appends `bytes` to `out`, redacted.
-    public func redact(_ bytes: UnsafeBufferPointer<UInt8>, into out: inout [UInt8]) {
+    package func redact(_ bytes: UnsafeBufferPointer<UInt8>, into out: inout [UInt8]) {
         if let redacted = scan(bytes, hint: .none) { out.append(contentsOf: redacted) } else { out.append(contentsOf: bytes) }
     }
 
@@ -50,7 +50,7 @@ public struct Redactor: Sendable {
 
     /// Appends one JSON value, redacted as ``redact(_:)-(JSONValue)`` does, whatever its depth; what is not touched keeps its bytes. Bytes that
     /// hold no JSON are redacted as text.
-    public func redact(json bytes: UnsafeBufferPointer<UInt8>, into out: inout [UInt8]) {
+    package func redact(json bytes: UnsafeBufferPointer<UInt8>, into out: inout [UInt8]) {
         if !JSONRedaction.redact(bytes, with: self, into: &out) { redact(bytes, into: &out) }
     }
 

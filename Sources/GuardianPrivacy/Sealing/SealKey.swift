@@ -17,12 +17,12 @@ public struct SealKey: Sendable, CustomStringConvertible, CustomDebugStringConve
         init(value: UInt64) { self.value = value }
 
         /// From the 8 bytes of ``bytes``.
-        public init?(bytes: some Collection<UInt8>) {
+        package init?(bytes: some Collection<UInt8>) {
             guard bytes.count == Self.length else { return nil }
             value = bytes.reduce(0) { $0 << 8 | UInt64($1) }
         }
 
-        public var bytes: [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: value >> (56 - 8 * UInt64($0))) } }
+        package var bytes: [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: value >> (56 - 8 * UInt64($0))) } }
 
         public var description: String {
             let hex = String(value, radix: 16)

@@ -12,7 +12,7 @@ public struct SealKeyring: Sendable {
         keys = Dictionary(([current] + others).map { ($0.id, $0) }) { first, _ in first }
     }
 
-    public subscript(id: SealKey.ID) -> SealKey? { keys[id] }
+    package subscript(id: SealKey.ID) -> SealKey? { keys[id] }
 
     /// Reads keys, one a line or with commas between them, the current one first: each 32 bytes in base64 or in hexadecimal digits. What
     /// follows a `#` is for people. Wipes `text`.

@@ -10,40 +10,40 @@ internal import Crypto
 ///
 /// A sealed value is `1 ‖ key id (8) ‖ nonce (12) ‖ ciphertext ‖ tag (16)`; the authenticated data are the store's salt, the kind of value
 /// and the row. Nonces are random, which is good for 2^32 values under one key (NIST SP 800-38D section 8.3).
-public struct Sealer: Sendable {
+package struct Sealer: Sendable {
     /// Bytes that sealing adds.
-    public static let overhead = 37
+    package static let overhead = 37
     /// The first byte, and the key id behind it.
-    public static let headLength = 1 + SealKey.ID.length
+    package static let headLength = 1 + SealKey.ID.length
     private static let version: UInt8 = 1
 
     /// Random bytes of the store's own.
-    public let salt: [UInt8]
+    package let salt: [UInt8]
 
-    public init(salt: [UInt8]) { self.salt = salt }
+    package init(salt: [UInt8]) { self.salt = salt }
 
     /// Where a value stands.
-    public struct Place: Sendable {
+    package struct Place: Sendable {
         /// The kind of value; never given to another.
-        public var kind: UInt8
+        package var kind: UInt8
         /// Which row, by something that never changes as long as it is there.
-        public var row: Row
+        package var row: Row
 
-        public enum Row: Sendable {
+        package enum Row: Sendable {
             case number(Int64)
             case name(String)
         }
 
-        public init(_ kind: UInt8, _ row: Row) {
+        package init(_ kind: UInt8, _ row: Row) {
             self.kind = kind
             self.row = row
         }
     }
 
     /// The head of values that are sealed under a key.
-    public static func head(of id: SealKey.ID) -> [UInt8] { [version] + id.bytes }
+    package static func head(of id: SealKey.ID) -> [UInt8] { [version] + id.bytes }
 
-    public func seal(_ text: String, under key: SealKey, at place: Place) throws(SealError) -> [UInt8] {
+    package func seal(_ text: String, under key: SealKey, at place: Place) throws(SealError) -> [UInt8] {
         do {
             var text = text
             return try text.withUTF8 { bytes in
@@ -63,12 +63,12 @@ public struct Sealer: Sendable {
     }
 
     /// Which key a value needs; nil when it is none of ours.
-    public static func keyID(of sealed: UnsafeRawBufferPointer) -> SealKey.ID? {
+    package static func keyID(of sealed: UnsafeRawBufferPointer) -> SealKey.ID? {
         guard sealed.count >= overhead, sealed[0] == version else { return nil }
         return SealKey.ID(bytes: sealed[1..<headLength])
     }
 
-    public func open(_ sealed: UnsafeRawBufferPointer, with keys: SealKeyring, at place: Place) throws(SealError) -> String {
+    package func open(_ sealed: UnsafeRawBufferPointer, with keys: SealKeyring, at place: Place) throws(SealError) -> String {
         guard let id = Self.keyID(of: sealed) else { throw .tampered }
         guard let key = keys[id] else { throw .otherKey(id) }
         do {

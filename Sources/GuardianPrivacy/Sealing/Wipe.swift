@@ -7,9 +7,9 @@
 #endif
 
 /// Overwrites secrets, in a way that no optimizer leaves out.
-public enum Wipe {
+package enum Wipe {
     /// Zeroes the one copy that `bytes` is, and empties it.
-    public static func bytes(_ bytes: inout [UInt8]) {
+    package static func bytes(_ bytes: inout [UInt8]) {
         bytes.withUnsafeMutableBytes { memory in
             guard let start = memory.baseAddress else { return }
             #if canImport(Darwin)
@@ -22,7 +22,7 @@ public enum Wipe {
     }
 
     /// Takes a variable out of this process's environment and zeroes where it stood, so that no child and no dump has it.
-    public static func environment(_ name: String) {
+    package static func environment(_ name: String) {
         if let value = getenv(name) {
             let count = strlen(value)
             #if canImport(Darwin)

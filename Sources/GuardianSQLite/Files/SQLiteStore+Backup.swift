@@ -93,16 +93,16 @@ extension SQLiteStore {
     }
 
     /// What restoring `backup` would bring back, and what is in the store now; changes nothing.
-    public struct RestorePlan: Sendable, Equatable {
-        public var takenAt: Timestamp
+    package struct RestorePlan: Sendable, Equatable {
+        package var takenAt: Timestamp
         /// Stored operations in the backup.
-        public var operations: Int64
+        package var operations: Int64
         /// Stored operations in the present store that the backup does not have; nil when the present store can't be read.
-        public var missing: Int64?
+        package var missing: Int64?
     }
 
     /// Looks at both sides of a restore. Throws when the backup is no store of ours, is damaged, or is of a newer version.
-    public static func planRestore(of backup: String, into configuration: Configuration) throws(StoreError) -> RestorePlan {
+    package static func planRestore(of backup: String, into configuration: Configuration) throws(StoreError) -> RestorePlan {
         do {
             guard Disk.size(of: backup) ?? 0 > 0 else { throw StoreError.unavailable("there is no backup at \(backup)") }
             var looking = Configuration(path: backup, ordering: configuration.ordering, readOnly: true)

@@ -1,8 +1,8 @@
 internal import GRDB
-public import GuardianCore
+package import GuardianCore
 
 extension SQLiteStore: TransferStore {
-    public func transferPage(_ fence: Fence, limit: Int) async throws(StoreError) -> TransferPage {
+    package func transferPage(_ fence: Fence, limit: Int) async throws(StoreError) -> TransferPage {
         let device = try await deviceID()
         return try await queue.write { [vault] transaction in
             try Self.checkFence(fence, transaction)
@@ -94,7 +94,7 @@ extension SQLiteStore: TransferStore {
 
     // MARK: Taking over
 
-    public func takeOver(_ page: TransferPage) async throws(StoreError) {
+    package func takeOver(_ page: TransferPage) async throws(StoreError) {
         try await queue.write { transaction in
             for (name, value) in page.settings { try Self.save(setting: name, value, transaction) }
             for entry in page.remembered { try transaction.remember(entry.id, seq: entry.seq, key: entry.key, entry.ending, entry.at) }
@@ -240,7 +240,7 @@ extension SQLiteStore: TransferStore {
 
     // MARK: Letting go
 
-    public func letGo(_ page: TransferPage, _ fence: Fence) async throws(StoreError) {
+    package func letGo(_ page: TransferPage, _ fence: Fence) async throws(StoreError) {
         try await queue.write { transaction in
             try Self.checkFence(fence, transaction)
             try Self.drop("DELETE FROM guardian_ledger WHERE id = ?1", page.remembered, transaction) { $1.bind(1, $0.id) }

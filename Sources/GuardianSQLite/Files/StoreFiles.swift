@@ -10,10 +10,10 @@ internal import GuardianCore
 ///
 /// A reserve of disk space (`…-reserve`) and the folder of processors (`…-processors`) belong to the place, not to the data: they stay where
 /// they are when the database is set aside or replaced.
-public struct StoreFiles: Sendable {
-    public let path: String
+package struct StoreFiles: Sendable {
+    package let path: String
 
-    public init(path: String) { self.path = path }
+    package init(path: String) { self.path = path }
 
     var log: String { path + "-wal" }
     var index: String { path + "-shm" }
@@ -23,18 +23,18 @@ public struct StoreFiles: Sendable {
     /// There while a database is put in this one's place: how the old one is named from then on, without ``path``.
     var intention: String { path + "-replacing" }
 
-    public var exists: Bool { Disk.size(of: path) ?? 0 > 0 }
+    package var exists: Bool { Disk.size(of: path) ?? 0 > 0 }
 
     /// Bytes of the database and of its log.
-    public var bytes: (database: Int64, log: Int64) { (Disk.size(of: path) ?? 0, Disk.size(of: log) ?? 0) }
+    package var bytes: (database: Int64, log: Int64) { (Disk.size(of: path) ?? 0, Disk.size(of: log) ?? 0) }
 
     /// Says that the store should be looked at whole before it is used again.
-    public func suspect() {
+    package func suspect() {
         let file = open(suspicion, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
         if file >= 0 { close(file) }
     }
 
-    public var isSuspected: Bool { Disk.size(of: suspicion) != nil }
+    package var isSuspected: Bool { Disk.size(of: suspicion) != nil }
 
     func clearSuspicion() { unlink(suspicion) }
 

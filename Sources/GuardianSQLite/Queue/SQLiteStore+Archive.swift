@@ -1,12 +1,12 @@
 internal import GRDB
-public import GuardianCore
+package import GuardianCore
 
 extension SQLiteStore {
     /// Takes failed operations that were last touched before `before` out of the store, at most `limit`, after `keep` has them safe.
     ///
     /// They are counted as cleared. Should the process die in between they are in both places: an archive that is put back adds nothing
     /// that is still stored. One of which a sealed value can't be opened stays. Returns how many; 0 when none is left.
-    public func archiveFailed(
+    package func archiveFailed(
         before: Timestamp, limit: Int = 500, keep: ([GuardianCore.Operation]) throws -> Void
     ) async throws -> Int {
         let old = try await read { [vault] db in
@@ -45,7 +45,7 @@ extension SQLiteStore {
     ///
     /// Its outcome counts as unknown since then: a look comes first once the upstream may have forgotten its key, nothing is folded into
     /// it, and a cancel says that it may have been applied.
-    public func enqueueArchived(_ operation: GuardianCore.Operation) async throws(StoreError) -> Receipt {
+    package func enqueueArchived(_ operation: GuardianCore.Operation) async throws(StoreError) -> Receipt {
         var archived = operation
         archived.folds = false
         try space.admit([archived])

@@ -121,7 +121,7 @@ extension SQLiteStore {
     }
 
     /// What SQLite's own check says of pages and indexes; empty when all is well.
-    public static func integrityProblems(_ configuration: Configuration) throws(StoreError) -> [String] {
+    package static func integrityProblems(_ configuration: Configuration) throws(StoreError) -> [String] {
         do {
             var reading = connections(configuration)
             reading.readonly = true

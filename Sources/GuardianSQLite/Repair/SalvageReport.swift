@@ -25,7 +25,7 @@ public struct SalvageReport: Sendable, Equatable {
     /// Rows brought over, by table.
     public var rows: [String: Int] = [:]
 
-    public init(aside: String, problem: String) {
+    package init(aside: String, problem: String) {
         self.aside = aside
         self.problem = problem
     }
@@ -43,7 +43,7 @@ public struct SalvageReport: Sendable, Equatable {
     }
 
     /// The code that a lost operation fails with.
-    public static let lostCode = "STORE_DAMAGED"
+    package static let lostCode = "STORE_DAMAGED"
 
     /// Of an operation whose payload or base is sealed and can't be opened where it stands: the next claim sets it aside with this.
     static let lostContent = LastError(
@@ -57,7 +57,7 @@ public struct SalvageReport: Sendable, Equatable {
             class: .permanent, code: lostCode, message: "its content could not be read from the damaged store, which is kept at \(aside)")
     }
 
-    public var json: JSONValue {
+    package var json: JSONValue {
         [
             "aside": .string(aside), "problem": .string(problem), "recovered": JSONValue(recovered), "lost": JSONValue(lostCount),
             "lost_unnamed": JSONValue(lostUnnamed), "loss_known": .bool(isLossKnown), "unread_bytes": JSONValue(unreadBytes),

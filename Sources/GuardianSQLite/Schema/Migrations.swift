@@ -27,7 +27,7 @@ internal import GuardianCore
 ///     written under; without one values are written in clear. A sealed value is a BLOB where a clear one is TEXT, bound to its row
 ///     (``SealedKind``).
 /// 12. `error_shape` of a failed row is the hash of its cause (`FailureShape`). Only failed rows stand in its index.
-/// 13. `guardian_entity` holds an ``EntityKnowledge``: the newest state, and in `marks` what orders statements about it; `passed_at` repeats
+/// 13. `guardian_entity` holds an `EntityKnowledge`: the newest state, and in `marks` what orders statements about it; `passed_at` repeats
 ///     since when something told is passed over. A row of `guardian_feed` is written in the transaction of what the feed told.
 ///
 /// The cost of a claim does not grow with the queue: `operation_head` holds heads only, in the order in which they are claimed, and each row

@@ -4,12 +4,12 @@ internal import GuardianPrivacy
 
 extension SQLiteStore {
     /// The id of the key that is written under; nil for a store in clear.
-    public func sealKey() async throws(StoreError) -> String? {
+    package func sealKey() async throws(StoreError) -> String? {
         try await read { db in try SealTable.active(db)?.description }
     }
 
     /// The id of the first of the keys that were given; nil when none was.
-    public var givenKey: String? { vault.current?.id.description }
+    package var givenKey: String? { vault.current?.id.description }
 
     /// Whether the file may hold what people wrote otherwise than it would be written now: in clear, under an older key, or on a free page.
     /// `rekey` ends that. Reads the whole store when it does not.

@@ -1,4 +1,4 @@
-public import GuardianCore
+package import GuardianCore
 
 /// Decides which alerts fire and clear: what was measured goes in, what has changed comes out.
 ///
@@ -9,8 +9,8 @@ public import GuardianCore
 /// States of each alert: *quiet* → *pending* when its condition holds → *firing* when it has held for the rule's `forMs` → *quiet* when
 /// the value has been beyond the clearing threshold, or unknown, for `clearAfterMs`. A pending one is quiet again at the first value that
 /// is not bad.
-public struct AlertEvaluator: Sendable, Equatable {
-    public enum Change: Sendable, Equatable {
+package struct AlertEvaluator: Sendable, Equatable {
+    package enum Change: Sendable, Equatable {
         case fired(Alert)
         case cleared(Alert)
     }
@@ -37,10 +37,10 @@ public struct AlertEvaluator: Sendable, Equatable {
     }
 
     private var grace = Grace()
-    public let rules: [AlertRule]
+    package let rules: [AlertRule]
     var standings: [String: Standing]
 
-    public init(rules: [AlertRule]) {
+    package init(rules: [AlertRule]) {
         self.rules = rules
         standings = [:]
     }
@@ -48,22 +48,22 @@ public struct AlertEvaluator: Sendable, Equatable {
     /// Goes on from where another evaluator has ended; what is kept of rules that are no more is left out.
     ///
     /// Whoever goes on has measured nothing yet: for `unknownForMs` from its first evaluation on, what is not known counts as unchanged.
-    public mutating func resume(from memory: AlertMemory, unknownForMs: Int64 = 0) {
+    package mutating func resume(from memory: AlertMemory, unknownForMs: Int64 = 0) {
         standings = memory.standings.filter { name, _ in rules.contains { $0.name == name } }
         grace = Grace(forMs: unknownForMs)
     }
 
     /// All alerts as they stand.
-    public var alerts: [Alert] { rules.map { alert($0, standings[$0.name] ?? Standing()) } }
+    package var alerts: [Alert] { rules.map { alert($0, standings[$0.name] ?? Standing()) } }
 
     /// The wall clock was set forward by so many milliseconds, or back where they are negative: the times that are kept go with it.
-    public mutating func wallClockStepped(byMilliseconds step: Int64) {
+    package mutating func wallClockStepped(byMilliseconds step: Int64) {
         for name in Array(standings.keys) { standings[name]?.move(byMilliseconds: step) }
         grace.since = grace.since?.adding(milliseconds: step)
     }
 
     /// Takes what was measured at `now`.
-    public mutating func evaluate(_ measures: AlertMeasures, now: Timestamp) -> [Change] {
+    package mutating func evaluate(_ measures: AlertMeasures, now: Timestamp) -> [Change] {
         var changes: [Change] = []
         let begun = min(grace.since ?? now, now)
         grace.since = begun

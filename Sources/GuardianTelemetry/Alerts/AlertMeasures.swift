@@ -1,14 +1,14 @@
 /// What the rules look at, at one instant. nil where there is too little traffic to mean something, or nothing is known.
-public struct AlertMeasures: Sendable, Equatable {
-    public var failedPerMinute: Double?
-    public var pending: Double?
-    public var trips: Double?
-    public var p95Ms: Double?
-    public var successPercent: Double?
+package struct AlertMeasures: Sendable, Equatable {
+    package var failedPerMinute: Double?
+    package var pending: Double?
+    package var trips: Double?
+    package var p95Ms: Double?
+    package var successPercent: Double?
     /// Accepted operations that are not accounted for, or ones too many.
-    public var accountingGap: Double?
+    package var accountingGap: Double?
 
-    public init(
+    package init(
         failedPerMinute: Double? = nil, pending: Double? = nil, trips: Double? = nil, p95Ms: Double? = nil, successPercent: Double? = nil
     ) {
         self.failedPerMinute = failedPerMinute

@@ -1,13 +1,13 @@
-public import GuardianCore
+package import GuardianCore
 
 /// What alerts keep over a restart, and what commands show of them: one JSON text.
 ///
 /// `{"at": when it was evaluated, "alerts": […as shown…], "standings": {name: {bad_since, firing, good_since}}, "trips": [{at, total}]}`.
-public struct AlertMemory: Sendable {
+package struct AlertMemory: Sendable {
     /// When the alerts were evaluated last.
-    public var at: Timestamp
+    package var at: Timestamp
     /// As they stood then.
-    public var alerts: [Alert]
+    package var alerts: [Alert]
     var standings: [String: AlertEvaluator.Standing]
     var trips: TripHistory
 
@@ -18,7 +18,7 @@ public struct AlertMemory: Sendable {
         self.trips = trips
     }
 
-    public var json: JSONValue {
+    package var json: JSONValue {
         let kept = standings.sorted { $0.key < $1.key }.map { name, standing in
             JSONValue.Member(
                 name,
@@ -34,7 +34,7 @@ public struct AlertMemory: Sendable {
     }
 
     /// nil when `json` is something else.
-    public init?(_ json: JSONValue) {
+    package init?(_ json: JSONValue) {
         guard let at = Self.time(json["at"]), let standings = json["standings"]?.members, let alerts = json["alerts"]?.elements else {
             return nil
         }

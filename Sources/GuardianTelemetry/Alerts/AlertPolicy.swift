@@ -29,7 +29,7 @@ public struct AlertPolicy: Sendable, Equatable {
     public init() {}
 
     /// The rules, that of the books last. An alert clears a tenth on the good side of its threshold.
-    public var rules: [AlertRule] {
+    package var rules: [AlertRule] {
         [
             AlertRule(
                 name: "failed_rate", severity: .critical, threshold: failedPerMinute, clearing: failedPerMinute * 0.9, forMs: failedForMs,

@@ -1,29 +1,29 @@
-public import GuardianCore
+package import GuardianCore
 
 /// One rule: beyond which value an alert fires, for how long, and from which value on it clears.
-public struct AlertRule: Sendable, Equatable {
-    public enum Side: Sendable, Equatable {
+package struct AlertRule: Sendable, Equatable {
+    package enum Side: Sendable, Equatable {
         /// Too much is bad.
         case above
         /// Too little is bad.
         case below
     }
 
-    public var name: String
-    public var severity: Alert.Severity
+    package var name: String
+    package var severity: Alert.Severity
     /// The condition holds beyond it.
-    public var threshold: Double
+    package var threshold: Double
     /// The condition no longer holds once the value is on the good side of it; between the two nothing changes.
-    public var clearing: Double
-    public var side: Side
+    package var clearing: Double
+    package var side: Side
     /// Milliseconds for which the condition must hold before the alert fires.
-    public var forMs: Int64
+    package var forMs: Int64
     /// Milliseconds for which it must not hold before the alert clears.
-    public var clearAfterMs: Int64
-    public var condition: String
-    public var action: String
+    package var clearAfterMs: Int64
+    package var condition: String
+    package var action: String
 
-    public init(
+    package init(
         name: String, severity: Alert.Severity, threshold: Double, clearing: Double, side: Side = .above, forMs: Int64,
         clearAfterMs: Int64 = 60_000, condition: String, action: String
     ) {

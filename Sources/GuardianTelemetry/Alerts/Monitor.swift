@@ -25,7 +25,7 @@ public struct Monitor: Sendable {
         public init() {}
 
         /// Evaluates every so many milliseconds, and looks once a second at least: totals and gauges are not to wait for rare alerts.
-        public mutating func evaluate(everyMs: Int64) {
+        package mutating func evaluate(everyMs: Int64) {
             looksPerEvaluation = (max(1, everyMs) - 1) / 1000 + 1
             self.everyMs = max(1, everyMs) / looksPerEvaluation
         }

@@ -1,4 +1,4 @@
-public import GuardianCore
+package import GuardianCore
 
 /// Tells what is unusual from what merely varies, by the traffic of the last ten minutes: rate, latency and errors, a slice at a time.
 ///
@@ -9,8 +9,8 @@ public import GuardianCore
 ///
 /// A rate is judged only while traffic is steady: whoever is quiet and then hands in all that came together offline, now and then and for a
 /// while, does what it is there for.
-public struct AnomalyDetector: Sendable {
-    public enum Signal: String, Sendable, CaseIterable {
+package struct AnomalyDetector: Sendable {
+    package enum Signal: String, Sendable, CaseIterable {
         /// Operations taken in: far more, or far fewer, than usual, where traffic is steady.
         case rate
         /// Answers come much later than usual.
@@ -20,7 +20,7 @@ public struct AnomalyDetector: Sendable {
     }
 
     /// Milliseconds of one slice.
-    public static let sliceMs: Int64 = 10_000
+    package static let sliceMs: Int64 = 10_000
     /// Slices that are looked back on: ten minutes.
     static let memory = 60
     /// Slices before anything is judged: three minutes.
@@ -52,13 +52,13 @@ public struct AnomalyDetector: Sendable {
     /// Quiet slices before there was anything to judge by.
     private var quietAtStart = 0
 
-    public init() {}
+    package init() {}
 
     /// Anomalies that go on.
-    public var alerts: [Alert] { Signal.allCases.compactMap { firing[$0] } }
+    package var alerts: [Alert] { Signal.allCases.compactMap { firing[$0] } }
 
     /// Takes in one slice; returns what fired or was cleared by it.
-    public mutating func take(_ slice: TrafficSlice, at now: Timestamp) -> [Event] {
+    package mutating func take(_ slice: TrafficSlice, at now: Timestamp) -> [Event] {
         var events: [Event] = []
         let accepted = Double(slice.accepted)
         let isJudged = sinceQuiet >= Self.slicesToBeSteady || firing[.rate] != nil

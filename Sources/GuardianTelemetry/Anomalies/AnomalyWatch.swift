@@ -43,7 +43,7 @@ public final class AnomalyWatch: EventSink {
     public var alerts: [Alert] { state.withLock { $0.detector.alerts } }
 
     /// Ends the slice, and returns what has fired or was cleared.
-    public func endSlice(at now: Timestamp) -> [Event] {
+    package func endSlice(at now: Timestamp) -> [Event] {
         state.withLock { state in
             state.slice.latencyMs = RobustBaseline.median(state.latencies.map { Double($0) })
             let events = state.detector.take(state.slice, at: now)

@@ -1,4 +1,4 @@
-public import GuardianCore
+package import GuardianCore
 
 extension Event {
     /// How much it matters to people.
@@ -75,7 +75,7 @@ extension Event {
 
 extension LogLine {
     /// The line of an event.
-    public init(_ event: Event, about subject: Event.Subject?, at time: Timestamp) {
+    package init(_ event: Event, about subject: Event.Subject?, at time: Timestamp) {
         var fields: [JSONValue.Member] = [.init("event", .string(event.name))]
         fields += event.facts.map { .init($0.0, $0.1) }
         if let subject {

@@ -4,13 +4,13 @@
 import Foundation
 
 /// Why a log file was not written. What was to be written left no trace.
-public enum LogFileError: Error, Sendable, Equatable, CustomStringConvertible {
+package enum LogFileError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The volume has less room than is left to the store.
     case noRoom(free: Int64, least: Int64)
     /// What the system said.
     case system(String)
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .noRoom(let free, let least): "\(free) bytes are free, and logs leave \(least) to the store"
         case .system(let what): what
@@ -43,7 +43,7 @@ public struct LogFile: Sendable {
         package var paths: [String] { [path] + (1..<max(maxFiles, 2)).map { "\(path).\($0)" } }
     }
 
-    public let configuration: Configuration
+    package let configuration: Configuration
     private let freeBytes: @Sendable () -> Int64?
     private var file: OpenFile?
 
@@ -55,7 +55,7 @@ public struct LogFile: Sendable {
     }
 
     /// Writes lines, each with its end, rotating where they would not fit. Throws when nothing, or not everything, could be written.
-    public mutating func append(_ lines: [[UInt8]]) throws(LogFileError) {
+    package mutating func append(_ lines: [[UInt8]]) throws(LogFileError) {
         var batch: [UInt8] = []
         try ready()
         for line in lines {
@@ -70,7 +70,7 @@ public struct LogFile: Sendable {
     }
 
     /// Bytes that are free on the volume of a directory, which may be yet to be made; nil when that can't be told.
-    public static func freeBytes(at directory: String) -> Int64? { OpenFile.freeBytes(at: directory.isEmpty ? "." : directory) }
+    package static func freeBytes(at directory: String) -> Int64? { OpenFile.freeBytes(at: directory.isEmpty ? "." : directory) }
 
     private var size: Int { file?.size ?? 0 }
 

@@ -1,20 +1,20 @@
-public import GuardianCore
+package import GuardianCore
 
 /// Which lines of the log are wanted. What is nil asks for nothing.
-public struct LogFilter: Sendable, Equatable {
+package struct LogFilter: Sendable, Equatable {
     /// The trace of one operation, as in `Trace-Id`.
-    public var traceID: String?
+    package var traceID: String?
     /// An operation type.
-    public var operationType: String?
-    public var errorClass: String?
+    package var operationType: String?
+    package var errorClass: String?
     /// This level and those above it.
-    public var level: LogLevel
-    public var since: Timestamp?
-    public var until: Timestamp?
+    package var level: LogLevel
+    package var since: Timestamp?
+    package var until: Timestamp?
     /// A text anywhere in the message or the fields, in any case.
-    public var text: String?
+    package var text: String?
 
-    public init(
+    package init(
         traceID: String? = nil, operationType: String? = nil, errorClass: String? = nil, level: LogLevel = .debug, since: Timestamp? = nil,
         until: Timestamp? = nil, text: String? = nil
     ) {
@@ -27,7 +27,7 @@ public struct LogFilter: Sendable, Equatable {
         self.text = text
     }
 
-    public func matches(_ line: LogLine) -> Bool {
+    package func matches(_ line: LogLine) -> Bool {
         if line.level < level { return false }
         if let since, line.timestamp < since { return false }
         if let until, line.timestamp > until { return false }

@@ -1,11 +1,11 @@
-public import GuardianCore
+package import GuardianCore
 import GuardianPrivacy
 
 extension LogLine {
     /// One line for people: time, level, message, then the facts that say something. No control characters but those of the colours.
     ///
     /// With `now`, one of another day (in UTC) begins with its date. Whoever looks on while lines are written knows the day.
-    public func text(colored: Bool = false, now: Timestamp? = nil) -> String {
+    package func text(colored: Bool = false, now: Timestamp? = nil) -> String {
         var words = [Self.clock(timestamp, now), mark(colored), message.printableLine.padded(to: 34)]
         if let operationType { words.append(operationType.printableLine) }
         for field in fields where field.value != .null && field.name != "event" {

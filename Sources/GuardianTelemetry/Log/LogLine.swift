@@ -1,22 +1,22 @@
-public import GuardianCore
+package import GuardianCore
 
 /// One line of the log: a fixed message, and its facts as fields.
-public struct LogLine: Sendable, Equatable {
+package struct LogLine: Sendable, Equatable {
     /// Bytes that one line of a file may have; longer ones are not read.
-    public static let longest = 1 << 18
+    package static let longest = 1 << 18
 
-    public var timestamp: Timestamp
-    public var level: LogLevel
+    package var timestamp: Timestamp
+    package var level: LogLevel
     /// Fixed for each kind of event, so that it can be counted and searched for.
-    public var message: String
+    package var message: String
     /// The operation's trace, as it is in `Trace-Id`; nil when the line is about no single operation.
-    public var traceID: String?
-    public var operationType: String?
+    package var traceID: String?
+    package var operationType: String?
     /// A word of ``ErrorClass``, or `store_` and the name of a ``StoreError``.
-    public var errorClass: String?
-    public var fields: [JSONValue.Member]
+    package var errorClass: String?
+    package var fields: [JSONValue.Member]
 
-    public init(
+    package init(
         timestamp: Timestamp, level: LogLevel, message: String, traceID: String? = nil, operationType: String? = nil,
         errorClass: String? = nil, fields: [JSONValue.Member] = []
     ) {
@@ -30,7 +30,7 @@ public struct LogLine: Sendable, Equatable {
     }
 
     /// The form of spec section 8: every member is always there, `null` where it says nothing.
-    public var json: JSONValue {
+    package var json: JSONValue {
         [
             "timestamp": .string(timestamp.rfc3339), "level": .string(level.rawValue), "message": .string(message),
             "trace_id": JSONValue(traceID), "operation_type": JSONValue(operationType), "error_class": JSONValue(errorClass),
@@ -39,7 +39,7 @@ public struct LogLine: Sendable, Equatable {
     }
 
     /// Reads what ``json`` writes; nil for anything else.
-    public init?(_ json: JSONValue) {
+    package init?(_ json: JSONValue) {
         guard let time = json["timestamp"]?.string.flatMap(Timestamp.init(rfc3339:)),
             let level = json["level"]?.string.flatMap(LogLevel.init(rawValue:)), let message = json["message"]?.string
         else { return nil }

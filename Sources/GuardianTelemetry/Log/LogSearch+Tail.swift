@@ -12,7 +12,7 @@ extension LogSearch {
     /// The lines that match, as they are written from now on. Goes on over rotations, and waits for a file that is yet to be made.
     ///
     /// A reader that does not keep up loses the oldest of what waits for it, `backlog` lines at most. Ends with the task that reads it.
-    public func tail(_ filter: LogFilter, backlog: Int = 10_000) -> AsyncStream<LogLine> {
+    package func tail(_ filter: LogFilter, backlog: Int = 10_000) -> AsyncStream<LogLine> {
         // Opened here and now: what is written after this call is told.
         let follower = LogFollower(path: paths[0])
         return AsyncStream(bufferingPolicy: .bufferingNewest(backlog)) { continuation in

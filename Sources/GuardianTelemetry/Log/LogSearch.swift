@@ -9,22 +9,22 @@ import Foundation
 ///
 /// The console and `guardian logs` read through it. Files are read from their ends in pieces, so that the newest lines of a large log cost
 /// no more than those of a small one.
-public struct LogSearch: Sendable {
+package struct LogSearch: Sendable {
     /// Some lines, and where the next ones are.
-    public struct Page: Sendable {
+    package struct Page: Sendable {
         /// The newest first.
-        public var lines: [LogLine]
+        package var lines: [LogLine]
         /// Give it to ``LogSearch/page(_:after:limit:)`` for older lines; nil when there are none.
-        public var next: String?
+        package var next: String?
     }
 
     /// A cursor that is none of this log's.
-    public struct UnknownCursor: Error, Sendable {}
+    package struct UnknownCursor: Error, Sendable {}
 
     /// Lines of a page at most.
-    public static let mostLines = 1000
+    package static let mostLines = 1000
     /// Bytes that one page looks through at most; a page that found nothing within them has a cursor nevertheless.
-    public static let mostBytes = 64 << 20
+    package static let mostBytes = 64 << 20
 
     /// Lines after which a page looks at the clock.
     private static let linesBetweenLooks = 256
@@ -35,20 +35,20 @@ public struct LogSearch: Sendable {
     package let paths: [String]
 
     /// The file that is being written.
-    public var path: String { paths[0] }
+    package var path: String { paths[0] }
 
     /// Whether any of the files is there.
-    public var isThere: Bool { paths.contains { FileManager.default.fileExists(atPath: $0) } }
+    package var isThere: Bool { paths.contains { FileManager.default.fileExists(atPath: $0) } }
 
     /// `path` and `maxFiles` are those of the ``LogFile`` that writes it.
-    public init(path: String, maxFiles: Int = 5) { paths = LogFile.Configuration(path: path, maxFiles: maxFiles).paths }
+    package init(path: String, maxFiles: Int = 5) { paths = LogFile.Configuration(path: path, maxFiles: maxFiles).paths }
 
     /// The lines that match, the newest first, from the end of the log or from where another page ended.
     ///
     /// `patience` is how long a page looks at most; beyond it the page has what was found so far, and a cursor. nil, the default, looks
     /// through ``mostBytes``. A cursor of a file that has been rotated away for good leads to an empty page. Throws ``UnknownCursor`` for a
     /// text that is no cursor.
-    public func page(_ filter: LogFilter, after cursor: String? = nil, limit: Int = 100, patience: Duration? = nil) throws -> Page {
+    package func page(_ filter: LogFilter, after cursor: String? = nil, limit: Int = 100, patience: Duration? = nil) throws -> Page {
         let limit = min(max(limit, 1), Self.mostLines)
         var start: LogPosition?
         if let cursor {

@@ -58,7 +58,7 @@ public final class LogWriter: Sendable {
     }
 
     /// Hands a line over. One below ``level`` is left out.
-    public func write(_ line: LogLine) {
+    package func write(_ line: LogLine) {
         guard line.level >= level else { return }
         let starts = waiting.withLock { waiting in
             guard waiting.lines.count < Self.backlog else {

@@ -1,19 +1,19 @@
 /// One family of metrics as a scraper sees it: its name, what it counts, and the names of its labels.
-public struct MetricFamily: Sendable, Hashable {
-    public enum Kind: String, Sendable {
+package struct MetricFamily: Sendable, Hashable {
+    package enum Kind: String, Sendable {
         case counter, gauge, histogram, summary
         /// A gauge that is always 1 and whose labels say something.
         case info
     }
 
     /// The whole name, with the `_total` of a counter and the `_info` of an info.
-    public var name: String
-    public var kind: Kind
-    public var help: String
+    package var name: String
+    package var kind: Kind
+    package var help: String
     /// Upper bounds of a histogram's buckets, rising, without +Inf.
-    public var bounds: [Double]
+    package var bounds: [Double]
 
-    public init(_ name: String, _ kind: Kind, _ help: String, bounds: [Double] = []) {
+    package init(_ name: String, _ kind: Kind, _ help: String, bounds: [Double] = []) {
         self.name = name
         self.kind = kind
         self.help = help

@@ -30,7 +30,7 @@ public struct MetricsSummary: Sendable, Equatable {
     /// Reasons for which delivery stands still.
     public var paused: [String]
 
-    public var json: JSONValue {
+    package var json: JSONValue {
         [
             "at": .string(at.rfc3339), "pending": JSONValue(pending), "processing": JSONValue(processing),
             "failed_now": JSONValue(failedNow), "oldest_pending_age_seconds": JSONValue(number: oldestPendingSeconds),
@@ -46,7 +46,7 @@ public struct MetricsSummary: Sendable, Equatable {
     }
 
     /// For a terminal: one fact a line.
-    public var text: String {
+    package var text: String {
         func ms(_ value: Double?) -> String { value.map { Alert.short($0) + " ms" } ?? "–" }
         let latency = p50Ms == nil ? "nothing delivered of late" : "p50 \(ms(p50Ms)), p95 \(ms(p95Ms)), p99 \(ms(p99Ms))"
         let delivery =
@@ -72,7 +72,7 @@ public struct MetricsSummary: Sendable, Equatable {
 
 extension MetricsSummary {
     /// What another process has written as ``json``; nil when it is something else.
-    public init?(_ json: JSONValue) {
+    package init?(_ json: JSONValue) {
         func number(_ name: String) -> Int64? { json[name]?.integer }
         func real(_ name: String) -> Double? { json[name].flatMap { Double($0.text) } }
         guard let at = json["at"]?.string.flatMap(Timestamp.init(rfc3339:)), let pending = number("pending"),
@@ -90,7 +90,7 @@ extension MetricsSummary {
     }
 
     /// What a store alone can say, while no process measures.
-    public init(_ reading: StoreReading, tallies: [Tally]) {
+    package init(_ reading: StoreReading, tallies: [Tally]) {
         func sum(_ kind: Tally.Kind) -> Int64 { tallies.filter { $0.kind == kind }.reduce(0) { $0 + $1.count } }
         let isOpen = (reading.health?.openUntil).map { $0 > reading.at } ?? false
         self.init(

@@ -1,4 +1,4 @@
-public import GuardianCore
+package import GuardianCore
 
 extension ProductionMetrics {
     /// All metrics for a scraper; Prometheus text format 0.0.4 by default. No call of the store is made.
@@ -11,7 +11,7 @@ extension ProductionMetrics {
     public func exportJSON() -> String { json.text }
 
     /// What ``exportJSON()`` writes.
-    public var json: JSONValue {
+    package var json: JSONValue {
         refresh()
         return [
             "at": .string(clock.now.wall.rfc3339),

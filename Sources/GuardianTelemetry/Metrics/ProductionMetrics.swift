@@ -183,10 +183,10 @@ public final class ProductionMetrics: Sendable {
 
     /// From now on the totals that the store keeps (processed, failed, put off, retried) rise by ``restore(_:circuitTrips:)`` alone. All
     /// processes that share a store then show the same, whichever of them has settled what, and none shows an operation twice.
-    public func followStore() { isFollowing.store(true, ordering: .relaxed) }
+    package func followStore() { isFollowing.store(true, ordering: .relaxed) }
 
     /// Lifts counters to what the store knows; never lowers one. Unless they follow the store, call it before delivery begins.
-    public func restore(_ tallies: [Tally], circuitTrips: Int64 = 0) {
+    package func restore(_ tallies: [Tally], circuitTrips: Int64 = 0) {
         // Those that came too late for labels of their own share one counter.
         var totals: [ObjectIdentifier: (cell: CounterCell, count: Int64)] = [:]
         for tally in tallies {
@@ -198,7 +198,7 @@ public final class ProductionMetrics: Sendable {
     }
 
     /// How often the breaker has opened, over restarts.
-    public var circuitTrips: Int64 { series.circuitTripped.count }
+    package var circuitTrips: Int64 { series.circuitTripped.count }
 
     // MARK: Alerts
 
@@ -236,5 +236,5 @@ public final class ProductionMetrics: Sendable {
     }
 
     /// Sets the gauges that the store knows.
-    public func update(_ reading: StoreReading) { series.update(reading, at: steadyMs) }
+    package func update(_ reading: StoreReading) { series.update(reading, at: steadyMs) }
 }

@@ -1,22 +1,22 @@
-public import GuardianCore
+package import GuardianCore
 
 /// What the store and the engine say of themselves at one instant; the source of the gauges.
-public struct StoreReading: Sendable, Equatable {
-    public var at: Timestamp
-    public var books: Books
+package struct StoreReading: Sendable, Equatable {
+    package var at: Timestamp
+    package var books: Books
     /// When the operation that has waited longest was enqueued.
-    public var oldestPending: Timestamp?
-    public var pauses: Set<Pause>
-    public var health: OriginHealth?
+    package var oldestPending: Timestamp?
+    package var pauses: Set<Pause>
+    package var health: OriginHealth?
     /// Whether this process holds the lock.
-    public var holdsLock: Bool
+    package var holdsLock: Bool
     /// How many deliver from the store.
-    public var processors: Int
-    public var accountingGap: Int
+    package var processors: Int
+    package var accountingGap: Int
     /// Where the store lives; nil when nobody knows.
-    public var freeBytes: Int64?
+    package var freeBytes: Int64?
 
-    public init(
+    package init(
         at: Timestamp, books: Books, oldestPending: Timestamp? = nil, pauses: Set<Pause> = [], health: OriginHealth? = nil,
         holdsLock: Bool = false, processors: Int = 0, accountingGap: Int = 0, freeBytes: Int64? = nil
     ) {
@@ -32,7 +32,7 @@ public struct StoreReading: Sendable, Equatable {
     }
 
     /// Whether any process delivers from the store.
-    public var isDelivered: Bool { processors > 0 }
+    package var isDelivered: Bool { processors > 0 }
 
     var oldestAgeSeconds: Double {
         guard let oldestPending, books.pending + books.processing > 0 else { return 0 }
@@ -51,7 +51,7 @@ public struct StoreReading: Sendable, Equatable {
 
 extension StoreReading {
     /// Asks `store`: a few rows by their keys, whatever the length of the queue.
-    public init(
+    package init(
         of store: any Store, at now: Timestamp, holdsLock: Bool = false, staleAfterMs: Int64 = 120_000, accountingGap: Int = 0,
         freeBytes: Int64? = nil
     ) async throws(StoreError) {

@@ -1,8 +1,8 @@
-public import GuardianCore
+package import GuardianCore
 
 /// Sends one event that says it is a test, at once and past the spool.
-public struct SentryProbe: Sendable {
-    public enum Result: Sendable, Equatable {
+package struct SentryProbe: Sendable {
+    package enum Result: Sendable, Equatable {
         /// Taken, under this id.
         case taken(String)
         case refused(String)
@@ -12,9 +12,9 @@ public struct SentryProbe: Sendable {
 
     private let configuration: SentryConfiguration
 
-    public init(_ configuration: SentryConfiguration) { self.configuration = configuration }
+    package init(_ configuration: SentryConfiguration) { self.configuration = configuration }
 
-    public func send(at now: Timestamp) async -> Result {
+    package func send(at now: Timestamp) async -> Result {
         var random = Xoshiro256.fromSystem()
         var event = SentryEvent(
             id: .v4(using: &random), at: now, level: .info, type: "test", value: "a test event of `guardian doctor --sentry`")

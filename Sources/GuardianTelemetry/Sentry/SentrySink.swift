@@ -80,10 +80,10 @@ public final class SentrySink: EventSink {
     }
 
     /// How many events Sentry has taken from this process.
-    public var sentCount: Int { delivery.sent }
+    package var sentCount: Int { delivery.sent }
 
     /// How many wait to be sent: on disk, and in memory where they can't be written down.
-    public var spooledCount: Int { delivery.spooled }
+    package var spooledCount: Int { delivery.spooled }
 
     /// Writes down and sends until its task is cancelled; what has not been sent then stays on disk. May be run again.
     public func run() async {

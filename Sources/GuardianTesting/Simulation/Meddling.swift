@@ -1,17 +1,17 @@
-public import GuardianCore
+package import GuardianCore
 
 extension SimulatedWorld {
     /// Changes what passes between a processor and its world: how a test switches one guard off, to see whether the judge notices.
     ///
     /// The processor itself has no switches that make it unsafe. What it says here is what the judge takes for its word.
-    public struct Meddling: Sendable {
+    package struct Meddling: Sendable {
         /// Of every processor that starts.
-        public var configuration: @Sendable (inout ProcessorConfiguration) -> Void = { _ in }
+        package var configuration: @Sendable (inout ProcessorConfiguration) -> Void = { _ in }
         /// What a processor hears, before it hears it. The judge knows what was really said.
-        public var hears: @Sendable (Processor.Input) -> Processor.Input = { $0 }
+        package var hears: @Sendable (Processor.Input) -> Processor.Input = { $0 }
         /// What a processor does, before it is done.
-        public var does: @Sendable (Processor.Action) -> [Processor.Action] = { [$0] }
+        package var does: @Sendable (Processor.Action) -> [Processor.Action] = { [$0] }
 
-        public init() {}
+        package init() {}
     }
 }

@@ -1,98 +1,98 @@
-public import GuardianCore
+package import GuardianCore
 
 extension SimulatedWorld {
     /// What may happen in a world, and how often. Rates are chances between 0 and 1; times are virtual milliseconds.
-    public struct Script: Sendable {
-        public var ordering: Ordering = .entity
-        public var operations = 20
-        public var entities = 4
+    package struct Script: Sendable {
+        package var ordering: Ordering = .entity
+        package var operations = 20
+        package var entities = 4
         /// Operations are enqueued and troubles happen until then; afterwards all is well, and everything must be delivered.
-        public var troubleMs: Int64 = 300_000
-        public var processes = 2
-        public var workers = 4
-        public var pollMs: Int64 = 500
+        package var troubleMs: Int64 = 300_000
+        package var processes = 2
+        package var workers = 4
+        package var pollMs: Int64 = 500
         /// Of a request: never arrives. Of an answer: never comes back. Of a request: arrives a second time, later.
-        public var lostRequests = 0.0
-        public var lostAnswers = 0.0
-        public var duplicates = 0.0
+        package var lostRequests = 0.0
+        package var lostAnswers = 0.0
+        package var duplicates = 0.0
         /// Of a request, while nothing else is wrong: answered 5xx, half of the time with its effect applied.
-        public var serverErrors = 0.0
+        package var serverErrors = 0.0
         /// Of a request: answered 429 or 503 with `Retry-After`.
-        public var pushBacks = 0.0
+        package var pushBacks = 0.0
         /// Whether what is pushed back makes only its own route wait: there is one for each operation type and entity type.
-        public var holdsRoutes = false
+        package var holdsRoutes = false
         /// Of a store call: the process dies before or after it, its answer not heard.
-        public var crashes = 0.0
+        package var crashes = 0.0
         /// Of a store call: the store answers with an error and has done nothing.
-        public var storeErrors = 0.0
+        package var storeErrors = 0.0
         /// Spans during which no request arrives, and spans during which each is answered 5xx.
-        public var outages: [Range<Int64>] = []
-        public var storms: [Range<Int64>] = []
+        package var outages: [Range<Int64>] = []
+        package var storms: [Range<Int64>] = []
         /// Spans during which a gateway forbids everything (403).
-        public var gateways: [Range<Int64>] = []
+        package var gateways: [Range<Int64>] = []
         /// Spans during which the login has expired, and nobody gives another.
-        public var signedOut: [Range<Int64>] = []
+        package var signedOut: [Range<Int64>] = []
         /// Spans during which a stranger answers in the upstream's place: a captive portal, a proxy.
-        public var portals: [Range<Int64>] = []
+        package var portals: [Range<Int64>] = []
         /// How long the upstream remembers keys, and how long processors rely on that: less, by what the network may delay.
         /// A copy of what the upstream has refused may come when its key is forgotten, so no copies and no clock that jumps beside.
-        public var keyMemoryMs: Int64 = 86_400_000
-        public var idempotencyWindowMs: Int64 = 86_400_000
+        package var keyMemoryMs: Int64 = 86_400_000
+        package var idempotencyWindowMs: Int64 = 86_400_000
         /// Operations of version 1, while newer builds cast to version 2; and from when on processes start as a newer build, the older ones
         /// being asked to end. A look can't see what is still on the wire, so nothing may be there when a new build begins: no crashes,
         /// copies or forced releases beside.
-        public var outdated = 0.0
-        public var upgradeAt: Int64?
+        package var outdated = 0.0
+        package var upgradeAt: Int64?
         /// How many times each of these happens, at a random moment.
-        public var freezes = 0
-        public var clockJumps = 0
-        public var expiredLogins = 0
-        public var forcedReleases = 0
-        public var pauses = 0
-        public var cancellations = 0
-        public var drains = 0
-        public var upgradesAsked = 0
-        public var tlsFailures = 0
+        package var freezes = 0
+        package var clockJumps = 0
+        package var expiredLogins = 0
+        package var forcedReleases = 0
+        package var pauses = 0
+        package var cancellations = 0
+        package var drains = 0
+        package var upgradesAsked = 0
+        package var tlsFailures = 0
         /// Operations of one of two users, and how many times the other signs in.
-        public var owned = 0.0
-        public var userSwitches = 0
+        package var owned = 0.0
+        package var userSwitches = 0
         /// Operations whose sending kills the process.
-        public var killers = 0
+        package var killers = 0
         /// Operations that the upstream refuses for good (422), and the number of a single one.
-        public var badWrites = 0.0
-        public var loneBadWrite: Int?
+        package var badWrites = 0.0
+        package var loneBadWrite: Int?
         /// Operations are enqueued until then; nil means as long as there is trouble.
-        public var produceWithinMs: Int64?
+        package var produceWithinMs: Int64?
         /// Whether operations that fail for the server's fault are only counted.
-        public var countsWrongFailures = false
+        package var countsWrongFailures = false
         /// The store is checked after so many steps; 1 checks after every one.
-        public var checkEvery = 1
+        package var checkEvery = 1
         /// Operations that the upstream never takes: 422, 409, or 500 while there is trouble.
-        public var poison = 0.0
+        package var poison = 0.0
         /// How conflicts (409) are settled.
-        public var conflicts = ConflictPolicy.manual
+        package var conflicts = ConflictPolicy.manual
         /// Operations that must wait for a time, end at a time, or go first.
-        public var dated = 0.0
-        public var urgent = 0.0
+        package var dated = 0.0
+        package var urgent = 0.0
         /// Operations that may be folded into one that waits; where there are any, they also create and delete.
-        public var folds = 0.0
+        package var folds = 0.0
         /// Operations that belong to an optimistic change, and changes that depend on an earlier one.
-        public var optimistic = 0.0
-        public var dependent = 0.0
+        package var optimistic = 0.0
+        package var dependent = 0.0
         /// Operations that make an entity under a local id, to which later ones point; more than 0 makes a world of rooms and devices.
-        public var localIDs = 0.0
+        package var localIDs = 0.0
         /// How many times somebody else writes one of the entities. More than 0 makes a world in which the upstream has versions and a feed,
         /// and conflicts are merged.
-        public var others = 0
+        package var others = 0
         /// Spans during which the feed is away.
-        public var feedOutages: [Range<Int64>] = []
+        package var feedOutages: [Range<Int64>] = []
         /// Whether answers hold the state that was written.
-        public var tellsStates = true
+        package var tellsStates = true
 
-        public init() {}
+        package init() {}
 
         /// A mixture of troubles drawn from a seed.
-        public init(random: inout Xoshiro256) {
+        package init(random: inout Xoshiro256) {
             func often(_ chance: Double, _ most: Double) -> Double { random.unit() < chance ? random.unit() * most : 0 }
             func times(_ chance: Double, _ most: Int) -> Int { random.unit() < chance ? Int.random(in: 1...most, using: &random) : 0 }
             ordering = random.unit() < 0.1 ? .strict : .entity

@@ -1,4 +1,4 @@
-public import GuardianCore
+package import GuardianCore
 
 /// A world in virtual time: producers, processes that crash and freeze, one store, a network that loses and doubles, one upstream.
 ///
@@ -7,43 +7,43 @@ public import GuardianCore
 /// refused, the books balanced. Troubles end after ``Script/troubleMs``; from then on everything must be delivered with no one's help.
 ///
 /// The store is a real one. Its calls are made one at a time, and processes are stopped between any two of them.
-public struct SimulatedWorld: Sendable {
+package struct SimulatedWorld: Sendable {
     /// What came of a run.
-    public struct Report: Sendable {
-        public var seed: UInt64
+    package struct Report: Sendable {
+        package var seed: UInt64
         /// Promises that were broken; empty when all were kept. The run ends at the first.
-        public var violations: [String]
-        public var steps = 0
-        public var acknowledged = 0
-        public var processed = 0
+        package var violations: [String]
+        package var steps = 0
+        package var acknowledged = 0
+        package var processed = 0
         /// Operations that were folded into another, or vanished with it.
-        public var coalesced = 0
+        package var coalesced = 0
         /// Operations in `failed` at the end, and how many times one was put there.
-        public var failed = 0
-        public var failures = 0
+        package var failed = 0
+        package var failures = 0
         /// Endings of optimistic changes, entities that got the upstream's id, changes that a feed told and were taken or passed over.
-        public var endings = 0
-        public var aliases = 0
-        public var told = 0
-        public var passedOver = 0
-        public var crashes = 0
-        public var takeovers = 0
-        public var breakerOpened = 0
-        public var routesHeld = 0
-        public var plaguesHeld = 0
+        package var endings = 0
+        package var aliases = 0
+        package var told = 0
+        package var passedOver = 0
+        package var crashes = 0
+        package var takeovers = 0
+        package var breakerOpened = 0
+        package var routesHeld = 0
+        package var plaguesHeld = 0
         /// Operations that were fine and were put into `failed` as if they were not.
-        public var wronglyFailed = 0
+        package var wronglyFailed = 0
         /// From the beginning of a gateway to the hold, and from its end to the release.
-        public var timeToHoldMs: Int64?
-        public var timeToReleaseMs: Int64?
-        public var attemptsOfBadWrites = 0
-        public var lastDeliveredMs: Int64 = 0
-        public var virtualMs: Int64 = 0
+        package var timeToHoldMs: Int64?
+        package var timeToReleaseMs: Int64?
+        package var attemptsOfBadWrites = 0
+        package var lastDeliveredMs: Int64 = 0
+        package var virtualMs: Int64 = 0
         /// A hash of everything that happened, in order: equal for equal runs.
-        public var digest: UInt64 = 0xcbf2_9ce4_8422_2325
+        package var digest: UInt64 = 0xcbf2_9ce4_8422_2325
     }
 
-    public let script: Script
+    package let script: Script
     let store: any Store
     /// Tells the store that the process of an owner is dead.
     let processDied: @Sendable (String) -> Void
@@ -69,14 +69,14 @@ public struct SimulatedWorld: Sendable {
     var report: Report
 
     /// A world on a ``MemoryStore``, its script drawn from the seed unless one is given.
-    public init(seed: UInt64, script: Script? = nil, meddling: Meddling? = nil) {
+    package init(seed: UInt64, script: Script? = nil, meddling: Meddling? = nil) {
         let drawn = Self.script(seed: seed, script)
         let store = MemoryStore(ordering: drawn.ordering)
         self.init(seed: seed, script: drawn, store: store, meddling: meddling) { store.processDied(owner: $0) }
     }
 
     /// A world on an empty store of any kind. `processDied` names owners whose process is gone for good.
-    public init(
+    package init(
         seed: UInt64, script: Script? = nil, store: any Store, meddling: Meddling? = nil, processDied: @escaping @Sendable (String) -> Void
     ) {
         self.script = Self.script(seed: seed, script)
@@ -111,7 +111,7 @@ public struct SimulatedWorld: Sendable {
     var moment: Moment { Moment(steady: now, wall: Timestamp(milliseconds: wallOffset + now)) }
 
     /// Runs to the end, or to the first broken promise.
-    public mutating func run() async -> Report {
+    package mutating func run() async -> Report {
         plan()
         await furnish()
         judge.countsWrongFailures = script.countsWrongFailures
