@@ -19,7 +19,7 @@ public final class SQLiteStore: Sendable {
         public var readOnly: Bool
         /// Milliseconds to wait for another process's write; 10 s by default.
         public var busyTimeoutMs: Int
-        /// Connections that read at once; 2 by default.
+        /// Connections that read at once, 1 at least; 2 by default.
         public var readers: Int
         /// Where the keys come from that payloads, bases, error bodies and known states are sealed under; nil stores them in clear, and refuses
         /// a store that is sealed.
@@ -162,7 +162,7 @@ public final class SQLiteStore: Sendable {
         var connections = GRDB.Configuration()
         connections.readonly = configuration.readOnly
         connections.busyMode = .timeout(Double(configuration.busyTimeoutMs) / 1000)
-        connections.maximumReaderCount = configuration.readers
+        connections.maximumReaderCount = max(1, configuration.readers)
         connections.label = "GuardianSync"
         connections.prepareDatabase { db in
             // What is sorted or kept for a while never reaches a temporary file.

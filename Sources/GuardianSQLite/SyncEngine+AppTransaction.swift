@@ -65,6 +65,9 @@ extension SyncEngine {
     private func enqueueInside(
         _ operations: [NewOperation], of db: Database, store: SQLiteStore
     ) throws -> (receipts: [Receipt], operations: [GuardianCore.Operation]) {
+        guard let own = self.store as? SQLiteStore, Disk.isSame(own.configuration.path, store.configuration.path) else {
+            throw SyncError.refused(reason: "the engine delivers from another store than the one that is named, so nobody would send this")
+        }
         guard try store.isFile(of: db) else {
             throw SyncError.refused(reason: "the transaction is in another file than the store, so they can't commit as one")
         }

@@ -81,6 +81,13 @@ import Testing
         await #expect(throws: SyncError.refused(reason: "the transaction is in another file than the store, so they can't commit as one")) {
             try await engine.write(to: other, store: store) { _ in [Self.note(1)] }
         }
+        let stranger = try SQLiteStore.open(.init(path: path + "/stranger/guardian.sqlite"))
+        await #expect {
+            try await engine.write(to: pool, store: stranger) { _ in [Self.note(1)] }
+        } throws: {
+            "\($0)".contains("the engine delivers from another store")
+        }
+        try stranger.close()
         await #expect(throws: SyncError.refused(reason: "enqueue(in:) must be called inside a transaction")) {
             try await pool.writeWithoutTransaction { db in try engine.enqueue([Self.note(1)], in: db, store: store) }
         }

@@ -32,7 +32,7 @@ public final class SyncEngine: Sendable {
     }
 
     public let configuration: Configuration
-    let store: any Store
+    package let store: any Store
     let transport: any Transport
     let tokens: any TokenProvider
     let clock: any TimeSource

@@ -25,7 +25,22 @@ public struct FeedSchedule: Sendable {
         public init() {}
 
         /// How long a stream may say nothing.
-        package var silenceMs: Int64 { heartbeatMs * missedHeartbeats }
+        package var silenceMs: Int64 {
+            let (silence, isTooLong) = heartbeatMs.multipliedReportingOverflow(by: missedHeartbeats)
+            return isTooLong ? Self.longestMs : min(silence, Self.longestMs)
+        }
+
+        /// A year: what is meant to be never.
+        private static let longestMs: Int64 = 365 * 86_400_000
+
+        /// What a schedule goes by: no wait is longer than a year.
+        fileprivate var clamped: Configuration {
+            var configuration = self
+            for wait in [\Configuration.baseMs, \.maxMs, \.healthyMs, \.pollMs, \.streamAgainMs] {
+                configuration[keyPath: wait] = min(configuration[keyPath: wait], Self.longestMs)
+            }
+            return configuration
+        }
     }
 
     package enum Step: Sendable, Equatable {
@@ -52,7 +67,7 @@ public struct FeedSchedule: Sendable {
     private var openedAt: Int64?
     private var serverRetryMs: Int64 = 0
 
-    package init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
+    package init(_ configuration: Configuration = Configuration()) { self.configuration = configuration.clamped }
 
     package func next(at now: Int64) -> Step {
         let wish = isPolling ? min(dueAt, streamAgainAt ?? .max) : dueAt

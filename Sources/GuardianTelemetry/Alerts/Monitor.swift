@@ -6,7 +6,7 @@ public import GuardianCore
 /// share it. Of several processes at one store the one that delivers evaluates; while none does, each.
 public struct Monitor: Sendable {
     public struct Configuration: Sendable {
-        /// Milliseconds between looks; 1 s by default.
+        /// Milliseconds between looks, 1 to a day; 1 s by default.
         public var everyMs: Int64 = 1000
         /// Looks from one evaluation of the alerts to the next; 1 by default.
         public var looksPerEvaluation: Int64 = 1
@@ -79,7 +79,7 @@ public struct Monitor: Sendable {
         while !Task.isCancelled {
             let now = clock.now
             await turn(at: now)
-            do { try await clock.wait(untilSteady: now.steady + configuration.everyMs) } catch { break }
+            do { try await clock.wait(untilSteady: now.steady + min(max(configuration.everyMs, 1), 86_400_000)) } catch { break }
         }
         save(clock.now)
     }

@@ -19,7 +19,7 @@ public final class SpanExporter: Sendable {
         public var backlog = 8192
         /// Spans of one request at most.
         public var batch = 512
-        /// Milliseconds between requests while there are few spans; 1 s by default.
+        /// Milliseconds between requests while there are few spans, 1 to a day; 1 s by default.
         public var everyMs: Int64 = 1000
         public var timeoutMs: Int64 = 10_000
 
@@ -96,7 +96,7 @@ public final class SpanExporter: Sendable {
         // Not cancelled together with this: a request that is under way would be cut short, and its spans sent twice.
         let sending = Task { await send(at: rings, client) }
         while !Task.isCancelled {
-            do { try await clock.wait(untilSteady: clock.now.steady + configuration.everyMs) } catch { break }
+            do { try await clock.wait(untilSteady: clock.now.steady + min(max(configuration.everyMs, 1), 86_400_000)) } catch { break }
             bell.yield()
         }
         bell.yield()

@@ -11,6 +11,17 @@ struct FeedScheduleTests {
     @Test("it begins with the stream")
     func begins() { #expect(schedule.next(at: 5) == stream) }
 
+    @Test("waits that are meant to be for ever are a year long, and overflow nothing")
+    func never() {
+        var configuration = FeedSchedule.Configuration()
+        (configuration.pollMs, configuration.streamAgainMs, configuration.heartbeatMs) = (.max, .max, .max)
+        #expect(configuration.silenceMs == 365 * 86_400_000)
+        var schedule = FeedSchedule(configuration)
+        schedule.streamEnded(.unsupported, at: 1_000_000, unit: 0.5)
+        schedule.polled(hasMore: false, at: 1_000_000)
+        #expect(schedule.next(at: 1_000_000) != stream)
+    }
+
     @Test("a failed stream waits anything up to twice as long each time, a minute at most")
     mutating func backoff() {
         var configuration = FeedSchedule.Configuration()
