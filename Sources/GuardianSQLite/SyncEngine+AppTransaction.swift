@@ -19,8 +19,9 @@ extension SyncEngine {
     ///
     /// GRDB opens a pool's writer with `synchronous = NORMAL`, by which a commit may be gone after a power cut, and on Apple's platforms
     /// without `fullfsync`. For this transaction the connection is as durable as the store's own, and one that would fail at once while
-    /// somebody else writes (`busyMode`) waits as long as the store's would. Throws what `change` throws, ``SyncError`` for what can't be
-    /// enqueued, and GRDB's `DatabaseError` for a transaction that can't begin or commit; then nothing of it is stored.
+    /// somebody else writes (`busyMode`) waits as long as the store's would. `store` is the one that this engine delivers from. Throws what
+    /// `change` throws, ``SyncError`` for what can't be enqueued and for another store, and GRDB's `DatabaseError` for a transaction that
+    /// can't begin or commit; then nothing of it is stored.
     @discardableResult
     public func write(
         to database: any DatabaseWriter, store: SQLiteStore, _ change: @escaping @Sendable (Database) throws -> [NewOperation]

@@ -6,7 +6,7 @@ item scrape "a scrape takes under 5 ms with $(size '50 000' '1 000 000') pending
 item throughput "delivery with everything on is at least 0.9 of everything off, in the same run" \
     "GUARDIAN_THROUGHPUT_JOB=30000 tests 'MetricsCostTests/throughput'"
 beside effects "counters equal the effects at the upstream, over kills and restarts" "tests 'MetricsTests/equalEffects'"
-beside prometheus "a real Prometheus scrapes serve $(size 12 60) times, once a second: every query of the dashboard returns data, exemplars arrive" \
+beside prometheus "a real Prometheus scrapes serve $(size 12 60) times, once a second: none fails, every query of the dashboard returns data, exemplars arrive" \
     "GUARDIAN_PROMETHEUS_SECONDS=$(size 12 60) tests 'PrometheusTests/dashboard'"
 beside alerts "each of the five alerts fires in a live run and clears; a duration goes on over a restart" \
     "tests '/AlertTests/(?!latency|failedRate)|AlertEvaluatorTests|MonitorTests' '/AlertTests/(latency|failedRate)'"

@@ -146,6 +146,7 @@
                 do {
                     return try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap { Int32($0) }.filter { $0 > 2 }
                 } catch {
+                    // Where /proc is not mounted: what a process may have open by default.
                     return Array(3..<1024)
                 }
             #else

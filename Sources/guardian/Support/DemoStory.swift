@@ -77,6 +77,7 @@ struct DemoStory: Sendable {
         }
         let holds = try await summarize(store)
         if end == nil { tell("Up until Ctrl-C.") }
+        // All that it throws is that a signal has cut it short.
         do { try await Task.sleep(until: end ?? .now + .seconds(1e9), clock: .continuous) } catch {}
         return holds
     }
