@@ -16,6 +16,7 @@ public struct ChangeSettings: Sendable, Equatable {
         case mute
     }
 
+    /// ``Stream/up`` by default.
     public var stream = Stream.up
     /// A status that polls are answered with instead; nil is none, and the default.
     public var pollStatus: Int?
@@ -30,6 +31,7 @@ public struct ChangeSettings: Sendable, Equatable {
     /// Milliseconds that a reader may take for what is written to it, before it is dropped; 30 s by default.
     public var patienceMs = 30_000
 
+    /// A stream that works, open to everybody.
     public init() {}
 }
 

@@ -4,12 +4,17 @@ import Foundation
 public struct Effect: Sendable, Equatable {
     /// From 1, in the order in which effects were applied.
     public var n: Int
+    /// `none-` and a random id where the request had no key.
     public var idempotencyKey: String
     /// `meta.operation_id`, when the envelope has one.
     public var operationID: String?
+    /// `POST`, `PUT`, `PATCH` or `DELETE`.
     public var method: String
+    /// Where the request went; of a member of a batch, the path that it names.
     public var path: String
+    /// The path of the entity: ``path``, or for a create the member of that collection that it made.
     public var entity: String
+    /// From `Trace-Id`, else from the envelope; empty for neither.
     public var traceID: String
     /// `payload.seq`, when the payload has one: lets a test check the order for an entity.
     public var payloadSeq: Int?

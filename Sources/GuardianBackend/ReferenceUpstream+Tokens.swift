@@ -16,6 +16,7 @@ extension ReferenceUpstream {
     /// Makes a client known; without a secret it is a public one. `gateway` (`gateway-secret`) and `app` (public) are known at first.
     public func registerClient(_ id: String, secret: String?) { state.withLock { $0.tokens.register(id, secret: secret) } }
 
+    /// How the token endpoint behaves from now on. Tokens that are out keep the time they were given.
     public func setTokens(_ settings: TokenSettings) { state.withLock { $0.tokens.settings = settings } }
 
     /// No access token works any more. With `logins` no refresh token does, either.

@@ -8,6 +8,7 @@ import Synchronization
 
 /// The reference upstream (spec section 10): an HTTP API that honours `Idempotency-Key`, versions its entities, and fails on demand.
 public final class ReferenceUpstream: Sendable {
+    /// As it was started with: what was told to it since is not in it.
     public let configuration: ReferenceUpstreamConfiguration
     let state: Mutex<UpstreamState>
     /// Taken inside the lock of `state` only, so that lines stand in the order of their effects.
@@ -31,11 +32,13 @@ public final class ReferenceUpstream: Sendable {
     /// Batches that came.
     public var batches: Int { state.withLock { $0.batches } }
 
+    /// Effects whose key an earlier one has: 0, as long as no key was forgotten.
     public var duplicateEffects: Int { state.withLock { $0.duplicateKeys } }
 
     /// Requests that came above the rate.
     public var rejectedRequests: Int { state.withLock { $0.rejected } }
 
+    /// What it does with API requests from now on; the mode before, the rate it was started with too, is over.
     public func setMode(_ mode: UpstreamMode) { state.withLock { $0.setMode(mode, at: .now) } }
 
     /// Counts for keys that are known already, too.

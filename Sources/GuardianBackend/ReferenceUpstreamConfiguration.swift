@@ -21,6 +21,7 @@ public struct ReferenceUpstreamConfiguration: Sendable {
     /// Whether it gives what is created an id of its own, whatever the payload says; false by default.
     public var assignsIDs: Bool
 
+    /// Without arguments, an upstream that answers at once and never fails.
     public init(
         host: String = "127.0.0.1", port: Int = 8090, latency: Duration = .zero, failureRate: Double = 0, seed: UInt64 = 1,
         dataDirectory: String? = nil, idempotencyWindow: Duration = .seconds(86_400), bodyLimit: Int = 2 << 20, rate: Double? = nil,

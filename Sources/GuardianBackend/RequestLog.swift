@@ -7,6 +7,7 @@ import HTTPTypes
 public struct LoggedRequest: Sendable, Equatable {
     /// From 1, in the order in which requests had arrived whole.
     public var n: Int
+    /// Reads (`GET`) are logged too.
     public var method: String
     /// With the query, as it was sent.
     public var path: String

@@ -1,5 +1,6 @@
 /// How the upstream's token endpoint behaves; changed with `PUT /_tokens`.
 public struct TokenSettings: Sendable, Equatable {
+    /// What `POST /oauth/token` says.
     public enum Answer: String, Sendable, CaseIterable {
         /// What was asked for, if it may be had.
         case token
@@ -19,9 +20,11 @@ public struct TokenSettings: Sendable, Equatable {
     public var expiresIn = Duration.seconds(300)
     /// Whether a refresh token works once only, and brings the next one.
     public var rotates = true
+    /// ``Answer/token`` by default.
     public var answer = Answer.token
     /// Before each answer.
     public var delay = Duration.zero
 
+    /// Tokens for 5 min, given at once; refresh tokens rotate.
     public init() {}
 }

@@ -1,5 +1,6 @@
 /// How requests are made.
 public struct HTTPTransportConfiguration: Sendable {
+    /// What stands round the payload in requests, and round the data in answers.
     public enum Envelope: String, Sendable {
         /// `{"meta":…,"payload":…}` out, `{"meta":…,"data":…}` or `{"meta":…,"error":…}` back.
         case standard
@@ -9,6 +10,7 @@ public struct HTTPTransportConfiguration: Sendable {
 
     /// What bodies of requests are compressed with (RFC 9110 section 8.4.1).
     public enum Compression: String, Sendable, CaseIterable {
+        /// Sent as they are.
         case none
         /// Sent with `Content-Encoding: gzip` where that makes them smaller.
         case gzip
@@ -16,10 +18,14 @@ public struct HTTPTransportConfiguration: Sendable {
 
     /// `https://host[:port][/prefix]`. Plain http is refused off loopback unless `allowInsecure` is set.
     public var url: String
+    /// ``Envelope/standard`` by default.
     public var envelope: Envelope
     /// Milliseconds; 10 s by default.
     public var connectTimeoutMs: Int64
+    /// Lets ``url`` be plain http off loopback, where all of it, credentials too, can be read on the way; false by default.
     public var allowInsecure: Bool
+    /// Of two for the same pair the later one wins; none by default. Create, update and delete without one go by plain REST below
+    /// `/api/v1/`.
     public var routes: [Route]
     /// Bytes of an answer's body; 1 MiB by default.
     public var responseBodyLimit: Int
@@ -47,6 +53,7 @@ public struct HTTPTransportConfiguration: Sendable {
     /// Bytes of a body below which it is not compressed; 1024 by default, 0 or more. What fits into one packet is there no sooner for it.
     public var compressionMinBytes = 1024
 
+    /// Checks nothing: whatever is made with it does. Pins, observer, trace and compression are set on what it returns.
     public init(
         url: String, envelope: Envelope = .standard, connectTimeoutMs: Int64 = 10_000, allowInsecure: Bool = false, routes: [Route] = [],
         responseBodyLimit: Int = 1 << 20, appVersion: String? = nil, deviceID: String, poolSize: Int = 64, trustRootsFile: String? = nil
@@ -69,7 +76,9 @@ public struct HTTPTransportConfiguration: Sendable {
 
 /// A configuration that can't be used: which key, and what to do.
 public struct HTTPConfigurationError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// As settings name it, such as `upstream.url`; not the name of a property.
     public var key: String
+    /// Goes on from the key, such as `must begin with https://`.
     public var message: String
     public var description: String { "\(key): \(message)" }
 }

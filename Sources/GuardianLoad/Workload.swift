@@ -6,13 +6,16 @@ public import GuardianCore
 /// device states are updated all the time. Every payload carries `seq` = 1, 2, 3 … of its entity, so that a reader of the upstream's
 /// effects can check their order, and a create's the `id` of what it makes.
 public struct Workload: Sequence, Sendable {
+    /// The same seed makes the same operations.
     public var seed: UInt64
+    /// How many it makes; `.max` for more than anybody takes.
     public var operations: Int
     /// Rooms, users and devices together, which are changed again and again; 100 by default.
     public var entities: Int
     /// Whether readings come in between, an entity of its own each; they do by default.
     public var readings: Bool
 
+    /// `entities` below 1 count as 1.
     public init(seed: UInt64, operations: Int, entities: Int = 100, readings: Bool = true) {
         self.seed = seed
         self.operations = operations
@@ -22,6 +25,7 @@ public struct Workload: Sequence, Sendable {
 
     public func makeIterator() -> Iterator { Iterator(self) }
 
+    /// Makes one operation after the other; keeps the last number of each lasting entity, and nothing of readings.
     public struct Iterator: IteratorProtocol {
         private let workload: Workload
         private var random: Xoshiro256

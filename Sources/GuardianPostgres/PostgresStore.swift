@@ -18,7 +18,9 @@ public final class PostgresStore: Sendable {
         case caller
     }
 
+    /// Which database, how many connections and processors, and whose clock.
     public struct Configuration: Sendable {
+        /// Its `pool=` and `processors=` count where the initializer is given none of its own.
         public var address: DatabaseAddress
         /// How operations line up; nil as they do already, by entity in a new store. A store that was written with another ordering is
         /// lined up anew at opening, and refused while somebody delivers from it.
@@ -29,12 +31,14 @@ public final class PostgresStore: Sendable {
         public var connections: Int
         /// Processors that may deliver at once; 1000 by default. With 1 it behaves as a store in a file does.
         public var processors: Int
+        /// ``LeaseClock/database`` by default.
         public var leaseClock: LeaseClock
         /// Milliseconds that a call waits for a database that is away; 10 s by default.
         public var patienceMs: Int64
         /// How the connections are named in `pg_stat_activity`.
         public var applicationName: String
 
+        /// nil takes what the address says, else the default; what is out of range becomes the nearest value within.
         public init(
             address: DatabaseAddress, ordering: Ordering? = nil, readOnly: Bool = false, connections: Int? = nil, processors: Int? = nil,
             leaseClock: LeaseClock = .database, patienceMs: Int64 = 10_000, applicationName: String = "guardian"
@@ -92,6 +96,7 @@ public final class PostgresStore: Sendable {
         }
     }
 
+    /// As it was opened with: an ordering of nil says nothing of how the store lines up.
     public let configuration: Configuration
     let pool: SessionPool
     let enqueues = EnqueueQueue()

@@ -21,6 +21,7 @@ public import GuardianCore
 public struct EnqueueCall: Sendable {
     /// One statement with one parameter, a text. It answers one row for each operation, in order: `receipt_id`, `seq`, `outcome`.
     public let sql: String
+    /// The value of `$1`: a JSON array, one object for each operation.
     public let parameter: String
     /// What the operations are called.
     public let ids: [OperationID]

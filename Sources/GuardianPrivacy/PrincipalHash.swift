@@ -15,6 +15,7 @@ public struct PrincipalHash: Sendable {
     /// `salt` must stay the same as long as the store lives.
     public init(salt: String) { key = SymmetricKey(data: Data(salt.utf8)) }
 
+    /// In small letters, and the same on every machine that has the salt.
     public func callAsFunction(_ principal: String) -> String {
         let digest = HMAC<SHA256>.authenticationCode(for: Data(principal.utf8), using: key)
         return digest.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()

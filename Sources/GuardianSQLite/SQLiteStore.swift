@@ -9,6 +9,7 @@ internal import Synchronization
 /// "may have been sent" must outlive a power cut (a later change of the payload gets a new key by it); a settle because outcomes are told
 /// to the app. Claims and settlements travel in one transaction, so that costs one fsync a batch.
 public final class SQLiteStore: Sendable {
+    /// Which file, with which keys, and how it is used.
     public struct Configuration: Sendable {
         /// The file, such as `guardian-data/guardian.sqlite`. Made with mode 0600 in a directory of mode 0700.
         public var path: String
@@ -34,6 +35,7 @@ public final class SQLiteStore: Sendable {
         /// For the test that a store which is not durable refuses to start.
         package var synchronous = "FULL"
 
+        /// Opens nothing. ``sealing``, ``adoptsKey`` and ``disk`` are set on what it returns.
         public init(path: String, ordering: Ordering? = nil, readOnly: Bool = false, busyTimeoutMs: Int = 10_000, readers: Int = 2) {
             self.path = path
             self.ordering = ordering
@@ -43,6 +45,7 @@ public final class SQLiteStore: Sendable {
         }
     }
 
+    /// As it was opened with: an ordering of nil says nothing of how the store lines up.
     public let configuration: Configuration
     let pool: DatabasePool
     let queue: CommitQueue

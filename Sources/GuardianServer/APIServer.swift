@@ -9,7 +9,9 @@ import Synchronization
 
 /// The sidecar's HTTP API (spec section 7).
 public final class APIServer: Sendable {
+    /// Where it listens, who may ask, and how much.
     public struct Configuration: Sendable {
+        /// A name or an address; `127.0.0.1` by default. Anything but loopback needs a token and a certificate.
         public var host: String
         /// 0 takes a free one.
         public var port: Int
@@ -37,6 +39,7 @@ public final class APIServer: Sendable {
         /// The time by which rates are kept.
         package var now: @Sendable () -> NIODeadline = { .now() }
 
+        /// Checks nothing: ``check()`` does, which ``APIServer/run(onListening:)`` calls first.
         public init(
             host: String = "127.0.0.1", port: Int = 8080, token: String? = nil, bodyLimit: Int = 16 << 20, socketPath: String? = nil
         ) {
@@ -84,6 +87,7 @@ public final class APIServer: Sendable {
     /// Time that requests under way, and event streams, get to end.
     static let longestGoodbye = Duration.seconds(2)
 
+    /// As it was made with. What a port of 0 has become, ``run(onListening:)`` tells.
     public let configuration: Configuration
     private let backing: Mutex<Backing>
     /// The file of the Unix socket that is listened on.

@@ -11,8 +11,10 @@ extension APIServer.Configuration {
     public struct Certificate: Sendable, Equatable {
         /// PEM files: the certificate and those that vouch for it, and its key.
         public var certificateFile: String
+        /// The private key, unencrypted; it must be that of the first certificate.
         public var keyFile: String
 
+        /// Reads no file: ``APIServer/Configuration/check()`` does.
         public init(certificateFile: String, keyFile: String) {
             self.certificateFile = certificateFile
             self.keyFile = keyFile
@@ -41,7 +43,9 @@ extension APIServer.Configuration {
 
     /// Why the API can't be served like this: which key, and what to do.
     public struct ListenError: Error, Sendable, Equatable, CustomStringConvertible {
+        /// As settings name it, such as `tls.key_file`.
         public var key: String
+        /// Goes on from the key: what is wrong, and what to do.
         public var message: String
         public var description: String { "\(key): \(message)" }
     }

@@ -14,5 +14,6 @@ extension Timestamp {
 }
 
 extension Date {
+    /// To the millisecond, as nearly as a `Double` of seconds can hold it.
     public init(_ timestamp: Timestamp) { self.init(timeIntervalSince1970: Double(timestamp.milliseconds) / 1000) }
 }

@@ -23,6 +23,7 @@ public final class TestClock: TimeSource {
         state = Mutex(State(now: Moment(steady: 0, wall: wall)))
     }
 
+    /// Stays as it is until somebody advances the clock, or sets the wall clock.
     public var now: Moment { state.withLock { $0.now } }
 
     /// Moves both clocks forward and wakes everyone whose time has come, the earliest first.

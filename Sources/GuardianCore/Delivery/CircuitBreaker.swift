@@ -14,6 +14,7 @@ public struct CircuitBreaker: Sendable, Equatable {
         /// Milliseconds; 60 s by default, 1 ms…1 year.
         public var coolDownMs: Int64
 
+        /// The defaults, but for what is given.
         public init(failures: Int = 10, windowMs: Int64 = 60_000, coolDownMs: Int64 = 60_000) {
             self.failures = failures
             self.windowMs = windowMs

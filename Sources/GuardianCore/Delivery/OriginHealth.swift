@@ -14,6 +14,7 @@ public struct OriginHealth: Sendable, Equatable {
     /// that the others know of. Said to the store; not kept.
     public var endsPlague = false
 
+    /// Of an upstream that is well, unless something is given; a plague is set afterwards.
     public init(openUntil: Timestamp? = nil, holdUntil: Timestamp? = nil, trips: Int64 = 0) {
         self.openUntil = openUntil
         self.holdUntil = holdUntil

@@ -16,6 +16,7 @@ public enum Outcome: Sendable, Equatable {
 
 /// The upstream's answer, cut down to what decisions and people need.
 public struct Answer: Sendable, Equatable {
+    /// The HTTP status; of an answer to a batch the one that it gives for this operation.
     public var status: Int
     /// The `error.code` of the body, if it is an envelope.
     public var code: String?
@@ -23,6 +24,7 @@ public struct Answer: Sendable, Equatable {
     public var message: String?
     /// How long `Retry-After` asks to wait; nil when there is none or it makes no sense.
     public var retryAfterMs: Int64?
+    /// The entity's ETag as it was sent, quotes and a weak `W/` included; nil when there was none.
     public var etag: String?
     /// What a success brought: the `data` of an envelope, or a bare body; nil when it is no JSON object, or has no members.
     public var data: JSONValue?
@@ -32,6 +34,7 @@ public struct Answer: Sendable, Equatable {
     /// `Retry-After`.
     public var isOverridden = false
 
+    /// For whoever implements a transport; ``isOverridden`` is set afterwards.
     public init(
         status: Int, code: String? = nil, message: String? = nil, retryAfterMs: Int64? = nil, etag: String? = nil, data: JSONValue? = nil,
         details: ErrorDetails? = nil
@@ -50,11 +53,19 @@ public struct Answer: Sendable, Equatable {
 }
 
 /// The classes of spec section 4 for answers that are no success.
+///
+/// - `permanent`: the write is wrong, or the server; which of the two is judged first (`PlagueDetector`).
+/// - `upgrade`: 426, delivery pauses. `auth`: 401, the token is refreshed once, then delivery pauses.
+/// - `transient`: sent again after a backoff, or when the answer says. `conflict`: the other side is fetched and reconciled.
 public enum AnswerClass: String, Sendable, CaseIterable {
     case permanent, upgrade, auth, transient, conflict
 }
 
 /// Why there was no answer.
+///
+/// - `refused`: nobody listens there. `unreachable`: no route, or no connection or TLS handshake in time. `dns`: the name has no address.
+/// - `timeout`: sent, and no answer in time. `reset`: the connection ended before an answer. Both may have had their effect.
+/// - `tls`: the certificate or key is not one that is trusted; nothing was sent.
 public enum NetworkFailure: String, Sendable, CaseIterable {
     case refused, unreachable, dns, timeout, reset, tls
     /// Something answered that is not our server: a captive portal, a proxy's page.

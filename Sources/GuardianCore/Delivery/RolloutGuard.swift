@@ -7,6 +7,7 @@
 /// What counts is a success or an error, which is an answer that refuses (4xx that is permanent, 5xx). All else says nothing of the
 /// change: attempts without an answer, conflicts, logins (401), upgrades (426), and what only asks to come again (408, 425, 429).
 public struct RolloutGuard: Sendable, Equatable {
+    /// When delivery is halted. Values are taken as they are: nothing is brought into a range.
     public struct Policy: Sendable, Equatable {
         /// Share of errors, 0…1, above which a window is bad; 0.05 by default.
         public var errorShare: Double
@@ -19,6 +20,7 @@ public struct RolloutGuard: Sendable, Equatable {
         /// Milliseconds after the change during which answers are watched; 24 h by default.
         public var watchMs: Int64
 
+        /// The defaults, but for what is given.
         public init(
             errorShare: Double = 0.05, windowMs: Int64 = 60_000, windows: Int = 3, fewest: Int = 20, watchMs: Int64 = 86_400_000
         ) {
@@ -41,6 +43,7 @@ public struct RolloutGuard: Sendable, Equatable {
         }
     }
 
+    /// What it was made with.
     public let policy: Policy
     /// When the change was made.
     public let changedAt: Timestamp
@@ -50,6 +53,7 @@ public struct RolloutGuard: Sendable, Equatable {
     private var badWindows = 0
     package private(set) var hasHalted = false
 
+    /// Watches from `changedAt` on for ``Policy/watchMs``; nothing is counted yet.
     public init(policy: Policy = Policy(), changedAt: Timestamp) {
         self.policy = policy
         self.changedAt = changedAt

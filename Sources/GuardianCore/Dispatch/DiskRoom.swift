@@ -21,6 +21,7 @@ public struct DiskRoom: Sendable, Equatable {
     /// What counts as low: 0, so that everything but urgent work is refused at the first watermark.
     public var lowPriority: Int
 
+    /// Of a store without a reserve and with the standard watermarks, unless they are given.
     public init(
         freeBytes: Int64, reservedBytes: Int64 = 0, firstWatermark: Int64 = 64 << 20, secondWatermark: Int64 = 16 << 20,
         lowPriority: Int = 0
@@ -35,6 +36,7 @@ public struct DiskRoom: Sendable, Equatable {
     /// Bytes that the store itself can still use.
     public var usableBytes: Int64 { freeBytes + reservedBytes }
 
+    /// By what is free alone: the reserve does not count, for new work has none of it.
     public var level: Level { freeBytes < secondWatermark ? .full : freeBytes < firstWatermark ? .low : .room }
 
     /// Whether an enqueue that says nothing of its priority is taken.
@@ -51,6 +53,7 @@ public struct DiskRoom: Sendable, Equatable {
         }
     }
 
+    /// `{"state", "free_bytes", "reserved_bytes"}`, where `state` is the word of ``level``.
     public var json: JSONValue {
         ["state": .string(level.rawValue), "free_bytes": JSONValue(freeBytes), "reserved_bytes": JSONValue(reservedBytes)]
     }

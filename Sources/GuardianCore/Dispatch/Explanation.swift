@@ -15,22 +15,37 @@
 public struct Explanation: Sendable, Equatable {
     /// Why an operation is not claimable. The words are those of spec section 12.
     public enum Reason: String, Sendable, CaseIterable {
+        /// An older operation of its line, or the create of what it points to, goes first; ``Explanation/by`` names it.
         case behind
+        /// Its `notBefore` lies ahead, and no retry has been set; ends at ``Explanation/until``.
         case notBefore = "not_before"
+        /// It waits for its retry, or was put off because its route is held; ends at ``Explanation/until``.
         case backoff
+        /// The upstream asked everyone to wait (429, `Retry-After`); ends at ``Explanation/until``.
         case originHold = "origin_hold"
+        /// The circuit breaker is open; a probe goes at ``Explanation/until``.
         case breaker
+        /// The upstream refuses everyone with one status, so nothing fails; ends when a probe gets through.
         case plagueHold = "plague_hold"
+        /// By a person, by the guard of a rollout, or after TLS failures; a person ends it.
         case paused
+        /// The upstream refuses the token, or there is none; ends with a new one.
         case authRequired = "auth_required"
+        /// The upstream answered 426; ends with another version of the app, or by a person.
         case upgradeRequired = "upgrade_required"
+        /// Its user is not signed in; ends when that user is back.
         case principal
+        /// A processor has claimed it, maybe one that is silent now; the detail says which.
         case leased
+        /// The outcome of an attempt is unknown for longer than the upstream remembers keys: it is looked up when its turn comes.
         case inDoubt = "in_doubt"
+        /// Too little room to write a claim down; ends when there is room again.
         case disk
+        /// It was given up on, and waits for a person.
         case failed
     }
 
+    /// The operation that was asked about.
     public var id: OperationID
     /// nil when it is claimable.
     public var reason: Reason?
@@ -44,6 +59,7 @@ public struct Explanation: Sendable, Equatable {
     /// Whether a processor may take it now.
     public var claimable: Bool { reason == nil }
 
+    /// For tests: the engine makes its own.
     public init(id: OperationID, reason: Reason? = nil, until: Timestamp? = nil, by: OperationID? = nil, detail: String) {
         self.id = id
         self.reason = reason

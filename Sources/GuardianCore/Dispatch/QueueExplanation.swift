@@ -6,6 +6,7 @@
 public struct QueueExplanation: Sendable, Equatable {
     /// Operations that wait, claimable or not.
     public var pending: Int64
+    /// Of those, how many a processor may take now; 0 while something holds everyone up.
     public var claimable: Int64
     /// Only those that hold up someone.
     public var reasons: [Explanation.Reason: Int64]

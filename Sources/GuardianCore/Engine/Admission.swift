@@ -5,6 +5,7 @@ public struct Limits: Sendable, Equatable {
     /// Operations in one call of `enqueue`; 100 000 by default.
     public var batch: Int
 
+    /// The defaults, but for what is given. Taken as they are.
     public init(payloadBytes: Int = 1 << 20, batch: Int = 100_000) {
         self.payloadBytes = payloadBytes
         self.batch = batch

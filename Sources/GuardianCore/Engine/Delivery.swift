@@ -17,6 +17,7 @@ public final class Delivery: Sendable {
     private let engine: SyncEngine
     private let state = Mutex(State())
 
+    /// For an engine that nobody else runs. Nothing is delivered before the first ``start(_:)``.
     public init(_ engine: SyncEngine) { self.engine = engine }
 
     deinit { state.withLock { $0.loop }?.cancel() }

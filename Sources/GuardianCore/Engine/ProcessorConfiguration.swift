@@ -2,8 +2,11 @@
 public struct ProcessorConfiguration: Sendable, Equatable {
     /// Requests in flight at most; 4 by default, 1…1024.
     public var workers: Int
+    /// How long failed operations wait, and how often they are tried; ``RetryPolicy/standard`` by default.
     public var retry: RetryPolicy
+    /// When the upstream is left alone for a while: 10 failures in 60 s, for 60 s, by default.
     public var breaker: CircuitBreaker.Policy
+    /// How the lock is kept: a heartbeat every 10 s, stale after 2 min, by default.
     public var lease: Lease.Policy
     /// Milliseconds after which an attempt is given up as a timeout; 30 s by default, 1 ms…1 day. What is left of the lease bounds it too
     /// (``Lease/Policy/longestRequestMs``).
@@ -41,6 +44,7 @@ public struct ProcessorConfiguration: Sendable, Equatable {
     /// What brings operations that an older build has queued up to date; none by default.
     public var upcasters: Upcasters
 
+    /// What is given, brought into its range at once; all else has its default and is set afterwards.
     public init(
         workers: Int = 4, retry: RetryPolicy = .standard, breaker: CircuitBreaker.Policy = .init(), lease: Lease.Policy = .init(),
         attemptTimeoutMs: Int64 = 30_000, pollMs: Int64 = 500, drainMs: Int64 = 10_000, settleBatch: Int = 256,

@@ -4,8 +4,11 @@ public enum Conclusion: Sendable, Equatable {
     case processed(answer: String?)
     /// Given up on; it stands in `failed` until a person retries, cancels or clears it.
     case failed(LastError)
+    /// Taken out by a person or the app, or the create and the delete that cancelled each other out.
     case cancelled
+    /// Its `expiresAt` had passed when its turn came, and it had no effect.
     case expired
+    /// It had failed, and was removed for good.
     case cleared
 }
 

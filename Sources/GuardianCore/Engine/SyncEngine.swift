@@ -5,8 +5,11 @@ import Synchronization
 /// `enqueue` works at any time, also while nobody runs the engine. ``run()`` delivers until its task is cancelled (at once, giving claims
 /// back) or ``drain()`` is called (gracefully). Several engines may share one store; one of them delivers, the others stand by.
 public final class SyncEngine: Sendable {
+    /// What an engine is made with; see ``SyncEngine/configuration`` for what it goes by.
     public struct Configuration: Sendable {
+        /// How it delivers. What its transport says of routes and of the app's version fills in what is not set.
         public var processor: ProcessorConfiguration
+        /// The most that the engine takes in one payload and in one call; an up-cast is held to it too.
         public var limits: Limits
         /// Hours that ids of processed operations are remembered; 24 by default, 0…87 600 (ten years). An engine takes what lies outside of
         /// that as the nearest that is in it.
@@ -19,6 +22,7 @@ public final class SyncEngine: Sendable {
         /// Which operations may be folded into one of the same entity that waits and was never attempted (see `Folding`); nil for none.
         public var coalesces: (@Sendable (Operation) -> Bool)?
 
+        /// The defaults, but for what is given; ``references`` are set afterwards.
         public init(
             processor: ProcessorConfiguration = .init(), limits: Limits = .init(), ledgerHours: Int64 = 24,
             principalHash: (@Sendable (String) -> String)? = nil, coalesces: (@Sendable (Operation) -> Bool)? = nil
@@ -31,6 +35,7 @@ public final class SyncEngine: Sendable {
         }
     }
 
+    /// What it goes by: as given, brought into range, and with what the transport says.
     public let configuration: Configuration
     package let store: any Store
     let transport: any Transport
@@ -51,6 +56,16 @@ public final class SyncEngine: Sendable {
     let stalls = Atomic<Int>(0)
     let accountingGap = Atomic<Int>(0)
 
+    /// Opens nothing and starts nothing: `enqueue` works at once, ``run()`` or a ``Delivery`` delivers.
+    ///
+    /// - Parameters:
+    ///   - store: Where operations live. Other engines may have it too.
+    ///   - transport: The way to the upstream.
+    ///   - tokens: Who gives credentials; by default nobody, for an upstream that wants none.
+    ///   - clock: The machine's own, unless a test brings another.
+    ///   - sinks: Who hears every event, with what it is about; readers of ``events`` may come later.
+    ///   - configuration: Defaults throughout.
+    ///   - random: Where ids, keys and jitter come from; give one with a seed to have the same again.
     public init(
         store: any Store, transport: any Transport, tokens: any TokenProvider = NoToken(), clock: any TimeSource = SystemClock(),
         sinks: [any EventSink] = [], configuration: Configuration = .init(), random: Xoshiro256 = .fromSystem()

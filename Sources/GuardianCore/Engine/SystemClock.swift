@@ -10,6 +10,7 @@
 public struct SystemClock: TimeSource {
     private static let origin = ContinuousClock.now
 
+    /// All instances tell the same time.
     public init() {}
 
     public var now: Moment {

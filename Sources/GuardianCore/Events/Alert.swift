@@ -4,6 +4,7 @@
 /// good side of its clearing threshold.
 public struct Alert: Sendable, Equatable {
     /// How bad it is; the higher, the worse.
+    /// In rising order `medium`, `high` (from here on they are sent to Sentry too) and `critical`.
     public enum Severity: String, Sendable, CaseIterable, Comparable, Codable {
         case medium, high, critical
 
@@ -12,13 +13,17 @@ public struct Alert: Sendable, Equatable {
         }
     }
 
+    /// `quiet`: the condition does not hold. `pending`: it holds, but not for long enough. `firing`: it has held for long enough, and
+    /// has not cleared since; events tell when that begins and ends.
     public enum State: String, Sendable, Codable {
         case quiet, pending, firing
     }
 
     /// A fixed word: `failed_rate`, `queue_depth`, `circuit_trips`, `latency`, `success_rate`, `accounting_gap`, or that of an anomaly.
     public var name: String
+    /// How bad it is once it fires.
     public var severity: Severity
+    /// As of the last evaluation; `quiet` before the first.
     public var state: State
     /// What was measured last, in the unit of `threshold`; nil when there is too little traffic to say.
     public var value: Double?
@@ -31,6 +36,7 @@ public struct Alert: Sendable, Equatable {
     /// What to do about it.
     public var action: String
 
+    /// For whoever evaluates alerts; quiet, and with nothing measured, unless it is said.
     public init(
         name: String, severity: Severity, state: State = .quiet, value: Double? = nil, threshold: Double, since: Timestamp? = nil,
         condition: String, action: String

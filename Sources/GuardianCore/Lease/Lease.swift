@@ -3,6 +3,7 @@
 /// States: *none* → *held* (acquired) → held again at each heartbeat → *distrusted* when no heartbeat got through for so long that
 /// another may be about to take over → none. A request is sent only if its answer, or its timeout, comes before distrust begins.
 public struct Lease: Sendable, Equatable {
+    /// How often the holder says that it is alive, and when others stop believing it.
     public struct Policy: Sendable, Equatable {
         /// Milliseconds between two heartbeats, each of them a durable write; 10 s by default. A processor takes 100 ms…1 day.
         public var heartbeatMs: Int64
@@ -10,6 +11,7 @@ public struct Lease: Sendable, Equatable {
         /// least, and 1 year at most.
         public var staleAfterMs: Int64
 
+        /// The defaults, but for what is given. A processor takes the nearest that is in range.
         public init(heartbeatMs: Int64 = 10_000, staleAfterMs: Int64 = 120_000) {
             self.heartbeatMs = heartbeatMs
             self.staleAfterMs = staleAfterMs

@@ -78,11 +78,13 @@ public struct DeliveryError: Error, Sendable, Equatable {
         }
     }
 
+    /// What an app decides by; a ``code`` of the upstream's own may say more.
     public var kind: Kind
     /// The upstream's code (`UPPER_SNAKE`) or the engine's own.
     public var code: String
     /// For people.
     public var message: String
+    /// Of the answer behind it; nil when there was none.
     public var httpStatus: Int?
     /// Every field that the upstream finds wrong, ``ErrorDetails/mostFields`` at most, under the app's names.
     public var fields: [ErrorDetails.Field]
@@ -92,6 +94,7 @@ public struct DeliveryError: Error, Sendable, Equatable {
     /// Whether the operation, as it is, may succeed when it is sent again.
     public var canBeRetried: Bool
 
+    /// Of an error that `operation` has met; what the error does not say is taken from the operation.
     public init(_ error: LastError, of operation: Operation) {
         kind = error.kind(of: operation)
         code = error.code

@@ -5,6 +5,7 @@ public struct EntityKey: Sendable, Hashable {
     /// 1–256 bytes of UTF-8 without control characters.
     public var id: String
 
+    /// Checked by `enqueue`, not here.
     public init(type: String, id: String) {
         self.type = type
         self.id = id

@@ -10,6 +10,7 @@ public final class ErrorDetails: Sendable, Equatable {
         /// What it must be, in the words of who refuses it; nil when those say nothing of it. Cut at ``ErrorDetails/longestConstraint``.
         public let constraint: String?
 
+        /// Cuts what is too long.
         public init(_ name: String, _ constraint: String? = nil) {
             self.name = ErrorDetails.cut(name, ErrorDetails.longestName)
             self.constraint = constraint.map { ErrorDetails.cut($0, ErrorDetails.longestConstraint) }

@@ -5,7 +5,9 @@ public enum JSONScanner {
 
     /// What is wrong, and at which byte.
     public struct Defect: Error, Equatable, Sendable {
+        /// As the rest of a sentence about the text: `must be a JSON object`, `ends before the JSON does`.
         public var constraint: String
+        /// In bytes of UTF-8, from 0.
         public var offset: Int
 
         package init(constraint: String, offset: Int) {

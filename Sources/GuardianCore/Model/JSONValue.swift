@@ -1,18 +1,26 @@
 /// A JSON value (RFC 8259). Numbers keep their text, so 2^53+1 stays what it was; members keep their order.
 public indirect enum JSONValue: Sendable, Hashable {
+    /// The word itself; a member that is not there is none.
     case null
+    /// Never a number: 1 is not true.
     case bool(Bool)
     /// The number exactly as it was written.
     case number(String)
+    /// Without its escapes; half of a surrogate pair has become U+FFFD.
     case string(String)
+    /// In order; elements may be of any kind.
     case array([JSONValue])
+    /// In the order written; of two with one name the last counts.
     case object([Member])
 
     /// One name and value of an object.
     public struct Member: Sendable, Hashable {
+        /// Without escapes; compared byte by byte where it matters (``JSONValue/means(_:)``).
         public var name: String
+        /// `.null` where the JSON says null.
         public var value: JSONValue
 
+        /// Both as they are; nothing is escaped before it is written.
         public init(_ name: String, _ value: JSONValue) {
             self.name = name
             self.value = value
@@ -25,21 +33,25 @@ public indirect enum JSONValue: Sendable, Hashable {
         return members.last { $0.name == name }?.value
     }
 
+    /// nil for anything but a string: numbers are not made text.
     public var string: String? {
         if case .string(let text) = self { return text }
         return nil
     }
 
+    /// nil for anything but a number that is written as an integer of 64 bits: not for `1.0`, `1e3` or `"1"`.
     public var integer: Int64? {
         if case .number(let text) = self { return Int64(text) }
         return nil
     }
 
+    /// Of an object, repeated names included; nil for anything else.
     public var members: [Member]? {
         if case .object(let members) = self { return members }
         return nil
     }
 
+    /// Of an array; nil for anything else.
     public var elements: [JSONValue]? {
         if case .array(let elements) = self { return elements }
         return nil
@@ -66,6 +78,7 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Ex
             self = .null
         }
     }
+    /// An integer.
     public init(_ value: Int) { self = .number(String(value)) }
     /// A text, or null.
     public init(_ value: String?) { self = value.map(JSONValue.string) ?? .null }

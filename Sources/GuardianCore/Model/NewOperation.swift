@@ -24,13 +24,16 @@ public struct NewOperation: Sendable, Equatable {
     public var txnToken: String?
     /// −100…100; 0 by default.
     public var priority: Int
+    /// It is not sent earlier; nil means as soon as it is its turn. What stands behind it in its line waits too.
     public var notBefore: Timestamp?
+    /// After ``notBefore``. When its turn comes then or later it is not sent any more; nil means never.
     public var expiresAt: Timestamp?
     /// At most 256 bytes; stored hashed.
     public var principal: String?
     /// 1 or more.
     public var schemaVersion: Int
 
+    /// Nothing is checked here: `enqueue` throws ``SyncError/validation(field:constraint:)`` for the first field that is wrong.
     public init(
         _ operationType: String, entityType: String, entityID: String, payload: String? = nil, id: String? = nil,
         idempotencyKey: String? = nil, traceID: String? = nil, orderingKey: String? = nil, base: String? = nil,
@@ -57,17 +60,26 @@ public struct NewOperation: Sendable, Equatable {
 
 /// What the caller of `enqueue` gets once its operation is on disk.
 public struct Receipt: Sendable, Equatable {
+    /// What has become of it.
+    ///
+    /// - `accepted`: stored, to be delivered in its turn. `duplicate`: its id is known already, and nothing was added.
+    /// - `coalesced`: folded into ``Receipt/into``, which waits; that one's outcome is its own.
     public enum Outcome: String, Sendable {
         case accepted, duplicate, coalesced
+        /// A delete has met the create that still waited (``Receipt/into``): both are gone, and neither is ever sent.
         case cancelledOut = "cancelled_out"
     }
 
+    /// The caller's, or the UUIDv7 that was made for it: ask for its outcome by it.
     public var id: OperationID
+    /// Its place in the order of enqueues; of a duplicate that of the first, of one that was folded or cancelled out that of the other.
     public var seq: Int64
+    /// A duplicate is no error: the caller may have asked twice.
     public var outcome: Outcome
     /// The operation this one was folded into.
     public var into: OperationID?
 
+    /// For whoever implements a store.
     public init(id: OperationID, seq: Int64, outcome: Outcome, into: OperationID? = nil) {
         self.id = id
         self.seq = seq

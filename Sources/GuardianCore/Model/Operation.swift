@@ -28,12 +28,15 @@ public struct Operation: Sendable, Equatable {
 
     /// The store's running number: enqueue order. 0 until stored.
     public var seq: Int64
+    /// A UUIDv7, or the caller's own; unique in a store, and known to it for the ledger's window after it has left.
     public var id: OperationID
     /// Sent as `Idempotency-Key` on every attempt.
     public var idempotencyKey: UniqueID
+    /// A UUID v4, sent as `Trace-Id` and in `traceparent`; the same for every attempt.
     public var traceID: UniqueID
     /// `create`, `update`, `delete` or a custom word.
     public var type: String
+    /// What it changes. A local id becomes the upstream's as soon as that is known.
     public var entity: EntityKey
     /// Operations that share it are delivered one at a time, in order. nil stands for the entity's own key.
     public var customOrderingKey: String?
@@ -41,22 +44,33 @@ public struct Operation: Sendable, Equatable {
     public var payload: String?
     /// The entity as it was when the user edited it, a JSON object as text.
     public var base: String?
+    /// The optimistic change that it belongs to (``OptimisticChange/txnToken``); nil for none.
     public var txnToken: String?
     /// Greater goes first across lines; never reorders within one.
     public var priority: Int
+    /// Not sent earlier. Once a retry is scheduled, ``nextRetryAt`` stands in its place.
     public var notBefore: Timestamp?
+    /// When its turn comes then or later it leaves the queue, or fails as in doubt where an attempt may have been applied.
     public var expiresAt: Timestamp?
     /// A hash of who was signed in.
     public var principal: String?
+    /// Of the payload and the base, 1 or more; ``Upcasters`` raise it before it is sent.
     public var schemaVersion: Int
+    /// As the store has it; in a ``Claim`` it is `processing`.
     public var status: Status
+    /// Wall-clock time at which it was admitted, just before it was written.
     public var enqueuedAt: Timestamp
+    /// When it was last claimed, settled, folded into, rewritten or put back.
     public var updatedAt: Timestamp
     /// Attempts that count towards `maxAttempts`: those that failed while others succeeded.
     public var attemptCount: Int
+    /// When it was claimed for the last attempt that may have gone out; nil when none can have.
     public var lastAttemptAt: Timestamp?
+    /// Not sent before, after a failure or where its route was held; may have passed. nil without either, and in `failed`.
     public var nextRetryAt: Timestamp?
+    /// Milliseconds that the last wait for ``nextRetryAt`` was set to, 1 where it may end sooner by a probe; 0 before the first.
     public var backoffMs: Int64
+    /// Why it did not get through the last time, also while it waits to be tried again; nil when nothing went wrong yet.
     public var lastError: LastError?
     /// Every attempt that failed, counted or not: the exponent of the backoff.
     public var tries: Int
@@ -85,6 +99,7 @@ public struct Operation: Sendable, Equatable {
     /// What it points to, found at admission. Not stored: the store keeps only what is still to be rewritten.
     package var references: [Reference] = []
 
+    /// The key in force: the app's own, else `type/id` of the entity.
     public var orderingKey: String { customOrderingKey ?? entity.orderingKey }
 
     /// ``ifMatch`` where it can be sent.
@@ -93,6 +108,7 @@ public struct Operation: Sendable, Equatable {
     /// An ETag that `If-Match` can name: it compares strongly, so that a weak one never matches (RFC 9110 section 13.1.1).
     static func strong(_ etag: String?) -> String? { etag.flatMap { $0.hasPrefix("W/") ? nil : $0 } }
 
+    /// As it is enqueued: never attempted, and last changed at `enqueuedAt`.
     public init(
         seq: Int64 = 0, id: OperationID, idempotencyKey: UniqueID, traceID: UniqueID, type: String, entity: EntityKey,
         customOrderingKey: String? = nil, payload: String?, base: String? = nil, txnToken: String? = nil, priority: Int = 0,
@@ -131,12 +147,14 @@ public struct LastError: Sendable, Equatable {
     public var `class`: ErrorClass
     /// The upstream's code (`UPPER_SNAKE`) or the engine's own.
     public var code: String
+    /// Of the answer behind it; nil when there was none.
     public var httpStatus: Int?
     /// For people; cut at 1000 characters, and without zero bytes, which not every store can hold.
     public var message: String
     /// What is known beside that; nil when it is nothing. It is no part of `json`.
     public var details: ErrorDetails?
 
+    /// Characters of a message that are kept.
     public static let maximumMessageLength = 1000
 
     /// Of an operation that was in hand when a process died three times.
@@ -149,6 +167,7 @@ public struct LastError: Sendable, Equatable {
         class: .inDoubt, code: "EXPIRED",
         message: "it was sent, its outcome is unknown, and it has expired since: it may have been applied; look there, then cancel it")
 
+    /// Cuts the message, and takes details that say nothing for none.
     public init(class: ErrorClass, code: String, httpStatus: Int? = nil, message: String, details: ErrorDetails? = nil) {
         self.class = `class`
         self.code = code
@@ -191,8 +210,17 @@ extension LastError {
 }
 
 /// What kind of trouble an attempt met: the bounded label of metrics and logs.
+///
+/// - `permanent`: the upstream refused it, or no request could be made of it. `exhausted`: it failed as often as the policy allows while
+///   others succeeded. `conflict`: 409 or 412. These stand in `failed`.
+/// - `transient`: an answer that asks to come again. `network`: no answer. `tls`: no safe connection. These are tried again.
+/// - `auth` (401), `upgrade` (426): what has brought delivery to a stand; the operation waits for it to go on.
+/// - `expired`: an optimistic change is rolled back, for an operation of it was not delivered in time.
+/// - `dependency`: it belongs to a change that depends on one that was rolled back.
 public enum ErrorClass: String, Sendable, CaseIterable {
     case permanent, transient, network, tls, auth, conflict, upgrade, exhausted, expired, dependency
+    /// A process died three times with it in hand.
     case crashSuspect = "crash_suspect"
+    /// It was sent, and whether it was applied can't be told.
     case inDoubt = "in_doubt"
 }

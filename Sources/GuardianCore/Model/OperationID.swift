@@ -5,6 +5,7 @@ public enum OperationID: Sendable, Hashable {
     /// Any other name.
     case text(String)
 
+    /// Characters of a caller's id, each of them one byte.
     public static let maximumLength = 128
 
     /// Reads an id; nil when it is empty, longer than 128 characters, or has anything but printable ASCII (0x21–0x7E).

@@ -35,6 +35,7 @@ public struct References: Sendable, Equatable {
     /// Entity type → field → the entity type it points to.
     public var fields: [String: [String: String]]
 
+    /// Without any, only the entity of an operation itself is rewritten.
     public init(_ fields: [String: [String: String]] = [:]) { self.fields = fields }
 
     /// What `operation` points to that may have a local id; `assigned` are the entity types whose ids the upstream gives, `*` for all.

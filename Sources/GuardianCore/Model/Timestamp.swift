@@ -2,11 +2,13 @@
 ///
 /// Its text form is RFC 3339 in UTC with exactly three decimals (`2026-01-31T09:05:00.250Z`), the form of spec section 12.
 public struct Timestamp: Sendable, Hashable, Comparable {
+    /// Negative before 1970.
     public var milliseconds: Int64
 
     /// The times that RFC 3339 has a text for: the years 0000 to 9999.
     public static let writable = Timestamp(milliseconds: -62_167_219_200_000)...Timestamp(milliseconds: 253_402_300_799_999)
 
+    /// Any number, also of a time that is not ``writable``.
     public init(milliseconds: Int64) { self.milliseconds = milliseconds }
 
     public static func < (a: Timestamp, b: Timestamp) -> Bool { a.milliseconds < b.milliseconds }

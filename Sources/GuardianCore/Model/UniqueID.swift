@@ -1,8 +1,11 @@
 /// A UUID (RFC 9562) as 128 bits; its text form is the canonical lower-case one.
 public struct UniqueID: Sendable, Hashable {
+    /// The first 8 bytes, most significant first; bits 12 to 15 are the version.
     public var high: UInt64
+    /// The last 8 bytes, most significant first; the top 2 bits are the variant.
     public var low: UInt64
 
+    /// Any 128 bits: neither version nor variant is checked.
     public init(high: UInt64, low: UInt64) {
         self.high = high
         self.low = low

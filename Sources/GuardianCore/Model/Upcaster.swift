@@ -14,6 +14,7 @@ public struct Upcaster: Sendable {
     /// The newer payload, which must be an object. What it throws ends the operation in `failed`, with the error's words.
     public let cast: @Sendable (JSONValue) throws -> JSONValue
 
+    /// Checked by ``Upcasters/init(_:)``, not here.
     public init(entity: String, from: Int, to: Int, cast: @escaping @Sendable (JSONValue) throws -> JSONValue) {
         self.entity = entity
         self.from = from

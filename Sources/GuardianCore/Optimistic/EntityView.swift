@@ -12,6 +12,7 @@ public struct EntityView: Sendable, Equatable {
     /// Those of them whose effect a feed has told of already: the state has it, and maybe what others wrote after it.
     public var reached: Set<OperationID> = []
 
+    /// For whoever implements a store; ``reached`` is set afterwards.
     public init(server: ServerState? = nil, original: String? = nil, operations: [Operation] = []) {
         self.server = server
         self.original = original
@@ -39,13 +40,16 @@ public struct EntityView: Sendable, Equatable {
 
 /// What an entity has become at the upstream, as somebody there tells it: a push channel, a poll, another device.
 public struct RemoteState: Sendable, Equatable {
+    /// Under the upstream's id or the local one: a store finds it by either.
     public var entity: EntityKey
+    /// What it is now, or that it is gone. Without a state the known one stays, under the new ETag.
     public var server: ServerState
     /// The entity's version after the change, as a feed tells it beside the state; of a delete, the last one there was.
     public var version: Int64?
     /// The idempotency key of the request that made the change, where it is told: how a writer knows its own.
     public var key: UniqueID?
 
+    /// Without a version it is taken for newer than what is known, unless its state, its ETag or its key says otherwise.
     public init(_ entity: EntityKey, _ server: ServerState, version: Int64? = nil, key: UniqueID? = nil) {
         self.entity = entity
         self.server = server

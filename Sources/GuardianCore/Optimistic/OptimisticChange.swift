@@ -12,6 +12,7 @@ public struct OptimisticChange: Sendable, Equatable {
     /// The token of a change that this one is built on: when that one is rolled back, so is this.
     public var dependsOn: String?
 
+    /// Checked when it is registered, not here.
     public init(txnToken: String, entity: EntityKey, original: String?, dependsOn: String? = nil) {
         self.txnToken = txnToken
         self.entity = entity

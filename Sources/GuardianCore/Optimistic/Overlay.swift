@@ -7,6 +7,7 @@ public struct Overlay: Sendable, Equatable {
     /// Whether one stands in `failed` because the server has another version.
     public var hasConflict: Bool
 
+    /// Of nothing that waits, unless it is said.
     public init(state: JSONValue?, isPending: Bool = false, hasConflict: Bool = false) {
         self.state = state
         self.isPending = isPending

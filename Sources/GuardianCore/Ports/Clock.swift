@@ -5,6 +5,7 @@ public struct Moment: Sendable, Equatable {
     /// Wall-clock time; may jump.
     public var wall: Timestamp
 
+    /// Both clocks as read together.
     public init(steady: Int64, wall: Timestamp) {
         self.steady = steady
         self.wall = wall
@@ -13,6 +14,7 @@ public struct Moment: Sendable, Equatable {
 
 /// Tells the time and waits. Tests advance it by hand.
 public protocol TimeSource: Sendable {
+    /// Both clocks; what is stored goes by `wall`, what is waited for by `steady`.
     var now: Moment { get }
     /// Nanoseconds of the clock for waiting, where it is that fine; for measuring how long something took.
     var steadyNanoseconds: Int64 { get }
@@ -21,5 +23,6 @@ public protocol TimeSource: Sendable {
 }
 
 extension TimeSource {
+    /// Of a clock that tells milliseconds only.
     public var steadyNanoseconds: Int64 { now.steady * 1_000_000 }
 }

@@ -80,11 +80,13 @@ extension SearchStore {
     /// No lines can be seen from here: a store that has them says who waits.
     public func blockedKeys(at now: Timestamp, after place: BlockedKey.Place?, limit: Int) async throws(StoreError) -> [BlockedKey] { [] }
 
+    /// An upper bound: one for each operation that waits or is in hand.
     public func indexEntries() async throws(StoreError) -> Int64 {
         let books = try await books()
         return books.pending + books.processing
     }
 
+    /// Keeps nothing in memory.
     public func prepareSearch() async throws(StoreError) -> Bool { false }
 
     /// Meets every stored operation that fits, in order, until `meet` has enough.

@@ -1,9 +1,14 @@
 /// What people look for among stored operations, and which page of it.
 public struct OperationSearch: Sendable, Equatable {
+    /// nil, as of each of these, lets all through.
     public var status: Operation.Status?
+    /// The whole word: `create`, `update`, `delete` or a custom one.
     public var operationType: String?
+    /// The whole word, capitals as they are.
     public var entityType: String?
+    /// As it is stored: the upstream's id once that is known, not the local one any more.
     public var entityID: String?
+    /// At most one operation has it, unless callers have given several the same.
     public var traceID: UniqueID?
     /// Enqueued then or later.
     public var since: Timestamp?
@@ -22,12 +27,14 @@ public struct OperationSearch: Sendable, Equatable {
     public var asOf: Timestamp?
     /// Whether payload and base are read at all; true by default.
     public var includesPayload = true
+    /// Whether pages go from the greatest number down; false by default.
     public var isNewestFirst = false
     /// ``SearchPage/next`` of the page before.
     public var cursor: Int64?
     /// 1…1000; 100 by default.
     public var limit: Int
 
+    /// Everything in that status, or in any, from the oldest on. Brings `limit` into its range.
     public init(status: Operation.Status? = nil, limit: Int = 100) {
         self.status = status
         self.limit = min(max(limit, 1), 1000)
@@ -98,10 +105,12 @@ public struct SearchPage: Sendable {
     /// Bytes of what its operations carry after which a page ends: 8 MiB.
     public static let mostBytes = 8 << 20
 
+    /// In the order of the search, its limit at most; without payload and base where it leaves those out.
     public var operations: [Operation]
     /// Where to go on; nil at the end. A page that is not full and has it was ended for its time or its bytes: more may follow.
     public var next: Int64?
 
+    /// For whoever implements a store.
     public init(operations: [Operation], next: Int64?) {
         self.operations = operations
         self.next = next
@@ -131,8 +140,11 @@ extension Operation {
 
 /// What failures of one cause have in common: class, code, status, and the message without what differs from one to the next.
 public struct FailureShape: Sendable, Hashable {
+    /// Failures of another class are another cause, whatever else is alike.
     public var `class`: ErrorClass
+    /// The upstream's, or the engine's own.
     public var code: String
+    /// nil when no answer is behind it.
     public var httpStatus: Int?
     /// The message with `#` for every number, UUID and long hexadecimal word, cut at 160 characters.
     public var message: String
@@ -176,12 +188,16 @@ public struct FailureShape: Sendable, Hashable {
 
 /// Failed operations of one cause.
 public struct FailureGroup: Sendable, Equatable {
+    /// What they have in common; ``FailureShape/id`` finds them in a search.
     public var shape: FailureShape
     /// Those that were enqueued first and last: what failed first or last may be another one, and no index has them in that order.
     public var first: Operation
+    /// The one with the greatest number; the same as ``first`` in a group of one.
     public var last: Operation
+    /// All that are in `failed` for this cause now, not only those two.
     public var count: Int64
 
+    /// For whoever implements a store.
     public init(shape: FailureShape, first: Operation, last: Operation, count: Int64) {
         self.shape = shape
         self.first = first
@@ -199,10 +215,14 @@ public struct FailureGroup: Sendable, Equatable {
 public struct BlockedKey: Sendable, Equatable {
     /// Where it stands among the others.
     public struct Place: Sendable, Equatable {
+        /// Of the head. Greater ones come first.
         public var priority: Int
+        /// When the head is due, in milliseconds since 1970; far in the future where it waits for a principal or a create.
         public var due: Int64
+        /// Of the head: tells apart those that are due at once.
         public var seq: Int64
 
+        /// Read from a cursor; a store makes its own.
         public init(priority: Int, due: Int64, seq: Int64) {
             self.priority = priority
             self.due = due
@@ -213,9 +233,11 @@ public struct BlockedKey: Sendable, Equatable {
     /// Operations behind a head that are counted at most.
     public static let mostCounted = 100
 
+    /// What the head waits for.
     public enum Reason: String, Sendable {
         /// Its last attempt failed; it is tried again by itself.
         case backoff
+        /// Its `notBefore` lies ahead, and no retry is scheduled.
         case notBefore = "not_before"
         /// Its principal is not signed in.
         case principal
@@ -225,11 +247,14 @@ public struct BlockedKey: Sendable, Equatable {
 
     /// The head of the line.
     public var head: Operation
+    /// Of the head; the others wait for it.
     public var reason: Reason
     /// Operations behind it, ``mostCounted`` at most.
     public var behind: Int
+    /// The next page begins behind it.
     public var place: Place
 
+    /// For whoever implements a store.
     public init(head: Operation, reason: Reason, behind: Int, place: Place) {
         self.head = head
         self.reason = reason

@@ -1,5 +1,6 @@
 /// Where one stored operation stands.
 public struct Standing: Sendable, Equatable {
+    /// As it is stored.
     public var operation: Operation
     /// Whether it leads its line.
     public var isHead: Bool
@@ -12,6 +13,7 @@ public struct Standing: Sendable, Equatable {
     /// That create.
     public var awaits: OperationID?
 
+    /// For whoever implements a store; what it points to is set afterwards.
     public init(operation: Operation, isHead: Bool, behind: OperationID? = nil, isParked: Bool = false) {
         self.operation = operation
         self.isHead = isHead
@@ -38,10 +40,13 @@ public struct Census: Sendable, Equatable {
     public var dueSince: Timestamp?
     /// In a processor's hands.
     public var leased: Int64 = 0
+    /// In `failed`, in no line; not part of ``pending``.
     public var failed: Int64 = 0
 
+    /// That of an empty queue.
     public init() {}
 
+    /// All that wait, whatever for.
     public var pending: Int64 { behind + parked + awaiting + notBefore + backoff + due }
 }
 
@@ -51,7 +56,9 @@ public enum Ending: Sendable, Equatable {
     case processed(answer: String?)
     /// Folded into another one, whose ending is its own.
     case merged(into: OperationID)
+    /// Taken out by a person or the app, or a create and the delete that cancelled each other out.
     case cancelled
+    /// Its `expiresAt` had passed when its turn came, and it had no effect.
     case expired
     /// Removed by a person after it had failed.
     case cleared

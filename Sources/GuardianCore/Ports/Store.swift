@@ -29,6 +29,7 @@ public protocol LockStore: Sendable {
     /// Gives back what others hold who have gone quiet, in a store that several processors share; to be called after each heartbeat. Returns
     /// how many claims. That it fails says nothing of the heartbeat.
     func rescue(_ fence: Fence, now: Timestamp) async throws(StoreError) -> Int
+    /// Gives the lock back, and what is still claimed under it as unsettled: its outcome counts as unknown. `stale` when another has it.
     func releaseLock(_ fence: Fence) async throws(StoreError)
     /// A processor has ended, and calls nothing any more: what shows that `owner` is alive goes, and a lock that it could not release is
     /// free for whoever comes next. What it held goes back then as with a release: it has not crashed. Where a store that several machines
@@ -57,7 +58,9 @@ extension LockStore {
 
 /// Looks, changes nothing.
 public protocol InspectStore: Sendable {
+    /// The durable counters as of one instant.
     func books() async throws(StoreError) -> Books
+    /// nil when none of that id is stored: it never was, or has left the queue.
     func operation(_ id: OperationID) async throws(StoreError) -> Operation?
     /// Accepted operations that are neither stored nor counted as gone; must be 0. Counts rows by an index, so that it can be asked often.
     func accountingGap() async throws(StoreError) -> Int64

@@ -5,17 +5,23 @@ public struct Fence: Sendable, Hashable {
     /// Raised at each change of hands.
     public var epoch: Int64
 
+    /// As the lock's row has them.
     public init(owner: String, epoch: Int64) {
         self.owner = owner
         self.epoch = epoch
     }
 }
 
+/// Who has the lock, and what is heard of it.
 public struct LockState: Sendable, Equatable {
+    /// Of the holder.
     public var fence: Fence
+    /// When it last said that it is alive, by its own wall clock, or by the database's in a store that machines share.
     public var heartbeatAt: Timestamp
+    /// When it took the lock, by the same clock.
     public var acquiredAt: Timestamp
 
+    /// For whoever implements a store.
     public init(fence: Fence, heartbeatAt: Timestamp, acquiredAt: Timestamp) {
         self.fence = fence
         self.heartbeatAt = heartbeatAt
@@ -23,16 +29,21 @@ public struct LockState: Sendable, Equatable {
     }
 }
 
+/// What came of asking for the lock.
 public enum LockAnswer: Sendable, Equatable {
     /// Held now. `takenOver` when somebody else's was stale or dead; `returned` claims were given back.
     case acquired(Fence, takenOver: LockState?, returned: Int)
+    /// Somebody else has it, and may be alive; nothing has changed.
     case heldBy(LockState)
 }
 
 /// One round trip of a processor to its store.
 public struct Exchange: Sendable {
+    /// That of the lock; otherwise the whole exchange is refused as `stale`.
     public var fence: Fence
+    /// The processor's wall clock: what is due, expired or updated goes by it.
     public var now: Timestamp
+    /// Results that wait to be written, in this order.
     public var settlements: [Settlement]
     /// Saved when it changed.
     public var health: OriginHealth?
@@ -51,6 +62,7 @@ public struct Exchange: Sendable {
     /// The version of the app that the upstream has refused, kept with a pause for an upgrade that ``pauses`` sets; nil where nobody says.
     public var appVersion: String?
 
+    /// Claims nothing and saves nothing but what is given.
     public init(
         fence: Fence, now: Timestamp, settlements: [Settlement] = [], health: OriginHealth? = nil, pauses: [Pause: Bool] = [:],
         signedIn: SignedIn? = nil, held: Int = 0, urgent: Int = 0, normal: Int = 0
@@ -69,6 +81,7 @@ public struct Exchange: Sendable {
 
 /// Whose token is in force: only that principal's operations, and those of nobody, are sent.
 public enum SignedIn: Sendable, Equatable {
+    /// No token, or one of no principal.
     case nobody
     /// The hash of a principal.
     case principal(String)
@@ -80,11 +93,13 @@ public enum SignedIn: Sendable, Equatable {
     }
 }
 
+/// What an exchange has done. All of it is on disk.
 public struct ExchangeResult: Sendable {
     /// Heads that leave the queue in one exchange, expired or set aside, before it ends: when very many have expired, nobody waits for all of
     /// them, and no more than these are in hand at once.
     package static let mostDepartures = 500
 
+    /// Heads that are the processor's to deliver now, the greatest priority first.
     public var claims: [Claim]
     /// Whether each settlement found its claim still in force, in order.
     public var settled: [Bool]
@@ -113,6 +128,7 @@ public struct ExchangeResult: Sendable {
     /// Nothing was claimed to probe with, because another processor's probe is under way.
     public var awaitsProbe = false
 
+    /// For whoever implements a store; the rest is set afterwards.
     public init(claims: [Claim] = [], settled: [Bool] = [], expired: [OperationID] = [], nextDue: Timestamp? = nil, pauses: Set<Pause> = [])
     {
         self.claims = claims
@@ -136,19 +152,23 @@ public struct Claim: Sendable, Equatable {
         init(_ operation: Operation) { self.operation = operation }
     }
 
+    /// Under which it was claimed. Once the lock has another, the claim is void.
     @usableFromInline var box: Box
     public var fence: Fence
 
+    /// For whoever implements a store.
     public init(operation: Operation, fence: Fence) {
         box = Box(operation)
         self.fence = fence
     }
 
+    /// As it was claimed, in `processing`; what is changed here reaches no store.
     public var operation: Operation {
         @inlinable get { box.operation }
         set { box = Box(newValue) }
     }
 
+    /// The operation's number, by which a settlement names its claim.
     public var seq: Int64 { box.operation.seq }
 
     public static func == (one: Claim, other: Claim) -> Bool {
@@ -158,6 +178,7 @@ public struct Claim: Sendable, Equatable {
 
 /// The result of one attempt, to be written.
 public struct Settlement: Sendable, Equatable {
+    /// What becomes of the operation.
     public enum Result: Sendable, Equatable {
         /// Leaves the queue; its id and key stay in the ledger.
         case processed
@@ -187,15 +208,20 @@ public struct Settlement: Sendable, Equatable {
 
     /// What a conflict has made of an operation.
     public struct Revision: Sendable, Equatable {
+        /// A JSON object as text; nil for a delete without one.
         public var payload: String?
+        /// What the operation is from now on: a create whose entity is there becomes an update.
         public var type: String
         /// The server's state that it was made from; nil leaves the base as it is.
         public var base: String?
+        /// The ETag of the state that it was made on; nil leaves it at the last one known of the entity.
         public var ifMatch: String?
+        /// A fresh UUID v4: under the old key the upstream may repeat its refusal.
         public var newKey: UniqueID
         /// Whether the upstream had refused it: one of the rounds that it gets.
         public var wasRefused: Bool
 
+        /// After a refusal, unless `wasRefused` says that nothing was sent.
         public init(payload: String?, type: String, base: String?, ifMatch: String?, newKey: UniqueID, wasRefused: Bool = true) {
             self.wasRefused = wasRefused
             self.payload = payload
@@ -206,8 +232,11 @@ public struct Settlement: Sendable, Equatable {
         }
     }
 
+    /// The claim that it settles; one that is no longer in force changes nothing.
     public var seq: Int64
+    /// Kept in the ledger when the operation leaves the queue.
     public var id: OperationID
+    /// What the attempt has come to.
     public var result: Result
     /// What the upstream said of the entity, for the store to keep.
     public var server: ServerState?
@@ -226,6 +255,7 @@ public struct Settlement: Sendable, Equatable {
     /// Whether it is told as an event, and so counts in the ``Tally``s.
     package var isTold = true
 
+    /// What goes with a `returned` one is set afterwards.
     public init(
         seq: Int64, id: OperationID, result: Result, server: ServerState? = nil, assignedID: String? = nil, answer: String? = nil
     ) {
@@ -240,6 +270,7 @@ public struct Settlement: Sendable, Equatable {
 
 /// Why delivery stands still although operations are due.
 public enum Pause: String, Sendable, CaseIterable, Codable {
+    /// By a person or the app (``SyncEngine/pause()``). Ends by hand only.
     case `operator` = "paused"
     /// The upstream refuses the token, or whoever gives tokens gives none, also because it can't be reached. Ends by itself: it is asked every
     /// two seconds, and delivery goes on with the first token that is another than the refused one.
@@ -247,6 +278,7 @@ public enum Pause: String, Sendable, CaseIterable, Codable {
     /// The upstream wants another version of the app (426). Ends by itself with the first run of one
     /// (``ProcessorConfiguration/appVersion``).
     case upgrade = "upgrade_required"
+    /// More than two attempts in a row found no safe connection: a certificate or pin that is not trusted. Ends by hand only.
     case tls = "tls_failure"
     /// The guard of a rollout found too many errors after a change (``RolloutGuard``).
     case rollout = "rollout_halted"
@@ -254,7 +286,9 @@ public enum Pause: String, Sendable, CaseIterable, Codable {
 
 /// What outlives a restart beside the operations.
 public struct Control: Sendable, Equatable {
+    /// nil when no processor has saved any yet.
     public var health: OriginHealth?
+    /// In force now, whoever set them.
     public var pauses: Set<Pause>
     /// The durable count of processed operations.
     public var processed: Int64
@@ -264,6 +298,7 @@ public struct Control: Sendable, Equatable {
     /// any that is said, and without that pause.
     public var refusedVersion: String?
 
+    /// For whoever implements a store.
     public init(health: OriginHealth? = nil, pauses: Set<Pause> = [], processed: Int64 = 0) {
         self.health = health
         self.pauses = pauses
@@ -273,31 +308,47 @@ public struct Control: Sendable, Equatable {
 
 /// The books, durable counters: accepted = pending + processing + processed + failed + coalesced + cancelled + expired + cleared.
 public struct Books: Sendable, Equatable {
+    /// Taken in, ever; a duplicate is not.
     public var accepted: Int64 = 0
+    /// Delivered, or ended by a conflict that left nothing to send.
     public var processed: Int64 = 0
+    /// Folded into another; a create and the delete that cancelled each other out are two.
     public var coalesced: Int64 = 0
+    /// Taken out by a person or the app.
     public var cancelled: Int64 = 0
+    /// Not sent in time, without effect.
     public var expired: Int64 = 0
+    /// Removed for good after they had failed.
     public var cleared: Int64 = 0
     /// Operations in `failed` now.
     public var failed: Int64 = 0
     /// Operations in `processing` now.
     public var processing: Int64 = 0
 
+    /// Those of a store that has never had an operation.
     public init() {}
 
     /// What must be waiting if the books balance.
     public var pending: Int64 { accepted - processed - coalesced - cancelled - expired - cleared - failed - processing }
 }
 
+/// Which stored operations, and which page of them, in `seq` order. What is nil lets all through.
 public struct OperationFilter: Sendable {
+    /// As it is stored; one that is claimed is `processing`.
     public var status: Operation.Status?
+    /// The whole word.
     public var operationType: String?
+    /// The whole word, capitals as they are.
     public var entityType: String?
+    /// As it is stored: the upstream's id once that is known.
     public var entityID: String?
+    /// The operation's UUID v4.
     public var traceID: UniqueID?
+    /// Enqueued then or later.
     public var since: Timestamp?
+    /// Enqueued before.
     public var until: Timestamp?
+    /// The number of the last one of the page before; 0 for the first page.
     public var afterSeq: Int64
     /// 1…``longestPage``.
     public var limit: Int
@@ -305,6 +356,7 @@ public struct OperationFilter: Sendable {
     /// Operations of one page at most.
     public static let longestPage = 1000
 
+    /// Brings `limit` into its range.
     public init(status: Operation.Status? = nil, afterSeq: Int64 = 0, limit: Int = 100) {
         self.status = status
         self.afterSeq = afterSeq
@@ -312,6 +364,7 @@ public struct OperationFilter: Sendable {
     }
 }
 
+/// What came of a cancel. After the first two the operation has left the queue.
 public enum CancelAnswer: String, Sendable {
     /// No attempt was ever made: no effect, guaranteed.
     case neverSent = "never_sent"
@@ -319,18 +372,24 @@ public enum CancelAnswer: String, Sendable {
     case mayHaveApplied = "may_have_applied"
     /// On the wire now: not cancelled.
     case inFlight = "in_flight"
+    /// None of that id is stored, or it has another status than was asked for.
     case notFound = "not_found"
 }
 
+/// What a check of the whole store has found.
 public struct CheckReport: Sendable, Equatable {
     /// Rows counted by status.
     public var pending: Int64
+    /// Claimed now; counted anew too.
     public var processing: Int64
+    /// Counted from the rows; the books have their own number.
     public var failed: Int64
+    /// The durable counters, as they stood in the same instant.
     public var books: Books
     /// What is broken, in words; empty when nothing is.
     public var problems: [String]
 
+    /// For whoever implements a store.
     public init(pending: Int64, processing: Int64, failed: Int64, books: Books, problems: [String]) {
         self.pending = pending
         self.processing = processing

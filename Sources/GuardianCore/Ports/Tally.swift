@@ -6,6 +6,7 @@ public struct Tally: Sendable, Equatable {
     /// Sets of labels of one kind that are told apart, at most; first come, first served.
     public static let mostLabels = 100
 
+    /// What is counted. The raw values are stored.
     public enum Kind: Int, Sendable, CaseIterable {
         /// The upstream has it, or has what it asked for.
         case processed = 0
@@ -19,11 +20,14 @@ public struct Tally: Sendable, Equatable {
 
     /// What is counted apart.
     public struct Labels: Sendable, Hashable {
+        /// The operation's own, or `other`.
         public var operationType: String
+        /// The entity's own, or `other`.
         public var entityType: String
         /// Of failures; empty for the rest.
         public var errorClass: String
 
+        /// As the operation has them; too many are brought together by the store.
         public init(operationType: String, entityType: String, errorClass: String = "") {
             self.operationType = operationType
             self.entityType = entityType
@@ -40,10 +44,14 @@ public struct Tally: Sendable, Equatable {
         }
     }
 
+    /// One operation may count in several: a failure after a retry is `failed` and `retry`.
     public var kind: Kind
+    /// Of whose these are.
     public var labels: Labels
+    /// Since the store was made; never falls.
     public var count: Int64
 
+    /// For whoever implements a store.
     public init(_ kind: Kind, labels: Labels, count: Int64) {
         self.kind = kind
         self.labels = labels

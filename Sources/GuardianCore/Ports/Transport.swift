@@ -61,12 +61,14 @@ extension Transport {
 
 /// An operation that is to go out.
 public struct Dispatch: Sendable {
+    /// The operation, with the fence under which it may be sent.
     public var claim: Claim
     /// Milliseconds that it may be on its way.
     public var timeoutMs: Int64
     /// Headers of the trace in progress, such as `traceparent`, which take the place of the transport's own; none by default.
     public var headers: [(name: String, value: String)]
 
+    /// Without headers of a trace, unless one is in progress.
     public init(claim: Claim, timeoutMs: Int64, headers: [(name: String, value: String)] = []) {
         self.claim = claim
         self.timeoutMs = timeoutMs
@@ -76,7 +78,9 @@ public struct Dispatch: Sendable {
 
 /// What a fetch at the upstream found.
 public enum Fetch: Sendable, Equatable {
+    /// What is there, under the app's names, and its ETag; nil when the upstream told none.
     case present(JSONValue, etag: String?)
+    /// 404 or 410.
     case gone
     /// The upstream did not answer, or not now.
     case failed(Outcome)
@@ -103,12 +107,14 @@ public enum Look: Sendable, Equatable {
 
 /// A credential, and whose it is.
 public struct Token: Sendable, Equatable, ExpressibleByStringInterpolation {
+    /// What goes behind `Bearer`. Never shown: a description of it is `***`.
     public var value: String
     /// Whose operations it may carry beside those of nobody; nil means those of nobody only.
     public var principal: String?
     /// Milliseconds until another should be asked for, because this one is about to end; nil when nobody says.
     public var renewInMs: Int64?
 
+    /// A credential of no principal whose end is not known, unless they are given.
     public init(_ value: String, principal: String? = nil, renewInMs: Int64? = nil) {
         self.value = value
         self.principal = principal
@@ -147,6 +153,7 @@ extension TokenProvider {
 
 /// No credentials.
 public struct NoToken: TokenProvider {
+    /// For an upstream that asks for none.
     public init() {}
     public func token(refresh: Bool) async throws -> Token? { nil }
 }

@@ -8,12 +8,14 @@ public struct ChangeBatch: Sendable, Equatable {
         case unreadable(String)
     }
 
+    /// Oldest first; empty for a batch that only moves the cursor.
     public var changes: [RemoteChange]
     /// Keep this with the changes, in one transaction: it is where the next run begins.
     public var cursor: String
     /// When set, there are no changes, and what is known of the upstream's state must be read anew before the cursor is kept.
     public var reset: Reset?
 
+    /// For whoever implements a feed.
     public init(_ changes: [RemoteChange] = [], cursor: String, reset: Reset? = nil) {
         self.changes = changes
         self.cursor = cursor
@@ -40,6 +42,7 @@ public protocol ChangeConsumer: Sendable {
 }
 
 extension ChangeConsumer {
+    /// For a consumer to whom it does not matter.
     public func feedIs(_ state: FeedState) {}
 }
 

@@ -9,6 +9,7 @@ public struct FeedMark: Sendable, Equatable {
     /// Changes may be missing before the cursor: nothing is awaited any more, and the states that come with it stand.
     public var isReset: Bool
 
+    /// For whoever follows a feed: `after` is the cursor that it went on from.
     public init(feed: String, after: String?, cursor: String?, isReset: Bool = false) {
         self.feed = feed
         self.after = after

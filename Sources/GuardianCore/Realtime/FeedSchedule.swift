@@ -4,6 +4,7 @@
 /// failures, or where there is no stream, the feed polls, and tries the stream again every ten minutes, or as soon as a poll works after
 /// polls that failed: then it was the network. After a 204 it never opens a stream again.
 public struct FeedSchedule: Sendable {
+    /// When it tries again, and when it polls instead. A wait of more than a year counts as one of a year.
     public struct Configuration: Sendable, Equatable {
         /// Milliseconds; 1 s by default.
         public var baseMs: Int64 = 1000
@@ -22,6 +23,7 @@ public struct FeedSchedule: Sendable {
         /// Heartbeats that may be missing before a stream counts as dead; 3 by default.
         public var missedHeartbeats: Int64 = 3
 
+        /// The defaults.
         public init() {}
 
         /// How long a stream may say nothing.

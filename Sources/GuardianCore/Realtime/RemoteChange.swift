@@ -2,10 +2,13 @@
 public struct RemoteChange: Sendable, Equatable {
     /// What is wrong with a change that can't be read.
     public struct Defect: Error, Sendable, Equatable, CustomStringConvertible {
+        /// A member of the change's JSON, or `change` for the whole.
         public var field: String
+        /// What it must be, as the rest of a sentence: `must be put or delete`.
         public var constraint: String
         public var description: String { "\(field) \(constraint)" }
 
+        /// Also for an app whose upstream writes changes in its own way.
         public init(field: String, constraint: String) {
             self.field = field
             self.constraint = constraint
@@ -18,15 +21,18 @@ public struct RemoteChange: Sendable, Equatable {
     public var path: String
     /// Which entity it is; nil when the upstream names it by its path only.
     public var entity: EntityKey?
+    /// Whether the entity is gone; otherwise ``body`` is what it is now.
     public var isDelete: Bool
     /// The entity's version after the change; of a delete, the last one there was.
     public var version: Int64?
+    /// The entity's after the change; nil when the upstream does not tell it.
     public var etag: String?
     /// The whole entity after the change; nil for a delete.
     public var body: JSONValue?
     /// Of the request that made the change, when the upstream tells it: how a writer knows its own.
     public var idempotencyKey: String?
 
+    /// Nothing is checked here: ``init(_:cursor:)`` does, of JSON.
     public init(
         cursor: String, path: String, entity: EntityKey? = nil, isDelete: Bool = false, version: Int64? = nil, etag: String? = nil,
         body: JSONValue? = nil, idempotencyKey: String? = nil

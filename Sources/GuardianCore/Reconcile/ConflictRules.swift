@@ -5,6 +5,7 @@ public struct ConflictRules: Sendable, Equatable {
     /// What holds for an operation that nothing is said about; `manual` by default.
     public var standard: ConflictPolicy
 
+    /// One policy for all, until ``set(_:operation:entity:)`` says more.
     public init(standard: ConflictPolicy = .standard) { self.standard = standard }
 
     /// Sets the policy of one pair; `*` stands for every operation or entity type.

@@ -23,6 +23,7 @@ public enum Resolution: Sendable, Equatable {
         /// round would take what the server changed in this one for an edit of the user's. nil leaves the base as it is.
         public var base: JSONValue?
 
+        /// Without `ifMatch` it is written over whatever is there by then.
         public init(payload: JSONValue?, operationType: String? = nil, ifMatch: String? = nil, base: JSONValue? = nil) {
             self.payload = payload
             self.operationType = operationType

@@ -6,8 +6,10 @@ public struct SystemFields: Sendable, Equatable {
     /// The one that stays the local one where the server names none, for it says which entity this is.
     package static let identity = "id"
 
+    /// Of members at the top level, capitals as they are.
     public var names: Set<String>
 
+    /// These and no others: they add nothing to ``standard``.
     public init(_ names: Set<String>) { self.names = names }
 
     /// What the merge has in this field: the server's value, and without one nothing, except for ``identity``.

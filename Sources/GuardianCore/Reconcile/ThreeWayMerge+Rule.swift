@@ -4,10 +4,13 @@ extension ThreeWayMerge {
     /// A rule that does not fit the values (`max` of two texts, a sum where one side removed the field) leaves it to the later writer.
     /// Numbers are exact at any length: nothing goes through a floating-point type.
     public enum Rule: Sendable {
+        /// Always the local side, also where it has removed the field.
         case local
+        /// Always the server, also where it has removed the field.
         case server
         /// The greater, or the lesser, of two numbers.
         case max
+        /// The lesser of two numbers.
         case min
         /// For counters: the server's number and what the local side added to the base. A field that the base lacks counts from 0; without
         /// any base the rule does not fit, for the local number may include the server's.
@@ -33,6 +36,7 @@ extension ThreeWayMerge {
             }
         }
 
+        /// `custom` for a function, else the word that configuration uses; told as ``Decision/rule``.
         public var name: String {
             switch self {
             case .local: "local"
@@ -51,10 +55,14 @@ extension ThreeWayMerge {
     public struct FieldConflict: Sendable, Equatable {
         /// As in ``Decision/path``.
         public var path: String
+        /// What it was when the user began; nil too when there is no base at all.
         public var base: JSONValue?
+        /// What the user made of it.
         public var local: JSONValue?
+        /// What the upstream has.
         public var server: JSONValue?
 
+        /// For tests of a ``Rule/custom(_:)``: a merge makes its own.
         public init(path: String, base: JSONValue?, local: JSONValue?, server: JSONValue?) {
             self.path = path
             self.base = base
@@ -67,8 +75,11 @@ extension ThreeWayMerge {
     public enum Verdict: Sendable, Equatable {
         /// The local value, or that the local side has none.
         case local
+        /// The server's value, or that the server has none.
         case server
+        /// Another value than either; told as ``Decision/Winner/both``.
         case value(JSONValue)
+        /// No such field; told as ``Decision/Winner/both``.
         case remove
         /// The rule does not fit: up to the later writer.
         case pass

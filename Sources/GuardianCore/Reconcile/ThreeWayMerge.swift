@@ -15,12 +15,14 @@
 /// server's state as base, gives the result. Pure: no clock, no chance, no I/O. Its stack is bounded: an entity that nests deeper than
 /// ``JSONScanner/maximumDepth``, which no parser here lets in, is taken whole from the later writer.
 public struct ThreeWayMerge: Sendable {
+    /// Who may be the later writer: `local`, what the user made; `server`, what the upstream has.
     public enum Side: String, Sendable, CaseIterable {
         case local, server
     }
 
     /// Who has the last word where both sides changed a field and no rule speaks; `.local` by default, for the pending edit is the later.
     public var laterWriter: Side
+    /// Whose last word is the server's, at the top level; ``SystemFields/standard`` by default.
     public var systemFields: SystemFields
     let paths: PathTree
 
@@ -59,10 +61,12 @@ public struct ThreeWayMerge: Sendable {
 extension ThreeWayMerge {
     /// What came out, and which fields were no one side's alone to decide.
     public struct Merged: Sendable, Equatable {
+        /// The merged entity; where it was taken whole from one side, that side as it is.
         public var value: JSONValue
         /// In the order of the merged object.
         public var decisions: [Decision]
 
+        /// For tests: a merge makes its own.
         public init(value: JSONValue, decisions: [Decision]) {
             self.value = value
             self.decisions = decisions
@@ -74,6 +78,7 @@ extension ThreeWayMerge {
         /// The rule's name where no rule was given, or the one given does not fit the values.
         public static let laterWriter = "later_writer"
 
+        /// Whose value stands: that of `local`, of `server`, or of neither alone.
         public enum Winner: String, Sendable, CaseIterable {
             case local, server
             /// Neither side's value: a sum, a union, or what a function made.
@@ -84,8 +89,10 @@ extension ThreeWayMerge {
         public var path: String
         /// ``Rule/name``, or ``laterWriter``.
         public var rule: String
+        /// Whose value stands now.
         public var winner: Winner
 
+        /// For tests: a merge makes its own.
         public init(path: String, rule: String, winner: Winner) {
             self.path = path
             self.rule = rule

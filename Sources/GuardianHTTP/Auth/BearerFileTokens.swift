@@ -18,6 +18,8 @@ public final class BearerFileTokens: TokenProvider, IssuingTokens {
     private let clock: any TimeSource
     private let seen = Mutex(Seen())
 
+    /// Reads nothing yet: a file that is missing shows when a token is wanted. Without a `principalPath` the token's file says whose it is,
+    /// where it is JSON.
     public init(path: String, principalPath: String? = nil, clock: any TimeSource = SystemClock()) {
         self.path = path
         self.principalPath = principalPath

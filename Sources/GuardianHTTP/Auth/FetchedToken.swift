@@ -5,6 +5,7 @@ public struct FetchedToken: Sendable, Equatable {
     /// Bytes of a token at most: more fits into no header.
     public static let longest = 16 << 10
 
+    /// What follows `Bearer` in the header: visible ASCII characters, ``longest`` at most, or it is refused as no token.
     public var secret: Secret
     /// Whose it is; nil is nobody's in particular.
     public var principal: String?
@@ -13,6 +14,7 @@ public struct FetchedToken: Sendable, Equatable {
     /// The ``TokenSource/stamp()`` of what it was got with.
     var stamp = 0
 
+    /// `expiresIn` counts from now. Where it is nil, or not above zero, a JWT's `exp` says when the token ends, else nobody does.
     public init(_ token: String, principal: String? = nil, expiresIn: Duration? = nil) {
         secret = Secret(token)
         self.principal = principal

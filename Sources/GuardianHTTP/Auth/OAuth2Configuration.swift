@@ -1,5 +1,6 @@
 /// Where and how tokens are asked for with OAuth 2.0 (RFC 6749).
 public struct OAuth2Configuration: Sendable {
+    /// By what right a token is asked for.
     public enum Grant: Sendable {
         /// Section 4.4: the client acts for itself.
         case clientCredentials
@@ -9,6 +10,7 @@ public struct OAuth2Configuration: Sendable {
 
     /// How the client says who it is (section 2.3.1).
     public enum ClientAuthentication: String, Sendable, CaseIterable {
+        /// In the header `Authorization`, name and secret form-encoded first. A client without a secret is named in the form all the same.
         case basic
         /// In the form, for servers that do not know Basic.
         case body
@@ -18,6 +20,7 @@ public struct OAuth2Configuration: Sendable {
     public enum ClientSecret: Sendable {
         /// A public client has none.
         case none
+        /// The same for as long as the process lives.
         case value(Secret)
         /// Read anew for each request, so that it may be rotated.
         case file(path: String)
@@ -25,12 +28,17 @@ public struct OAuth2Configuration: Sendable {
 
     /// https, or http on loopback. May have a query, never a fragment (section 3.2).
     public var tokenURL: String
+    /// As the server knows the client; must not be empty. It is shown in descriptions.
     public var clientID: String
+    /// None by default, which client credentials can't do with.
     public var clientSecret: ClientSecret
+    /// Client credentials by default.
     public var grant: Grant
+    /// Basic by default; has no meaning without a secret.
     public var authentication: ClientAuthentication
     /// Scopes parted by spaces.
     public var scope: String?
+    /// Sent as `audience`, which is not of RFC 6749 but asked for by some servers; nil, the default, sends none.
     public var audience: String?
     /// Says whose tokens these are; nil is nobody's in particular.
     public var principalFile: String?
@@ -39,6 +47,7 @@ public struct OAuth2Configuration: Sendable {
     /// PEM file of certificate authorities to trust instead of the system's.
     public var trustRootsFile: String?
 
+    /// Checks nothing: ``OAuth2Tokens/init(_:clock:)`` does.
     public init(
         tokenURL: String, clientID: String, clientSecret: ClientSecret = .none, grant: Grant = .clientCredentials,
         authentication: ClientAuthentication = .basic, scope: String? = nil, audience: String? = nil, principalFile: String? = nil,

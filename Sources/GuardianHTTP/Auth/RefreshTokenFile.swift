@@ -19,6 +19,7 @@ public final class RefreshTokenFile: RefreshTokenStore {
     private let target: String
     private let lock = Mutex<Int32>(-1)
 
+    /// Opens nothing yet. A link is followed once, here; the directory of what it leads to must be writable.
     public init(path: String) {
         self.path = path
         target = URL(fileURLWithPath: path).resolvingSymlinksInPath().path

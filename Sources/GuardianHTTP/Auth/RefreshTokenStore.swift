@@ -8,12 +8,15 @@ public protocol RefreshTokenStore: Sendable {
     func save(_ secret: Secret) throws(TokenError)
     /// Keeps others that use the same store away until ``unlock()``, so that no refresh token is used twice. false when they have it now.
     func tryLock() throws(TokenError) -> Bool
+    /// Called once after each ``tryLock()`` that returned true, also when the request between them has failed.
     func unlock()
 }
 
 extension RefreshTokenStore {
+    /// Nothing: of a store that can always keep what it gets.
     public func prepare() throws(TokenError) {}
     /// For a store that nobody else uses.
     public func tryLock() throws(TokenError) -> Bool { true }
+    /// Nothing, as ``tryLock()`` has kept nobody away.
     public func unlock() {}
 }

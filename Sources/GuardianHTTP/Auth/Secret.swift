@@ -6,6 +6,7 @@ public struct Secret: Sendable, Hashable, CustomStringConvertible, CustomDebugSt
     /// The text itself.
     public let text: String
 
+    /// Takes the text as it is: nothing is trimmed.
     public init(_ text: String) { self.text = text }
 
     public var description: String { Self.mask }

@@ -5,6 +5,7 @@ public struct StaticToken: TokenProvider, IssuingTokens {
     private let secret: Secret
     private let principal: String?
 
+    /// `principal` says whose operations it may carry beside those of nobody; nil, the default, carries those of nobody only.
     public init(_ token: String, principal: String? = nil) {
         secret = Secret(token)
         self.principal = principal

@@ -28,11 +28,14 @@ public struct TokenError: TellableError, Sendable, Hashable {
         public static let interrupted = Code(description: "interrupted")
     }
 
+    /// What callers go by: see ``isTransient``.
     public var code: Code
+    /// For people: what went wrong, and often what to do.
     public var message: String
     /// How long the issuer asks to be left alone.
     public var retryAfterMs: Int64?
 
+    /// For sources of the app's own too. `message` is logged and shown, so it must not hold a token or a secret.
     public init(_ code: Code, _ message: String, retryAfterMs: Int64? = nil) {
         self.code = code
         self.message = message

@@ -6,6 +6,7 @@ public import GuardianCore
 /// Reads no faster than the consumer takes: what is held is one read of the socket and one event. Keeps nothing; the consumer keeps each
 /// cursor with its changes. Credentials go to the upstream's origin only. A run belongs to one principal: end it when another signs in.
 public struct RealtimeClient: ChangeFeed {
+    /// As it was checked when this was made.
     public let configuration: RealtimeConfiguration
     let origin: Origin
     let tokens: any TokenProvider

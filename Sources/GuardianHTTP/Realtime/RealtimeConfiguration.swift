@@ -14,8 +14,10 @@ public struct RealtimeConfiguration: Sendable {
     public var pageBytes: Int
     /// Bytes of a line and of an event of the stream at most; 4 MiB by default.
     public var eventBytes: Int
+    /// When the stream is opened again, when the feed polls instead, and after how much silence a stream counts as dead.
     public var schedule: FeedSchedule.Configuration
 
+    /// Checks nothing: ``RealtimeClient`` does. `pageLimit` must be 1…1000, sizes and waits more than 0, and paths begin with one `/`.
     public init(
         http: HTTPTransportConfiguration, streamPath: String = "/api/v1/changes/stream", pollPath: String = "/api/v1/changes",
         pageLimit: Int = 100, pageBytes: Int = 16 << 20, eventBytes: Int = 4 << 20, schedule: FeedSchedule.Configuration = .init()

@@ -7,7 +7,9 @@ public import GuardianCore
 public protocol WireObserver: Sendable {
     /// Whether anybody wants to know; asked first, for telling costs a copy of headers and body.
     var isListening: Bool { get }
+    /// Before the request of an attempt that goes alone; again when it follows a redirect, or goes without compression after all.
     func sent(_ message: WireMessage, of operation: Operation)
+    /// When the answer has come whole, `afterMs` after its request. Not called where none comes, nor for a redirect that was followed.
     func answered(_ message: WireMessage, status: Int, afterMs: Int64, to operation: Operation)
     /// The upstream, named by its URL, takes no compressed bodies, as an answer with this status has shown; they go as they are from now
     /// on. Told once by a transport, whether anybody listens or not.
@@ -15,17 +17,22 @@ public protocol WireObserver: Sendable {
 }
 
 extension WireObserver {
+    /// Does nothing.
     public func compressionRefused(by upstream: String, status: Int) {}
 }
 
 /// Headers and body of a request or an answer.
 public struct WireMessage: Sendable {
+    /// Of the request, in the message of an answer too.
     public var method: String
     /// Path and query, as sent.
     public var path: String
+    /// In the order of the wire. Credentials are in it, and a name may come more than once.
     public var headers: [(name: String, value: String)]
+    /// As text, in which bytes that are no UTF-8 are replaced.
     public var body: String
 
+    /// For tests of an observer: a transport makes its own.
     public init(method: String, path: String, headers: [(name: String, value: String)], body: String) {
         self.method = method
         self.path = path

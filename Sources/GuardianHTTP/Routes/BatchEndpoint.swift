@@ -17,6 +17,7 @@ public struct BatchEndpoint: Sendable, Hashable {
     /// Milliseconds that the first waits for others; 2 by default.
     public var lingerMs: Int64
 
+    /// Checks nothing: a transport whose routes name it does.
     public init(path: String, size: Int = 50, lingerMs: Int64 = 2) {
         self.path = path
         self.size = size

@@ -4,8 +4,11 @@ public import GuardianCore
 public struct Route: Sendable, Equatable {
     /// How member names of the payload are written on the wire.
     public enum KeyMapping: String, Sendable {
+        /// As the app writes them.
         case none
+        /// `roomName` goes out as `room_name`, at every depth.
         case snakeCase = "snake_case"
+        /// `room_name` goes out as `roomName`, at every depth.
         case camelCase = "camel_case"
 
         /// What turns names from the wire into the app's.
@@ -31,10 +34,12 @@ public struct Route: Sendable, Equatable {
     public var operation: String
     /// An entity type, or `*`.
     public var entity: String
+    /// Such as `PUT`; sent as it stands.
     public var method: String
     /// Such as `/api/v1/rooms/{room_id}`. `{id}`, `{entity_id}` and that of the entity's own type, such as `{room_id}` of a `room`, are the
     /// entity's id, whatever the payload says; other names are members of the payload, in either spelling.
     public var path: String
+    /// ``KeyMapping/none`` by default. Names in answers are turned back into the app's.
     public var keyMapping: KeyMapping
     /// Members of the payload that are sent; nil means all.
     public var fields: [String]?
@@ -46,6 +51,7 @@ public struct Route: Sendable, Equatable {
     /// Who waits when an answer asks to wait (429, or any with `Retry-After`): the whole origin, by default, or what goes by this route.
     public var hold: HoldScope
 
+    /// Checks nothing: a transport that gets the route does.
     public init(
         operation: String, entity: String, method: String, path: String, keyMapping: KeyMapping = .none, fields: [String]? = nil,
         overrides: [Int: AnswerClass?] = [:], batch: BatchEndpoint? = nil, hold: HoldScope = .origin

@@ -2,9 +2,12 @@ public import GuardianCore
 
 /// All strategies in the same world, as text, JSON and a page with plots.
 public struct BackoffComparison: Sendable {
+    /// The world that all of them were played in.
     public var script: BackoffWorld.Script
+    /// One for each strategy, in the order in which they were given.
     public var reports: [BackoffWorld.Report]
 
+    /// Plays all worlds, one after the other, before it returns.
     public init(_ script: BackoffWorld.Script, strategies: [RetryStrategy] = RetryStrategy.allCases) {
         self.script = script
         reports = strategies.map { BackoffWorld.run($0, script) }
@@ -20,6 +23,7 @@ public struct BackoffComparison: Sendable {
 
     private static func seconds(_ value: Double?) -> String { value.map { LoadReport.short($0) } ?? "never" }
 
+    /// For a terminal: what was played, and a line for each strategy.
     public var text: String {
         func row(_ cells: [String]) -> String {
             zip(cells, [26, 10, 10, 12, 12, 12]).map { $0.0 + String(repeating: " ", count: max(1, $0.1 - $0.0.count)) }.joined()
@@ -36,6 +40,7 @@ public struct BackoffComparison: Sendable {
         return lines.joined(separator: "\n")
     }
 
+    /// For programs, with the requests and successes of each second; null stands for what was never reached.
     public var json: JSONValue {
         [
             "clients": JSONValue(script.clients), "outage_seconds": .decimal(script.outageMs / 1000),
@@ -55,6 +60,7 @@ public struct BackoffComparison: Sendable {
         ]
     }
 
+    /// A whole document with plots, which loads nothing.
     public var html: String {
         var body = "<h1>Waiting between attempts</h1><p class=\"facts\">\(Plot.escape(facts))</p><section>"
         body += "<p>Ideal: all through \(LoadReport.short(idealSeconds)) s after the return, with one request each.</p>"

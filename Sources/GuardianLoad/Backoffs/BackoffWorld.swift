@@ -5,28 +5,38 @@ public import GuardianCore
 /// A client has one operation and tries until it is through. Nothing else protects the upstream (no breaker, no holds), so that only the
 /// waits are compared. Virtual time in milliseconds; the same seed plays the same world.
 public struct BackoffWorld: Sendable {
+    /// An outage, and who waits it out.
     public struct Script: Sendable {
+        /// 1000 by default. Each meets the outage within its first second.
         public var clients = 1000
         /// Milliseconds that the upstream is away; it refuses at once.
         public var outageMs = 60_000.0
         /// Requests a second that it takes once it is back; what is above fails.
         public var perSecond = 200.0
+        /// Its `baseMs` and `maxMs` are what all strategies wait by; how many attempts it allows does not count.
         public var policy = RetryPolicy.standard
         /// Milliseconds after which nobody looks any more.
         public var lengthMs = 900_000.0
+        /// Of the jitter, and of when each client meets the outage; 1 by default.
         public var seed: UInt64 = 1
 
+        /// A minute of outage for a thousand clients.
         public init() {}
     }
 
+    /// What one strategy has led to.
     public struct Report: Sendable {
+        /// The one that all clients have waited by.
         public var strategy: RetryStrategy
         /// All requests that were made, and those among them that failed.
         public var requests = 0
+        /// Refused because the upstream was away, or because they were above its rate.
         public var failures = 0
+        /// Clients that got through: all of them, unless time was over first.
         public var delivered = 0
         /// Seconds from the upstream's return until all, and until nine of ten, were through; nil when they were not.
         public var drainedSeconds: Double?
+        /// As ``drainedSeconds``, for nine of ten.
         public var ninetySeconds: Double?
         /// The most requests in one second after the return.
         public var peak = 0
@@ -37,6 +47,7 @@ public struct BackoffWorld: Sendable {
     /// What an attempt takes, whatever comes of it.
     static let roundTripMs = 100.0
 
+    /// Plays until all are through, or ``Script/lengthMs`` has passed.
     public static func run(_ strategy: RetryStrategy, _ script: Script) -> Report {
         var random = Xoshiro256(seed: script.seed)
         var heap = EventHeap()

@@ -17,6 +17,7 @@ public enum RetryStrategy: String, Sendable, CaseIterable {
     /// `min(max, U[base, 3 · last])` ("decorrelated jitter", the same).
     case decorrelated
 
+    /// For people, in tables and plots; in JSON the raw value stands instead.
     public var title: String {
         switch self {
         case .ours: "GuardianSync (± 50 %)"

@@ -3,11 +3,14 @@ import Synchronization
 
 /// Listens to an engine and keeps what a suite measures: durations, throughput over time, breaker changes, endings.
 public final class DeliveryRecorder: EventSink {
+    /// One change of the breaker's state.
     public struct Change: Sendable, Equatable {
+        /// By the recorder's stopwatch.
         public var seconds: Double
         /// `opened`, `probing`, `closed`.
         public var state: String
 
+        /// For plots and tests: a recorder makes its own.
         public init(seconds: Double, state: String) {
             self.seconds = seconds
             self.state = state
@@ -43,6 +46,7 @@ public final class DeliveryRecorder: EventSink {
     private let state: Mutex<State>
     private let watch: Stopwatch
 
+    /// `expectedMicroseconds` corrects latencies for coordinated omission, as in ``LatencyRecorder``; 0, the default, corrects nothing.
     public init(watch: Stopwatch = Stopwatch(), expectedMicroseconds: UInt64 = 0) {
         self.watch = watch
         state = Mutex(
@@ -84,8 +88,11 @@ public final class DeliveryRecorder: EventSink {
         }
     }
 
+    /// Operations that the upstream has taken.
     public var processed: Int { state.withLock { $0.processed } }
+    /// Operations that were given up on, conflicts too.
     public var failed: Int { state.withLock { $0.failed } }
+    /// Attempts that ended in a wait for the next one.
     public var retries: Int { state.withLock { $0.retries } }
     /// How long attempts took that succeeded.
     public var attempts: LatencyRecorder { state.withLock { $0.attempts } }
@@ -93,6 +100,7 @@ public final class DeliveryRecorder: EventSink {
     public var processing: LatencyRecorder { state.withLock { $0.processing } }
     /// Operations processed in each second.
     public var perSecond: [Int] { state.withLock { $0.perSecond } }
+    /// Of the breaker, in the order in which the engine told them.
     public var changes: [Change] { state.withLock { $0.changes } }
     /// The times that the breaker was open, of an engine that begins with a closed one.
     public var trips: [Trip] { state.withLock { $0.trips } }

@@ -2,6 +2,7 @@
 ///
 /// The first third of the rounds is left out: it still fills pools and caches.
 public struct Growth: Sendable, Equatable {
+    /// Of the rounds that count.
     public let trend: Trend
     /// Work between the first and the last round that count.
     public let span: Double
@@ -16,6 +17,8 @@ public struct Growth: Sendable, Equatable {
         self.chance = chance
     }
 
+    /// Whether even the least slope that the points speak for comes to ``chance`` over the span. With fewer than three rounds it
+    /// never does.
     public var isLeak: Bool { trend.atLeast * span >= chance }
 
     /// The least growth for one unit of work that is found, so that who reads "no leak" knows how small a one that is.

@@ -13,11 +13,14 @@ public struct LatencyRecorder: Sendable {
     private var corrected = Histogram<UInt64>(highestTrackableValue: Self.longest, numberOfSignificantValueDigits: .three)
     /// Microseconds between two calls of one caller when nothing is slow; 0 corrects nothing.
     public let expectedMicroseconds: UInt64
+    /// How many values there are, those of ``add(_:)`` too.
     public private(set) var count = 0
     private var sum = 0.0
 
+    /// What is expected can't be said later: each value is corrected as it comes.
     public init(expectedMicroseconds: UInt64 = 0) { self.expectedMicroseconds = expectedMicroseconds }
 
+    /// Below 0 counts as 0, and above ``longest`` as that.
     public mutating func record(microseconds: Int64) {
         let value = UInt64(clamping: max(0, microseconds))
         let bounded = min(value, Self.longest)
@@ -35,10 +38,13 @@ public struct LatencyRecorder: Sendable {
         sum += other.sum
     }
 
+    /// As measured, without the correction; 0 when there is nothing.
     public var meanMs: Double { count == 0 ? 0 : sum / Double(count) / 1000 }
 
+    /// Milliseconds at a percentile from 0 to 100, as measured.
     public func ms(_ percentile: Double) -> Double { Double(raw.valueAtPercentile(percentile)) / 1000 }
 
+    /// The same with the correction; as measured where ``expectedMicroseconds`` is 0.
     public func correctedMs(_ percentile: Double) -> Double { Double(corrected.valueAtPercentile(percentile)) / 1000 }
 
     /// Percentile and milliseconds, for a curve: ever closer to 100.
@@ -64,12 +70,15 @@ public struct LatencyRecorder: Sendable {
 /// When things happened, for measures: microseconds since it was made.
 public struct Stopwatch: Sendable {
     private let start = ContinuousClock.now
+    /// Begins to count: it can't be stopped, or set back.
     public init() {}
 
+    /// Whole ones, cut. Time goes on while the machine sleeps.
     public var microseconds: Int64 {
         let took = ContinuousClock.now - start
         return took.components.seconds * 1_000_000 + took.components.attoseconds / 1_000_000_000_000
     }
 
+    /// As ``microseconds``, and as fine.
     public var seconds: Double { Double(microseconds) / 1e6 }
 }

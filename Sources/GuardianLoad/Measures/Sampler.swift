@@ -2,8 +2,11 @@ import Synchronization
 
 /// Looks at something again and again while a suite runs.
 public final class Sampler: Sendable {
+    /// What one look has shown.
     public struct Sample: Sendable, Equatable {
+        /// By the sampler's stopwatch.
         public var seconds: Double
+        /// What was seen, in the unit of whoever looks.
         public var value: Double
     }
 
@@ -20,11 +23,13 @@ public final class Sampler: Sendable {
     private let watch: Stopwatch
     private let look: @Sendable () -> Double
 
+    /// Does not look yet: `look` is called by ``sample()`` alone.
     public init(watch: Stopwatch, look: @escaping @Sendable () -> Double) {
         self.watch = watch
         self.look = look
     }
 
+    /// Looks once, now; when there are many samples already, what it sees may not be kept.
     public func sample() {
         let value = look()
         let seconds = watch.seconds
@@ -38,6 +43,7 @@ public final class Sampler: Sendable {
         }
     }
 
+    /// The oldest first; fewer than 4096, however long it has run.
     public var samples: [Sample] { state.withLock { $0.samples } }
 
     /// Samples every `milliseconds` until cancelled.

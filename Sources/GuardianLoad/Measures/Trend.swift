@@ -4,8 +4,10 @@ public struct Trend: Sendable, Equatable {
     public var slope: Double
     /// Standard error of the slope; infinite for fewer than three points.
     public var error: Double
+    /// y where x is 0.
     public var intercept: Double
 
+    /// Points that share one x, or none at all, make a flat line.
     public init(_ points: [(x: Double, y: Double)]) {
         let count = Double(points.count)
         let meanX = points.reduce(0) { $0 + $1.x } / max(count, 1)
@@ -23,5 +25,6 @@ public struct Trend: Sendable, Equatable {
 
     /// The least slope that the points speak for: two standard errors below the line.
     public var atLeast: Double { slope - 2 * error }
+    /// The largest: two standard errors above the line.
     public var atMost: Double { slope + 2 * error }
 }

@@ -2,9 +2,13 @@ public import GuardianCore
 
 /// The figures of this run beside those of an earlier one.
 public struct Comparison: Sendable, Equatable {
+    /// A figure that both runs have.
     public struct Row: Sendable, Equatable {
+        /// The name of its suite, such as `latency`.
         public var suite: String
+        /// Of this run; ``before`` is in the same unit.
         public var figure: SuiteResult.Figure
+        /// Its value in the baseline.
         public var before: Double
         /// Now over before; 1 when both are 0.
         public var ratio: Double { before == 0 ? (figure.value == 0 ? 1 : .infinity) : figure.value / before }
@@ -24,9 +28,11 @@ public struct Comparison: Sendable, Equatable {
 
     /// An option that was another in the baseline, so that what is worse may be so for that.
     public struct Difference: Sendable, Equatable {
+        /// As reports name it, such as `workers`, or `seed`.
         public var option: String
         /// nil where the baseline does not say.
         public var before: String?
+        /// As it is in this run.
         public var now: String
 
         /// For people.
@@ -35,6 +41,7 @@ public struct Comparison: Sendable, Equatable {
 
     /// Why there is nothing to compare with.
     public enum Mismatch: Error, Sendable, Equatable, CustomStringConvertible {
+        /// It is no JSON report of this version; or none of its figures is measured now.
         case notAReport, nothingInCommon
 
         public var description: String {
@@ -45,13 +52,16 @@ public struct Comparison: Sendable, Equatable {
         }
     }
 
+    /// In the order of this run's suites.
     public var rows: [Row]
+    /// All but the version of the build and the choice of suites.
     public var differences: [Difference]
     /// What only one of both has: a suite, or `suite: figure`.
     public var unmatched: [String]
     /// Share by which a figure may be worse; 0.25 by default.
     public var tolerance: Double
 
+    /// Throws where no figure is in both. `tolerance` is a share: 0.25 lets a figure be worse by a quarter.
     public init(_ report: LoadReport, with baseline: JSONValue, tolerance: Double = 0.25) throws(Mismatch) {
         let before = try Self.figures(of: baseline)
         let now: [String: Set<String>] = Dictionary(report.suites.map { ($0.name, Set($0.figures.map(\.name))) }) { $1 }
@@ -105,6 +115,7 @@ public struct Comparison: Sendable, Equatable {
         return differences
     }
 
+    /// Rows that are worse by more than ``tolerance``; figures in ms that differ by less than 2 are never among them.
     public var regressions: [Row] {
         rows.filter { row in
             if row.figure.unit == "ms", abs(row.figure.value - row.before) < Self.noiseMs { return false }

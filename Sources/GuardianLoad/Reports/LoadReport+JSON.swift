@@ -1,6 +1,7 @@
 public import GuardianCore
 
 extension LoadReport {
+    /// For programs, and to be the baseline of later runs; rounded to three decimals.
     public var json: JSONValue {
         var members: [JSONValue.Member] = [
             .init("version", JSONValue(Self.version)), .init("started_at", .string(startedAt.rfc3339)),

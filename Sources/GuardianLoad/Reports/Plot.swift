@@ -2,13 +2,18 @@ import GuardianCore
 
 /// A chart as inline SVG: axes with round numbers, lines or bars, colours from the page's own variables, so that it follows light and dark.
 public struct Plot: Sendable {
+    /// Points that are joined in their order.
     public struct Line: Sendable {
+        /// For the legend, which names lines where there are several.
         public var name: String
+        /// More than 400 are drawn as the means of spans.
         public var points: [SuiteResult.Point]
         /// Number of the colour, from 1 to 7.
         public var colour: Int
+        /// Sets a line that was computed off from the one that was measured; false by default.
         public var isDashed = false
 
+        /// `colour` beyond 1…7 has none in the style of the page.
         public init(_ name: String, _ points: [SuiteResult.Point], colour: Int, isDashed: Bool = false) {
             self.name = name
             self.points = points
@@ -19,24 +24,34 @@ public struct Plot: Sendable {
 
     /// A span of time with a state, drawn as a band.
     public struct Band: Sendable {
+        /// In units of x; bands widen the axis as points do.
         public var from: Double
+        /// In units of x, not before ``from``.
         public var to: Double
         /// Name of the colour variable.
         public var colour: String
+        /// In the legend, where bands of one colour stand once.
         public var label: String
     }
 
+    /// Stands above, and is what screen readers say.
     public var title: String
+    /// What x is, and in which unit.
     public var xLabel: String
+    /// What y is, and in which unit.
     public var yLabel: String
+    /// Drawn in this order, above bands and bars.
     public var lines: [Line] = []
     /// Bars, each from the x before it to its own.
     public var bars: [SuiteResult.Point] = []
+    /// Drawn behind all else, over the whole height.
     public var bands: [Band] = []
     /// Values of x with a name of their own, in place of round numbers.
     public var xNames: [(Double, String)]?
+    /// Whether 0 is always on the y axis, so that small changes look small; true by default.
     public var startsAtZero = true
 
+    /// Empty: what is to be drawn is added.
     public init(title: String, xLabel: String, yLabel: String) {
         self.title = title
         self.xLabel = xLabel
@@ -48,6 +63,7 @@ public struct Plot: Sendable {
     /// Points of a line at most; more are drawn as the means of spans.
     private static let mostPoints = 400
 
+    /// A `figure` element with caption and legend, made for the style of ``ReportPage``.
     public var svg: String {
         let xs = lines.flatMap { $0.points.map(\.x) } + bars.map(\.x) + bands.flatMap { [$0.from, $0.to] }
         let ys = lines.flatMap { $0.points.map(\.y) } + bars.map(\.y)

@@ -2,14 +2,18 @@ import GuardianCore
 
 /// One self-contained HTML page: nothing is loaded, no script runs; light or dark as the reader's system is.
 public struct ReportPage: Sendable {
+    /// Plain text: it is escaped here.
     public var title: String
+    /// HTML, which goes in as it is.
     public var body: String
 
+    /// Whatever is not ours in `body` must be escaped already.
     public init(title: String, body: String) {
         self.title = title
         self.body = body
     }
 
+    /// The whole document, its style included, to be written to a file as it is.
     public var html: String {
         """
         <!doctype html>

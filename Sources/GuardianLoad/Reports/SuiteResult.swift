@@ -4,11 +4,14 @@ import GuardianCore
 public struct SuiteResult: Sendable {
     /// Something that must hold.
     public struct Check: Sendable, Equatable {
+        /// What must hold, in words.
         public var name: String
+        /// Where false, the suite has not passed.
         public var holds: Bool
         /// What was measured.
         public var detail: String
 
+        /// `detail` is told whether it holds or not.
         public init(name: String, holds: Bool, detail: String) {
             self.name = name
             self.holds = holds
@@ -21,11 +24,16 @@ public struct SuiteResult: Sendable {
         /// Which way is better.
         public enum Better: String, Sendable { case higher, lower, neither }
 
+        /// No two of a suite have the same: comparisons go by it.
         public var name: String
+        /// In ``unit``; null in JSON where it is not finite.
         public var value: Double
+        /// Such as `ms` or `operations/s`; empty for a count.
         public var unit: String
+        /// ``Better/neither`` is never a regression.
         public var better: Better
 
+        /// Only shown, and never compared, unless `better` says otherwise.
         public init(name: String, value: Double, unit: String, better: Better = .neither) {
             self.name = name
             self.value = value
@@ -34,12 +42,16 @@ public struct SuiteResult: Sendable {
         }
     }
 
+    /// Something that was looked at all through the suite.
     public struct Series: Sendable, Equatable {
+        /// Such as `throughput` or `resident memory`.
         public var name: String
+        /// What y is counted in; empty for a plain number.
         public var unit: String
         /// x in seconds.
         public var points: [Point]
 
+        /// `points` in order of time.
         public init(name: String, unit: String, points: [Point]) {
             self.name = name
             self.unit = unit
@@ -47,17 +59,23 @@ public struct SuiteResult: Sendable {
         }
     }
 
+    /// A place in a plot; whoever holds it says what x and y are.
     public struct Point: Sendable, Equatable {
+        /// Seconds, milliseconds or a percentile.
         public var x: Double
+        /// How much there was at ``x``.
         public var y: Double
 
+        /// A plot needs both to be finite.
         public init(_ x: Double, _ y: Double) {
             self.x = x
             self.y = y
         }
     }
 
+    /// Durations of one kind, as a histogram and as percentiles.
     public struct Latency: Sendable, Equatable {
+        /// Such as `attempt`; the names of its figures begin with it.
         public var name: String
         /// Upper bound in milliseconds, and how many.
         public var buckets: [Point]
@@ -66,6 +84,7 @@ public struct SuiteResult: Sendable {
         /// The same corrected for coordinated omission; empty when nothing was to be corrected.
         public var corrected: [Point]
 
+        /// What `recorder` has now; what it records later is not in it.
         public init(_ name: String, _ recorder: LatencyRecorder) {
             self.name = name
             buckets = recorder.buckets().map { Point($0.upToMs, Double($0.count)) }
@@ -81,21 +100,30 @@ public struct SuiteResult: Sendable {
         }
     }
 
+    /// As ``LoadOptions/Suite`` names it.
     public var name: String
+    /// For people, such as `Processing latency`.
     public var title: String
+    /// How long the suite has run, with what it had to set up.
     public var seconds = 0.0
+    /// What must hold; a suite that was broken off has one that says so.
     public var checks: [Check] = []
+    /// What is compared with a baseline.
     public var figures: [Figure] = []
+    /// Shown as plots; their main percentiles are figures too.
     public var latencies: [Latency] = []
+    /// Shown as plots over time, where there are two points or more.
     public var series: [Series] = []
     /// When the breaker changed, in seconds: `opened`, `probing`, `closed`.
     public var breaker: [DeliveryRecorder.Change] = []
 
+    /// Nothing measured yet, and so not passed.
     public init(name: String, title: String) {
         self.name = name
         self.title = title
     }
 
+    /// Whether there is a check at all, and every one holds.
     public var passed: Bool { !checks.isEmpty && checks.allSatisfy(\.holds) }
 
     mutating func check(_ name: String, _ holds: Bool, _ detail: String) {

@@ -1,5 +1,6 @@
 /// What arrived at the upstream against what was handed in.
 public struct EffectAudit: Sendable, Equatable {
+    /// How many were taken in, those that came before too.
     public var effects = 0
     /// Effects whose key, or whose place in its entity, came before.
     public var doubled = 0
@@ -9,8 +10,10 @@ public struct EffectAudit: Sendable, Equatable {
     private var keys: Set<String> = []
     private var last: [String: Int] = [:]
 
+    /// Begins before the first effect of an upstream.
     public init() {}
 
+    /// To be called in the order in which effects were applied.
     public mutating func take(_ effect: UpstreamControl.Effect) {
         effects += 1
         if !keys.insert(effect.key).inserted { doubled += 1 }

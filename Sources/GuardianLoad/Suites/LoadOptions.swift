@@ -2,6 +2,7 @@
 public struct LoadOptions: Sendable {
     /// The five suites, in the order in which they run, and the soak.
     public enum Suite: String, Sendable, CaseIterable {
+        /// Intake; time from claim to settlement; memory of a long queue; the breaker; several processors; hours of ordinary life.
         case enqueue, latency, memory, breaker, concurrency, soak
 
         /// Those that run when none is named.
@@ -12,6 +13,7 @@ public struct LoadOptions: Sendable {
     public var operations: Int?
     /// Requests in flight; nil takes the suite's own.
     public var workers: Int?
+    /// Of the workloads, and of what the mock upstream fails; 1 by default.
     public var seed: UInt64 = 1
     /// Seconds of a soak; 60 by default.
     public var soakSeconds = 60.0
@@ -24,6 +26,7 @@ public struct LoadOptions: Sendable {
     /// Bytes of memory that a queue of the memory suite may take beside the program.
     public var memoryBound: Int64 = 64 << 20
 
+    /// Sizes of each suite's own, and an upstream that takes 50 ms and fails a twentieth.
     public init() {}
 
     /// A worker that is not held up gets an answer every time that the upstream's latency has passed.

@@ -5,10 +5,14 @@ public struct LoadTest: Sendable {
     /// What is done of how much, and what that is.
     public typealias Progress = @Sendable (_ done: Int, _ total: Int, _ what: String) -> Void
 
+    /// Stores and upstreams are opened anew for each suite.
     public var world: LoadWorld
+    /// The same for all suites.
     public var options: LoadOptions
+    /// Called every 20 ms while delivery is waited for, from any task.
     public var progress: Progress
 
+    /// Opens nothing before a suite runs.
     public init(world: LoadWorld, options: LoadOptions, progress: @escaping Progress = { _, _, _ in }) {
         self.world = world
         self.options = options

@@ -6,13 +6,16 @@ public import GuardianHTTP
 public struct LoadWorld: Sendable {
     /// A store that is open.
     public struct OpenStore: Sendable {
+        /// What this handle reads and writes; others of the same name have the same operations.
         public var store: any Store
+        /// Called last, when a suite has run to its end.
         public var close: @Sendable () throws -> Void
         /// Gives room back; where the store has none to give it does nothing.
         public var compact: @Sendable () async throws -> Void
         /// Bytes on disk, log included.
         public var bytes: @Sendable () async throws -> Int64
 
+        /// `compact` and `bytes` are called while it is open.
         public init(
             store: any Store, close: @escaping @Sendable () throws -> Void, compact: @escaping @Sendable () async throws -> Void,
             bytes: @escaping @Sendable () async throws -> Int64
@@ -24,13 +27,16 @@ public struct LoadWorld: Sendable {
         }
     }
 
+    /// What a mock upstream is to be like.
     public struct Behaviour: Sendable {
         /// 50 by default.
         public var latencyMs = 50
         /// 0.05 by default.
         public var failureRate = 0.05
+        /// The same seed fails the same requests, if they come in the same order.
         public var seed: UInt64
 
+        /// `failureRate` is a share, 0…1.
         public init(latencyMs: Int = 50, failureRate: Double = 0.05, seed: UInt64) {
             self.latencyMs = latencyMs
             self.failureRate = failureRate
@@ -38,10 +44,14 @@ public struct LoadWorld: Sendable {
         }
     }
 
+    /// A mock upstream that answers.
     public struct Upstream: Sendable {
+        /// Without a path, such as `http://127.0.0.1:8090`.
         public var url: String
+        /// Called once, when its suite is over, after an error too.
         public var stop: @Sendable () async -> Void
 
+        /// `stop` should return when nothing listens there any more.
         public init(url: String, stop: @escaping @Sendable () async -> Void) {
             self.url = url
             self.stop = stop
@@ -52,6 +62,7 @@ public struct LoadWorld: Sendable {
     public var openStore: @Sendable (_ name: String) async throws -> OpenStore
     /// Whether several processors deliver from one store at once; otherwise one does, and the others stand by. False by default.
     public var sharesStores = false
+    /// Starts one without effects, and returns when it answers.
     public var startUpstream: @Sendable (Behaviour) async throws -> Upstream
     /// The last word on how engines are set up.
     public var adjust: @Sendable (inout SyncEngine.Configuration) -> Void = { _ in }
@@ -60,6 +71,7 @@ public struct LoadWorld: Sendable {
     /// Bytes of memory that are resident; of this process by default.
     public var residentBytes: @Sendable () -> Int64 = { ProcessMeter.residentBytes }
 
+    /// The other parts have defaults, which tests replace.
     public init(
         openStore: @escaping @Sendable (String) async throws -> OpenStore,
         startUpstream: @escaping @Sendable (Behaviour) async throws -> Upstream

@@ -8,7 +8,9 @@ public import GuardianCore
 ///
 /// For apps that want to log near the engine without a logging system of their own; the engine itself tells by events.
 public struct SecureLogger: Sendable {
+    /// How much a line matters, least first.
     public enum Level: String, Sendable, CaseIterable, Comparable {
+        /// From what only a developer wants to see to what nothing goes on after.
         case debug, info, warning, error, fatal
 
         public static func < (left: Level, right: Level) -> Bool {
@@ -48,22 +50,27 @@ public struct SecureLogger: Sendable {
         write(level, SecurityUtils.oneLine(line))
     }
 
+    /// At ``Level/debug``. The arguments are evaluated only if the line is written.
     public func debug(_ message: @autoclosure () -> String, fields: @autoclosure () -> JSONValue? = nil) {
         log(.debug, message(), fields: fields())
     }
 
+    /// At ``Level/info``. The arguments are evaluated only if the line is written.
     public func info(_ message: @autoclosure () -> String, fields: @autoclosure () -> JSONValue? = nil) {
         log(.info, message(), fields: fields())
     }
 
+    /// At ``Level/warning``. The arguments are evaluated only if the line is written.
     public func warning(_ message: @autoclosure () -> String, fields: @autoclosure () -> JSONValue? = nil) {
         log(.warning, message(), fields: fields())
     }
 
+    /// At ``Level/error``. The arguments are evaluated only if the line is written.
     public func error(_ message: @autoclosure () -> String, fields: @autoclosure () -> JSONValue? = nil) {
         log(.error, message(), fields: fields())
     }
 
+    /// At ``Level/fatal``. Ends nothing: what the process does next is the app's affair.
     public func fatal(_ message: @autoclosure () -> String, fields: @autoclosure () -> JSONValue? = nil) {
         log(.fatal, message(), fields: fields())
     }

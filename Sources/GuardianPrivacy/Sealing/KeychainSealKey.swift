@@ -5,10 +5,12 @@
     /// A key in the Keychain of an Apple platform: made at first use, never synchronized, readable after the first unlock, on this device
     /// only.
     public struct KeychainSealKey: SealKeySource {
+        /// `kSecAttrService` of the items; `GuardianSync` by default.
         public var service: String
         /// Names of the items, the current key's first. To rotate, put a new name in front and rekey the store.
         public var accounts: [String]
 
+        /// Touches nothing: the Keychain is asked when a store is opened.
         public init(service: String = "GuardianSync", accounts: [String] = ["seal-key"]) {
             self.service = service
             self.accounts = accounts

@@ -34,6 +34,7 @@ public struct SealKey: Sendable, CustomStringConvertible, CustomDebugStringConve
     public static let length = 32
 
     let key: SymmetricKey
+    /// Stored with every value that is sealed under the key; may be shown.
     public let id: ID
 
     init(_ key: SymmetricKey) {

@@ -8,6 +8,8 @@
 
 /// Where the keys of a sealed store come from. Asked at opening, and again when a value needs a key that is not known: after a rotation.
 public protocol SealKeySource: Sendable {
+    /// The keys as they are now. Asked in the middle of reads and writes, so it must be quick and must not use the store. Throws
+    /// ``SealError/noKey(_:)`` where none can be had.
     func keyring() throws(SealError) -> SealKeyring
 }
 
@@ -16,8 +18,10 @@ public struct SealKeyFile: SealKeySource {
     /// Bytes of a key file at most.
     public static let limit = 16 << 10
 
+    /// Read anew each time that the keys are asked for, so that a rotation needs no restart.
     public var path: String
 
+    /// Reads nothing yet: a file that is missing shows when a store is opened with it.
     public init(path: String) { self.path = path }
 
     public func keyring() throws(SealError) -> SealKeyring {
@@ -53,6 +57,7 @@ public struct SealKeyFile: SealKeySource {
 public struct SealKeysInMemory: SealKeySource {
     private let keys: SealKeyring
 
+    /// They stay as they are: once the store goes by another key, this process is refused.
     public init(_ keys: SealKeyring) { self.keys = keys }
 
     public func keyring() throws(SealError) -> SealKeyring { keys }

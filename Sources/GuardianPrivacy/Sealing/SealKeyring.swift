@@ -7,6 +7,7 @@ public struct SealKeyring: Sendable {
     public let current: SealKey
     private let keys: [SealKey.ID: SealKey]
 
+    /// A key that comes twice counts once. ``most`` holds only for keys that are read from a text.
     public init(_ current: SealKey, others: [SealKey] = []) {
         self.current = current
         keys = Dictionary(([current] + others).map { ($0.id, $0) }) { first, _ in first }

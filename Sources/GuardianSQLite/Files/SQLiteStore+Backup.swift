@@ -4,10 +4,13 @@ public import GuardianCore
 extension SQLiteStore {
     /// What a backup holds.
     public struct BackupReport: Sendable, Equatable {
+        /// The file that was made: the target that was asked for.
         public var path: String
+        /// Bytes of that file; free pages of the store are not in it.
         public var bytes: Int64
         /// Pending, processing and failed operations in it.
         public var operations: Int64
+        /// The `now` of the call. It stands in the backup too: restored, outcomes count as unknown from it on.
         public var takenAt: Timestamp
     }
 

@@ -2,9 +2,11 @@ internal import GRDB
 public import GuardianCore
 
 extension SQLiteStore {
+    /// What a compaction has given back.
     public struct CompactReport: Sendable, Equatable {
         /// Bytes of the database and its log, before and after.
         public var before: Int64
+        /// No less than ``before`` where there was nothing to give back.
         public var after: Int64
     }
 

@@ -4,7 +4,9 @@ public import GuardianCore
 public struct SalvageReport: Sendable, Equatable {
     /// An operation that could not be read.
     public struct Lost: Sendable, Equatable {
+        /// Its number in the queue, which it keeps in the new store.
         public var seq: Int64
+        /// As the index of ids still had it.
         public var id: OperationID
     }
 

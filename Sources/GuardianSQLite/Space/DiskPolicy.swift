@@ -12,6 +12,7 @@ public struct DiskPolicy: Sendable, Equatable {
     /// What counts as low: 0, so that everything but urgent work is refused at the first watermark.
     public var lowPriority = 0
 
+    /// nil takes the default, which goes by the size of the volume.
     public init(firstWatermark: Int64? = nil, secondWatermark: Int64? = nil, reserve: Int64? = nil, lowPriority: Int = 0) {
         self.firstWatermark = firstWatermark
         self.secondWatermark = secondWatermark

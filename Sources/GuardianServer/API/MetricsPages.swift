@@ -10,6 +10,7 @@ public struct MetricsPages: Sendable {
     /// Metrics, summary and alerts.
     public var json: @Sendable () -> JSONValue
 
+    /// Both are called for each request, from any thread.
     public init(
         exposition: @escaping @Sendable (_ accept: String?) -> (contentType: String, text: String),
         json: @escaping @Sendable () -> JSONValue

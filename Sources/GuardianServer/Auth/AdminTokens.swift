@@ -10,7 +10,9 @@ public struct AdminTokens: Sendable {
 
     /// What is wrong with a file of tokens, and in which line.
     public struct Defect: Error, Sendable, Equatable, CustomStringConvertible {
+        /// From 1; 0 for the file as a whole.
         public var line: Int
+        /// Without the token, so that it may be shown.
         public var message: String
         public var description: String { line == 0 ? message : "line \(line): \(message)" }
     }

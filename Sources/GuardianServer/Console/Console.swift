@@ -38,6 +38,7 @@ public final class Console: EventSink {
     let groups = FailureGroupCache()
     let ends = StatusEnds()
 
+    /// Reads the end of the audit log where there is one. Sessions, login limits and bulk work go by `clock`.
     public init(_ configuration: ConsoleConfiguration, clock: any TimeSource = SystemClock()) {
         self.configuration = configuration
         self.clock = clock

@@ -3,12 +3,14 @@ public import GuardianPrivacy
 
 /// One setting in force.
 public struct ConsoleSetting: Sendable, Equatable {
+    /// As settings name it, such as `upstream.url`.
     public var key: String
     /// Masked where it is a secret.
     public var value: String
     /// Where it came from: default, file, environment or flag.
     public var source: String
 
+    /// A secret is to be masked in `value` already.
     public init(key: String, value: String, source: String) {
         self.key = key
         self.value = value
@@ -32,6 +34,7 @@ public struct ConsoleConfiguration: Sendable {
     public var auditFile: String?
     /// What the header says is delivered to.
     public var upstream = ""
+    /// Shown at the foot of each page.
     public var version = ""
     /// Whether it is reached over TLS: cookies then never leave it.
     public var isSecure = false
@@ -48,6 +51,7 @@ public struct ConsoleConfiguration: Sendable {
     /// Failed operations up to which a dialog counts a set of them whatever it takes: an index leads to them.
     package var countedAtOnce: Int64 = 20_000
 
+    /// The rest has defaults that show little; set it on what this returns.
     public init(tokens: AdminTokens, redactor: Redactor = .standard) {
         self.tokens = tokens
         self.redactor = redactor

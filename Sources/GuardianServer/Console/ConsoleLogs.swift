@@ -2,15 +2,22 @@ public import GuardianCore
 
 /// A line of the log, as the console shows it.
 public struct ConsoleLogLine: Sendable, Equatable {
+    /// By the wall clock of the process that wrote it.
     public var at: Timestamp
     /// debug, info, warning, error or fatal.
     public var level: String
+    /// Redacted, as the whole line is.
     public var message: String
+    /// Of the operation that it is about, as in `Trace-Id`; nil where it is about none.
     public var traceID: String?
+    /// Of the same operation.
     public var operationType: String?
+    /// Such as `transient`; nil where it tells of no error.
     public var errorClass: String?
+    /// An object: all else that was said.
     public var fields: JSONValue
 
+    /// A `level` that is none of ``ConsoleLogQuery/levels`` counts as `info`.
     public init(
         at: Timestamp, level: String, message: String, traceID: String? = nil, operationType: String? = nil, errorClass: String? = nil,
         fields: JSONValue = .object([])
@@ -27,20 +34,26 @@ public struct ConsoleLogLine: Sendable, Equatable {
 
 /// Which lines of the log are asked for.
 public struct ConsoleLogQuery: Sendable, Equatable {
+    /// The least grave first.
     public static let levels = ["debug", "info", "warning", "error", "fatal"]
 
     /// This level or a graver one.
     public var level: String?
+    /// Only lines of this trace; nil for those of all.
     public var traceID: String?
+    /// Only lines about operations of this type; nil for all lines.
     public var operationType: String?
     /// Stands in the message or the fields; capitals do not matter.
     public var text: String?
+    /// Only lines of this time or later; nil for as far back as there are any.
     public var since: Timestamp?
     /// Lines of a page at most.
     public var limit = 200
 
+    /// Sets no condition; a log may leave `debug` out all the same where no level is named.
     public init() {}
 
+    /// Whether `line` meets every condition that is set. ``text`` may stand in its error class too.
     public func fits(_ line: ConsoleLogLine) -> Bool {
         if let level, Self.rank(line.level) < Self.rank(level) { return false }
         if let traceID, line.traceID != traceID { return false }
@@ -61,6 +74,7 @@ public struct ConsoleLogPage: Sendable, Equatable {
     /// Where to go on; nil when there are none older.
     public var next: String?
 
+    /// `next` is handed back as it is, to whoever made it.
     public init(lines: [ConsoleLogLine], next: String?) {
         self.lines = lines
         self.next = next
@@ -69,6 +83,7 @@ public struct ConsoleLogPage: Sendable, Equatable {
 
 /// A cursor that is none of this log's.
 public struct UnknownLogCursor: Error, Sendable {
+    /// For an app's own ``ConsoleLogs`` to throw.
     public init() {}
 }
 

@@ -4,6 +4,7 @@ import GuardianCore
 public struct AlertPolicy: Sendable, Equatable {
     /// Failed operations a minute; 10 by default.
     public var failedPerMinute: Double = 10
+    /// How long that must last before the alert fires; 0 by default, which is at once.
     public var failedForMs: Int64 = 0
     /// Pending operations; 1000 by default.
     public var pending: Double = 1000
@@ -26,6 +27,7 @@ public struct AlertPolicy: Sendable, Equatable {
     /// How long a condition must be gone before its alert clears; 1 min by default.
     public var clearAfterMs: Int64 = 60_000
 
+    /// The thresholds of spec section 8.
     public init() {}
 
     /// The rules, that of the books last. An alert clears a tenth on the good side of its threshold.

@@ -5,11 +5,13 @@ public import GuardianCore
 /// A scrape then needs no call of the store. What is of the store, its totals too where it keeps tallies, is the same in all processes that
 /// share it. Of several processes at one store the one that delivers evaluates; while none does, each.
 public struct Monitor: Sendable {
+    /// How often it looks, what it judges by, and where alerts are kept over a restart.
     public struct Configuration: Sendable {
         /// Milliseconds between looks, 1 to a day; 1 s by default.
         public var everyMs: Int64 = 1000
         /// Looks from one evaluation of the alerts to the next; 1 by default.
         public var looksPerEvaluation: Int64 = 1
+        /// The thresholds of spec section 8 by default.
         public var policy = AlertPolicy()
         /// Whether alerts are evaluated at all.
         public var evaluates = true
@@ -22,6 +24,7 @@ public struct Monitor: Sendable {
         /// Keeps what is to be known of the alerts after a restart.
         public var save: @Sendable (String) throws -> Void = { _ in }
 
+        /// Looks once a second and evaluates each time; saves nothing, and knows nothing of the volume.
         public init() {}
 
         /// Evaluates every so many milliseconds, and looks once a second at least: totals and gauges are not to wait for rare alerts.
@@ -54,6 +57,7 @@ public struct Monitor: Sendable {
     /// The breaker as it was recorded at the last look.
     private var lastCircuit: ProductionMetrics.Circuit
 
+    /// Looks at nothing yet: that begins with ``prepare()``. `store` must be the one that `engine` delivers from.
     public init(
         _ metrics: ProductionMetrics, engine: SyncEngine, store: any Store, configuration: Configuration = .init(),
         clock: any TimeSource = SystemClock()

@@ -16,6 +16,7 @@ public final class AnomalyWatch: EventSink {
 
     private let state = Mutex(State())
 
+    /// Knows nothing yet: nothing is judged in the first three minutes.
     public init() {}
 
     public func record(_ event: Event, at time: Timestamp) {

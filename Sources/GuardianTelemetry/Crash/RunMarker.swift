@@ -14,8 +14,11 @@ public final class RunMarker: @unchecked Sendable {
 
     /// A process that ended without a word.
     public struct Unclean: Sendable, Equatable {
+        /// 1970 where the marker can't be read, as after a power cut.
         public var startedAt: Timestamp
+        /// As its ``RunMarker/begin(in:version:now:)`` was told; `unknown` where the marker can't be read.
         public var version: String
+        /// 0 where the marker can't be read. Another process may have the number by now.
         public var pid: Int32
 
         package init(startedAt: Timestamp, version: String, pid: Int32) {

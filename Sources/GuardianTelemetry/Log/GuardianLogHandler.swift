@@ -8,13 +8,17 @@ public import Logging
 /// ```
 /// Metadata become fields; `trace_id`, `operation_type` and `error_class` among them become the line's own.
 public struct GuardianLogHandler: LogHandler {
+    /// Fields of every line of this logger, unless ``metadataProvider`` or the line itself says otherwise.
     public var metadata: Logger.Metadata = [:]
+    /// Asked for each line that is written; nil, the default, adds nothing.
     public var metadataProvider: Logger.MetadataProvider?
+    /// The writer's by default. The writer's own level counts too: a lower one here lets nothing more through.
     public var logLevel: Logger.Level
     private let label: String
     private let writer: LogWriter
     private let clock: any TimeSource
 
+    /// `label` becomes the field `logger` of each line.
     public init(label: String, writer: LogWriter, clock: any TimeSource = SystemClock()) {
         self.label = label
         self.writer = writer
@@ -22,11 +26,13 @@ public struct GuardianLogHandler: LogHandler {
         logLevel = writer.level.logger
     }
 
+    /// One of ``metadata``; nil takes it away.
     public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
         set { metadata[key] = newValue }
     }
 
+    /// Hands the line to the writer, and never waits for the disk.
     public func log(event: LogEvent) {
         let level = LogLevel(event.level)
         guard level >= writer.level else { return }

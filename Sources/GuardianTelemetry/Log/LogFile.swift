@@ -23,7 +23,9 @@ package enum LogFileError: Error, Sendable, Equatable, CustomStringConvertible {
 /// It is opened anew when somebody else has moved it away, and may be written by several processes: each line is one write at the end of
 /// the file, and only one of them rotates. Mode 0600. It stands back when the volume is almost full: the room that is left is the store's.
 public struct LogFile: Sendable {
+    /// Where the file is, and how much room it and the ones before it may take.
     public struct Configuration: Sendable {
+        /// Of the newest one; those before it have `.1`, `.2` … behind it.
         public var path: String
         /// Bytes of one file at most; 10 MiB by default.
         public var maxBytes: Int
@@ -32,6 +34,7 @@ public struct LogFile: Sendable {
         /// Bytes of the volume that are never used for logs; 64 MiB by default.
         public var leastFreeBytes: Int64
 
+        /// `maxBytes` is 1 KiB at least, and `maxFiles` 1.
         public init(path: String, maxBytes: Int = 10 << 20, maxFiles: Int = 5, leastFreeBytes: Int64 = 64 << 20) {
             self.path = path
             self.maxBytes = max(maxBytes, 1 << 10)

@@ -4,6 +4,7 @@ public import GuardianCore
 public final class LogSink: EventSink {
     private let writer: LogWriter
 
+    /// Events below the level of `writer` are left out before a line is made of them.
     public init(_ writer: LogWriter) { self.writer = writer }
 
     public func record(_ event: Event, at time: Timestamp) { record(event, about: nil, at: time) }

@@ -2,30 +2,48 @@ public import GuardianCore
 
 /// The few numbers that a person on call looks at first.
 public struct MetricsSummary: Sendable, Equatable {
+    /// When it was made, by the clock of who made it.
     public var at: Timestamp
+    /// Operations that wait, as of the last look at the store.
     public var pending: Int64
+    /// Operations that are claimed, as of the same look.
     public var processing: Int64
     /// Those that stand in `failed` now.
     public var failedNow: Int64
+    /// Since the enqueue of the one that has waited longest; 0 where nothing waits or is claimed.
     public var oldestPendingSeconds: Double
     /// Over restarts, as the next four.
     public var processed: Int64
+    /// Given up on, conflicts too; those that were retried by hand or cleared since are still counted.
     public var failed: Int64
+    /// Attempts that ended in a wait for the next one.
     public var backoffs: Int64
+    /// Attempts after the first of their operation.
     public var retries: Int64
+    /// How often the breaker has opened.
     public var circuitTrips: Int64
+    /// Since this process began; 0 where no process measures.
     public var conflictsResolved: Int64
+    /// Refreshes that brought a credential, since this process began; 0 where no process measures.
     public var authRefreshes: Int64
+    /// How many deliver from the store, in all processes together.
     public var activeProcessors: Int64
     /// `closed`, `half_open` or `open`.
     public var circuit: String
+    /// Of the operations that ended within the window, 5 min by default; 100 when none did, NaN where no process measures.
     public var successPercent: Double
+    /// Over the last minute by default; NaN where no process measures.
     public var failuresPerMinute: Double
+    /// Percent of attempts that neither the network nor the server has let down; at most 50 while the breaker probes, 0 while it is open,
+    /// NaN where no process measures.
     public var networkHealth: Double
     /// Milliseconds; nil when nothing was delivered of late.
     public var p50Ms: Double?
+    /// 95 of 100 took no longer; nil as ``p50Ms`` is.
     public var p95Ms: Double?
+    /// 99 of 100 took no longer; nil as ``p50Ms`` is.
     public var p99Ms: Double?
+    /// Accepted operations that the books do not account for: anything but 0 is a defect.
     public var accountingGap: Int64
     /// Reasons for which delivery stands still.
     public var paused: [String]

@@ -10,6 +10,7 @@ import Synchronization
 ///
 /// Feed it with a ``MetricsSink``, or by hand.
 public final class ProductionMetrics: Sendable {
+    /// Over which times rates and quantiles are taken, and where the values go beside the registry.
     public struct Configuration: Sendable {
         /// Milliseconds over which quantiles, the success rate and the health score are computed; 5 min by default.
         public var windowMs: Int64
@@ -20,6 +21,7 @@ public final class ProductionMetrics: Sendable {
         /// The version that `sync_build_info` shows.
         public var version: String
 
+        /// Windows move on in steps: that of quantiles by a sixth of it, those of rates by a sixtieth.
         public init(
             windowMs: Int64 = 300_000, failureWindowMs: Int64 = 60_000, backend: (any MetricsFactory)? = nil, version: String = "unknown"
         ) {
@@ -30,6 +32,7 @@ public final class ProductionMetrics: Sendable {
         }
     }
 
+    /// As it was made with; windows stay as long as they are.
     public let configuration: Configuration
     /// Where the values are kept. An app may make further metrics in it; they are exported with these.
     public let registry = PrometheusRegistry()
@@ -44,6 +47,7 @@ public final class ProductionMetrics: Sendable {
     /// As of the last refresh.
     private let refreshed = Mutex<TrafficWindow.Reading?>(nil)
 
+    /// Counts from 0: what the store has counted before comes with a ``Monitor``. With a clock of a test, the windows go by that one.
     public init(_ configuration: Configuration = .init(), clock: any TimeSource = SystemClock()) {
         self.configuration = configuration
         self.clock = clock
@@ -140,9 +144,13 @@ public final class ProductionMetrics: Sendable {
         recordCircuit(.open)
     }
 
+    /// States of the circuit breaker, numbered as `sync_circuit_state` shows them.
     public enum Circuit: Int, Sendable {
+        /// Attempts go out.
         case closed = 0
+        /// One attempt goes out, to see whether the upstream is back.
         case halfOpen = 1
+        /// Nothing goes out until the cool-down is over.
         case open = 2
     }
 

@@ -56,6 +56,7 @@ public final class PrometheusRegistry: MetricsFactory, Sendable {
 
     private let state = Mutex(State())
 
+    /// Holds nothing yet. Registries know nothing of each other: what is scraped together must be made in one.
     public init() {}
 
     /// What is to be shown now, families in the order in which they were made.
@@ -155,26 +156,33 @@ public final class PrometheusRegistry: MetricsFactory, Sendable {
             bounds: kind == .histogram ? commonBounds : [])
     }
 
+    /// Shown with `_total` at the end of its name.
     public func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
         counter(Self.family(label, .counter, suffix: "_total"), dimensions)
     }
 
+    /// A gauge, which shows the last value.
     public func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler {
         gauge(Self.family(label, .gauge), dimensions)
     }
 
+    /// A histogram with bounds from 0.0001 to 10 where it aggregates, else a gauge that shows the last value.
     public func makeRecorder(label: String, dimensions: [(String, String)], aggregate: Bool) -> any RecorderHandler {
         if aggregate { return histogram(Self.family(label, .histogram), dimensions) }
         return gauge(Self.family(label, .gauge), dimensions)
     }
 
+    /// A histogram in seconds, with `_seconds` at the end of its name.
     public func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
         histogram(Self.family(label, .histogram, suffix: "_seconds"), dimensions)
     }
 
     /// Series are kept: one that comes and goes would look like a restart to a scraper.
     public func destroyCounter(_ handler: any CounterHandler) {}
+    /// Nothing, as ``destroyCounter(_:)``.
     public func destroyMeter(_ handler: any MeterHandler) {}
+    /// Nothing, as ``destroyCounter(_:)``.
     public func destroyRecorder(_ handler: any RecorderHandler) {}
+    /// Nothing, as ``destroyCounter(_:)``.
     public func destroyTimer(_ handler: any TimerHandler) {}
 }

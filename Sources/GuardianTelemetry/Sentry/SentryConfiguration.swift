@@ -1,5 +1,6 @@
 /// How events get to Sentry.
 public struct SentryConfiguration: Sendable {
+    /// Which project events go to; the key in it is shown nowhere.
     public var dsn: SentryDSN
     /// `production`, `staging` …
     public var environment: String
@@ -24,6 +25,7 @@ public struct SentryConfiguration: Sendable {
         set { spool.leastFreeBytes = newValue }
     }
 
+    /// Limits and times have defaults; set others on what it returns.
     public init(
         dsn: SentryDSN, environment: String = "production", release: String, serverName: String, spoolDirectory: String
     ) {

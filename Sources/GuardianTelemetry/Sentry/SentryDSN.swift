@@ -9,6 +9,7 @@ import Foundation
 public struct SentryDSN: Sendable, Equatable {
     /// A text that is no DSN; the message says why and never repeats it.
     public struct Defect: Error, Sendable, Equatable, CustomStringConvertible {
+        /// Goes on from "the DSN", such as `is no URL`.
         public var message: String
         public var description: String { "the DSN \(message)" }
     }

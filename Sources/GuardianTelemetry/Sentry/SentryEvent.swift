@@ -43,7 +43,9 @@ public struct SentryEvent: Sendable, Equatable {
 
     /// 32 hexadecimal digits, made once: what makes a repeated event one.
     public var id: String
+    /// When it happened, by the wall clock of this machine.
     public var at: Timestamp
+    /// Sentry shows it, and its alert rules may go by it.
     public var level: Level
     /// The type of the error, by which events are grouped.
     public var type: String

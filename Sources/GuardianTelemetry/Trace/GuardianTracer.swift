@@ -6,6 +6,7 @@ public import Tracing
 ///
 /// An app that has a tracer of its own does not need it: ``OperationTracing`` works with any.
 public final class GuardianTracer: Tracer {
+    /// All spans that it begins are of this kind.
     public typealias Span = GuardianSpan
 
     private let ratio: Double
@@ -21,6 +22,7 @@ public final class GuardianTracer: Tracer {
         self.deliver = deliver
     }
 
+    /// A child of the span in `context`, sampled if that is; without one, the first of a new trace. Where it was called from is not kept.
     public func startSpan<Instant: TracerInstant>(
         _ operationName: String, context: @autoclosure () -> ServiceContext, ofKind kind: SpanKind, at instant: @autoclosure () -> Instant,
         function: String, file fileID: String, line: UInt
@@ -59,6 +61,7 @@ public final class GuardianTracer: Tracer {
     /// Nothing: the exporter goes on by itself.
     public func forceFlush() {}
 
+    /// Takes `traceparent`; one that can't be read changes nothing. A trace that is sampled elsewhere is so here if the ratio takes it too.
     public func extract<Carrier, Extract: Extractor>(
         _ carrier: Carrier, into context: inout ServiceContext, using extractor: Extract
     ) where Extract.Carrier == Carrier {
@@ -66,6 +69,7 @@ public final class GuardianTracer: Tracer {
         context[CurrentSpan.self] = sampled(found)
     }
 
+    /// Writes `traceparent`, or nothing where `context` has no span of this kind of tracer.
     public func inject<Carrier, Inject: Injector>(
         _ context: ServiceContext, into carrier: inout Carrier, using injector: Inject
     ) where Inject.Carrier == Carrier {

@@ -35,6 +35,7 @@ public final class OperationTracing: EventSink {
     private let own: GuardianTracer?
     private let ended = Mutex<[UniqueID: Ended]>([:])
 
+    /// Any tracer will do: one that is no ``GuardianTracer`` is told of an operation's trace by a `traceparent` that it extracts.
     public init(_ tracer: any Tracer) {
         self.tracer = tracer
         own = tracer as? GuardianTracer

@@ -8,10 +8,13 @@ import Synchronization
 
 /// Sends finished spans to an OpenTelemetry collector: OTLP over HTTP as JSON, in batches, never in the way of what is traced.
 public final class SpanExporter: Sendable {
+    /// Which collector, who sends to it, and how much may wait for it.
     public struct Configuration: Sendable {
         /// `http://127.0.0.1:4318`; `/v1/traces` is added when there is no path.
         public var endpoint: String
+        /// `service.name` of the resource; `guardian` by default.
         public var serviceName: String
+        /// `service.version` of the resource.
         public var serviceVersion: String
         /// What makes this process another than its siblings.
         public var instance: String
@@ -21,8 +24,10 @@ public final class SpanExporter: Sendable {
         public var batch = 512
         /// Milliseconds between requests while there are few spans, 1 to a day; 1 s by default.
         public var everyMs: Int64 = 1000
+        /// Of one request; 10 s by default. What takes longer is sent again.
         public var timeoutMs: Int64 = 10_000
 
+        /// Asks nobody: ``SpanExporter/run()`` does.
         public init(endpoint: String, serviceName: String = "guardian", serviceVersion: String, instance: String) {
             self.endpoint = endpoint
             self.serviceName = serviceName

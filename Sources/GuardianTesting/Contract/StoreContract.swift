@@ -11,6 +11,7 @@ public struct StoreContract: Sendable {
 
     /// One promise, and the code that tries it.
     public struct Check: Sendable, CustomStringConvertible {
+        /// The promise, in words; no two checks have the same.
         public var name: String
         let run: @Sendable (StoreContract) async throws -> Void
         public var description: String { name }
@@ -23,6 +24,7 @@ public struct StoreContract: Sendable {
     /// The wall-clock time at which every check begins.
     public static let start = Timestamp(milliseconds: 1_800_000_000_000)
 
+    /// Without `processDied` the checks that need it pass without trying anything.
     public init(store: any Store, processDied: (@Sendable (String) -> Void)? = nil) {
         self.store = store
         self.processDied = processDied

@@ -8,6 +8,7 @@ import Synchronization
 public final class MemoryStore: EnqueueStore, DeliveryStore, LockStore, InspectStore, ExplainStore, RepairStore, OptimisticStore {
     private let state: Mutex<MemoryQueue>
 
+    /// Empty, with nobody at the lock.
     public convenience init(ordering: Ordering = .entity) {
         self.init(ordering: ordering) { Folding(payloadBytes: $0.foldedBytes).decide($0, behind: $1) }
     }
