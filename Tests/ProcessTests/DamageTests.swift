@@ -2,7 +2,7 @@ import Foundation
 import GuardianCore
 import Testing
 
-extension ProcessTests {
+extension LongProcessTests {
     /// Store files that can't be used, under a real daemon: told, never touched.
     @Suite(.serialized) struct DamageTests {
         enum Damage: String, CaseIterable {

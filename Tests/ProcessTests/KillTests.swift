@@ -4,9 +4,6 @@ import GuardianLoad
 import Synchronization
 import Testing
 
-/// All that starts the real binary, one after the other.
-@Suite(.serialized) struct ProcessTests {}
-
 extension ProcessTests {
     /// The real binary over real sockets and a real disk, killed for real.
     @Suite(.serialized) struct KillTests {

@@ -2,7 +2,7 @@ import Foundation
 import GuardianCore
 import Testing
 
-extension ProcessTests {
+extension LongProcessTests {
     /// `guardian loadtest` on a real PostgreSQL.
     @Suite(.serialized) struct LoadTestPostgresTests {
         private static let schemas = "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'guardian%'"

@@ -2,7 +2,7 @@ import Foundation
 import GuardianCore
 import Testing
 
-extension ProcessTests {
+extension LongProcessTests {
     /// `guardian loadtest` as a person runs it: the real binary, its mock upstream a process of its own.
     @Suite(.serialized) struct LoadTestTests {
         private let place = NSTemporaryDirectory() + "/guardian-loadtest-tests-" + UUID().uuidString

@@ -3,7 +3,7 @@ import GuardianCore
 import GuardianLoad
 import Testing
 
-extension ProcessTests {
+extension LongProcessTests {
     /// Four real processes over one real PostgreSQL, each in a network of its own as far as it matters: they share nothing else.
     @Suite(.serialized) struct PostgresFleetTests {
         private static func size(_ name: String, _ fallback: Int) -> Int {

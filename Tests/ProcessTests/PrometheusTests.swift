@@ -3,7 +3,7 @@ import GuardianCore
 import GuardianLoad
 import Testing
 
-extension ProcessTests {
+extension LongProcessTests {
     /// The real Prometheus tools against the real sidecar.
     @Suite(.serialized, .enabled(if: PrometheusServer.isHere, PrometheusServer.missing)) struct PrometheusTests {
         /// Warnings of `promtool check metrics` that the fixed names of the contract bring with them.
