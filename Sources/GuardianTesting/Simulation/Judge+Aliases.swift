@@ -3,24 +3,21 @@ import GuardianCore
 /// Local ids, and those of the upstream in their place. The judge knows nothing of fields: a local id is a text that occurs nowhere else,
 /// and is replaced wherever it stands.
 extension Judge {
-    /// The stored creates whose entities may still get another id, by what the app calls them.
-    var openCreates: [EntityKey: Int64] {
-        var open: [EntityKey: Int64] = [:]
-        for record in records where record.handed.opensLocalID && record.operation.type == "create" {
-            guard let seq = record.seq, record.fate == .waiting || record.fate == .failed else { continue }
-            open[record.handed.entity] = seq
-        }
-        return open
-    }
-
-    /// The creates that must be settled before an operation goes.
+    /// The creates that must be settled before an operation goes: those that it needs, and whose entities may still get another id.
     func awaited(by record: Record) -> [Int64] {
         guard assignsIDs, let seq = record.seq else { return [] }
-        return openCreates.filter { entity, create in
-            guard create < seq else { return false }
-            return record.operation.entity == entity && record.operation.type != "create"
-                || Self.mentions(entity.id, in: record.operation.payload)
-        }.values.sorted()
+        var open: [EntityKey: Int64] = [:]
+        // By index: a record is large, and this is asked for each operation after each step.
+        for index in records.indices where records[index].handed.opensLocalID && records[index].operation.type == "create" {
+            guard let create = records[index].seq, records[index].fate == .waiting || records[index].fate == .failed else { continue }
+            let entity = records[index].handed.entity
+            guard
+                record.operation.entity == entity && record.operation.type != "create"
+                    || Self.mentions(entity.id, in: record.operation.payload)
+            else { continue }
+            open[entity] = create
+        }
+        return open.values.filter { $0 < seq }.sorted()
     }
 
     private static func mentions(_ id: String, in payload: String?) -> Bool { payload?.contains("\"\(id)\"") ?? false }
