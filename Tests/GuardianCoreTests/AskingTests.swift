@@ -83,6 +83,35 @@ import Testing
         try await running
     }
 
+    @Test("one that never failed is pending, although a 401 was met and its route is to wait; one that failed is retrying, also when due")
+    func putOff() async throws {
+        let (engine, store, _) = rig()
+        let entity = EntityKey(type: "room", id: "1")
+        try await engine.enqueue(operation("a"))
+        // Long before the engine's clock: all of it has passed.
+        let start = Timestamp(milliseconds: 1_000_000_000_000)
+        let lock = try await store.acquireLock(owner: "p", now: start, staleAfterMs: 1000)
+        guard case .acquired(let fence, _, _) = lock else { throw SyncError.refused(reason: "no lock") }
+        func settle(_ result: Settlement.Result, standstill: LastError? = nil, at now: Timestamp) async throws {
+            let claim = try #require(try await store.exchange(Exchange(fence: fence, now: now, normal: 1)).claims.first)
+            var settlement = Settlement(seq: claim.seq, id: claim.operation.id, result: result)
+            settlement.standstill = standstill
+            _ = try await store.exchange(Exchange(fence: fence, now: now, settlements: [settlement]))
+        }
+        let login = LastError(class: .auth, code: "HTTP_401", httpStatus: 401, message: "log in")
+        try await settle(.returned, standstill: login, at: start)
+        let held = start.adding(milliseconds: 5000)
+        try await settle(.putOff(until: held, waitMs: 5000), at: start)
+        let stored = try #require(try await store.operation(.text("a")))
+        #expect(stored.lastError == login && stored.nextRetryAt == held)
+        #expect(try await engine.state(of: entity) == .pending(1))
+
+        let busy = LastError(class: .transient, code: "BUSY", httpStatus: 503, message: "later")
+        let due = held.adding(milliseconds: 5000)
+        try await settle(.retry(due: due, backoffMs: 5000, error: busy, charged: true, failureMark: 1), at: held)
+        #expect(try await engine.state(of: entity) == .retrying(until: due, busy))
+    }
+
     @Test("what another process does to an entity is told within a second", .timeLimit(.minutes(1)))
     func statesOfOthers() async throws {
         let store = MemoryStore()

@@ -143,6 +143,16 @@ import Testing
         #expect(json["b"] == nil)
     }
 
+    @Test("a member is found by exactly its name: two spellings of one accented letter are two names")
+    func exactMembers() throws {
+        let json = try JSONValue(parsing: "{\"\u{E9}\":1,\"e\u{301}\":2}")
+        #expect(json["\u{E9}"] == 1)
+        #expect(json["e\u{301}"] == 2)
+        let alone: JSONValue = ["a\u{301}\u{323}": 1]
+        #expect(alone["a\u{323}\u{301}"] == nil)
+        #expect(alone["a\u{301}\u{323}"] == 1)
+    }
+
     @Test("seeded text of every kind survives writing and reading")
     func anyText() throws {
         var random = Xoshiro256(seed: 5)

@@ -171,6 +171,18 @@ import Testing
         #expect(bench.processor.deadline(now: bench.now) == bench.now.steady + 10)
     }
 
+    @Test(
+        "the upstream remembers keys for 0…1 year, whatever is set, for a processor and for whoever explains what it does",
+        arguments: [Int64.min, -1, 0, 31_536_000_000, 31_536_000_001, .max])
+    func clampsWindow(windowMs: Int64) async throws {
+        var configuration = ProcessorConfiguration()
+        configuration.idempotencyWindowMs = windowMs
+        let nearest = min(max(windowMs, 0), 31_536_000_000)
+        #expect(Processor(owner: "p", configuration: configuration).configuration.idempotencyWindowMs == nearest)
+        let situation = try await Explanation.Situation(of: MemoryStore(), at: Timestamp(milliseconds: 0), for: configuration)
+        #expect(situation.idempotencyWindowMs == nearest)
+    }
+
     @Test("an engine takes its configuration so too, and remembers ids for ten years at most", arguments: [Int64.min, -1, 0, 24, .max])
     func engineClamps(hours: Int64) {
         var configuration = SyncEngine.Configuration(ledgerHours: hours)

@@ -50,6 +50,15 @@ struct RolloutGuardTests {
     @Test("what comes long after the change is not its fault")
     func stopsWatching() { #expect(halted(errors: 100, from: 60_000, for: 20_000) == nil) }
 
+    @Test("windows and watches that would end after the last time there is never end, and trap nothing")
+    func endless() {
+        var rollout = RolloutGuard(policy: .init(windowMs: .max, windows: 1, fewest: 1, watchMs: .max), changedAt: Self.change)
+        for step in 1...100 as ClosedRange<Int64> { #expect(rollout.heard(isError: true, now: moment(step * 10)) == nil) }
+        #expect(rollout.isWatching(moment(.max / 2)))
+        let before = RolloutGuard(policy: .init(watchMs: -1), changedAt: Timestamp(milliseconds: .min))
+        #expect(!before.isWatching(moment(0)))
+    }
+
     @Test("it halts once; a person who resumes arms it again")
     func rearms() throws {
         var rollout = RolloutGuard(policy: Self.policy, changedAt: Self.change)

@@ -30,6 +30,17 @@ import Testing
         #expect(Timestamp(rfc3339: text)?.milliseconds == milliseconds)
     }
 
+    @Test(
+        "every other instant has a text for people too, down to the first and up to the last, and that is read as none",
+        arguments: [
+            (.min, "-292275055-05-16T16:47:04.192Z"), (.max, "292278994-08-17T07:12:55.807Z"),
+            (-62_167_219_200_001, "-0001-12-31T23:59:59.999Z"), (253_402_300_800_000, "10000-01-01T00:00:00.000Z"),
+        ] as [(Int64, String)])
+    func unwritable(milliseconds: Int64, text: String) {
+        #expect(Timestamp(milliseconds: milliseconds).description == text)
+        #expect(Timestamp(rfc3339: text) == nil)
+    }
+
     @Test("seeded instants of ten thousand years survive their text, and text sorts as they do")
     func roundTrips() {
         var random = Xoshiro256(seed: 9)

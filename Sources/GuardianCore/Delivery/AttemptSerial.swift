@@ -11,7 +11,8 @@ struct AttemptSerial: Sendable {
     private var lastSuccess: Int64 = -1
     private var lastSuccessAt: Int64?
 
-    /// A new lease: what is known of successes is void. Numbers go on, so that a late answer of an older lease is never taken for a new one.
+    /// A new lease: what is known of successes is void. Numbers go on, so that a late answer of an older lease is never taken for a new
+    /// one.
     mutating func restart(epoch: Int64) {
         self.epoch = epoch
         lastSuccess = -1

@@ -23,8 +23,8 @@ package struct OutcomeDecider: Sendable {
 
     package enum Decision: Sendable, Equatable {
         case processed
-        /// Wait `delayMs`, then try again. `charged` uses up an attempt; `holdMs` makes the whole origin wait, or the operation's route where
-        /// ``HoldRules`` say so, and the operation as long at least.
+        /// Wait `delayMs`, then try again. `charged` uses up an attempt; `holdMs` makes the whole origin wait, or the operation's route
+        /// where ``HoldRules`` say so, and the operation as long at least.
         case retry(delayMs: Int64, error: LastError, charged: Bool, holdMs: Int64?)
         /// Give up. `holdMs` as of a retry: the last attempt that counts asks to wait as the ones before it did.
         case failed(LastError, holdMs: Int64? = nil)

@@ -19,8 +19,8 @@
 /// again, until a write of it succeeds. Else a room that nobody may write to, with many writes waiting, would hold delivery as soon as
 /// nothing else waits.
 ///
-/// A hold on the word of fewer than ``keys`` ordering keys ends after ``longestWeakHoldMs``: a queue of nothing but bad writes must not stand
-/// still for ever. Until the next success the answers are then taken for what they say.
+/// A hold on the word of fewer than ``keys`` ordering keys ends after ``longestWeakHoldMs``: a queue of nothing but bad writes must not
+/// stand still for ever. Until the next success the answers are then taken for what they say.
 ///
 /// While held, one probe at a time asks again, first after ``firstProbeMs``, then after twice as long each time up to ``longestProbeMs``.
 /// A success ends the hold; what comes back late from before it says nothing. A probe that gets the same answer is one more witness: once
@@ -31,13 +31,14 @@
 /// a weak one, and when its time is over nothing is taken for what it says: judgement begins anew, with the witnesses of its probes.
 ///
 /// **Why these numbers.**
-/// - ``keys`` = 8. With a share *p* of bad writes the chance that a run of 8 begins at a given answer is p⁸: at 20 % it is 2.6 · 10⁻⁶, or one
-///   false hold in 400 000 operations, and a false hold costs a probe, not a write. A true plague is known after 8 answers: with
+/// - ``keys`` = 8. With a share *p* of bad writes the chance that a run of 8 begins at a given answer is p⁸: at 20 % it is 2.6 · 10⁻⁶, or
+///   one false hold in 400 000 operations, and a false hold costs a probe, not a write. A true plague is known after 8 answers: with
 ///   4 workers that is two round trips.
 /// - Only answers of one status count together: a broken gateway says one thing, bad writes are wrong in several ways.
 /// - ``fewestKeys`` = 3. Two bad writes side by side are common; three ordering keys with nothing else to send are a small queue in front
 ///   of a broken server more often than three bad writes.
-/// - ``patienceMs`` = 5 s: longer than most answers take, short enough that a lone bad write beside one slow upload is told the same minute.
+/// - ``patienceMs`` = 5 s: longer than most answers take, short enough that a lone bad write beside one slow upload is told the same
+///   minute.
 /// - ``longestWeakHoldMs`` = 1 h: longer than a bad deploy lasts where somebody is on call, and a hold is told as it begins.
 /// - Probes from 1 s to 30 s: a false hold ends after a second, and an hour of plague costs 120 requests.
 package struct PlagueDetector: Sendable, Equatable {

@@ -1,8 +1,8 @@
 /// How many requests may be in flight: all, until trouble; then 1, 2, 4 … as answers come back good, and half on 429 and 503.
 ///
-/// Slow start and multiplicative decrease are TCP's (RFC 5681 section 3.1), and so is that a burst counts once: when the limit is cut, those
-/// that are on the wire were sent under the old one. Their answers, which may come much later, neither cut it again nor let it grow; what
-/// is sent from then on does (fast recovery, RFC 6582 section 3.2, where the mark is called `recover`).
+/// Slow start and multiplicative decrease are TCP's (RFC 5681 section 3.1), and so is that a burst counts once: when the limit is cut,
+/// those that are on the wire were sent under the old one. Their answers, which may come much later, neither cut it again nor let it grow;
+/// what is sent from then on does (fast recovery, RFC 6582 section 3.2, where the mark is called `recover`).
 ///
 /// Attempts are known by their numbers, which rise in the order in which they begin. One urgent operation may go beyond the limit, where
 /// workers are free and operations of any priority take all of it: a fall does not wait for a slow upload because there was trouble before.

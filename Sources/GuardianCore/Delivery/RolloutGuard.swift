@@ -7,7 +7,8 @@
 /// What counts is a success or an error, which is an answer that refuses (4xx that is permanent, 5xx). All else says nothing of the
 /// change: attempts without an answer, conflicts, logins (401), upgrades (426), and what only asks to come again (408, 425, 429).
 public struct RolloutGuard: Sendable, Equatable {
-    /// When delivery is halted. Values are taken as they are: nothing is brought into a range.
+    /// When delivery is halted. Values are taken as they are: nothing is brought into a range. What would end after the last time that
+    /// there is never ends.
     public struct Policy: Sendable, Equatable {
         /// Share of errors, 0…1, above which a window is bad; 0.05 by default.
         public var errorShare: Double
@@ -70,12 +71,12 @@ public struct RolloutGuard: Sendable, Equatable {
     }
 
     /// Whether answers are watched still.
-    package func isWatching(_ now: Moment) -> Bool { now.wall.milliseconds < changedAt.milliseconds + policy.watchMs }
+    package func isWatching(_ now: Moment) -> Bool { now.wall < changedAt.adding(milliseconds: policy.watchMs) }
 
     /// An answer came. Returns what was found when delivery is to be halted.
     package mutating func heard(isError: Bool, now: Moment) -> Finding? {
         guard !hasHalted, isWatching(now) else { return nil }
-        let ends = windowEnds ?? now.steady + policy.windowMs
+        let ends = windowEnds ?? now.steady.addingSaturated(policy.windowMs)
         windowEnds = ends
         current.answers += 1
         if isError { current.errors += 1 }

@@ -27,10 +27,11 @@ extension Explanation {
             self.staleAfterMs = staleAfterMs
         }
 
-        /// As it stands in a store, for processors that are configured like this.
+        /// As it stands in a store, for processors that are configured like this; what is out of its range is taken as they take it.
         package init(
             of store: any DeliveryStore & LockStore, at now: Timestamp, room: DiskRoom? = nil, for processor: ProcessorConfiguration
         ) async throws(StoreError) {
+            let processor = processor.clamped
             self.init(
                 now: now, control: try await store.loadControl(), lock: try await store.lockState(), room: room,
                 idempotencyWindowMs: processor.idempotencyWindowMs, staleAfterMs: processor.lease.staleAfterMs)

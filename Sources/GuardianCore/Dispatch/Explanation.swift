@@ -4,14 +4,14 @@
 /// that has to go before the next can matter.
 /// 1. *failed*, *leased*: it does not wait at all. It has been given up on, or is in a processor's hands.
 /// 2. *behind*: whatever holds delivery up holds up the head of its line, or the create of what it points to; ask about that one.
-/// 3. *paused* (by a person, or after TLS failures), *auth_required*, *upgrade_required*: all stands still until someone acts. What was
-///    done on purpose comes first.
+/// 3. *paused* (by a person, by the guard of a rollout, or after TLS failures), *auth_required*, *upgrade_required*: all stands still until
+///    someone acts. What was done on purpose comes first.
 /// 4. *disk*: a claim can't be written down, so nothing is sent.
 /// 5. *principal*: it is parked; the upstream does not matter until its user is back.
 /// 6. *in_doubt*: it is not sent when its turn comes, but looked up.
 /// 7. *plague_hold*, *breaker*, *origin_hold*: the upstream is not asked. What ends by an answer only comes before what ends by itself.
-/// 8. *not_before*, *backoff*: its own times, which pass by themselves. That of a retry is also when its route may be asked again, where the
-///    upstream asked that to wait (`RouteHolds`).
+/// 8. *not_before*, *backoff*: its own times, which pass by themselves. That of a retry is also when its route may be asked again, where
+///    the upstream asked that to wait (`RouteHolds`).
 public struct Explanation: Sendable, Equatable {
     /// Why an operation is not claimable. The words are those of spec section 12.
     public enum Reason: String, Sendable, CaseIterable {

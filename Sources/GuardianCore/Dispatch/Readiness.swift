@@ -1,7 +1,8 @@
 /// Whether a processor may be sent operations, and what else is the matter: what `/readyz` says.
 ///
-/// Ready means that an enqueue would be kept: the store can be written and the disk has the room that new work wants. That delivery stands still (a breaker, a
-/// login, a pause, another process that holds the lock) is told, and is no reason to send operations elsewhere: they are kept.
+/// Ready means that an enqueue would be kept: the store can be written and the disk has the room that new work wants. That delivery stands
+/// still (a breaker, a login, a pause, another process that holds the lock) is told, and is no reason to send operations elsewhere: they
+/// are kept.
 package struct Readiness: Sendable, Equatable {
     package struct Check: Sendable, Equatable {
         /// `store`, `disk`, `lock`, `breaker`, `auth` or `delivery`.

@@ -1,10 +1,10 @@
 /// What the upstream asks to wait: everything, or what goes by one route.
 ///
-/// A hold of the origin is saved with what else is known of the upstream, stops claims, and ends with one request at a time. A hold of a route
-/// is narrower in all of that, so that the other routes do not notice it. It is kept in memory only (`RouteHolds`). Claims go on, and what
-/// they bring of the route goes back. And an answer that asks for one says nothing of the origin: it neither halves what may be in flight,
-/// nor slows the rate, nor counts as a failure to the breaker, nor uses up an attempt. What bounds the requests that are refused is the hold
-/// itself: those on the wire when it begins, and as many when it has ended.
+/// A hold of the origin is saved with what else is known of the upstream, stops claims, and ends with one request at a time. A hold of a
+/// route is narrower in all of that, so that the other routes do not notice it. It is kept in memory only (`RouteHolds`). Claims go on, and
+/// what they bring of the route goes back. And an answer that asks for one says nothing of the origin: it neither halves what may be in
+/// flight, nor slows the rate, nor counts as a failure to the breaker, nor uses up an attempt. What bounds the requests that are refused is
+/// the hold itself: those on the wire when it begins, and as many when it has ended.
 extension Processor {
     /// The upstream has asked this operation to wait.
     mutating func hold(_ operation: Operation, _ holdMs: Int64, _ now: Moment, _ actions: inout [Action]) {

@@ -14,7 +14,8 @@ extension Processor {
             askProbesAgainAt = now.steady
             return giveBack([operation.seq], waitMs: plague.isHeld ? Self.probeRotationMs : 0, now)
         }
-        // Nothing goes out beside a crash suspect, by which it could be judged. The answer ends that it is one: it is asked again in company.
+        // Nothing goes out beside a crash suspect, by which it could be judged. The answer ends that it is one: it is asked again in
+        // company.
         if operation.crashes > 0 { return giveBack([operation.seq], waitMs: 0, now) }
         apply(plague.refused(seq: operation.seq, line: line, status: status, begun: serial.begun, now: now.steady), now, &actions)
         judge(now, &actions)

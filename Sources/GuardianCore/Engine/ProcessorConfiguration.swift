@@ -16,20 +16,21 @@ public struct ProcessorConfiguration: Sendable, Equatable {
     public var pollMs: Int64
     /// Milliseconds that a graceful stop waits for answers; 10 s by default, 0…1 day.
     public var drainMs: Int64
-    /// Milliseconds that the upstream remembers idempotency keys; 24 h by default. An outcome unknown for longer is in doubt.
+    /// Milliseconds that the upstream remembers idempotency keys; 24 h by default, 0…1 year. An outcome unknown for longer is in doubt.
     public var idempotencyWindowMs: Int64 = 86_400_000
     /// Whether the number of requests in flight and their rate follow what the upstream takes (`Ramp`, `Pacer`); true by default.
     public var adapts = true
-    /// Whether requests in flight are as many as the upstream takes without a queue (`AdaptiveLimit`), ``workers`` at most; false by default.
+    /// Whether requests in flight are as many as the upstream takes without a queue (`AdaptiveLimit`), ``workers`` at most; false by
+    /// default.
     public var findsCapacity = false
     /// How conflicts (409, 412) are settled; by a person unless something else is said.
     public var conflicts = ConflictRules()
     /// Which routes wait by themselves when the upstream asks to wait, instead of the whole origin. An engine takes what its transport says
     /// of its routes (``Transport/holds``) unless something is set here.
     public var holds = HoldRules()
-    /// The app's version, 1–128 bytes; nil, the default, for none. An engine takes what its transport says (``Transport/appVersion``) unless
-    /// something is set here. The pause of a 426 ends with the first run of another version than the one that met it; where nobody has said
-    /// which met it, with the first run that says its own.
+    /// The app's version, 1–128 bytes; nil, the default, for none. An engine takes what its transport says (``Transport/appVersion``)
+    /// unless something is set here. The pause of a 426 ends with the first run of another version than the one that met it; where nobody
+    /// has said which met it, with the first run that says its own.
     public var appVersion: String?
     /// Whether the state that the upstream tells of an entity is kept, for the app to show (``Overlay``); false by default.
     public var keepsStates = false
@@ -72,6 +73,7 @@ public struct ProcessorConfiguration: Sendable, Equatable {
         configuration.attemptTimeoutMs = min(max(attemptTimeoutMs, 1), Self.dayMs)
         configuration.pollMs = min(max(pollMs, 10), Self.dayMs)
         configuration.drainMs = min(max(drainMs, 0), Self.dayMs)
+        configuration.idempotencyWindowMs = min(max(idempotencyWindowMs, 0), 365 * Self.dayMs)
         configuration.settleBatch = min(max(settleBatch, 1), 10_000)
         configuration.appVersion = appVersion.flatMap { (1...128).contains($0.utf8.count) && !$0.utf8.contains(0) ? $0 : nil }
         return configuration

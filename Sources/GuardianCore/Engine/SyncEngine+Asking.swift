@@ -16,9 +16,11 @@ public enum Conclusion: Sendable, Equatable {
 public enum EntityState: Sendable, Equatable {
     /// Nothing of it waits.
     case synced
-    /// So many operations wait or are on their way.
+    /// So many operations wait or are on their way. That the first of them is only held up, by a route that is to wait or a login that is
+    /// missing, is no other state.
     case pending(Int)
-    /// The first of them has failed and is tried again then.
+    /// The first of them has failed and is tried again then; where that time has passed, as soon as a worker is free and nothing else holds
+    /// delivery up.
     case retrying(until: Timestamp, LastError)
     /// One was given up on.
     case failed(LastError)
@@ -109,7 +111,10 @@ extension SyncEngine {
             return error.class == .conflict ? .conflict(error) : .failed(error)
         }
         guard let first = operations.first else { return .synced }
-        if first.status == .pending, let until = first.nextRetryAt, let error = first.lastError { return .retrying(until: until, error) }
+        // One that never failed may have both all the same: its route is held, and its last error is a standstill that is over.
+        if first.status == .pending, first.tries > 0, let until = first.nextRetryAt, let error = first.lastError {
+            return .retrying(until: until, error)
+        }
         return .pending(operations.count)
     }
 
@@ -156,8 +161,8 @@ extension SyncEngine {
         }
     }
 
-    /// What a logout of `principal` would leave behind, in `seq` order after `afterSeq`, 1000 at most: everything of that principal that has
-    /// not been delivered, failed ones included.
+    /// What a logout of `principal` would leave behind, in `seq` order after `afterSeq`, 1000 at most: everything of that principal that
+    /// has not been delivered, failed ones included.
     public func unsent(for principal: String, afterSeq: Int64 = 0, limit: Int = 1000) async throws(SyncError) -> [Operation] {
         let hash = try hash(principal)
         do throws(StoreError) {

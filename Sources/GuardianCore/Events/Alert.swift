@@ -29,7 +29,7 @@ public struct Alert: Sendable, Equatable {
     public var value: Double?
     /// Beyond it the condition holds.
     public var threshold: Double
-    /// Since when it is pending or firing.
+    /// When the condition began to hold, also of one that fires since later; nil while it is quiet.
     public var since: Timestamp?
     /// What the condition is, in words: `more than 10 failed operations a minute`.
     public var condition: String

@@ -6,7 +6,8 @@ public enum Event: Sendable, Equatable {
     case coalesced(id: OperationID, into: OperationID)
     /// A delete and the create that still waited: neither is ever sent.
     case cancelledOut(id: OperationID, with: OperationID)
-    /// A request for it goes out, or a look that comes first; `attempt` counts from 1, and anew after a person's retry.
+    /// A request for it goes out, or a look that comes first: told each time, so that a request that follows a look has the same number as
+    /// that. `attempt` counts from 1, and anew after a person's retry.
     case claimed(id: OperationID, attempt: Int)
     /// The attempt failed; it is tried again at `due`, `backoffMs` after the failure.
     case retryScheduled(id: OperationID, due: Timestamp, backoffMs: Int64, error: LastError)

@@ -1,4 +1,7 @@
-/// Takes events as they happen. Called in order from the engine's loop: must return at once and never block.
+/// Takes events as they happen. Must return at once and never block.
+///
+/// Several tasks tell events, and no lock is held meanwhile: a sink must be safe to call from several threads at once. The engine's loop
+/// tells in order what it does itself. What others tell (an enqueue, a cancel, a feed, the watchdog) comes in between, in no fixed order.
 public protocol EventSink: Sendable {
     /// `time` is that of the wall clock at which it happened.
     func record(_ event: Event, at time: Timestamp)

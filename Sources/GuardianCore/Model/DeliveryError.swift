@@ -88,8 +88,9 @@ public struct DeliveryError: Error, Sendable, Equatable {
     public var httpStatus: Int?
     /// Every field that the upstream finds wrong, ``ErrorDetails/mostFields`` at most, under the app's names.
     public var fields: [ErrorDetails.Field]
-    /// The operation's, which is in logs, in `Trace-Id` and in `traceparent`. nil only of the ending of an optimistic change that no answer
-    /// has brought about.
+    /// The operation's, which is in logs, in `Trace-Id` and in `traceparent`. nil only of the ending of an optimistic change that no failed
+    /// attempt has brought about: it was withdrawn; an operation of it was cancelled, cleared, expired or set aside after crashes, or gave
+    /// way to the server's state (`SERVER_WINS`); or the change that it depends on was rolled back.
     public var traceID: UniqueID?
     /// Whether the operation, as it is, may succeed when it is sent again.
     public var canBeRetried: Bool

@@ -15,7 +15,7 @@ public indirect enum JSONValue: Sendable, Hashable {
 
     /// One name and value of an object.
     public struct Member: Sendable, Hashable {
-        /// Without escapes; compared byte by byte where it matters (``JSONValue/means(_:)``).
+        /// Without escapes; compared byte by byte, to find a member and by ``JSONValue/means(_:)``.
         public var name: String
         /// `.null` where the JSON says null.
         public var value: JSONValue
@@ -27,10 +27,10 @@ public indirect enum JSONValue: Sendable, Hashable {
         }
     }
 
-    /// The member of that name, the last one when there are several; nil when there is none or this is no object.
+    /// The member of that name, byte by byte, the last one when there are several; nil when there is none or this is no object.
     public subscript(name: String) -> JSONValue? {
         guard case .object(let members) = self else { return nil }
-        return members.last { $0.name == name }?.value
+        return members.last { $0.name.isExactly(name) }?.value
     }
 
     /// nil for anything but a string: numbers are not made text.

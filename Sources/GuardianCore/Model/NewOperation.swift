@@ -76,7 +76,8 @@ public struct Receipt: Sendable, Equatable {
     public var seq: Int64
     /// A duplicate is no error: the caller may have asked twice.
     public var outcome: Outcome
-    /// The operation this one was folded into.
+    /// The operation this one was folded into, or the create that it has cancelled out. nil of any other, and of one that was cancelled out
+    /// where the store had to look up what it had answered: it does not remember with which create.
     public var into: OperationID?
 
     /// For whoever implements a store.

@@ -62,7 +62,8 @@ public struct Operation: Sendable, Equatable {
     public var enqueuedAt: Timestamp
     /// When it was last claimed, settled, folded into, rewritten or put back.
     public var updatedAt: Timestamp
-    /// Attempts that count towards `maxAttempts`: those that failed while others succeeded.
+    /// Attempts that count towards `maxAttempts`: those that failed while others succeeded, and the one it was given up on after, whatever
+    /// that came to (a permanent refusal, a conflict).
     public var attemptCount: Int
     /// When it was claimed for the last attempt that may have gone out; nil when none can have.
     public var lastAttemptAt: Timestamp?

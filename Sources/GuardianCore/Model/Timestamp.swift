@@ -15,18 +15,20 @@ public struct Timestamp: Sendable, Hashable, Comparable {
 
     /// This time plus `milliseconds`; saturates instead of overflowing.
     public func adding(milliseconds delta: Int64) -> Timestamp {
-        let (sum, overflow) = milliseconds.addingReportingOverflow(delta)
-        return Timestamp(milliseconds: overflow ? (delta > 0 ? .max : .min) : sum)
+        Timestamp(milliseconds: milliseconds.addingSaturated(delta))
     }
 }
 
 extension Timestamp: CustomStringConvertible {
     public var description: String { rfc3339 }
 
-    /// RFC 3339 text in UTC with milliseconds.
+    /// RFC 3339 text in UTC with milliseconds. That of a time that is not ``writable`` is for people: its year has a sign, or more than
+    /// four digits, and ``init(rfc3339:)`` does not read it.
     public var rfc3339: String {
         let days = milliseconds.flooredQuotient(86_400_000)
-        let inDay = milliseconds - days * 86_400_000
+        // Not by a multiplication of the days: the beginning of the first one there is does not fit.
+        let rest = milliseconds % 86_400_000
+        let inDay = rest < 0 ? rest + 86_400_000 : rest
         let (year, month, day) = Self.civil(fromDays: days)
         var text = [UInt8]()
         text.reserveCapacity(24)
@@ -35,7 +37,8 @@ extension Timestamp: CustomStringConvertible {
             for _ in 0..<max(0, width - digits.utf8.count) { text.append(UInt8(ascii: "0")) }
             text.append(contentsOf: digits.utf8)
         }
-        put(year, 4)
+        if year < 0 { text.append(UInt8(ascii: "-")) }
+        put(abs(year), 4)
         text.append(UInt8(ascii: "-"))
         put(month, 2)
         text.append(UInt8(ascii: "-"))
@@ -142,6 +145,12 @@ private struct DigitReader {
 }
 
 extension Int64 {
+    /// The sum; where that does not fit, the number at that end.
+    func addingSaturated(_ other: Int64) -> Int64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? (other > 0 ? .max : .min) : sum
+    }
+
     /// Division that rounds toward negative infinity.
     func flooredQuotient(_ divisor: Int64) -> Int64 {
         let quotient = self / divisor

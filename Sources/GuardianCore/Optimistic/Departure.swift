@@ -19,8 +19,8 @@ package enum OptimisticStanding: Int, Sendable {
     case lost = 2
     /// Rolled back because what it depends on was: operations of it that come later are set aside, not sent.
     case refused = 3
-    /// Committed, and told. Like every change that has come to its end it stays known for as long as the ledger's window: registered again, it
-    /// adds nothing.
+    /// Committed, and told. Like every change that has come to its end it stays known for as long as the ledger's window: registered again,
+    /// it adds nothing.
     case committed = 4
 
     /// Whether what depends on it has no ground any more.

@@ -6,8 +6,8 @@ public struct OptimisticChange: Sendable, Equatable {
     public var txnToken: String
     /// The entity that the snapshot is of.
     public var entity: EntityKey
-    /// What the app showed before the change, a JSON object as text; nil when there was nothing, or when damage to the store's file has taken
-    /// it.
+    /// What the app showed before the change, a JSON object as text; nil when there was nothing, or when damage to the store's file has
+    /// taken it.
     public var original: String?
     /// The token of a change that this one is built on: when that one is rolled back, so is this.
     public var dependsOn: String?

@@ -7,10 +7,12 @@ public protocol OperationReader: AnyObject, Sendable {
 }
 
 extension InspectStore {
-    /// Page by page, each page as of one instant. A store that can shows all as of one.
+    /// Page by page, each page as of one instant; they are gone through twice, at first to count them. A store that can shows all as of one
+    /// instant.
     public func export(_ filter: OperationFilter, includingPayload: Bool, to reader: any OperationReader) async throws(StoreError) {
         var filter = filter
         filter.limit = OperationFilter.longestPage
+        filter.includesPayload = false
         let start = filter.afterSeq
         var count = 0
         while let page = try await page(filter) {
@@ -18,7 +20,7 @@ extension InspectStore {
             filter.afterSeq = page[page.count - 1].seq
         }
         reader.begin(count: count)
-        filter.afterSeq = start
+        (filter.afterSeq, filter.includesPayload) = (start, includingPayload)
         while count > 0, let page = try await page(filter) {
             for operation in page.prefix(count) where !reader.take(operation) { return }
             count -= page.count

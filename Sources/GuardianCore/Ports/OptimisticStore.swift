@@ -3,10 +3,10 @@
 /// The endings are written by the calls that make them (settle, cancel, clear, expire, set aside), in the same transaction: a crash loses
 /// neither or both.
 public protocol OptimisticStore: Sendable {
-    /// Keeps a change; on disk when it returns. A token that is known adds nothing, also for as long as the ledger's window after its change
-    /// has ended. One that depends on a change which is rolled back and
-    /// still known is rolled back at once. Operations that are enqueued for a change that was rolled back with what it depends on, then or
-    /// later, are stored as failed, with the class `dependency`.
+    /// Keeps a change; on disk when it returns. A token that is known adds nothing, also for as long as the ledger's window after its
+    /// change has ended. One that depends on a change which is rolled back and still known is rolled back at once. Operations that are
+    /// enqueued for a change that was rolled back with what it depends on, then or later, are stored as failed, with the class
+    /// `dependency`.
     func register(_ change: OptimisticChange, now: Timestamp) async throws(StoreError)
     /// Endings that nobody has taken yet, by rising numbers greater than `after`.
     func endings(after: Int64, limit: Int) async throws(StoreError) -> [OptimisticEnding]
@@ -24,8 +24,8 @@ public protocol OptimisticStore: Sendable {
     func saveRemote(_ states: [RemoteState], mark: FeedMark?, now: Timestamp) async throws(StoreError) -> [Bool]
     /// Where a feed goes on; nil for one that was never followed.
     func feedCursor(of feed: String) async throws(StoreError) -> String?
-    /// Takes what is passed over since longer than `EntityKnowledge/patienceMs`, at most `limit`; to be called while the feed works. Returns
-    /// of which entities.
+    /// Takes what is passed over since longer than `EntityKnowledge/patienceMs`, at most `limit`; to be called while the feed works.
+    /// Returns of which entities.
     func takePassed(now: Timestamp, limit: Int) async throws(StoreError) -> [EntityKey]
 }
 

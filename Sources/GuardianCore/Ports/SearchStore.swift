@@ -74,7 +74,7 @@ extension SearchStore {
             }
             failed.cursor = page.next
         } while failed.cursor != nil
-        return Array(groups.values.sorted { ($0.count, $1.first.seq) > ($1.count, $0.first.seq) }.prefix(limit))
+        return Array(groups.values.sorted { ($0.count, $1.first.seq) > ($1.count, $0.first.seq) }.prefix(max(limit, 0)))
     }
 
     /// No lines can be seen from here: a store that has them says who waits.
@@ -98,6 +98,7 @@ extension SearchStore {
         filter.traceID = search.traceID
         filter.since = search.since
         filter.until = search.until
+        filter.includesPayload = search.includesPayload
         while true {
             let page = try await list(filter)
             for operation in page {

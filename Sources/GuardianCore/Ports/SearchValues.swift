@@ -31,14 +31,18 @@ public struct OperationSearch: Sendable, Equatable {
     public var isNewestFirst = false
     /// ``SearchPage/next`` of the page before.
     public var cursor: Int64?
-    /// 1…1000; 100 by default.
-    public var limit: Int
+    /// 1…1000, 100 by default; the nearest of those whatever it is set to.
+    public var limit: Int {
+        didSet { limit = Self.inRange(limit) }
+    }
 
     /// Everything in that status, or in any, from the oldest on. Brings `limit` into its range.
     public init(status: Operation.Status? = nil, limit: Int = 100) {
         self.status = status
-        self.limit = min(max(limit, 1), 1000)
+        self.limit = Self.inRange(limit)
     }
+
+    private static func inRange(_ limit: Int) -> Int { min(max(limit, 1), 1000) }
 
     /// Whether what happens to an operation can bring it in: a set that is to be frozen then needs ``asOf`` beside ``through``.
     package var dependsOnState: Bool { status != nil || errorClass != nil || shape != nil || text?.isEmpty == false }
@@ -63,12 +67,7 @@ public struct OperationSearch: Sendable, Equatable {
     }
 
     /// What its page has of an operation.
-    fileprivate func shown(_ operation: Operation) -> Operation {
-        guard !includesPayload else { return operation }
-        var operation = operation
-        (operation.payload, operation.base) = (nil, nil)
-        return operation
-    }
+    fileprivate func shown(_ operation: Operation) -> Operation { includesPayload ? operation : operation.withoutPayload }
 
     /// Whether a text can be a part of a UUID; hyphens then do not matter in ids and traces.
     package static func isHexadecimal(_ text: String) -> Bool {
@@ -132,6 +131,13 @@ public struct SearchPage: Sendable {
 }
 
 extension Operation {
+    /// The same, but payload and base.
+    package var withoutPayload: Operation {
+        var operation = self
+        (operation.payload, operation.base) = (nil, nil)
+        return operation
+    }
+
     /// Bytes of what it carries: payload, base, the message of its last error and the other side of a conflict.
     package var carriedBytes: Int {
         [payload, base, lastError?.storedMessage, server?.state].reduce(0) { $0 + ($1?.utf8.count ?? 0) }
@@ -146,7 +152,7 @@ public struct FailureShape: Sendable, Hashable {
     public var code: String
     /// nil when no answer is behind it.
     public var httpStatus: Int?
-    /// The message with `#` for every number, UUID and long hexadecimal word, cut at 160 characters.
+    /// The message with `#` for every word that has a digit in it, such as a number or a UUID, cut at 160 characters.
     public var message: String
 
     package init(of error: LastError) {
@@ -159,7 +165,8 @@ public struct FailureShape: Sendable, Hashable {
     /// A hash of all of it that stays the same from one start to the next.
     public var id: Int64 { Line.of("\(self.class.rawValue)|\(code)|\(httpStatus ?? 0)|\(message)") }
 
-    /// Words of ASCII letters, digits and hyphens that hold a digit become `#`.
+    /// Words of letters, digits and hyphens become `#` where they hold an ASCII digit; a hexadecimal word without one stays. Every byte
+    /// beyond ASCII counts as a letter.
     private static func shape(of message: String) -> String {
         var shaped: [UInt8] = []
         var word: [UInt8] = []

@@ -5,7 +5,8 @@ public typealias Store = EnqueueStore & DeliveryStore & LockStore & InspectStore
 /// Takes operations in.
 public protocol EnqueueStore: Sendable {
     /// Writes `operations` in one transaction and returns after they are on disk: one receipt each, in order.
-    /// An id that is in the queue, or was processed within the ledger's window, adds nothing and gets its first receipt.
+    /// An id that is in the queue, or has left it within the ledger's window, adds nothing: its receipt is a `duplicate`, with the number
+    /// of the first one and no ``Receipt/into``.
     func enqueue(_ operations: [Operation]) async throws(StoreError) -> [Receipt]
 }
 
@@ -26,8 +27,8 @@ public protocol LockStore: Sendable {
     func acquireLock(owner: String, now: Timestamp, staleAfterMs: Int64) async throws(StoreError) -> LockAnswer
     /// Beats the heart; `stale` when the lock has gone to another.
     func renewLock(_ fence: Fence, now: Timestamp) async throws(StoreError)
-    /// Gives back what others hold who have gone quiet, in a store that several processors share; to be called after each heartbeat. Returns
-    /// how many claims. That it fails says nothing of the heartbeat.
+    /// Gives back what others hold who have gone quiet, in a store that several processors share; to be called after each heartbeat.
+    /// Returns how many claims. That it fails says nothing of the heartbeat.
     func rescue(_ fence: Fence, now: Timestamp) async throws(StoreError) -> Int
     /// Gives the lock back, and what is still claimed under it as unsettled: its outcome counts as unknown. `stale` when another has it.
     func releaseLock(_ fence: Fence) async throws(StoreError)

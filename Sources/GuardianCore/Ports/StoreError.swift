@@ -40,7 +40,8 @@ extension StoreError: CustomStringConvertible {
         switch self {
         case .corrupt(let what): "the store is damaged (\(what)); stop writing to it, copy it aside, and run `guardian check --repair`"
         case .full(let free, let needed):
-            "the disk is full\(free.map { " (\($0) bytes free" } ?? " (free space unknown")\(needed.map { ", \($0) needed)" } ?? ")"); make room and try again"
+            "the disk is full\(free.map { " (\($0) bytes free" } ?? " (free space unknown")"
+                + "\(needed.map { ", \($0) needed)" } ?? ")"); make room and try again"
         case .readOnly(let what): "the store can't be written (\(what)); check the data directory, its owner and its mode"
         case .newerVersion(let found):
             "the store was written by a newer GuardianSync (migration \(found)); upgrade this program, the store was not touched"

@@ -95,8 +95,8 @@ public enum SignedIn: Sendable, Equatable {
 
 /// What an exchange has done. All of it is on disk.
 public struct ExchangeResult: Sendable {
-    /// Heads that leave the queue in one exchange, expired or set aside, before it ends: when very many have expired, nobody waits for all of
-    /// them, and no more than these are in hand at once.
+    /// Heads that leave the queue in one exchange, expired or set aside, before it ends: when very many have expired, nobody waits for all
+    /// of them, and no more than these are in hand at once.
     package static let mostDepartures = 500
 
     /// Heads that are the processor's to deliver now, the greatest priority first.
@@ -190,8 +190,8 @@ public struct Settlement: Sendable, Equatable {
         case failed(LastError)
         /// Claimed but not sent: as if it had not been claimed. Uses up nothing.
         case unsent
-        /// Claimed but not sent, because the upstream has asked the route that it goes by to wait: as if it had not been claimed, and at the
-        /// head of its line until then, `waitMs` from now. Uses up nothing.
+        /// Claimed but not sent, because the upstream has asked the route that it goes by to wait: as if it had not been claimed, and at
+        /// the head of its line until then, `waitMs` from now. Uses up nothing.
         case putOff(until: Timestamp, waitMs: Int64)
         /// Sent, and stopped by a shutdown or a pause before an answer counted: back to the head of its line, no attempt used up. Its
         /// outcome is unknown from then on, unless a ``Settlement/standstill`` says that this attempt had no effect.
@@ -272,8 +272,8 @@ public struct Settlement: Sendable, Equatable {
 public enum Pause: String, Sendable, CaseIterable, Codable {
     /// By a person or the app (``SyncEngine/pause()``). Ends by hand only.
     case `operator` = "paused"
-    /// The upstream refuses the token, or whoever gives tokens gives none, also because it can't be reached. Ends by itself: it is asked every
-    /// two seconds, and delivery goes on with the first token that is another than the refused one.
+    /// The upstream refuses the token, or whoever gives tokens gives none, also because it can't be reached. Ends by itself: it is asked
+    /// every two seconds, and delivery goes on with the first token that is another than the refused one.
     case auth = "auth_required"
     /// The upstream wants another version of the app (426). Ends by itself with the first run of one
     /// (``ProcessorConfiguration/appVersion``).
@@ -350,8 +350,12 @@ public struct OperationFilter: Sendable {
     public var until: Timestamp?
     /// The number of the last one of the page before; 0 for the first page.
     public var afterSeq: Int64
-    /// 1…``longestPage``.
-    public var limit: Int
+    /// Whether payload and base are read at all; true by default.
+    public var includesPayload = true
+    /// 1…``longestPage``, 100 by default; the nearest of those whatever it is set to.
+    public var limit: Int {
+        didSet { limit = Self.inRange(limit) }
+    }
 
     /// Operations of one page at most.
     public static let longestPage = 1000
@@ -360,8 +364,10 @@ public struct OperationFilter: Sendable {
     public init(status: Operation.Status? = nil, afterSeq: Int64 = 0, limit: Int = 100) {
         self.status = status
         self.afterSeq = afterSeq
-        self.limit = min(max(limit, 1), Self.longestPage)
+        self.limit = Self.inRange(limit)
     }
+
+    private static func inRange(_ limit: Int) -> Int { min(max(limit, 1), longestPage) }
 }
 
 /// What came of a cancel. After the first two the operation has left the queue.

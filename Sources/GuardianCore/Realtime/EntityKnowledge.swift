@@ -1,19 +1,19 @@
 /// What is known of one entity at the upstream, told by two sides that do not know of each other: answers to requests of our own, and
 /// whoever tells of remote changes, such as a feed.
 ///
-/// **Which of two statements is the newer.** Each side speaks in order: a feed in the order in which the upstream made its changes, answers in
-/// the order of the entity's line. Between the two nothing is ordered by time, for an answer may be late, and so may the feed. Three facts
-/// order them:
+/// **Which of two statements is the newer.** Each side speaks in order: a feed in the order in which the upstream made its changes, answers
+/// in the order of the entity's line. Between the two nothing is ordered by time, for an answer may be late, and so may the feed. Three
+/// facts order them:
 /// 1. Where both states have a number `version`, or both were told by a feed with versions, the smaller is the older.
 /// 2. An answer is *overtaken* when the feed has told of that very write (by its idempotency key, or by an ETag that has been superseded
 ///    since): what the feed told is then at least as new, and stays.
 /// 3. An answer that the feed has not told of is newer than all that the feed has told so far, for the feed tells in order. Until the feed
 ///    gets there (*awaited*), what it tells is older, and is passed over.
 ///
-/// **Nobody is passed over for ever.** Not every feed tells every write: some tell only the latest state of an entity, some leave out writes
-/// that changed nothing, some tell neither keys nor ETags. What was passed over last, or stood there before the answer, is therefore kept,
-/// and taken after all when a feed that works has not told of the answer for ``patienceMs``. So whatever a feed leaves out, what is known
-/// ends as the feed says; and where it tells all, what is known never goes back.
+/// **Nobody is passed over for ever.** Not every feed tells every write: some tell only the latest state of an entity, some leave out
+/// writes that changed nothing, some tell neither keys nor ETags. What was passed over last, or stood there before the answer, is therefore
+/// kept, and taken after all when a feed that works has not told of the answer for ``patienceMs``. So whatever a feed leaves out, what is
+/// known ends as the feed says; and where it tells all, what is known never goes back.
 package struct EntityKnowledge: Sendable, Equatable {
     /// A write of ours, or a state that was fetched, that the feed has not told of yet.
     package struct Awaited: Sendable, Equatable {
@@ -94,8 +94,8 @@ package struct EntityKnowledge: Sendable, Equatable {
 
 extension EntityKnowledge {
     /// Somebody tells of a remote change. `newest` is the greatest number of an operation of the entity that is stored; nil when there is
-    /// none. `attempted` finds those of them that were attempted; it is asked now and then, when there is more to remember than room for it.
-    /// Returns whether the change was taken.
+    /// none. `attempted` finds those of them that were attempted; it is asked now and then, when there is more to remember than room for
+    /// it. Returns whether the change was taken.
     package mutating func tell(_ remote: RemoteState, newest: Int64?, attempted: () throws -> [Attempted]) rethrows -> Bool {
         if let server, remote.server.isOlder(than: server) || isStale(remote) { return false }
         if newest != nil { try makeRoom(attempted) }

@@ -19,7 +19,7 @@ struct MergeRun {
         var members: [JSONValue.Member] = []
         for name in server.names + local.names.filter({ server[$0] == nil }) {
             let value: JSONValue?
-            if isTop, merge.systemFields.names.contains(name) {
+            if isTop, merge.systemFields.has(name) {
                 value = merge.systemFields.merged(name, local: local[name], server: server[name])
             } else {
                 steps.append(steps.isEmpty ? name : "." + name)

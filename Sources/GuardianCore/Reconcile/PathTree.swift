@@ -3,10 +3,10 @@ struct PathTree: Sendable {
     var rule: ThreeWayMerge.Rule?
     /// For an array: the member that tells its elements apart.
     var key: String?
-    private var children: [String: PathTree] = [:]
+    private var children: [ExactText: PathTree] = [:]
 
     /// What is said below a member of that name.
-    subscript(name: String) -> PathTree { children[name] ?? PathTree() }
+    subscript(name: String) -> PathTree { children[ExactText(name)] ?? PathTree() }
 
     /// Of the elements of an array that is merged by key: what is said below it, without what is said of the array.
     var ofElements: PathTree {
@@ -23,6 +23,6 @@ struct PathTree: Sendable {
 
     private mutating func edit(_ names: ArraySlice<String>, _ change: (inout PathTree) -> Void) {
         guard let name = names.first else { return change(&self) }
-        children[name, default: PathTree()].edit(names.dropFirst(), change)
+        children[ExactText(name), default: PathTree()].edit(names.dropFirst(), change)
     }
 }

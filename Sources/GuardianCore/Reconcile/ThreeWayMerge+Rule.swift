@@ -8,7 +8,7 @@ extension ThreeWayMerge {
         case local
         /// Always the server, also where it has removed the field.
         case server
-        /// The greater, or the lesser, of two numbers.
+        /// The greater of two numbers.
         case max
         /// The lesser of two numbers.
         case min

@@ -65,8 +65,9 @@ extension PostgresStore {
             add("o.trace_id =", filter.traceID.map { .uuid($0) })
             add("o.enqueued_at >=", filter.since.map { .time($0) })
             add("o.enqueued_at <", filter.until.map { .time($0) })
+            let columns = filter.includesPayload ? OperationRow.columns : OperationRow.columnsWithoutPayload
             let text = """
-                SELECT \(OperationRow.columns) FROM \(OperationRow.source) WHERE \(conditions.joined(separator: " AND "))
+                SELECT \(columns) FROM \(OperationRow.source) WHERE \(conditions.joined(separator: " AND "))
                 ORDER BY o.seq LIMIT \(filter.limit)
                 """
             return try connection.look(Call(SQL(text), values, isPrepared: false)).map { try OperationRow.read($0) }

@@ -119,7 +119,7 @@ extension PostgresStore {
                 Self.take, .text(owner), at, .int(staleAfterMs), .text(identity.host), .int(identity.process), .int(identity.started))
             let fence = Fence(owner: owner, epoch: row?.int(0) ?? 0)
             if isLone { write.later(Self.saveAlone, .text("\(fence.epoch)")) }
-            return .acquired(fence, takenOver: (own + gone).first { !$0.isVacated }?.state, returned: returned)
+            return .acquired(fence, takenOver: gone.first { !$0.isVacated }?.state, returned: returned)
         }
         if case .acquired(let fence, _, _) = answer {
             memory.withLock { memory in

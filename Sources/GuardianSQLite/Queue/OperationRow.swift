@@ -8,6 +8,8 @@ enum OperationRow {
         status: "status + (\(Claims.holdsRow))",
         updatedAt: "coalesce((SELECT claimed_at FROM guardian_claim WHERE operation = seq), updated_at)",
         lastAttemptAt: "coalesce((SELECT claimed_at FROM guardian_claim WHERE operation = seq), last_attempt_at)")
+    /// The same, but payload and base, which are not read.
+    static let columnsWithoutPayload = columns.replacing("payload, base,", with: "NULL, NULL,")
     /// As it stands in its row: of one that is not claimed.
     static let ownColumns = columns(status: "status", updatedAt: "updated_at", lastAttemptAt: "last_attempt_at")
 

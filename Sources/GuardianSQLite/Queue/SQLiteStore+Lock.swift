@@ -22,9 +22,10 @@ extension SQLiteStore {
             guard try take.step() else { throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "the lock's row is missing") }
             let fence = Fence(owner: owner, epoch: take.int(0))
             try take.run()
-            return .acquired(fence, takenOver: before, returned: try Self.returnClaims(transaction, now, isCrash: isCrash))
+            let takenOver = before.flatMap { $0.fence.owner == owner ? nil : $0 }
+            return .acquired(fence, takenOver: takenOver, returned: try Self.returnClaims(transaction, now, isCrash: isCrash))
         }
-        if case .acquired(_, let before?, _) = answer, before.fence.owner != owner { presence.forget(before.fence.owner) }
+        if case .acquired(_, let before?, _) = answer { presence.forget(before.fence.owner) }
         if case .acquired = answer {
             presence.sweep()
             space.begin()

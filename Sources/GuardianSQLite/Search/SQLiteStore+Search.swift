@@ -153,8 +153,7 @@ extension SQLiteStore: SearchStore {
     }
 
     /// All but what is large: payload, base, and the other side of a conflict.
-    private static let smallColumns = OperationRow.columns.replacing("payload, base,", with: "NULL, NULL,")
-        .replacing("server_state", with: "NULL")
+    private static let smallColumns = OperationRow.columnsWithoutPayload.replacing("server_state", with: "NULL")
 
     /// No more than processors have workers; without what is large.
     private static func processing(_ db: Database, _ vault: Vault) throws -> [GuardianCore.Operation] {

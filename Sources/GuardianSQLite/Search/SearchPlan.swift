@@ -42,7 +42,7 @@ struct SearchPlan {
 
     /// What is read of each row.
     var columns: String {
-        search.includesPayload ? OperationRow.columns : OperationRow.columns.replacing("payload, base,", with: "NULL, NULL,")
+        search.includesPayload ? OperationRow.columns : OperationRow.columnsWithoutPayload
     }
 
     /// What the source does not answer by itself: `AND …`, or empty.

@@ -35,6 +35,20 @@ extension StoreContract {
             try contract.expect(returned, 1, "claims given back")
             try contract.expect(contract.names(try await contract.claim(fence)), ["a-0"], "claimed again")
         },
+        Check(name: "who takes its own lock again takes it over from nobody; who takes another's is told whose it was") { contract in
+            try await contract.enqueue(["a"])
+            let first = try await contract.acquire("a")
+            _ = try await contract.claim(first)
+            // As when the answer was lost.
+            let again = try await contract.store.acquireLock(owner: "a", now: start, staleAfterMs: 1000)
+            guard case .acquired(let second, let nobody, let returned) = again else { throw Violation(description: "held by itself") }
+            try contract.expect(nobody, nil, "the other holder before")
+            try contract.expect(second.epoch > first.epoch, true, "a higher epoch")
+            try contract.expect(returned, 1, "claims given back")
+            let other = try await contract.store.acquireLock(owner: "b", now: start.adding(milliseconds: 1000), staleAfterMs: 1000)
+            guard case .acquired(_, let before, _) = other else { throw Violation(description: "still held") }
+            try contract.expect(before?.fence, second, "the holder before")
+        },
         Check(name: "who leaves without a release holds nobody up, and has not crashed; without the lock it changes nothing") { contract in
             try await contract.enqueue(["a"])
             let first = try await contract.acquire("a")

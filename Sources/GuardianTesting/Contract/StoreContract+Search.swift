@@ -1,4 +1,5 @@
 import GuardianCore
+import Synchronization
 
 extension StoreContract {
     static let searchChecks: [Check] = [
@@ -109,6 +110,28 @@ extension StoreContract {
                 try contract.expect(try await contract.pages(search), all.filter { search.fits($0) }.map(\.seq), "\(search)")
             }
         },
+        Check(name: "an export has all that its filter lets through, and no payload or base unless they are asked for; so has a list") {
+            contract in
+            try await contract.enqueue(["a", "b", "a"]) { $0.base = #"{"n":0}"# }
+            try await contract.enqueue(["c"], from: 3) { $0.type = "archive" }
+            var filter = OperationFilter()
+            filter.operationType = "update"
+            let all = try await contract.store.list(filter)
+            try contract.expect(all.compactMap(\.payload).count + all.compactMap(\.base).count, 6, "payloads and bases")
+            for includesPayload in [true, false] {
+                let wanted = includesPayload ? all : all.map(\.withoutPayload)
+                filter.includesPayload = includesPayload
+                filter.limit = 100
+                try contract.expect(try await contract.store.list(filter), wanted, "the list, with payloads: \(includesPayload)")
+                // Neither matters to an export.
+                filter.includesPayload = !includesPayload
+                filter.limit = 1
+                let reader = Exported()
+                try await contract.store.export(filter, includingPayload: includesPayload, to: reader)
+                try contract.expect(reader.operations, wanted, "the export, with payloads: \(includesPayload)")
+                try contract.expect(reader.announced, 3, "how many were announced")
+            }
+        },
     ]
 
     /// Operations of every status, with errors, principals, keys and times of their own.
@@ -188,5 +211,25 @@ extension StoreContract {
             search.cursor = next
         }
         throw Violation(description: "pages without an end")
+    }
+}
+
+/// Keeps what a store exports.
+private final class Exported: OperationReader {
+    private struct State {
+        var announced: Int?
+        var operations: [Operation] = []
+    }
+
+    private let state = Mutex(State())
+
+    var announced: Int? { state.withLock { $0.announced } }
+    var operations: [Operation] { state.withLock { $0.operations } }
+
+    func begin(count: Int) { state.withLock { $0.announced = count } }
+
+    func take(_ operation: Operation) -> Bool {
+        state.withLock { $0.operations.append(operation) }
+        return true
     }
 }

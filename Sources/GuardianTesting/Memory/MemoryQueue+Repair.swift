@@ -12,7 +12,8 @@ extension MemoryQueue {
                 && (filter.since.map { $0 <= operation.enqueuedAt } ?? true)
                 && (filter.until.map { operation.enqueuedAt < $0 } ?? true)
         }
-        return Array(matching.sorted { $0.seq < $1.seq }.prefix(filter.limit))
+        let page = matching.sorted { $0.seq < $1.seq }.prefix(filter.limit)
+        return filter.includesPayload ? Array(page) : page.map(\.withoutPayload)
     }
 
     /// Puts a failed operation back into its line, at its old place. Returns whether it was failed.

@@ -145,8 +145,9 @@ struct MemoryQueue {
         epoch += 1
         let fence = Fence(owner: owner, epoch: epoch)
         lock = LockState(fence: fence, heartbeatAt: now, acquiredAt: now)
-        let isCrash = before.map { $0.fence.owner != owner && deadOwners.contains($0.fence.owner) } ?? false
-        return .acquired(fence, takenOver: before, returned: returnClaims(at: now, isCrash: isCrash))
+        let takenOver = before.flatMap { $0.fence.owner == owner ? nil : $0 }
+        let isCrash = takenOver.map { deadOwners.contains($0.fence.owner) } ?? false
+        return .acquired(fence, takenOver: takenOver, returned: returnClaims(at: now, isCrash: isCrash))
     }
 
     /// Claims of whoever had the lock go back to the heads of their lines; after a crash each of them is a suspect.

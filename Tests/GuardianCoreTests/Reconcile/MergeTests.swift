@@ -114,6 +114,21 @@ import Testing
         #expect(!JSONValue.string(composed).means(.string(decomposed)))
     }
 
+    @Test("rules and system fields count for exactly the name that they were given")
+    func exactRules() {
+        let (composed, decomposed) = ("\u{E9}", "e\u{301}")
+        let fields = SystemFields(["rev" + composed])
+        let merge = ThreeWayMerge(rules: [composed: .server], systemFields: fields)
+        func merged(_ letter: String) -> JSONValue {
+            func entity(_ n: JSONValue, _ rev: JSONValue) -> JSONValue { .object([.init(letter, n), .init("rev" + letter, rev)]) }
+            return merge.merged(base: entity(1, 1), local: entity(2, 2), server: entity(3, 1)).value
+        }
+        #expect(merged(composed).members?.map(\.value.text) == ["3", "1"])
+        #expect(merged(decomposed).members?.map(\.value.text) == ["2", "2"])
+        #expect(fields.content(of: .object([.init("rev" + composed, 1)])).members?.count == 0)
+        #expect(fields.content(of: .object([.init("rev" + decomposed, 1)])).members?.count == 1)
+    }
+
     @Test("a wholly different number of 17 digits is a change: 2^53 and 2^53 + 1 are not the same")
     func hugeIntegers() throws {
         let merged = try Self.text(#"{"n":9007199254740992}"#, #"{"n":9007199254740993}"#, #"{"n":9007199254740992,"m":1}"#)
