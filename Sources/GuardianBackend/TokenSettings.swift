@@ -4,7 +4,8 @@ public struct TokenSettings: Sendable, Equatable {
     public enum Answer: String, Sendable, CaseIterable {
         /// What was asked for, if it may be had.
         case token
-        /// 400 `invalid_grant`, whatever is asked for.
+        /// 400 `invalid_grant`, whatever is asked for; but a client that is unknown, or has another secret, gets 401 `invalid_client`
+        /// first, and what is no token request 400 `invalid_request`.
         case invalidGrant = "invalid_grant"
         /// 503 with `Retry-After: 1`.
         case unavailable

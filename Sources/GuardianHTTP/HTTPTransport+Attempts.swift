@@ -33,7 +33,7 @@ extension HTTPTransport {
             deadline = .now() + .milliseconds(attempt.timeoutMs)
             plain = transport.request(attempt.operation, attempt.draft, token: token)
             compressed = transport.compression.coded(attempt.draft.body).map(plain.carrying)
-            watch = transport.watch(compressed ?? plain, attempt.draft, attempt.operation)
+            watch = transport.watch(compressed ?? plain, [(attempt.operation, attempt.draft.body)])
         }
 
         var sent: OutgoingRequest { compressed ?? plain }
@@ -112,9 +112,9 @@ extension HTTPTransport {
         let leftMs = max(0, (begun.deadline - .now()).nanoseconds / 1_000_000)
         return await bounded(leftMs) {
             do {
-                var last = try await follow(begun.sent, answered: (answer, begun.watch)) { self.watch($0, draft, operation) }
+                var last = try await follow(begun.sent, answered: (answer, begun.watch)) { self.watch($0, [(operation, draft.body)]) }
                 if begun.compressed != nil {
-                    last = try await unlessRefused(last, begun.plain, at: draft.route.path) { self.watch($0, draft, operation) }
+                    last = try await unlessRefused(last, begun.plain, at: draft.route.path) { self.watch($0, [(operation, draft.body)]) }
                 }
                 last.watch?.answered(last.answer)
                 return read(last.answer, operation, draft.route, last.url)

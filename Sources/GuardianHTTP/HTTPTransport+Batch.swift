@@ -117,11 +117,14 @@ extension HTTPTransport {
     private func deliver(_ members: [Attempt], to endpoint: BatchEndpoint, token: String?) async -> [BatchGatherer.Word] {
         let outcome: Outcome
         do {
-            let (answer, url, _) = try await submit(
+            let (answer, url, watch) = try await submit(
                 batchRequest(members, endpoint, token: token), at: endpoint.path,
-                limit: configuration.responseBodyLimit + members.count * 4096)
+                limit: configuration.responseBodyLimit + members.count * 4096
+            ) { self.watch($0, members.map { ($0.operation, $0.draft.body) }) }
             let status = Int(answer.status.code)
-            if (200..<300).contains(status), !answer.isTooLarge, let results = Self.results(answer.body) { return read(results, members) }
+            let results = (200..<300).contains(status) && !answer.isTooLarge ? Self.results(answer.body) : nil
+            watch?.answered(answer, results: results)
+            if let results { return read(results, members) }
             // These say that the batch, not what is in it, is not taken.
             if [400, 404, 405, 413, 415, 422, 501].contains(status) {
                 if [404, 405, 501].contains(status) { gatherer.isMissing(endpoint) }

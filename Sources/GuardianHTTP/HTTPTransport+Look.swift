@@ -1,5 +1,6 @@
 public import GuardianCore
 import GuardianPrivacy
+import NIOCore
 import NIOHTTP1
 
 extension HTTPTransport {
@@ -37,7 +38,8 @@ extension HTTPTransport {
 
     private func ask(_ request: OutgoingRequest, _ operation: Operation) async -> Fetch {
         do {
-            let (answer, url, _) = try await follow(request)
+            let (answer, url, watch) = try await follow(request) { self.watch($0, [(operation, ByteBuffer())]) }
+            watch?.answered(answer)
             let status = Int(answer.status.code)
             if answer.isTooLarge, status < 300 { return .failed(tooLarge) }
             if status == 404 || status == 410 { return .gone }

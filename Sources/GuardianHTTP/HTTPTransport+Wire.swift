@@ -5,11 +5,11 @@ import NIOHTTP1
 
 extension HTTPTransport {
     /// The answer to `request` and the URL that gave it: 307 and 308 within the origin are followed with method, headers and body.
-    /// `answered` is what came of its first sending where that is known already. `watch` hears of each request before it goes out. Throws
-    /// ``TooManyRedirects`` beside the client's own errors.
+    /// `answered` is what came of its first sending where that is known already. `watch` hears of each request before it goes out, and what
+    /// it makes of each answer but the last, which is the caller's to tell. Throws ``TooManyRedirects`` beside the client's own errors.
     func follow(
         _ request: OutgoingRequest, answered: (IncomingAnswer, WireWatch?)? = nil, limit: Int? = nil,
-        watch: (OutgoingRequest) -> WireWatch? = { _ in nil }
+        watch: (OutgoingRequest) -> WireWatch?
     ) async throws -> (answer: IncomingAnswer, url: String, watch: WireWatch?) {
         var (request, answered) = (request, answered)
         for _ in 0...Self.redirectLimit {
@@ -18,6 +18,7 @@ extension HTTPTransport {
             answered = nil
             // What a redirect says beside its target is of no use, however long it is.
             guard let next = redirect(answer, from: request.url) else { return (answer, request.url, watched) }
+            watched?.answered(answer)
             request.url = next
         }
         throw TooManyRedirects()

@@ -10,12 +10,12 @@ public struct Workload: Sequence, Sendable {
     public var seed: UInt64
     /// How many it makes; `.max` for more than anybody takes.
     public var operations: Int
-    /// Rooms, users and devices together, which are changed again and again; 100 by default.
-    public var entities: Int
+    /// Rooms, users and devices together, which are changed again and again; 100 by default, and below 1 counts as 1.
+    public var entities: Int { didSet { entities = Swift.max(1, entities) } }
     /// Whether readings come in between, an entity of its own each; they do by default.
     public var readings: Bool
 
-    /// `entities` below 1 count as 1.
+    /// Makes nothing yet; each iterator begins anew.
     public init(seed: UInt64, operations: Int, entities: Int = 100, readings: Bool = true) {
         self.seed = seed
         self.operations = operations

@@ -1,4 +1,5 @@
 public import GuardianCore
+import GuardianPrivacy
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
@@ -21,7 +22,8 @@ public final class APIServer: Sendable {
         public var bodyLimit: Int
         /// A Unix socket to listen on instead of host and port.
         public var socketPath: String?
-        /// Permission bits of that socket; 0600. While others have none, the peer of each connection must be this user or root.
+        /// Permission bits of that socket; 0600. Where they let neither the group nor others read or write, the peer of each connection
+        /// must be this user or root, which Linux is asked; elsewhere only the bits keep anybody out.
         public var socketMode: UInt32 = 0o600
         /// What the API is served under; nil for plain HTTP, which only loopback may have.
         public var certificate: Certificate?
@@ -51,7 +53,7 @@ public final class APIServer: Sendable {
         }
 
         /// Whether only this machine can reach the address.
-        public var isLoopback: Bool { socketPath != nil || Loopback.isName(host) }
+        public var isLoopback: Bool { socketPath != nil || LoopbackName.isOne(host) }
 
         /// Where it answers once it listens on `port`.
         public func url(port: Int) -> String {

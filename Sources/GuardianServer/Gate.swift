@@ -1,4 +1,5 @@
 import Crypto
+import GuardianPrivacy
 import HTTPTypes
 import Hummingbird
 
@@ -65,7 +66,7 @@ struct Gate: RouterMiddleware {
         guard let authority = request.head.authority, !authority.isEmpty else {
             throw Problem(.badRequest, "bad request", "the request has no Host")
         }
-        guard !configuration.isLoopback || Loopback.isName(Loopback.host(of: authority)) else {
+        guard !configuration.isLoopback || LoopbackName.isOne(Authority.host(of: authority)) else {
             throw Problem(.misdirectedRequest, "misdirected request", "this server answers to localhost only")
         }
         if let origin = request.headers[.origin],

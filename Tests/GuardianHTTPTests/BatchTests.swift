@@ -91,6 +91,15 @@ import Testing
         }
     }
 
+    @Test("a linger below nothing, or above a minute, is refused, and its key is named", arguments: [-1, 60_001, Int64.max])
+    func lingerRange(lingerMs: Int64) {
+        var configuration = HTTPTransportConfiguration(url: "http://localhost", deviceID: "d")
+        configuration.routes = Self.routes(size: 2, lingerMs: lingerMs)
+        let bad = configuration
+        let error = #expect(throws: HTTPConfigurationError.self) { try HTTPTransport.check(bad) }
+        #expect(error?.key == "upstream.routes[0].batch")
+    }
+
     @Test("a key that was sent alone before is known in a batch, and the other way round")
     func keysAreOnes() async throws {
         try await withUpstream(size: 4) { upstream, transport in

@@ -97,6 +97,11 @@ import Testing
         #expect(throws: HTTPConfigurationError.self) { _ = try HTTPTransport(configuration: .init(url: url, deviceID: "d")) }
     }
 
+    @Test("plain http to this machine is taken, by any name", arguments: ["http://LocalHost:8090", "http://127.9.8.7", "http://[::1]"])
+    func takesLoopback(url: String) {
+        #expect(throws: Never.self) { _ = try Origin(url, allowInsecure: false) }
+    }
+
     @Test("an operation without a route, or without a parameter, fails before any request")
     func unroutable() async throws {
         try await withUpstream { upstream, transport in

@@ -48,4 +48,21 @@ import Testing
         #expect(Self.comparison.html.ranges(of: "<svg").count == RetryStrategy.allCases.count + 1)
         #expect(Self.comparison.text.contains("full jitter"))
     }
+
+    @Test("what is never reached is called never, without a unit; what is reached has one")
+    func never() {
+        var script = BackoffWorld.Script()
+        (script.clients, script.perSecond, script.lengthMs) = (10, 1, 61_000)
+        let html = BackoffComparison(script, strategies: [.constant]).html
+        #expect(html.contains(">never<") && !html.contains("never s"))
+        #expect(Self.comparison.html.contains(" s</td>") && !Self.comparison.html.contains("never"))
+    }
+
+    @Test("an upstream that takes less than ten requests a second lets everybody through in the end", arguments: [0.5, 1, 9])
+    func slowUpstream(perSecond: Double) {
+        var script = BackoffWorld.Script()
+        (script.clients, script.perSecond) = (20, perSecond)
+        let report = BackoffWorld.run(.ours, script)
+        #expect(report.delivered == 20 && report.drainedSeconds != nil)
+    }
 }

@@ -64,12 +64,26 @@ import Testing
         #expect(ProcessMeter.openDescriptors >= 3)
     }
 
-    @Test("an audit finds what is doubled and what is out of order")
+    @Test("an audit finds what is doubled and what is out of order, and counts no effect twice")
     func audits() {
         var audit = EffectAudit()
         for (key, entity, seq) in [("a", "x", 1), ("b", "x", 2), ("b", "x", 2), ("c", "y", 2), ("d", "x", 3)] {
             audit.take(.init(key: key, entity: entity, seq: seq))
         }
-        #expect(audit.effects == 5 && audit.doubled == 2 && audit.outOfOrder == 1)
+        #expect(audit.effects == 5 && audit.doubled == 1 && audit.outOfOrder == 1)
+        // By the place alone, and by the key alone.
+        audit.take(.init(key: "e", entity: "x", seq: 3))
+        audit.take(.init(key: "e", entity: "x", seq: 4))
+        #expect(audit.effects == 7 && audit.doubled == 3 && audit.outOfOrder == 1)
+    }
+
+    @Test("a workload of no entities is one of a single one, whenever that is said")
+    func leastEntities() {
+        var workload = Workload(seed: 1, operations: 50, readings: false)
+        for entities in [0, -5] {
+            workload.entities = entities
+            #expect(workload.entities == 1)
+            #expect(Set(workload.map(\.entityID)) == ["device-0"])
+        }
     }
 }

@@ -118,4 +118,56 @@ import Testing
         let result = await run(.latency, operations: 10, breaking: { $0.startUpstream = { _ in throw NoUpstream() } })
         expectRed(result, by: "runs to its end")
     }
+
+    /// How many stores are open, and the transports that were made.
+    private final class Opened: Sendable {
+        private let state = Mutex((stores: 0, transports: [any Transport]()))
+
+        var stores: Int { state.withLock { $0.stores } }
+        var transports: [any Transport] { state.withLock { $0.transports } }
+
+        func count(_ change: Int) { state.withLock { $0.stores += change } }
+
+        func keep(_ transport: any Transport) -> any Transport {
+            state.withLock { $0.transports.append(transport) }
+            return transport
+        }
+    }
+
+    @Test("a suite that is broken off closes its stores and shuts its transports down", arguments: LoadOptions.Suite.allCases)
+    func closes(suite: LoadOptions.Suite) async throws {
+        let opened = Opened()
+        let result = await run(
+            suite, operations: 10,
+            breaking: { world in
+                let open = world.openStore
+                world.openStore = { name in
+                    var store = try await open(name)
+                    let close = store.close
+                    opened.count(1)
+                    store.close = {
+                        opened.count(-1)
+                        try close()
+                    }
+                    return store
+                }
+                world.wrap = { opened.keep($0) }
+                world.adjust = { $0.limits.payloadBytes = 0 }
+            })
+        expectRed(result, by: "runs to its end")
+        #expect(opened.stores == 0)
+        #expect(!opened.transports.isEmpty)
+        var random = Xoshiro256(seed: 1)
+        let update = NewOperation("update", entityType: "room", entityID: "r1", payload: "{}")
+        let operation = try Admission().admit(update, at: SystemClock().now.wall, random: &random)
+        let claim = Claim(operation: operation, fence: Fence(owner: "o", epoch: 1))
+        for transport in opened.transports {
+            // One that still connected would say that nobody listens.
+            let outcome = await transport.send(claim, token: nil, timeoutMs: 20_000)
+            guard case .unanswered(.reset, _) = outcome else {
+                Issue.record("\(outcome)")
+                continue
+            }
+        }
+    }
 }

@@ -104,6 +104,15 @@ import Testing
         }
     }
 
+    @Test("NDJSON may begin with a byte order mark")
+    func byteOrderMark() async throws {
+        try await Sidecar.run { sidecar in
+            let answer = try await sidecar.post("\u{FEFF}" + operation("a", id: "1") + "\n" + operation("b", id: "2"), type: ndjson)
+            #expect(answer.status == 202)
+            #expect(try await sidecar.stored.map(\.id.description) == ["1", "2"])
+        }
+    }
+
     @Test("NDJSON may have blank lines, CRLF, and no end of line at the end")
     func lineEnds() async throws {
         try await Sidecar.run { sidecar in

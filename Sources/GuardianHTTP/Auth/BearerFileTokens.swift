@@ -7,7 +7,8 @@ import Synchronization
 /// may be seen with the token of the one before for as long as it takes to replace both.
 public final class BearerFileTokens: TokenProvider, IssuingTokens {
     package let path: String
-    /// A file that says whose token it is; nil when it is nobody's in particular.
+    /// A file that says whose token it is. Where it is nil the token's own file does, if it is JSON that names a principal; else the token
+    /// is nobody's in particular.
     package let principalPath: String?
 
     private struct Seen {

@@ -17,7 +17,8 @@ public struct RealtimeConfiguration: Sendable {
     /// When the stream is opened again, when the feed polls instead, and after how much silence a stream counts as dead.
     public var schedule: FeedSchedule.Configuration
 
-    /// Checks nothing: ``RealtimeClient`` does. `pageLimit` must be 1…1000, sizes and waits more than 0, and paths begin with one `/`.
+    /// Checks nothing: ``RealtimeClient`` does. `pageLimit` must be 1…1000, sizes, waits and counts more than 0, `healthyMs` 0 or more, and
+    /// paths begin with one `/`.
     public init(
         http: HTTPTransportConfiguration, streamPath: String = "/api/v1/changes/stream", pollPath: String = "/api/v1/changes",
         pageLimit: Int = 100, pageBytes: Int = 16 << 20, eventBytes: Int = 4 << 20, schedule: FeedSchedule.Configuration = .init()
@@ -44,8 +45,12 @@ public struct RealtimeConfiguration: Sendable {
         guard pageBytes > 0, eventBytes > 0 else {
             throw HTTPConfigurationError(key: "realtime.page_bytes", message: "and event_bytes must be more than 0")
         }
-        guard schedule.baseMs > 0, schedule.maxMs >= schedule.baseMs, schedule.pollMs > 0, schedule.silenceMs > 0 else {
+        let waits = [schedule.baseMs, schedule.pollMs, schedule.streamAgainMs, schedule.heartbeatMs]
+        guard waits.allSatisfy({ $0 > 0 }), schedule.maxMs >= schedule.baseMs, schedule.healthyMs >= 0 else {
             throw HTTPConfigurationError(key: "realtime", message: "waits must be more than 0, and the longest no shorter than the first")
+        }
+        guard schedule.failuresBeforePolling > 0, schedule.missedHeartbeats > 0 else {
+            throw HTTPConfigurationError(key: "realtime", message: "failures before polling and missed heartbeats must be 1 or more")
         }
     }
 }

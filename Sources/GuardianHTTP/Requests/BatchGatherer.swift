@@ -3,8 +3,8 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// Brings attempts that begin together into one request. The first to come leads: it waits for others, sends for all, and tells each its own
-/// outcome; the others wait for that, or until they are cancelled.
+/// Brings attempts that begin together into one request. The first to come leads: it waits for others, sends for all, and tells each its
+/// own outcome; the others wait for that, or until they are cancelled.
 ///
 /// States of a batch: *open* (takes members) → *closed* (full, or its time is over: the leader sends) → *told*.
 final class BatchGatherer: Sendable {

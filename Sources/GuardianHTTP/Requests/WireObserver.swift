@@ -1,15 +1,18 @@
 public import GuardianCore
 
-/// Hears of each request and each answer, for logs. Called while a request is made: must return at once.
+/// Hears of each request that is made for an operation, be it to deliver it or to look what is there, and of each answer, for logs. Called
+/// while a request is made: must return at once.
 ///
 /// What it gets is as it is on the wire, credentials included: it is the observer's to make it fit for eyes. A body that goes compressed
-/// is told as it was before.
+/// is told as it was before, and what goes in a batch for each operation by itself.
 public protocol WireObserver: Sendable {
     /// Whether anybody wants to know; asked first, for telling costs a copy of headers and body.
     var isListening: Bool { get }
-    /// Before the request of an attempt that goes alone; again when it follows a redirect, or goes without compression after all.
+    /// Before a request; again when it follows a redirect, or goes without compression after all. Of a batch it is told for each of its
+    /// operations, with the body that it would have alone, and the method, path and headers of the whole.
     func sent(_ message: WireMessage, of operation: Operation)
-    /// When the answer has come whole, `afterMs` after its request. Not called where none comes, nor for a redirect that was followed.
+    /// When the answer has come whole, `afterMs` after its request; not called where none comes. Of a batch it is told for each of its
+    /// operations, with that one's result and its status; with the whole where there is none for it.
     func answered(_ message: WireMessage, status: Int, afterMs: Int64, to operation: Operation)
     /// The upstream, named by its URL, takes no compressed bodies, as an answer with this status has shown; they go as they are from now
     /// on. Told once by a transport, whether anybody listens or not.

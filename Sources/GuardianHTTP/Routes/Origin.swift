@@ -1,4 +1,5 @@
 import Foundation
+import GuardianPrivacy
 
 /// Scheme, host and port of the upstream, and the path prefix its URL has.
 package struct Origin: Sendable {
@@ -18,7 +19,7 @@ package struct Origin: Sendable {
         guard !Self.host(authority).isEmpty, !authority.contains(where: \.isWhitespace) else { throw refuse("has no host") }
         guard !authority.contains("@") else { throw refuse("must not hold credentials; configure upstream.auth instead") }
         guard !url.contains("?"), !url.contains("#") else { throw refuse("must not have a query or a fragment") }
-        if !isSecure, !allowInsecure, !Self.isLoopback(Self.host(authority)) {
+        if !isSecure, !allowInsecure, !LoopbackName.isOne(Self.host(authority)) {
             throw refuse(
                 "is plain http off this machine; use https, or set upstream.allow_insecure if you accept that all of it can be read")
         }
@@ -56,11 +57,5 @@ package struct Origin: Sendable {
     private static func host(_ authority: Substring) -> Substring {
         if authority.hasPrefix("[") { return authority.dropFirst().prefix { $0 != "]" } }
         return authority.prefix { $0 != ":" }
-    }
-
-    private static func isLoopback(_ host: Substring) -> Bool {
-        if host == "localhost" || host == "::1" { return true }
-        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
-        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
     }
 }

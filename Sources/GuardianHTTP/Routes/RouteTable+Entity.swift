@@ -1,8 +1,8 @@
 public import GuardianCore
 
 extension RouteTable {
-    /// Which entity stands at a path, among those of the given types: the inverse of the path under which an entity is read. For a feed that
-    /// names entities by their paths. nil where it is none of them.
+    /// Which entity stands at a path, among those of the given types: the inverse of the path under which an entity is read. For a feed
+    /// that names entities by their paths. nil where it is none of them.
     ///
     /// A parameter that is not the entity's id may be anything; a query is passed over.
     public func entity(at path: String, types: [String]) -> EntityKey? {

@@ -23,7 +23,8 @@ public struct RouteTable: Sendable {
             if let batch = route.batch, !batch.isUsable {
                 throw HTTPConfigurationError(
                     key: "upstream.routes[\(index)].batch",
-                    message: "its path must begin with / and have no parameters, its size be 2 to \(BatchEndpoint.largest)")
+                    message: "its path must begin with / and have no parameters, its size be 2 to \(BatchEndpoint.largest), "
+                        + "its linger a minute at most")
             }
             guard route.path.hasPrefix("/"), isBalanced, !isOpen, route.path.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
                 throw HTTPConfigurationError(

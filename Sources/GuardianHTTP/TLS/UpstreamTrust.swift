@@ -2,14 +2,15 @@ import AsyncHTTPClient
 import NIOCore
 import NIOSSL
 
-/// Whom delivery believes to be the upstream: a chain to an authority that is trusted, the host's name, and a pinned key where pins are set.
+/// Whom delivery believes to be the upstream: a chain to an authority that is trusted, the host's name, and a pinned key where pins are
+/// set.
 struct UpstreamTrust: Sendable {
     /// The server's key is none of the pinned ones. Nothing was sent to it.
     struct KeyNotPinned: Error, Sendable, CustomStringConvertible {
         var pin: CertificatePin
         var description: String {
-            "the upstream's key (\(pin)) is none of upstream.pins; nothing was sent to it. Is this a new key of its own? then pin it, and run "
-                + "`guardian resume`; otherwise somebody stands in between"
+            "the upstream's key (\(pin)) is none of upstream.pins; nothing was sent to it. Is this a new key of its own? then pin it, "
+                + "and run `guardian resume`; otherwise somebody stands in between"
         }
     }
 

@@ -3,9 +3,9 @@ public import GuardianCore
 /// All strategies in the same world, as text, JSON and a page with plots.
 public struct BackoffComparison: Sendable {
     /// The world that all of them were played in.
-    public var script: BackoffWorld.Script
+    public let script: BackoffWorld.Script
     /// One for each strategy, in the order in which they were given.
-    public var reports: [BackoffWorld.Report]
+    public let reports: [BackoffWorld.Report]
 
     /// Plays all worlds, one after the other, before it returns.
     public init(_ script: BackoffWorld.Script, strategies: [RetryStrategy] = RetryStrategy.allCases) {
@@ -14,14 +14,15 @@ public struct BackoffComparison: Sendable {
     }
 
     private var facts: String {
-        "\(script.clients) clients, \(LoadReport.short(script.outageMs / 1000)) s away, then \(LoadReport.short(script.perSecond)) requests/s; "
+        "\(script.clients) clients, \(LoadReport.short(script.outageMs / 1000)) s away, "
+            + "then \(LoadReport.short(script.perSecond)) requests/s; "
             + "base \(script.policy.baseMs) ms, max \(script.policy.maxMs) ms, seed \(script.seed)"
     }
 
     /// Seconds that the upstream needs for all at its rate.
     public var idealSeconds: Double { Double(script.clients) / script.perSecond }
 
-    private static func seconds(_ value: Double?) -> String { value.map { LoadReport.short($0) } ?? "never" }
+    private static func seconds(_ value: Double?, unit: String = "") -> String { value.map { LoadReport.short($0) + unit } ?? "never" }
 
     /// For a terminal: what was played, and a line for each strategy.
     public var text: String {
@@ -68,8 +69,8 @@ public struct BackoffComparison: Sendable {
             ["strategy", "requests", "failed", "peak in 1 s after the return", "90 % through after", "all through after"],
             reports.map {
                 [
-                    Plot.escape($0.strategy.title), "\($0.requests)", "\($0.failures)", "\($0.peak)", Self.seconds($0.ninetySeconds) + " s",
-                    Self.seconds($0.drainedSeconds) + " s",
+                    Plot.escape($0.strategy.title), "\($0.requests)", "\($0.failures)", "\($0.peak)",
+                    Self.seconds($0.ninetySeconds, unit: " s"), Self.seconds($0.drainedSeconds, unit: " s"),
                 ]
             }, numbers: [1, 2, 3, 4, 5])
         body += "<div class=\"plots\">" + overview.map(\.svg).joined() + reports.map { plot($0).svg }.joined() + "</div></section>"

@@ -56,7 +56,9 @@ public struct BackoffWorld: Sendable {
         // Everybody meets the outage within its first second.
         for client in 0..<script.clients { heap.push(at: random.unit() * 1000, client) }
         var report = Report(strategy: strategy)
-        var (tokens, filledAt) = (script.perSecond / 10, script.outageMs)
+        // What it takes at once: a tenth of a second's requests, and one where that is less.
+        let burst = max(1, script.perSecond / 10)
+        var (tokens, filledAt) = (burst, script.outageMs)
         while report.delivered < script.clients, let (now, client) = heap.pop(), now < script.lengthMs {
             let second = Int(now / 1000)
             while report.perSecond.count <= second { report.perSecond.append((0, 0)) }
@@ -64,7 +66,7 @@ public struct BackoffWorld: Sendable {
             report.perSecond[second].requests += 1
             var isTaken = false
             if now >= script.outageMs {
-                tokens = min(script.perSecond / 10, tokens + (now - filledAt) * script.perSecond / 1000)
+                tokens = min(burst, tokens + (now - filledAt) * script.perSecond / 1000)
                 filledAt = now
                 if tokens >= 1 {
                     tokens -= 1

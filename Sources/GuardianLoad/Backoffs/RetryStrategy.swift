@@ -8,7 +8,7 @@ public enum RetryStrategy: String, Sendable, CaseIterable {
     case immediate
     /// `base`, always.
     case constant
-    /// `base · n`.
+    /// `min(max, base · n)`.
     case linear
     /// `min(max, base · 2^(n−1))`, without chance.
     case exponential

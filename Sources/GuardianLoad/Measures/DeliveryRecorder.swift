@@ -40,7 +40,6 @@ public final class DeliveryRecorder: EventSink {
         var attemptsBegun = 0
         var trips: [Trip] = []
         var acquired: [Double] = []
-        var lost = 0
     }
 
     private let state: Mutex<State>
@@ -82,7 +81,6 @@ public final class DeliveryRecorder: EventSink {
                 state.trips[state.trips.count - 1].waitedMs = time.milliseconds - trip.openedAt.milliseconds
             case .breakerClosed: state.changes.append(.init(seconds: Double(now) / 1e6, state: "closed"))
             case .lockAcquired: state.acquired.append(Double(now) / 1e6)
-            case .lockLost: state.lost += 1
             default: break
             }
         }

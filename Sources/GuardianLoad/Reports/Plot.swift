@@ -1,20 +1,20 @@
 import GuardianCore
 
 /// A chart as inline SVG: axes with round numbers, lines or bars, colours from the page's own variables, so that it follows light and dark.
-public struct Plot: Sendable {
+struct Plot: Sendable {
     /// Points that are joined in their order.
-    public struct Line: Sendable {
+    struct Line: Sendable {
         /// For the legend, which names lines where there are several.
-        public var name: String
+        var name: String
         /// More than 400 are drawn as the means of spans.
-        public var points: [SuiteResult.Point]
+        var points: [SuiteResult.Point]
         /// Number of the colour, from 1 to 7.
-        public var colour: Int
+        var colour: Int
         /// Sets a line that was computed off from the one that was measured; false by default.
-        public var isDashed = false
+        var isDashed = false
 
         /// `colour` beyond 1…7 has none in the style of the page.
-        public init(_ name: String, _ points: [SuiteResult.Point], colour: Int, isDashed: Bool = false) {
+        init(_ name: String, _ points: [SuiteResult.Point], colour: Int, isDashed: Bool = false) {
             self.name = name
             self.points = points
             self.colour = colour
@@ -23,36 +23,36 @@ public struct Plot: Sendable {
     }
 
     /// A span of time with a state, drawn as a band.
-    public struct Band: Sendable {
+    struct Band: Sendable {
         /// In units of x; bands widen the axis as points do.
-        public var from: Double
+        var from: Double
         /// In units of x, not before ``from``.
-        public var to: Double
+        var to: Double
         /// Name of the colour variable.
-        public var colour: String
+        var colour: String
         /// In the legend, where bands of one colour stand once.
-        public var label: String
+        var label: String
     }
 
     /// Stands above, and is what screen readers say.
-    public var title: String
+    var title: String
     /// What x is, and in which unit.
-    public var xLabel: String
+    var xLabel: String
     /// What y is, and in which unit.
-    public var yLabel: String
+    var yLabel: String
     /// Drawn in this order, above bands and bars.
-    public var lines: [Line] = []
+    var lines: [Line] = []
     /// Bars, each from the x before it to its own.
-    public var bars: [SuiteResult.Point] = []
+    var bars: [SuiteResult.Point] = []
     /// Drawn behind all else, over the whole height.
-    public var bands: [Band] = []
+    var bands: [Band] = []
     /// Values of x with a name of their own, in place of round numbers.
-    public var xNames: [(Double, String)]?
+    var xNames: [(Double, String)]?
     /// Whether 0 is always on the y axis, so that small changes look small; true by default.
-    public var startsAtZero = true
+    var startsAtZero = true
 
     /// Empty: what is to be drawn is added.
-    public init(title: String, xLabel: String, yLabel: String) {
+    init(title: String, xLabel: String, yLabel: String) {
         self.title = title
         self.xLabel = xLabel
         self.yLabel = yLabel
@@ -64,7 +64,7 @@ public struct Plot: Sendable {
     private static let mostPoints = 400
 
     /// A `figure` element with caption and legend, made for the style of ``ReportPage``.
-    public var svg: String {
+    var svg: String {
         let xs = lines.flatMap { $0.points.map(\.x) } + bars.map(\.x) + bands.flatMap { [$0.from, $0.to] }
         let ys = lines.flatMap { $0.points.map(\.y) } + bars.map(\.y)
         let x = Scale(
@@ -94,8 +94,8 @@ public struct Plot: Sendable {
             out += "<text class=\"tick\" x=\"\(at)\" y=\"\(base + 16)\" text-anchor=\"middle\">\(Self.escape(name))</text>"
         }
         out += "<line class=\"axis\" x1=\"\(Self.left)\" x2=\"\(end)\" y1=\"\(base)\" y2=\"\(base)\"/>"
-        out +=
-            "<text class=\"name\" x=\"\((Self.left + end) / 2)\" y=\"\(Self.height - 6)\" text-anchor=\"middle\">\(Self.escape(xLabel))</text>"
+        out += "<text class=\"name\" x=\"\((Self.left + end) / 2)\" y=\"\(Self.height - 6)\" text-anchor=\"middle\">"
+        out += Self.escape(xLabel) + "</text>"
         let middle = (Self.top + base) / 2
         out += "<text class=\"name\" transform=\"translate(14 \(middle)) rotate(-90)\" text-anchor=\"middle\">\(Self.escape(yLabel))</text>"
         return out
@@ -107,16 +107,17 @@ public struct Plot: Sendable {
             defer { before = bar.x }
             let (from, to) = (x(before), x(bar.x))
             let (top, base) = (y(bar.y), y(0))
-            return
-                "<rect class=\"c1 fill\" x=\"\(Self.number(from + 0.5))\" y=\"\(Self.number(top))\" width=\"\(Self.number(max(0.5, to - from - 1)))\" height=\"\(Self.number(max(0, base - top)))\"/>"
+            let size = "width=\"\(Self.number(max(0.5, to - from - 1)))\" height=\"\(Self.number(max(0, base - top)))\""
+            return "<rect class=\"c1 fill\" x=\"\(Self.number(from + 0.5))\" y=\"\(Self.number(top))\" \(size)/>"
         }.joined()
     }
 
     private func bandMarks(_ x: Scale) -> String {
         bands.map { band in
             let (from, to) = (x(band.from), x(band.to))
-            return
-                "<rect x=\"\(Self.number(from))\" y=\"\(Self.top)\" width=\"\(Self.number(max(1, to - from)))\" height=\"\(Self.height - Self.bottom - Self.top)\" style=\"fill:var(--\(band.colour))\"><title>\(Self.escape(band.label))</title></rect>"
+            let size = "width=\"\(Self.number(max(1, to - from)))\" height=\"\(Self.height - Self.bottom - Self.top)\""
+            let title = "<title>\(Self.escape(band.label))</title>"
+            return "<rect x=\"\(Self.number(from))\" y=\"\(Self.top)\" \(size) style=\"fill:var(--\(band.colour))\">\(title)</rect>"
         }.joined()
     }
 
@@ -124,8 +125,8 @@ public struct Plot: Sendable {
         let points = Self.thinned(line.points).map { "\(Self.number(x($0.x))),\(Self.number(y($0.y)))" }
         guard !points.isEmpty else { return "" }
         let dash = line.isDashed ? " stroke-dasharray=\"5 4\"" : ""
-        return
-            "<polyline class=\"c\(line.colour) stroke\"\(dash) points=\"\(points.joined(separator: " "))\"><title>\(Self.escape(line.name))</title></polyline>"
+        let title = "<title>\(Self.escape(line.name))</title>"
+        return "<polyline class=\"c\(line.colour) stroke\"\(dash) points=\"\(points.joined(separator: " "))\">\(title)</polyline>"
     }
 
     private var legend: String {

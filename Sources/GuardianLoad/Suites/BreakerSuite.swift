@@ -15,35 +15,36 @@ struct BreakerSuite {
     func run(_ result: inout SuiteResult) async throws {
         let failures = min(max(test.options.operations ?? Self.failures, Self.threshold * 2), Self.mostFailures)
         let count = failures * 2
-        let open = try await test.world.openStore("breaker")
         let watch = Stopwatch()
         let recorder = DeliveryRecorder(watch: watch)
         var behaviour = test.options.behaviour
         behaviour.failureRate = 0
-        try await test.withUpstream(behaviour) { upstream, control in
-            // One request at a time, so that it can be counted which failure opens it.
-            let (engine, transport) = try test.world.engine(open.store, url: upstream.url, workers: 1, sinks: [recorder]) {
-                $0.processor.breaker = .init(failures: Self.threshold, windowMs: 60_000, coolDownMs: Self.coolDownMs)
-                $0.processor.retry = RetryPolicy(baseMs: 20, maxMs: 100, maxAttempts: 5)
-                $0.processor.pollMs = 20
+        try await test.withStore("breaker") { open in
+            try await test.withUpstream(behaviour) { upstream, control in
+                // One request at a time, so that it can be counted which failure opens it.
+                let (engine, transport) = try test.world.engine(open.store, url: upstream.url, workers: 1, sinks: [recorder]) {
+                    $0.processor.breaker = .init(failures: Self.threshold, windowMs: 60_000, coolDownMs: Self.coolDownMs)
+                    $0.processor.retry = RetryPolicy(baseMs: 20, maxMs: 100, maxAttempts: 5)
+                    $0.processor.pollMs = 20
+                }
+                try await LoadTest.using([transport]) {
+                    try await LoadTest.fill(engine, Workload(seed: test.options.seed, operations: count, entities: count, readings: true))
+                    try await control.setMode(["mode": "status", "status": 500, "count": JSONValue(failures)])
+                    try await test.deliver([engine], until: count, "processed", pulse: { recorder.processed + recorder.retries }) {
+                        recorder.processed + recorder.failed
+                    }
+                }
+                judge(recorder, failures: failures, &result)
+                let summary = try await control.summary()
+                result.check(
+                    "no cascade: nothing is asked but what is due", summary.requests == count + failures,
+                    "\(summary.requests) requests for \(count) operations and \(failures) failures")
+                result.check("nothing given up", recorder.failed == 0, "\(recorder.failed) failed")
+                result.audit(try await EffectAudit.of(control), accepted: count, try await open.store.check())
             }
-            try await LoadTest.fill(engine, Workload(seed: test.options.seed, operations: count, entities: count, readings: true))
-            try await control.setMode(["mode": "status", "status": 500, "count": JSONValue(failures)])
-            try await test.deliver([engine], until: count, "processed", pulse: { recorder.processed + recorder.retries }) {
-                recorder.processed + recorder.failed
-            }
-            await transport.shutdown()
-            judge(recorder, failures: failures, &result)
-            let summary = try await control.summary()
-            result.check(
-                "no cascade: nothing is asked but what is due", summary.requests == count + failures,
-                "\(summary.requests) requests for \(count) operations and \(failures) failures")
-            result.check("nothing given up", recorder.failed == 0, "\(recorder.failed) failed")
-            result.audit(try await EffectAudit.of(control), accepted: count, try await open.store.check())
         }
         result.breaker = recorder.changes
         result.throughput(recorder)
-        try open.close()
     }
 
     /// By the engine's own word and clock: when an event is heard of, or what the upstream has seen by then, is the machine's affair.

@@ -1,8 +1,8 @@
 import GuardianCore
 import GuardianHTTP
 
-/// Three processors over one store, of which each is drained and comes back, and all are fenced off by force, while work is under way. Where
-/// processors share a store all three deliver at once; on a file one does, the others stand by, and the lock changes hands.
+/// Three processors over one store, of which each is drained and comes back, and all are fenced off by force, while work is under way.
+/// Where processors share a store all three deliver at once; on a file one does, the others stand by, and the lock changes hands.
 struct ConcurrencySuite {
     static let processors = 3
     static let operations = 5000
@@ -17,50 +17,46 @@ struct ConcurrencySuite {
         let count = test.options.operations ?? Self.operations
         let watch = Stopwatch()
         let recorder = DeliveryRecorder(watch: watch, expectedMicroseconds: test.options.expectedMicroseconds)
-        let opens = try await open()
-        let shares = opens.map { _ in DeliveryRecorder(watch: watch) }
-        try await test.withUpstream(test.options.behaviour) { upstream, control in
-            var engines: [SyncEngine] = []
-            var shutdowns: [@Sendable () async -> Void] = []
-            for (open, share) in zip(opens, shares) {
-                let (engine, transport) = try test.world.engine(
-                    open.store, url: upstream.url, workers: test.options.workers ?? Self.workers, sinks: [recorder, share]
-                ) {
-                    $0.processor.pollMs = 50
+        let shares = (0..<Self.processors).map { _ in DeliveryRecorder(watch: watch) }
+        try await test.withStores(Self.processors, of: "concurrency") { opens in
+            try await test.withUpstream(test.options.behaviour) { upstream, control in
+                var (engines, transports): ([SyncEngine], [HTTPTransport]) = ([], [])
+                for (open, share) in zip(opens, shares) {
+                    let (engine, transport) = try test.world.engine(
+                        open.store, url: upstream.url, workers: test.options.workers ?? Self.workers, sinks: [recorder, share]
+                    ) {
+                        $0.processor.pollMs = 50
+                    }
+                    engines.append(engine)
+                    transports.append(transport)
                 }
-                engines.append(engine)
-                shutdowns.append { await transport.shutdown() }
+                let gaps = try await LoadTest.using(transports) {
+                    try await LoadTest.fill(engines[0], Workload(seed: test.options.seed, operations: count, entities: 500))
+                    let begun = watch.seconds
+                    let gaps = try await deliver(engines, opens[0].store, count, recorder, watch)
+                    result.figure("throughput", Double(count) / (watch.seconds - begun), "operations/s", .higher)
+                    return gaps
+                }
+                judge(recorder, gaps.max() ?? 0, shares, &result)
+                result.audit(try await EffectAudit.of(control), accepted: count, try await opens[0].store.check())
             }
-            try await LoadTest.fill(engines[0], Workload(seed: test.options.seed, operations: count, entities: 500))
-            let begun = watch.seconds
-            let gaps = try await deliver(engines, opens[0].store, count, recorder, watch)
-            let seconds = watch.seconds - begun
-            for shutdown in shutdowns { await shutdown() }
-            result.figure("throughput", Double(count) / seconds, "operations/s", .higher)
-            result.figure("changes of hands", Double(recorder.acquired.count - 1), "", .neither)
-            result.figure("longest time without a holder", (gaps.max() ?? 0) * 1000, "ms", .lower)
-            result.check(
-                "the lock changed hands", recorder.acquired.count > Self.handovers,
-                "\(recorder.acquired.count) times taken by \(Self.processors) processors")
-            result.check(
-                "it was never free for long", (gaps.max() ?? 0) < 5, "at most \(JSONValue.decimal((gaps.max() ?? 0) * 1000).text) ms")
-            if test.world.sharesStores {
-                let delivered = shares.map(\.processed)
-                result.check(
-                    "all processors have delivered", delivered.allSatisfy { $0 > 0 }, delivered.map { "\($0)" }.joined(separator: " + "))
-            }
-            result.audit(try await EffectAudit.of(control), accepted: count, try await opens[0].store.check())
         }
         result.percentiles("attempt", recorder.attempts)
         result.throughput(recorder)
         result.breaker = recorder.changes
-        for open in opens { try open.close() }
     }
 
-    private func open() async throws -> [LoadWorld.OpenStore] {
-        var opens: [LoadWorld.OpenStore] = []
-        for _ in 0..<Self.processors { opens.append(try await test.world.openStore("concurrency")) }
-        return opens
+    /// `gap` is the longest time in seconds that nobody held the lock.
+    private func judge(_ recorder: DeliveryRecorder, _ gap: Double, _ shares: [DeliveryRecorder], _ result: inout SuiteResult) {
+        result.figure("changes of hands", Double(recorder.acquired.count - 1), "", .neither)
+        result.figure("longest time without a holder", gap * 1000, "ms", .lower)
+        result.check(
+            "the lock changed hands", recorder.acquired.count > Self.handovers,
+            "\(recorder.acquired.count) times taken by \(Self.processors) processors")
+        result.check("it was never free for long", gap < 5, "at most \(JSONValue.decimal(gap * 1000).text) ms")
+        guard test.world.sharesStores else { return }
+        let delivered = shares.map(\.processed)
+        result.check("all processors have delivered", delivered.allSatisfy { $0 > 0 }, delivered.map { "\($0)" }.joined(separator: " + "))
     }
 
     /// Delivers all; returns how long nobody held the lock at each change, in seconds.

@@ -2,7 +2,7 @@
 public struct EffectAudit: Sendable, Equatable {
     /// How many were taken in, those that came before too.
     public var effects = 0
-    /// Effects whose key, or whose place in its entity, came before.
+    /// Effects whose key, or whose place in its entity, came before; one of which both did counts once.
     public var doubled = 0
     /// Effects that are not the one after the last of their entity.
     public var outOfOrder = 0
@@ -16,9 +16,10 @@ public struct EffectAudit: Sendable, Equatable {
     /// To be called in the order in which effects were applied.
     public mutating func take(_ effect: UpstreamControl.Effect) {
         effects += 1
-        if !keys.insert(effect.key).inserted { doubled += 1 }
+        let isNew = keys.insert(effect.key).inserted
         let before = last[effect.entity] ?? 0
-        if effect.seq <= before { doubled += 1 } else if effect.seq != before + 1 { outOfOrder += 1 }
+        if !isNew || effect.seq <= before { doubled += 1 }
+        if effect.seq > before + 1 { outOfOrder += 1 }
         last[effect.entity] = max(before, effect.seq)
     }
 

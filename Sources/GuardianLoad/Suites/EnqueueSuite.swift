@@ -32,8 +32,16 @@ struct EnqueueSuite {
 
     private func measure(_ load: Int, callers: Int, _ result: inout SuiteResult) async throws -> (Double, LatencyRecorder) {
         let name = "enqueue-\(load)-\(callers)"
-        let open = try await test.world.openStore(name)
-        let (engine, transport) = try test.world.engine(open.store, url: "http://127.0.0.1:1", workers: 1, sinks: [])
+        let measured = try await test.withStore(name) { open in
+            let (engine, transport) = try test.world.engine(open.store, url: "http://127.0.0.1:1", workers: 1, sinks: [])
+            return try await LoadTest.using([transport]) { try await measure(load, callers: callers, engine) }
+        }
+        test.progress(1, 1, "\(load) operations, \(callers) callers")
+        try await verify(name, load, callers, &result)
+        return measured
+    }
+
+    private func measure(_ load: Int, callers: Int, _ engine: SyncEngine) async throws -> (Double, LatencyRecorder) {
         let workload = Array(Workload(seed: test.options.seed, operations: load))
         // What a call takes when nothing is slow: the median of the first hundred.
         let warm = try await time(workload.prefix(min(100, load / 2)), engine)
@@ -49,10 +57,6 @@ struct EnqueueSuite {
             for try await part in group { recorder.withLock { $0.add(part) } }
         }
         let seconds = watch.seconds * Double(load) / Double(max(rest.count, 1))
-        test.progress(1, 1, "\(load) operations, \(callers) callers")
-        await transport.shutdown()
-        try open.close()
-        try await verify(name, load, callers, &result)
         return (seconds, recorder.withLock { $0 })
     }
 
@@ -71,9 +75,7 @@ struct EnqueueSuite {
 
     /// What was acknowledged is there when the store is opened again.
     private func verify(_ name: String, _ load: Int, _ callers: Int, _ result: inout SuiteResult) async throws {
-        let again = try await test.world.openStore(name)
-        let report = try await again.store.check()
-        try again.close()
+        let report = try await test.withStore(name) { try await $0.store.check() }
         result.check(
             "\(load) by \(callers): every acknowledged operation is stored", report.pending == Int64(load) && report.problems.isEmpty,
             report.problems.first ?? "\(report.pending) stored")

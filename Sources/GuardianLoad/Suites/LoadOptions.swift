@@ -11,7 +11,8 @@ public struct LoadOptions: Sendable {
 
     /// Operations of each suite; nil takes the suite's own number: 10 000, 1 000, 50 000, 50 failures and 5 000.
     public var operations: Int?
-    /// Requests in flight; nil takes the suite's own.
+    /// Requests in flight; nil takes the suite's own. The breaker suite has one whatever this says, for it counts failures one by one, and
+    /// the enqueue suite sends nothing.
     public var workers: Int?
     /// Of the workloads, and of what the mock upstream fails; 1 by default.
     public var seed: UInt64 = 1

@@ -1,4 +1,5 @@
 import GuardianCore
+import GuardianHTTP
 
 /// Runs suites one after the other and gathers their results.
 public struct LoadTest: Sendable {
@@ -63,6 +64,43 @@ public struct LoadTest: Sendable {
             await upstream.stop()
             throw error
         }
+    }
+
+    /// The store of that name for as long as `body` runs.
+    func withStore<Value>(_ name: String, _ body: (LoadWorld.OpenStore) async throws -> Value) async throws -> Value {
+        try await withStores(1, of: name) { try await body($0[0]) }
+    }
+
+    /// So many handles of one store for as long as `body` runs. All of them are closed, whatever comes of that.
+    func withStores<Value>(
+        _ count: Int, of name: String, _ body: ([LoadWorld.OpenStore]) async throws -> Value
+    ) async throws -> Value {
+        var opens: [LoadWorld.OpenStore] = []
+        var outcome: Result<Value, any Error>
+        do {
+            for _ in 0..<count { opens.append(try await world.openStore(name)) }
+            outcome = .success(try await body(opens))
+        } catch {
+            outcome = .failure(error)
+        }
+        for open in opens {
+            do { try open.close() } catch {
+                // What broke the suite off says more.
+                if case .success = outcome { outcome = .failure(error) }
+            }
+        }
+        return try outcome.get()
+    }
+
+    /// Shuts transports down when `body` is over, whatever comes of it.
+    static func using<Value>(_ transports: [HTTPTransport], _ body: () async throws -> Value) async throws -> Value {
+        let value: Value
+        do { value = try await body() } catch {
+            for transport in transports { await transport.shutdown() }
+            throw error
+        }
+        for transport in transports { await transport.shutdown() }
+        return value
     }
 
     /// Fills the queue from a workload; calls back after each thousand.

@@ -8,7 +8,7 @@ public struct LoadWorld: Sendable {
     public struct OpenStore: Sendable {
         /// What this handle reads and writes; others of the same name have the same operations.
         public var store: any Store
-        /// Called last, when a suite has run to its end.
+        /// Called last and once, when a suite is over, after an error too.
         public var close: @Sendable () throws -> Void
         /// Gives room back; where the store has none to give it does nothing.
         public var compact: @Sendable () async throws -> Void

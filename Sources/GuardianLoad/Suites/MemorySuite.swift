@@ -15,54 +15,63 @@ struct MemorySuite {
     let test: LoadTest
 
     func run(_ result: inout SuiteResult) async throws {
-        let count = test.options.operations ?? Self.operations
-        let workers = test.options.workers ?? Self.workers
         let watch = Stopwatch()
         let resident = Sampler(watch: watch) { [test] in Double(test.world.residentBytes()) / 1_048_576 }
         let recorder = DeliveryRecorder(watch: watch)
-        let open = try await test.world.openStore("memory")
-        let before = test.world.residentBytes()
-        let emptyDisk = try await open.bytes()
-        try await test.withUpstream(test.options.behaviour) { upstream, control in
-            let (engine, transport) = try test.world.engine(open.store, url: upstream.url, workers: workers, sinks: [recorder])
-            var ends: [(x: Double, y: Double)] = []
-            var operations = Workload(seed: test.options.seed, operations: .max, entities: 1000).makeIterator()
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { await resident.run(everyMilliseconds: 100) }
-                try await LoadTest.fill(engine, &operations, count) { test.progress($0, count, "seeded") }
-                let seeded = test.world.residentBytes()
-                let disk = try await open.bytes()
-                result.figure("memory for each waiting operation", Double(max(0, seeded - before)) / Double(count), "bytes", .neither)
-                result.figure("disk for each waiting operation", Double(disk - emptyDisk) / Double(count), "bytes", .lower)
-                try await test.deliver([engine], until: count, "processed") { recorder.processed + recorder.failed }
-                var total = count
-                ends.append((0, Double(test.world.residentBytes())))
-                for round in 1...Self.rounds {
-                    let more = max(1, count / Self.tenth)
-                    try await LoadTest.fill(engine, &operations, more)
-                    total += more
-                    let goal = total
-                    try await test.deliver([engine], until: goal, "round \(round) of \(Self.rounds)") {
-                        recorder.processed + recorder.failed
-                    }
-                    ends.append((Double(total - count), Double(test.world.residentBytes())))
+        try await test.withStore("memory") { open in
+            let before = test.world.residentBytes()
+            let emptyDisk = try await open.bytes()
+            try await test.withUpstream(test.options.behaviour) { upstream, control in
+                let (engine, transport) = try test.world.engine(
+                    open.store, url: upstream.url, workers: test.options.workers ?? Self.workers, sinks: [recorder])
+                try await LoadTest.using([transport]) {
+                    try await fillAndDrain(open, engine, control, recorder, resident, (before, emptyDisk), &result)
                 }
-                group.cancelAll()
-                judge(ends, before: before, resident, &result)
-                let handled = recorder.processed + recorder.failed
-                result.check("all processed", recorder.failed == 0 && handled == total, "\(recorder.processed) of \(total)")
-                let summary = try await control.summary()
-                result.check(
-                    "nothing lost, nothing doubled", summary.effects == total && summary.duplicateKeys == 0,
-                    "\(summary.effects) effects of \(total), \(summary.duplicateKeys) doubled")
             }
-            await transport.shutdown()
         }
         result.figure("peak resident memory", (resident.samples.map(\.value).max() ?? 0), "MiB", .lower)
         result.throughput(recorder)
         result.series("resident memory", "MiB", resident)
         result.breaker = recorder.changes
-        try open.close()
+    }
+
+    /// `before` is what memory and disk held of the empty queue.
+    private func fillAndDrain(
+        _ open: LoadWorld.OpenStore, _ engine: SyncEngine, _ control: UpstreamControl, _ recorder: DeliveryRecorder, _ resident: Sampler,
+        _ before: (memory: Int64, disk: Int64), _ result: inout SuiteResult
+    ) async throws {
+        let count = test.options.operations ?? Self.operations
+        var ends: [(x: Double, y: Double)] = []
+        var operations = Workload(seed: test.options.seed, operations: .max, entities: 1000).makeIterator()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await resident.run(everyMilliseconds: 100) }
+            try await LoadTest.fill(engine, &operations, count) { test.progress($0, count, "seeded") }
+            let seeded = test.world.residentBytes()
+            let disk = try await open.bytes()
+            result.figure("memory for each waiting operation", Double(max(0, seeded - before.memory)) / Double(count), "bytes", .neither)
+            result.figure("disk for each waiting operation", Double(disk - before.disk) / Double(count), "bytes", .lower)
+            try await test.deliver([engine], until: count, "processed") { recorder.processed + recorder.failed }
+            var total = count
+            ends.append((0, Double(test.world.residentBytes())))
+            for round in 1...Self.rounds {
+                let more = max(1, count / Self.tenth)
+                try await LoadTest.fill(engine, &operations, more)
+                total += more
+                let goal = total
+                try await test.deliver([engine], until: goal, "round \(round) of \(Self.rounds)") {
+                    recorder.processed + recorder.failed
+                }
+                ends.append((Double(total - count), Double(test.world.residentBytes())))
+            }
+            group.cancelAll()
+            judge(ends, before: before.memory, resident, &result)
+            let handled = recorder.processed + recorder.failed
+            result.check("all processed", recorder.failed == 0 && handled == total, "\(recorder.processed) of \(total)")
+            let summary = try await control.summary()
+            result.check(
+                "nothing lost, nothing doubled", summary.effects == total && summary.duplicateKeys == 0,
+                "\(summary.effects) effects of \(total), \(summary.duplicateKeys) doubled")
+        }
     }
 
     private func judge(_ ends: [(x: Double, y: Double)], before: Int64, _ resident: Sampler, _ result: inout SuiteResult) {
@@ -75,7 +84,7 @@ struct MemorySuite {
         result.figure("growth for each operation", found.trend.slope, "bytes", .neither)
         result.check(
             "no leak", !found.isLeak,
-            "\(JSONValue.decimal(found.trend.slope).text) ± \(JSONValue.decimal(found.trend.error).text) bytes for each operation delivered; "
-                + "\(LoadReport.short(found.finds)) would be found")
+            "\(JSONValue.decimal(found.trend.slope).text) ± \(JSONValue.decimal(found.trend.error).text) bytes for each operation "
+                + "delivered; \(LoadReport.short(found.finds)) would be found")
     }
 }

@@ -1,8 +1,8 @@
 import GuardianCore
 import GuardianHTTP
 
-/// Hours of ordinary life in as long as one likes: operations come at a steady rate, 70 % of what was found to be possible, while the upstream
-/// has its moods and the processor is restarted; in the end nothing is lost and nothing has grown.
+/// Hours of ordinary life in as long as one likes: operations come at a steady rate, 70 % of what was found to be possible, while the
+/// upstream has its moods and the processor is restarted; in the end nothing is lost and nothing has grown.
 struct SoakSuite {
     static let workers = 16
     static let entities = 1000
@@ -31,30 +31,33 @@ struct SoakSuite {
         // Workers are busy for that share of the time.
         let expected = UInt64(Double(test.options.expectedMicroseconds) / Self.share)
         let recorder = DeliveryRecorder(watch: watch, expectedMicroseconds: expected)
-        let open = try await test.world.openStore("soak")
         let resident = Sampler(watch: watch) { [test] in Double(test.world.residentBytes()) / 1_048_576 }
         let descriptors = Sampler(watch: watch) { Double(ProcessMeter.openDescriptors) }
-        try await test.withUpstream(test.options.behaviour) { upstream, control in
-            let (engine, transport) = try test.world.engine(
-                open.store, url: upstream.url, workers: test.options.workers ?? Self.workers, sinks: [recorder]
-            ) {
-                $0.processor.breaker = .init(failures: 10, windowMs: 60_000, coolDownMs: 1000)
-                $0.processor.retry.maxAttempts = 1000
-                // Ids are forgotten at the next sweep, so that the database stays small and caches don't fill for a day.
-                $0.ledgerHours = 0
+        try await test.withStore("soak") { open in
+            try await test.withUpstream(test.options.behaviour) { upstream, control in
+                let (engine, transport) = try test.world.engine(
+                    open.store, url: upstream.url, workers: test.options.workers ?? Self.workers, sinks: [recorder]
+                ) {
+                    $0.processor.breaker = .init(failures: 10, windowMs: 60_000, coolDownMs: 1000)
+                    $0.processor.retry.maxAttempts = 1000
+                    // Ids are forgotten at the next sweep, so that the database stays small and caches don't fill for a day.
+                    $0.ledgerHours = 0
+                }
+                let (first, accepted) = try await LoadTest.using([transport]) { () async throws -> (Int64, Int) in
+                    var producer = SoakProducer(engine: engine, seed: test.options.seed, entities: Self.entities)
+                    let rate = try await calibrate(engine, &producer, recorder, watch)
+                    let first = try await settledBytes(open)
+                    result.figure("possible", rate, "operations/s", .higher)
+                    let samplers = [resident, descriptors]
+                    return (first, try await live(engine, producer, rate * Self.share, recorder, control, samplers, &result))
+                }
+                let last = try await settledBytes(open)
+                result.figure("database after compaction, before", Double(first), "bytes", .neither)
+                result.figure("database after compaction, in the end", Double(last), "bytes", .lower)
+                result.check(
+                    "the database has not grown", Double(last) <= Double(first) * 1.1 + 65_536, "\(first) bytes before, \(last) in the end")
+                result.audit(try await EffectAudit.of(control), accepted: accepted, try await open.store.check())
             }
-            var producer = SoakProducer(engine: engine, seed: test.options.seed, entities: Self.entities)
-            let rate = try await calibrate(engine, &producer, recorder, watch)
-            let first = try await settledBytes(open)
-            result.figure("possible", rate, "operations/s", .higher)
-            let accepted = try await live(engine, producer, rate * Self.share, recorder, control, [resident, descriptors], &result)
-            await transport.shutdown()
-            let last = try await settledBytes(open)
-            result.figure("database after compaction, before", Double(first), "bytes", .neither)
-            result.figure("database after compaction, in the end", Double(last), "bytes", .lower)
-            result.check(
-                "the database has not grown", Double(last) <= Double(first) * 1.1 + 65_536, "\(first) bytes before, \(last) in the end")
-            result.audit(try await EffectAudit.of(control), accepted: accepted, try await open.store.check())
         }
         judge(resident, descriptors, &result)
         result.percentiles("attempt", recorder.attempts)
@@ -62,7 +65,6 @@ struct SoakSuite {
         result.series("resident memory", "MiB", resident)
         result.series("file descriptors", "", descriptors)
         result.breaker = recorder.changes
-        try open.close()
     }
 
     /// Operations per second that get through while there is always something to send.

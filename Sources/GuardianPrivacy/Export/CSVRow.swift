@@ -13,7 +13,8 @@ struct CSVRow {
 
     mutating func empty() { separate() }
 
-    /// Text from outside. What a spreadsheet would run gets an apostrophe first, as OWASP advises; a NUL, at which readers stop, becomes `␀`.
+    /// Text from outside. What a spreadsheet would run gets an apostrophe first, as OWASP advises; a NUL, at which readers stop, becomes
+    /// `␀`.
     mutating func text(_ text: String) {
         separate()
         var text = text

@@ -75,7 +75,8 @@ public struct SecureLogger: Sendable {
         log(.fatal, message(), fields: fields())
     }
 
-    /// A request, in the form of ``SecurityUtils/createSafeRequestLog(method:path:headers:body:)-(_,_,_,JSONValue?)``: safe whatever ``redactPII`` says.
+    /// A request, in the form of ``SecurityUtils/createSafeRequestLog(method:path:headers:body:)-(_,_,_,JSONValue?)``: safe whatever
+    /// ``redactPII`` says.
     public func request(method: String, path: String, headers: [String: String]? = nil, body: JSONValue? = nil) {
         guard enabled, .debug >= level else { return }
         write(.debug, SecurityUtils.createSafeRequestLog(method: method, path: path, headers: headers, body: body))

@@ -8,8 +8,8 @@ extension SecurityUtils {
     /// Whether each of `pins` is `sha256/` and the base64 of 32 bytes, and there is one at least. See ``certificatePinProblems(_:)``.
     public static func validateCertificatePins(_ pins: [String]) -> Bool { !pins.isEmpty && pins.allSatisfy(isCertificatePin) }
 
-    /// What is wrong with `pins`, or unwise about them, in words; empty when nothing is. One pin alone is valid and unwise: without a backup
-    /// an app is locked out on the day the certificate's key changes.
+    /// What is wrong with `pins`, or unwise about them, in words; empty when nothing is. One pin alone is valid and unwise: without a
+    /// backup an app is locked out on the day the certificate's key changes.
     public static func certificatePinProblems(_ pins: [String]) -> [String] {
         guard !pins.isEmpty else { return ["there are no pins"] }
         var problems = pins.enumerated().filter { !isCertificatePin($0.element) }.map {

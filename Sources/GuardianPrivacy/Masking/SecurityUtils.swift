@@ -23,8 +23,8 @@ public enum SecurityUtils {
     /// Whether values under `name` are replaced whole: `password`, `apiKey`, `X-Auth-Token`, not `tokenizer`.
     public static func isSensitiveField(_ name: String) -> Bool { Redactor.standard.isSensitive(name: name) }
 
-    /// A token by its ends: `eyJh...R8U`. One with a scheme before it shows three characters (`Bearer token123` is `Bea...123`), one of fewer
-    /// than ``shortestShownToken`` nothing (`***`).
+    /// A token by its ends: `eyJh...R8U`. One with a scheme before it shows three characters (`Bearer token123` is `Bea...123`), one of
+    /// fewer than ``shortestShownToken`` nothing (`***`).
     public static func maskToken(_ token: String) -> String {
         let token = token.trimmed
         guard token.count >= shortestShownToken, !token.contains(where: \.isNewline) else { return mask }

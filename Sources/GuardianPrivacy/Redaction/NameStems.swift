@@ -83,8 +83,8 @@ enum NameStems {
 
     private static let ends: [(UInt128, UInt128, SensitiveNames.Verdict)] = {
         let secret =
-            "password passwd passwort passcode pwd secret token apikey secretkey accesskey privatekey pincode userpin cardpin atmpin newpin "
-            + "cvv cvc credential credentials passwords secrets otpcode encryptionkey signingkey masterkey"
+            "password passwd passwort passcode pwd secret token apikey secretkey accesskey privatekey pincode userpin cardpin atmpin "
+            + "newpin cvv cvc credential credentials passwords secrets otpcode encryptionkey signingkey masterkey"
         let ends = secret.split(separator: " ").map { (NameWords.pack($0), UInt128($0.utf8.count * 8), SensitiveNames.Verdict.secret) }
         let numbers = "creditcard cardnumber socialsecurity ccnumber".split(separator: " ")
         return ends + numbers.map { (NameWords.pack($0), UInt128($0.utf8.count * 8), .number) }
@@ -152,8 +152,8 @@ enum NameStems {
     static let details = NameWords.pack("details")
 
     static let passOwners: Set<UInt128> = packed(
-        "db database user username smtp mail email imap ftp sftp redis mysql postgres pg mongo admin root my proxy http https basic login auth "
-            + "ssh wifi app new old confirm key store keystore truststore ldap rabbitmq amqp sql account")
+        "db database user username smtp mail email imap ftp sftp redis mysql postgres pg mongo admin root my proxy http https basic login "
+            + "auth ssh wifi app new old confirm key store keystore truststore ldap rabbitmq amqp sql account")
 
     static let grams: [[UInt8]] = [
         "pas", "pwd", "ken", "con", "sen", "wac", "lös", "los", "has", "пар", "パ", "密", "sec", "tok", "cre", "api", "aut", "acc", "jwt",

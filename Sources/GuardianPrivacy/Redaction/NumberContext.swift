@@ -40,10 +40,13 @@ enum NumberContext: UInt8, Sendable {
         }
         add(
             """
-            phone phones telephone tel tele mobile mobil mob cell cellphone cellular fax call calls called caller callback calling callee dial \
-            dialed dialled dialing sms text texted texting whatsapp contact contacts contacted reach ring rang msisdn signal telegram hotline \
+            phone phones telephone tel tele mobile mobil mob cell cellphone cellular fax call calls called caller callback \
+            calling callee dial \
+            dialed dialled dialing sms text texted texting whatsapp contact contacts contacted reach ring rang msisdn signal \
+            telegram hotline \
             handy telefon telefonnummer telefono teléfono telefone telefoon téléphone portable mobiltelefon móvil movil celular cellulare \
-            fone gsm nummer anrufen rufnummer rückruf ruf appelez appeler joindre llame llamar llama chiama chiamare ligue ligar bel bellen \
+            fone gsm nummer anrufen rufnummer rückruf ruf appelez appeler joindre llame llamar llama chiama chiamare ligue ligar \
+            bel bellen \
             ring ringa zadzwoń zadzwon numer komórka komorka telefonu tlf telf puhelin puh 電話 電話番号 携帯 携帯電話 連絡先 电话 手机 тел \
             телефон फोन मोबाइल 전화 phonenumber mobilenumber faxnumber landline pager helpline número numero numéro dzwoń kontakt contato \
             contacto contatto ph whats handynummer mobilnummer llámame chiamami liga kom 手机号 फ़ोन \u{95E}ोन ＴＥＬ
@@ -57,7 +60,8 @@ enum NumberContext: UInt8, Sendable {
             uid gid user_id session request requests trace span node shard partition shipment parcel package asset device sensor lot model \
             catalog article artikel asin code zip postal postcode elapsed took ttl expires expiry at on since until score value \
             population files users records operations ops entries messages events queue depth offset pos position lat lon lng latitude \
-            longitude coordinates coord alt steps step frame ticks counter errors retries attempts checksum crc mrn claim policy vin imei iccid \
+            longitude coordinates coord alt steps step frame ticks counter errors retries attempts checksum crc mrn claim policy \
+            vin imei iccid \
             container pod thread process memory heap rss free used avail available snowflake uuid guid confirmation ndc gtin ppg ecg adc
             """, .identifier)
         add(
@@ -70,8 +74,8 @@ enum NumberContext: UInt8, Sendable {
         add("id ids", .id)
         add("ssn social sozial", .socialSecurity)
         add(
-            "card cards visa mastercard mastercd amex maestro discover diners jcb unionpay cc pan credit debit karte kreditkarte carte tarjeta "
-                + "kartennummer carta cartão cartao kort kaart creditcard karta kartą カード 卡 карта", .card)
+            "card cards visa mastercard mastercd amex maestro discover diners jcb unionpay cc pan credit debit karte kreditkarte carte "
+                + "tarjeta kartennummer carta cartão cartao kort kaart creditcard karta kartą カード 卡 карта", .card)
         // These follow a phone's name as often: they say nothing alone.
         for word in ["at", "on", "number", "value", "code", "max", "min"] { words[pack(word)] = nil }
         return words

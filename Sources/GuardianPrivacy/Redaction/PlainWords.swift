@@ -11,9 +11,12 @@ struct PlainWords: Sendable {
         prose = formal.union(
             packed(
                 """
-                the a an this that your our their is was are were be been not must should cannot can could may might will would has have had \
-                please invalid expired expires missing revoked incorrect wrong empty unknown unset set changed updated created deleted reset \
-                failed failure success successful rejected accepted refreshed refresh refreshing valid verified provided too with without for \
+                the a an this that your our their is was are were be been not must should cannot can could may might will would \
+                has have had \
+                please invalid expired expires missing revoked incorrect wrong empty unknown unset set changed updated created \
+                deleted reset \
+                failed failure success successful rejected accepted refreshed refresh refreshing valid verified provided too with \
+                without for \
                 from to of in on at and or but if when only field value values length format error errors denied unauthorized forbidden \
                 disabled enabled number hidden redacted masked default example per by see use used using enter mismatch malformed present \
                 absent sent received generated issued rotated validation authentication authorization cannot could does do did need needs \

@@ -1,8 +1,9 @@
 /// A shape of an app's own that is taken out of text wherever it stands as a word of its own, such as a patient's number.
 ///
-/// Written as a row of items, each once or as often as a number in braces says: `#` a digit, `@` a letter, `*` a letter or a digit, `[…]` one of
-/// the characters named (ranges as in `[A-F0-9]`), anything else itself; a backslash takes the meaning from the next character. `MRN-#{6,10}`
-/// is `MRN-` and six to ten digits. Nothing is tried twice, so that matching takes time in proportion to the text and the longest match.
+/// Written as a row of items, each once or as often as a number in braces says: `#` a digit, `@` a letter, `*` a letter or a digit, `[…]`
+/// one of the characters named (ranges as in `[A-F0-9]`), anything else itself; a backslash takes the meaning from the next character.
+/// `MRN-#{6,10}` is `MRN-` and six to ten digits. Nothing is tried twice, so that matching takes time in proportion to the text and the
+/// longest match.
 public struct RedactionPattern: Sendable, Equatable {
     /// Bytes of the longest match that a pattern may have.
     public static let longestMatch = 256
@@ -24,7 +25,8 @@ public struct RedactionPattern: Sendable, Equatable {
     let items: [Item]
     let mark: [UInt8]
 
-    /// `label`: what stands in the mark behind `REDACTED_`, upper-case letters, digits and `_`, at most 32; without one the mark is `[REDACTED]`.
+    /// `label`: what stands in the mark behind `REDACTED_`, upper-case letters, digits and `_`, at most 32; without one the mark is
+    /// `[REDACTED]`.
     public init(_ text: String, label: String? = nil) throws(Defect) {
         if let label {
             guard !label.isEmpty, label.utf8.count <= 32, label.utf8.allSatisfy({ $0 &- 65 < 26 || $0 &- 48 < 10 || $0 == 95 }) else {

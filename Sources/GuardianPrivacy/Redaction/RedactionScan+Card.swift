@@ -130,8 +130,8 @@ extension RedactionScan {
         }
     }
 
-    /// Where the card's number ends that the chain begins with, for one that hangs on a prefix (`id-4111…`): its check digit and its network
-    /// must be right. nil when it is none.
+    /// Where the card's number ends that the chain begins with, for one that hangs on a prefix (`id-4111…`): its check digit and its
+    /// network must be right. nil when it is none.
     func endOfGluedCard(_ chain: NumberChain) -> Int? {
         guard chain.digits >= 14, isGlue(chain.start(0)) else { return nil }
         let windows = chain.length(0) >= 14 ? 0...0 : 2...3

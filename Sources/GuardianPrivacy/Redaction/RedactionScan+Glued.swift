@@ -1,7 +1,7 @@
 /// What hangs on a prefix: `id-4111111111111111`, `id_ghp_…`, `ID4111111111111111`, `ssn_123-45-6789`.
 ///
-/// Identifiers are written so, and they stay. A key of a shape that nothing else has, a web token, an account number and a card's number whose
-/// check digit and network are right are none, whatever they hang on.
+/// Identifiers are written so, and they stay. A key of a shape that nothing else has, a web token, an account number and a card's number
+/// whose check digit and network are right are none, whatever they hang on.
 extension RedactionScan {
     /// Replaces the secret that begins at `start`, behind a prefix and its `-` or `_`, if one does.
     mutating func gluedSecret(from start: Int) -> Bool {

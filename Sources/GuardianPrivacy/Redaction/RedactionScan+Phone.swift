@@ -1,4 +1,5 @@
-/// Phone numbers: international by their `+` or `00`, national by how the digits are grouped, and any other where the words before it say so.
+/// Phone numbers: international by their `+` or `00`, national by how the digits are grouped, and any other where the words before it say
+/// so.
 extension RedactionScan {
     // MARK: International
 

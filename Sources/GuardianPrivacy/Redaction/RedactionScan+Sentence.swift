@@ -1,6 +1,7 @@
 /// Secrets in sentences: `the password is hunter2`. Much else is said of passwords, so what stands there must look like one.
 extension RedactionScan {
-    /// Replaces what stands behind the `is` at `start`, if a secret's name stands before it and it looks like a secret; says whether it did.
+    /// Replaces what stands behind the `is` at `start`, if a secret's name stands before it and it looks like a secret; says whether it
+    /// did.
     mutating func statement(from start: Int) -> Bool {
         var value = start + 2
         if byte(value) == UInt8(ascii: ":") { value += 1 }

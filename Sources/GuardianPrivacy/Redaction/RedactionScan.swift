@@ -171,8 +171,8 @@ struct RedactionScan {
         return end
     }
 
-    /// Whether a word ends before the ASCII byte at `index`, which stands behind one beyond ASCII: behind a quotation mark, an ideograph, and
-    /// before a digit one does.
+    /// Whether a word ends before the ASCII byte at `index`, which stands behind one beyond ASCII: behind a quotation mark, an ideograph,
+    /// and before a digit one does.
     private func parts(_ index: Int) -> Bool {
         if isDigit(index) { return true }
         guard let letter = Letter(endingBefore: index, in: base, notBefore: 0) else { return true }

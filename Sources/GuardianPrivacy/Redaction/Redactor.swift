@@ -8,9 +8,9 @@ import Synchronization
 /// `"apiKey":"…"`) or beside one (`"name":"pin","value":"…"`). In structures it also replaces whatever stands under a sensitive name, at
 /// any depth and in any spelling.
 ///
-/// It reads bytes from left to right, in time that grows with their number and nothing else; invalid UTF-8 passes through as it is. A line in
-/// which a mark changes how what stands before it reads is looked at again, ``mostRounds`` times at most. Redacting twice gives what redacting
-/// once gave, unless more secrets than that hang on each other. The number of lines never changes.
+/// It reads bytes from left to right, in time that grows with their number and nothing else; invalid UTF-8 passes through as it is. A line
+/// in which a mark changes how what stands before it reads is looked at again, ``mostRounds`` times at most. Redacting twice gives what
+/// redacting once gave, unless more secrets than that hang on each other. The number of lines never changes.
 public struct Redactor: Sendable {
     let rules: RedactionRules
 
@@ -48,8 +48,8 @@ public struct Redactor: Sendable {
     /// `value` with what stands under a sensitive name replaced whole, and every other text and number looked at as text.
     public func redact(_ value: JSONValue) -> JSONValue { redact(value, hint: .none) }
 
-    /// Appends one JSON value, redacted as ``redact(_:)-(JSONValue)`` does, whatever its depth; what is not touched keeps its bytes. Bytes that
-    /// hold no JSON are redacted as text.
+    /// Appends one JSON value, redacted as ``redact(_:)-(JSONValue)`` does, whatever its depth; what is not touched keeps its bytes. Bytes
+    /// that hold no JSON are redacted as text.
     package func redact(json bytes: UnsafeBufferPointer<UInt8>, into out: inout [UInt8]) {
         if !JSONRedaction.redact(bytes, with: self, into: &out) { redact(bytes, into: &out) }
     }

@@ -1,13 +1,13 @@
 /// The key that is sealed under, and those that are still opened with.
 public struct SealKeyring: Sendable {
-    /// Keys at most.
+    /// Keys that a text may hold: ``init(reading:)`` refuses more, and ``init(_:others:)`` takes as many as it is given.
     public static let most = 16
 
     /// What is written is sealed under this one.
     public let current: SealKey
     private let keys: [SealKey.ID: SealKey]
 
-    /// A key that comes twice counts once. ``most`` holds only for keys that are read from a text.
+    /// A key that comes twice counts once. There may be more than ``most``, which holds only for keys that are read from a text.
     public init(_ current: SealKey, others: [SealKey] = []) {
         self.current = current
         keys = Dictionary(([current] + others).map { ($0.id, $0) }) { first, _ in first }
@@ -16,18 +16,20 @@ public struct SealKeyring: Sendable {
     package subscript(id: SealKey.ID) -> SealKey? { keys[id] }
 
     /// Reads keys, one a line or with commas between them, the current one first: each 32 bytes in base64 or in hexadecimal digits. What
-    /// follows a `#` is for people. Wipes `text`.
+    /// follows a `#`, up to the end of its line, is for people. Wipes `text`.
     public init(reading text: inout [UInt8]) throws(SealError) {
         defer { Wipe.bytes(&text) }
         var found: [SealKey] = []
-        for line in text.split(whereSeparator: { $0 == 10 || $0 == 13 || $0 == 44 }) {
-            let word = line.prefix { $0 != UInt8(ascii: "#") }.filter { $0 != 32 && $0 != 9 }
-            if word.isEmpty { continue }
-            guard let key = KeyText.key(word) else {
-                throw .noKey("key \(found.count + 1) is none: \(KeyText.due)")
+        for line in text.split(whereSeparator: { $0 == 10 || $0 == 13 }) {
+            for part in line.prefix(while: { $0 != UInt8(ascii: "#") }).split(separator: UInt8(ascii: ",")) {
+                let word = part.filter { $0 != 32 && $0 != 9 }
+                if word.isEmpty { continue }
+                guard let key = KeyText.key(word) else {
+                    throw .noKey("key \(found.count + 1) is none: \(KeyText.due)")
+                }
+                guard !found.contains(where: { $0.id == key.id }) else { throw .noKey("key \(key.id) is there twice") }
+                found.append(key)
             }
-            guard !found.contains(where: { $0.id == key.id }) else { throw .noKey("key \(key.id) is there twice") }
-            found.append(key)
         }
         guard let first = found.first else { throw .noKey("there is no key: \(KeyText.due)") }
         guard found.count <= Self.most else { throw .noKey("there are more than \(Self.most) keys") }

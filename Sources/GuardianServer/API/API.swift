@@ -64,8 +64,8 @@ struct API: Sendable {
         "\"\(operation.seq)-\(operation.updatedAt.milliseconds)-\(operation.status.rawValue)-\(operation.tries)\""
     }
 
-    /// The status of the state that the caller has named (`If-Match`); nil when none is named. Throws a ``Problem`` when the operation is in
-    /// that state no more. The store makes a change only while the status is still that one.
+    /// The status of the state that the caller has named (`If-Match`); nil when none is named. Throws a ``Problem`` when the operation is
+    /// in that state no more. The store makes a change only while the status is still that one.
     private func matched(_ id: OperationID, _ request: Request) async throws -> GuardianCore.Operation.Status? {
         guard let wanted = request.headers[.ifMatch], wanted != "*" else { return nil }
         let found = try await stored(id)

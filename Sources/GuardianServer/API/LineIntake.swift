@@ -48,6 +48,8 @@ struct LineIntake {
     private mutating func takeLine() async throws {
         number += 1
         defer { partial.removeAll(keepingCapacity: true) }
+        // Some editors begin a file with a byte order mark.
+        if number == 1, partial.starts(with: [0xEF, 0xBB, 0xBF]) { partial.removeFirst(3) }
         do throws(SyncError) {
             guard let text = String(validating: partial, as: UTF8.self) else {
                 throw .validation(field: "line", constraint: "is not valid UTF-8")

@@ -6,8 +6,8 @@ import Synchronization
 /// Makes a POST with an `Idempotency-Key` do nothing more when it is sent again.
 ///
 /// Ids that a body leaves open are made from the key, so that a repetition meets its own ids in the queue or the ledger: that holds over
-/// restarts, for the ledger's window. What is kept here in memory is which request came under a key, so that another one is noticed, and what
-/// a retry was answered.
+/// restarts, for the ledger's window. What is kept here in memory is which request came under a key, so that another one is noticed, and
+/// what a retry was answered.
 final class RepeatGuard: Sendable {
     /// Keys that are remembered.
     static let most = 10_000
@@ -36,8 +36,8 @@ final class RepeatGuard: Sendable {
         return text
     }
 
-    /// Does `work` once for a key, and gives its answer again to who asks again. `what` is what is asked for. Throws a ``Problem`` when the key
-    /// came with something else, or the first one is still at it. What has failed is tried anew.
+    /// Does `work` once for a key, and gives its answer again to who asks again. `what` is what is asked for. Throws a ``Problem`` when the
+    /// key came with something else, or the first one is still at it. What has failed is tried anew.
     func once(_ key: String, _ what: String, _ work: () async throws -> JSONValue) async throws -> JSONValue {
         try check(key, body: what.utf8)
         let before = known.withLock { known -> Answer? in

@@ -5,7 +5,7 @@ import Crypto
 /// Read from a file of lines `role token [name]`; `#` begins a comment. The name is what the audit log says; without one it is the role
 /// and the place in the file, such as `admin-1`.
 public struct AdminTokens: Sendable {
-    /// Characters that a token has at least.
+    /// Bytes of UTF-8 that a token has at least: as many characters, where they are ASCII.
     public static let shortest = 16
 
     /// What is wrong with a file of tokens, and in which line.

@@ -12,8 +12,9 @@ import NIOPosix
 
 /// Asks the kernel who is at the other end of a Unix socket, and hangs up on anybody but this user and root.
 ///
-/// The file's mode keeps others out too; but a mode can be changed, and this can't. Only for sockets that are meant for their owner: one whose
-/// mode lets a group in is for whom the kernel lets through.
+/// The file's mode keeps others out too; but a mode can be changed, and this can't. Only for sockets that are meant for their owner: one
+/// whose mode lets a group or others in is for whom the kernel lets through. On Linux only: elsewhere, as on macOS, it lets everybody in,
+/// and the mode is all there is.
 final class PeerCheck: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
 

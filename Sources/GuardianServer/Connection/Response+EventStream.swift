@@ -6,8 +6,8 @@ extension Response {
     /// A comment goes out this often, so that a reader that went away is noticed and proxies keep the connection.
     static let heartbeat = Duration.seconds(15)
 
-    /// Server-sent events (WHATWG HTML section 9.2) for as long as `body` sends some, and the server and the reader are there. A reader that
-    /// does not keep up loses the oldest of its backlog, and is told how many.
+    /// Server-sent events (WHATWG HTML section 9.2) for as long as `body` sends some, and the server and the reader are there. A reader
+    /// that does not keep up loses the oldest of its backlog, and is told how many.
     static func eventStream(
         greeting: String, backlog: Int, _ body: @escaping @Sendable (_ sender: EventSender) async throws -> Void
     ) -> Response {

@@ -4,7 +4,8 @@ import Synchronization
 
 /// The admin console: what its pages share, whoever looks (spec section 10).
 ///
-/// It is an event sink too: from what the engine tells it keeps the charts, the trail of attempts, and a log for a process that writes none.
+/// It is an event sink too: from what the engine tells it keeps the charts, the trail of attempts, and a log for a process that writes
+/// none.
 public final class Console: EventSink {
     private struct Doors {
         var sessions = AdminSessions()

@@ -37,31 +37,31 @@ public struct ConsoleLogQuery: Sendable, Equatable {
     /// The least grave first.
     public static let levels = ["debug", "info", "warning", "error", "fatal"]
 
-    /// This level or a graver one.
+    /// This level or a graver one; nil is `info`.
     public var level: String?
-    /// Only lines of this trace; nil for those of all.
+    /// Only lines of this trace, in any case; nil for those of all.
     public var traceID: String?
     /// Only lines about operations of this type; nil for all lines.
     public var operationType: String?
-    /// Stands in the message or the fields; capitals do not matter.
+    /// Stands in the message, the error class or the fields; capitals do not matter.
     public var text: String?
     /// Only lines of this time or later; nil for as far back as there are any.
     public var since: Timestamp?
     /// Lines of a page at most.
     public var limit = 200
 
-    /// Sets no condition; a log may leave `debug` out all the same where no level is named.
+    /// All lines but those of level `debug`.
     public init() {}
 
-    /// Whether `line` meets every condition that is set. ``text`` may stand in its error class too.
+    /// Whether `line` meets every condition.
     public func fits(_ line: ConsoleLogLine) -> Bool {
-        if let level, Self.rank(line.level) < Self.rank(level) { return false }
-        if let traceID, line.traceID != traceID { return false }
+        if Self.rank(line.level) < Self.rank(level ?? "info") { return false }
+        if let traceID, line.traceID?.lowercased() != traceID.lowercased() { return false }
         if let operationType, line.operationType != operationType { return false }
         if let since, line.at < since { return false }
         guard let text = text?.lowercased(), !text.isEmpty else { return true }
         return line.message.lowercased().contains(text) || line.fields.text.lowercased().contains(text)
-            || line.errorClass?.contains(text) == true
+            || line.errorClass?.lowercased().contains(text) == true
     }
 
     private static func rank(_ level: String) -> Int { levels.firstIndex(of: level) ?? 1 }

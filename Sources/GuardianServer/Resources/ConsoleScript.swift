@@ -215,7 +215,11 @@ enum ConsoleScript {
           }
           switch (event.key) {
             case 'g': pending = 'g'; setTimeout(() => { pending = ''; }, 1500); break;
-            case '/': { const search = $('input[type=search]'); if (search) { event.preventDefault(); search.focus(); search.select(); } else location.href = '/admin/operations'; break; }
+            case '/': {
+              const search = $('input[type=search]');
+              if (search) { event.preventDefault(); search.focus(); search.select(); } else location.href = '/admin/operations';
+              break;
+            }
             case 'j': select(1); break;
             case 'k': select(-1); break;
             case 'n': { const next = $('#next'); if (next) location.href = next.href; break; }

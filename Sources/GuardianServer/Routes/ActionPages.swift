@@ -103,8 +103,8 @@ extension ConsolePages {
         if !holders.isEmpty {
             let fences = holders.count == 1 ? " and fences it off" : ", and fences all of them off"
             data["risk"] =
-                "Takes the lock from \(Self.words(of: holders))\(fences): what is written under it from now on is refused. Requests that are "
-                + "on the wire may be sent again, with the same key."
+                "Takes the lock from \(Self.words(of: holders))\(fences): what is written under it from now on is refused. Requests that "
+                + "are on the wire may be sent again, with the same key."
         }
         return data
     }

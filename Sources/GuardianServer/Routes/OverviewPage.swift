@@ -61,8 +61,8 @@ extension ConsolePages {
             "pending": Show.number(books.pending), "processing": Show.number(books.processing), "failed": Show.number(books.failed),
             "failedTone": books.failed > 0 ? "bad" : "", "indexEntries": Show.number(pulse.count.indexEntries),
             "booksText":
-                "accepted \(Show.number(books.accepted)), cancelled \(Show.number(books.cancelled)), folded \(Show.number(books.coalesced)), "
-                + "expired \(Show.number(books.expired)), cleared \(Show.number(books.cleared))",
+                "accepted \(Show.number(books.accepted)), cancelled \(Show.number(books.cancelled)), "
+                + "folded \(Show.number(books.coalesced)), expired \(Show.number(books.expired)), cleared \(Show.number(books.cleared))",
         ]
         if let oldest = pulse.oldestPending { data["oldest"] = Show.time(oldest) }
         if let explanation = pulse.count.explanation {

@@ -41,7 +41,7 @@ extension ConsolePages {
     /// What the cookie of a session is called at the port that was asked. Cookies know no ports: under one name, consoles that are reached
     /// at several ports of one host, such as the ends of tunnels, would end each other's sessions.
     static func cookieName(_ request: Request) -> String {
-        "guardian_admin" + (request.head.authority.flatMap { Loopback.port(of: $0) }.map { "_" + $0 } ?? "")
+        "guardian_admin" + (request.head.authority.flatMap { Authority.port(of: $0) }.map { "_" + $0 } ?? "")
     }
 
     /// Lets in whoever has a session with this role or a higher one.

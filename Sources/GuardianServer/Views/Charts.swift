@@ -51,8 +51,8 @@ enum Charts {
 
     /// `label` and `topText` are made of our own words and numbers.
     private static func svg(_ lines: [Line], _ highest: Double, label: String, topText: String) -> String {
-        var out =
-            "<svg viewBox=\"0 0 \(Int(width)) \(Int(height))\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"\(label) (scale to \(topText))\">"
+        var out = "<svg viewBox=\"0 0 \(Int(width)) \(Int(height))\" preserveAspectRatio=\"none\" role=\"img\" "
+        out += "aria-label=\"\(label) (scale to \(topText))\">"
         for step in 0...2 {
             let y = text(4 + (height - 8) * Double(step) / 2)
             out += "<line class=\"grid\" x1=\"0\" x2=\"\(Int(width))\" y1=\"\(y)\" y2=\"\(y)\"/>"
@@ -61,8 +61,8 @@ enum Charts {
             for run in runs(line.values, highest) {
                 let path = "M" + run.map { text($0.x) + " " + text($0.y) }.joined(separator: "L")
                 if line.isFilled, let first = run.first, let last = run.last {
-                    out +=
-                        "<path class=\"area\(index + 1)\" d=\"\(path)L\(text(last.x)) \(text(height - 4))L\(text(first.x)) \(text(height - 4))Z\"/>"
+                    let base = text(height - 4)
+                    out += "<path class=\"area\(index + 1)\" d=\"\(path)L\(text(last.x)) \(base)L\(text(first.x)) \(base)Z\"/>"
                 }
                 out += "<path class=\"line\(index + 1)\" d=\"\(path)\(run.count == 1 ? "h2" : "")\"/>"
             }

@@ -39,7 +39,8 @@ extension Templates {
         <div class="frame">
         <nav class="sections" aria-label="Sections">
         <ul>{{#sections}}
-        <li><a href="{{path}}" data-go="{{key}}"{{#isCurrent}} aria-current="page"{{/isCurrent}}>{{name}}{{#hasCount}} <span class="count">{{count}}</span>{{/hasCount}}</a></li>{{/sections}}
+        <li><a href="{{path}}" data-go="{{key}}"{{#isCurrent}} aria-current="page"{{/isCurrent}}>{{name}}{{#hasCount}} <span \#
+        class="count">{{count}}</span>{{/hasCount}}</a></li>{{/sections}}
         </ul>
         </nav>
         <main id="main" tabindex="-1">
@@ -54,7 +55,8 @@ extension Templates {
         <dl class="keys">
         <dt><kbd>/</kbd></dt><dd>search</dd>
         <dt><kbd>g</kbd> then <kbd>o</kbd> <kbd>p</kbd> <kbd>f</kbd> <kbd>b</kbd></dt><dd>overview, operations, failures, blocked keys</dd>
-        <dt><kbd>g</kbd> then <kbd>a</kbd> <kbd>l</kbd> <kbd>j</kbd> <kbd>c</kbd> <kbd>u</kbd></dt><dd>alerts, logs, jobs, configuration, audit log</dd>
+        <dt><kbd>g</kbd> then <kbd>a</kbd> <kbd>l</kbd> <kbd>j</kbd> <kbd>c</kbd> <kbd>u</kbd></dt>\#
+        <dd>alerts, logs, jobs, configuration, audit log</dd>
         <dt><kbd>j</kbd> <kbd>k</kbd></dt><dd>next and previous row</dd>
         <dt><kbd>Enter</kbd></dt><dd>open the row</dd>
         <dt><kbd>n</kbd></dt><dd>next page</dd>
@@ -99,7 +101,8 @@ extension Templates {
         <label for="token">Token</label>
         <input id="token" name="token" type="password" autocomplete="current-password" required autofocus spellcheck="false">
         <button class="primary">Log in</button>
-        <p class="hint">One of the tokens of the file that <code>admin.token_file</code> names. A console without that file prints one when it starts.</p>
+        <p class="hint">One of the tokens of the file that <code>admin.token_file</code> names. A console without that file prints one \#
+        when it starts.</p>
         </form>
         </main>
         </body>
@@ -134,7 +137,8 @@ extension Templates {
         <nav class="pages" aria-label="Pages">
         {{#isPartial}}<p class="hint" id="partial">Searched a part of the queue so far; more may match.</p>{{/isPartial}}
         {{#first}}<a class="button" href="{{.}}">First page</a>{{/first}}
-        {{#next}}<a class="button" id="next" rel="next" href="{{.}}"{{#isPartial}} data-searching{{/isPartial}}>{{#isPartial}}Search further{{/isPartial}}{{^isPartial}}Next page{{/isPartial}}</a>{{/next}}
+        {{#next}}<a class="button" id="next" rel="next" href="{{.}}"{{#isPartial}} data-searching{{/isPartial}}>{{#isPartial}}Search \#
+        further{{/isPartial}}{{^isPartial}}Next page{{/isPartial}}</a>{{/next}}
         </nav>
         """#
 }

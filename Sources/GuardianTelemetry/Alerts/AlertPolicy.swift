@@ -1,6 +1,7 @@
 import GuardianCore
 
-/// The thresholds and durations of the five rules of spec section 8, as an operator may set them, and the one of section 3.10, which is fixed.
+/// The thresholds and durations of the five rules of spec section 8, as an operator may set them, and the one of section 3.10, which is
+/// fixed.
 public struct AlertPolicy: Sendable, Equatable {
     /// Failed operations a minute; 10 by default.
     public var failedPerMinute: Double = 10

@@ -2,8 +2,8 @@ package import GuardianCore
 
 /// Tells what is unusual from what merely varies, by the traffic of the last ten minutes: rate, latency and errors, a slice at a time.
 ///
-/// A slice is odd when it lies more than ``deviations`` robust standard deviations from the median, where the deviation is never taken to be
-/// less than chance alone would make it (Poisson for rates, binomial for errors). An anomaly is ``oddSlices`` odd slices of the last
+/// A slice is odd when it lies more than ``deviations`` robust standard deviations from the median, where the deviation is never taken to
+/// be less than chance alone would make it (Poisson for rates, binomial for errors). An anomaly is ``oddSlices`` odd slices of the last
 /// ``lookBack``; it is over after ``calmSlices`` usual ones. What is odd does not become part of what is usual, unless it lasts for
 /// ``slicesToAccept``: then it is the new usual.
 ///

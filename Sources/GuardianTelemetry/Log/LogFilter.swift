@@ -11,7 +11,7 @@ package struct LogFilter: Sendable, Equatable {
     package var level: LogLevel
     package var since: Timestamp?
     package var until: Timestamp?
-    /// A text anywhere in the message or the fields, in any case.
+    /// A text anywhere in the message, the error class or the fields, in any case.
     package var text: String?
 
     package init(
@@ -35,7 +35,8 @@ package struct LogFilter: Sendable, Equatable {
         if let errorClass, line.errorClass != errorClass { return false }
         if let traceID, line.traceID?.lowercased() != traceID.lowercased() { return false }
         guard let text = text?.lowercased(), !text.isEmpty else { return true }
-        return line.message.lowercased().contains(text) || JSONValue.object(line.fields).text.lowercased().contains(text)
+        return line.message.lowercased().contains(text) || line.errorClass?.lowercased().contains(text) == true
+            || JSONValue.object(line.fields).text.lowercased().contains(text)
     }
 
     /// What a line must hold as bytes to have a chance, so that most lines are not parsed: the trace it is asked for.

@@ -3,8 +3,8 @@ import Synchronization
 
 /// The newest exemplar of one series, as good as.
 ///
-/// A scrape shows one, whatever was recorded since the last: so it is replaced every 100 ms at most, and recording in between takes no lock.
-/// It lies within its owner, which then counts no reference up.
+/// A scrape shows one, whatever was recorded since the last: so it is replaced every 100 ms at most, and recording in between takes no
+/// lock. It lies within its owner, which then counts no reference up.
 struct ExemplarSlot: ~Copyable, Sendable {
     static let everyMs: Int64 = 100
 

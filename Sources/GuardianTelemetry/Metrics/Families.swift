@@ -23,8 +23,8 @@ enum Families {
     static let failureRate = MetricFamily("failure_rate_per_min", .gauge, "Operations that failed within the last minute.")
     static let networkHealth = MetricFamily(
         "network_health_score", .gauge,
-        "0 to 100: attempts that got an answer which settled them, in percent, within the window; at most 50 while the breaker probes, 0 while it is open."
-    )
+        "0 to 100: attempts that got an answer which settled them, in percent, within the window; at most 50 while the breaker probes, "
+            + "0 while it is open.")
 
     // What else is worth measuring.
     static let quantiles = MetricFamily(

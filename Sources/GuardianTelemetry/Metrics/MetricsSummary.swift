@@ -73,12 +73,13 @@ public struct MetricsSummary: Sendable, Equatable {
             case 1: "active"
             default: "active, \(activeProcessors) processors"
             }
+        let network = Alert.short(networkHealth)
         let stands = paused.isEmpty ? "" : ", paused: \(paused.joined(separator: ", "))"
         return """
             queue       \(pending) pending, \(processing) processing, \(failedNow) failed; oldest \(Alert.short(oldestPendingSeconds)) s
             totals      \(processed) processed, \(failed) failed, \(retries) retries, \(backoffs) put off
             latency     \(latency)
-            health      success \(Alert.short(successPercent)) %, failures \(Alert.short(failuresPerMinute))/min, network \(Alert.short(networkHealth))
+            health      success \(Alert.short(successPercent)) %, failures \(Alert.short(failuresPerMinute))/min, network \(network)
             breaker     \(circuit), opened \(circuitTrips) times
             conflicts   \(conflictsResolved) settled
             logins      \(authRefreshes) refreshed

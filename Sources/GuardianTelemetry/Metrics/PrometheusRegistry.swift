@@ -5,8 +5,8 @@ import Synchronization
 /// Keeps metrics for scrapers: a backend of swift-metrics whose values come out as Prometheus text, OpenMetrics or JSON.
 ///
 /// An app may bootstrap `MetricsSystem` with it, so that what its other libraries record is scraped too. Each family keeps
-/// ``seriesLimit`` sets of labels at most; what comes after them is counted in one series whose labels are all `other`. Values are
-/// atomics: recording takes no lock.
+/// ``seriesLimit`` sets of labels at most; what comes after them is counted in one series whose labels are all `other`, and named as those
+/// of the first that found no room. Values are atomics: recording takes no lock.
 public final class PrometheusRegistry: MetricsFactory, Sendable {
     /// Series of one family at most.
     public static let seriesLimit = Tally.mostLabels + 30
@@ -47,6 +47,8 @@ public final class PrometheusRegistry: MetricsFactory, Sendable {
         var family: MetricFamily
         var series: [(labels: Labels, cell: Cell)] = []
         var places: [Labels: Int] = [:]
+        /// Of the series for what comes after the limit.
+        var rest: Int?
     }
 
     private struct State {
@@ -112,12 +114,15 @@ public final class PrometheusRegistry: MetricsFactory, Sendable {
 
     private static func cell(_ entry: inout Entry, _ labels: Labels, _ make: () -> Cell) -> Cell {
         if let place = entry.places[labels] { return entry.series[place].cell }
-        // One place is kept for what comes after the limit.
-        let isFull = entry.series.count >= seriesLimit - 1 && !labels.values.isEmpty && labels != labels.other
+        // One place is kept for what comes after the limit, whatever its labels are called.
+        let isFull = entry.series.count >= seriesLimit - 1
+        if isFull, let place = entry.rest { return entry.series[place].cell }
         let labels = isFull ? labels.other : labels
-        if let place = entry.places[labels] { return entry.series[place].cell }
+        let place = entry.places[labels] ?? entry.series.count
+        if isFull { entry.rest = place }
+        if place < entry.series.count { return entry.series[place].cell }
         let cell = make()
-        entry.places[labels] = entry.series.count
+        entry.places[labels] = place
         entry.series.append((labels, cell))
         return cell
     }

@@ -2,6 +2,7 @@
     import FoundationEssentials
 #endif
 import Foundation
+import GuardianPrivacy
 
 /// Where events go and by which right: `https://KEY@HOST[:PORT][/PATH]/PROJECT`, from Sentry's project settings.
 ///
@@ -24,8 +25,11 @@ public struct SentryDSN: Sendable, Equatable {
     public init(_ text: String) throws(Defect) {
         guard let parts = URLComponents(string: text), let host = parts.host, !host.isEmpty else { throw Defect(message: "is no URL") }
         guard let scheme = parts.scheme, scheme == "https" || scheme == "http" else { throw Defect(message: "must begin with https://") }
-        let isLoopback = ["localhost", "127.0.0.1", "::1", "[::1]"].contains(host)
-        guard scheme == "https" || isLoopback else { throw Defect(message: "must use https, for its host is not loopback") }
+        // An address of IPv6 may come in its brackets.
+        let name = host.hasPrefix("[") ? String(host.dropFirst().prefix { $0 != "]" }) : host
+        guard scheme == "https" || LoopbackName.isOne(name) else {
+            throw Defect(message: "must use https, for its host is not loopback")
+        }
         guard let key = parts.user, (1...64).contains(key.utf8.count),
             key.utf8.allSatisfy({ $0.isLetterOrDigit })
         else { throw Defect(message: "has no public key before its @") }
@@ -35,7 +39,7 @@ public struct SentryDSN: Sendable, Equatable {
         }
         guard parts.query == nil, parts.fragment == nil else { throw Defect(message: "has more than a path after its host") }
         publicKey = key
-        let authority = host + (parts.port.map { ":\($0)" } ?? "")
+        let authority = (name.contains(":") ? "[\(name)]" : name) + (parts.port.map { ":\($0)" } ?? "")
         let prefix = path.dropLast().map { "/" + $0 }.joined()
         envelopeURL = "\(scheme)://\(authority)\(prefix)/api/\(project)/envelope/"
         destination = "\(authority)\(prefix), project \(project)"

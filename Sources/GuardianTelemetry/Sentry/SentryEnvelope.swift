@@ -1,6 +1,7 @@
 package import GuardianCore
 
-/// The bytes of one request to Sentry (develop.sentry.dev, "Envelopes"): a line of headers, then items, each a line of headers and a payload.
+/// The bytes of one request to Sentry (develop.sentry.dev, "Envelopes"): a line of headers, then items, each a line of headers and a
+/// payload.
 package enum SentryEnvelope {
     package static let client = "guardian-swift/0.1.0"
     package static let contentType = "application/x-sentry-envelope"

@@ -41,6 +41,17 @@ public struct SentryEvent: Sendable, Equatable {
         }
     }
 
+    /// Whose attempt it is about, as W3C writes it.
+    package struct Trace: Sendable, Equatable {
+        package var traceID: String
+        package var spanID: String
+
+        package init(traceID: String, spanID: String) {
+            self.traceID = traceID
+            self.spanID = spanID
+        }
+    }
+
     /// 32 hexadecimal digits, made once: what makes a repeated event one.
     public var id: String
     /// When it happened, by the wall clock of this machine.
@@ -53,7 +64,7 @@ public struct SentryEvent: Sendable, Equatable {
     public var value: String
     package var tags: [String: String] = [:]
     package var extra: [JSONValue.Member] = []
-    package var trace: (traceID: String, spanID: String)?
+    package var trace: Trace?
     package var breadcrumbs: [Breadcrumb] = []
     /// The oldest call first, as the protocol wants it; empty when there is no stack.
     package var frames: [Frame] = []
@@ -105,9 +116,5 @@ public struct SentryEvent: Sendable, Equatable {
     /// Tags have 200 characters at most, and no line ends.
     private static func tag(_ text: String) -> String {
         String(Redaction.text(text).map { $0.isNewline ? " " : $0 }.prefix(200))
-    }
-
-    public static func == (one: SentryEvent, other: SentryEvent) -> Bool {
-        one.id == other.id && one.at == other.at && one.type == other.type && one.value == other.value
     }
 }

@@ -51,7 +51,7 @@ package struct SentryJudge: Sendable {
         if let subject {
             sent.tags["operation_type"] = subject.operationType
             sent.tags["entity_type"] = subject.entity.type
-            sent.trace = (subject.traceID.hex, subject.traceID.lowHex)
+            sent.trace = .init(traceID: subject.traceID.hex, spanID: subject.traceID.lowHex)
             sent.extra.append(.init("attempt", JSONValue(subject.attempt)))
         }
         return sent

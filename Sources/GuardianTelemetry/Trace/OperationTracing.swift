@@ -12,8 +12,8 @@ public import Tracing
 /// let tracing = OperationTracing(InstrumentationSystem.tracer)
 /// let engine = SyncEngine(store: store, transport: tracing.transport(transport), sinks: [tracing])
 /// ```
-/// Names: `guardian.enqueue`, `guardian.attempt` (with `guardian.look` and `guardian.fetch` where the upstream is asked), `guardian.settle`.
-/// Attributes are types, classes, statuses and counts; never ids of entities, and no content.
+/// Names: `guardian.enqueue`, `guardian.attempt` (with `guardian.look` and `guardian.fetch` where the upstream is asked),
+/// `guardian.settle`. Attributes are types, classes, statuses and counts; never ids of entities, and no content.
 public final class OperationTracing: EventSink {
     /// Where a span stands: known to our own tracer by its identity, to any other by its context.
     package enum Place: Sendable {

@@ -1,7 +1,8 @@
 internal import GuardianCore
 internal import Tracing
 
-/// Writes spans as OTLP's JSON (opentelemetry-proto, trace/v1 and collector/trace/v1), straight into bytes: spans come as often as operations.
+/// Writes spans as OTLP's JSON (opentelemetry-proto, trace/v1 and collector/trace/v1), straight into bytes: spans come as often as
+/// operations.
 package struct SpanEncoder {
     /// What comes before the spans of each request: who sends them.
     private let head: [UInt8]

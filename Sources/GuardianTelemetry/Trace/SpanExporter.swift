@@ -18,9 +18,9 @@ public final class SpanExporter: Sendable {
         public var serviceVersion: String
         /// What makes this process another than its siblings.
         public var instance: String
-        /// Spans that wait at most; the oldest go first. 8192 by default.
+        /// Spans that wait at most; the oldest go first. 8192 by default; below 1 counts as 1.
         public var backlog = 8192
-        /// Spans of one request at most.
+        /// Spans of one request at most; 512 by default, and below 1 counts as 1.
         public var batch = 512
         /// Milliseconds between requests while there are few spans, 1 to a day; 1 s by default.
         public var everyMs: Int64 = 1000
@@ -57,6 +57,8 @@ public final class SpanExporter: Sendable {
     }
 
     private let configuration: Configuration
+    private var backlog: Int { max(1, configuration.backlog) }
+    private var batch: Int { max(1, configuration.batch) }
     private let clock: any TimeSource
     private let log: LogWriter?
     private let waiting = Mutex(Waiting())
@@ -70,14 +72,14 @@ public final class SpanExporter: Sendable {
 
     package func add(_ span: FinishedSpan) {
         let bell = waiting.withLock { waiting -> AsyncStream<Void>.Continuation? in
-            if waiting.spans.count >= configuration.backlog {
+            if waiting.spans.count >= backlog {
                 // A quarter at once, so that a flood does not move the rest for each span.
-                let count = max(1, configuration.backlog / 4)
+                let count = max(1, backlog / 4)
                 waiting.spans.removeFirst(count)
                 waiting.lost += count
             }
             waiting.spans.append(span)
-            return waiting.spans.count == configuration.batch ? waiting.bell : nil
+            return waiting.spans.count == batch ? waiting.bell : nil
         }
         bell?.yield()
     }
@@ -160,15 +162,15 @@ public final class SpanExporter: Sendable {
     private func take() -> [FinishedSpan]? {
         waiting.withLock { waiting in
             guard !waiting.spans.isEmpty else { return nil }
-            let batch = Array(waiting.spans.prefix(configuration.batch))
-            waiting.spans.removeFirst(batch.count)
-            return batch
+            let taken = Array(waiting.spans.prefix(batch))
+            waiting.spans.removeFirst(taken.count)
+            return taken
         }
     }
 
     private func giveBack(_ batch: [FinishedSpan]) {
         waiting.withLock { waiting in
-            let room = max(0, configuration.backlog - waiting.spans.count)
+            let room = max(0, backlog - waiting.spans.count)
             waiting.lost += max(0, batch.count - room)
             waiting.spans.insert(contentsOf: batch.suffix(room), at: 0)
         }

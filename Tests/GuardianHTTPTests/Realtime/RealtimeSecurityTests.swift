@@ -151,6 +151,13 @@ struct RealtimeSecurityTests {
         #expect(key { $0.streamPath = "@evil.example" } == "realtime.stream_path")
         #expect(key { $0.pollPath = "/x?y" } == "realtime.poll_path")
         #expect(key { $0.pageLimit = 0 } == "realtime.page_limit")
-        #expect(key { $0.schedule.baseMs = 0 } == "realtime")
+        for wait in [\FeedSchedule.Configuration.baseMs, \.pollMs, \.streamAgainMs, \.heartbeatMs, \.missedHeartbeats] {
+            for value in [Int64(0), -1] { #expect(key { $0.schedule[keyPath: wait] = value } == "realtime", "\(wait)") }
+        }
+        // Two that are less than nothing make a silence that looks like one.
+        #expect(key { ($0.schedule.heartbeatMs, $0.schedule.missedHeartbeats) = (-15_000, -3) } == "realtime")
+        #expect(key { $0.schedule.healthyMs = -1 } == "realtime")
+        #expect(key { $0.schedule.failuresBeforePolling = 0 } == "realtime")
+        #expect(key { ($0.schedule.healthyMs, $0.schedule.failuresBeforePolling) = (0, 1) } == nil)
     }
 }

@@ -76,6 +76,17 @@ import Testing
         #expect(try SealKeyring(reading: &short).current.id == second.id)
     }
 
+    @Test("a comment reaches to the end of its line, whatever stands in it")
+    func comments() throws {
+        let raw = [UInt8(1), 2, 3].map { Data(repeating: $0, count: 32) }
+        let words = raw.map { $0.base64EncodedString() }
+        var text = Array("\(words[0]) # mine, since 2024\n# \(words[2]), \(words[2])\r\n\(words[1]), # the old one, #2\n".utf8)
+        let found = try SealKeyring(reading: &text)
+        let keys = raw.compactMap { $0.withUnsafeBytes { SealKey(bytes: $0) } }
+        #expect(found.current.id == keys[0].id)
+        #expect(found[keys[1].id] != nil && found[keys[2].id] == nil)
+    }
+
     @Test(
         "what is no key is refused, without a word of it",
         arguments: ["", "\n#x\n", "canary", String(repeating: "g", count: 64), String(repeating: "A", count: 44), "AAAA\nBBBB"])

@@ -32,6 +32,51 @@ struct CrashTests {
         fourth.end()
     }
 
+    @Test("of processes that start together one tells of a dead one, and none of another that lives")
+    func startTogether() async throws {
+        for _ in 0..<100 {
+            let scratch = try Scratch()
+            defer { scratch.remove() }
+            try Data(#"{"pid":77}"#.utf8).write(to: URL(fileURLWithPath: scratch.path + "/1-77.running"))
+            let (markers, unclean) = try await Self.begin(8, in: scratch.path)
+            #expect(unclean.map(\.pid) == [77])
+            #expect(scratch.names.count == 8)
+            for marker in markers { marker.end() }
+            #expect(scratch.names.isEmpty)
+        }
+    }
+
+    /// So many begin at once; their markers, and what all of them have found.
+    private static func begin(_ count: Int, in path: String) async throws -> ([RunMarker], [RunMarker.Unclean]) {
+        try await withThrowingTaskGroup(of: (RunMarker, [RunMarker.Unclean]).self) { group in
+            for number in 0..<count {
+                group.addTask {
+                    let begun = try RunMarker.begin(in: path, version: "1.0", now: Sample.start.adding(milliseconds: Int64(number)))
+                    return (begun.marker, begun.unclean)
+                }
+            }
+            var (markers, unclean): ([RunMarker], [RunMarker.Unclean]) = ([], [])
+            for try await (marker, found) in group {
+                markers.append(marker)
+                unclean += found
+            }
+            return (markers, unclean)
+        }
+    }
+
+    @Test("what a start that was cut short has left is no crash, and is removed")
+    func cutShort() throws {
+        let scratch = try Scratch()
+        defer { scratch.remove() }
+        for content in ["", #"{"pid":77}"#] {
+            try Data(content.utf8).write(to: URL(fileURLWithPath: scratch.path + "/1-77-a.starting"))
+            let (marker, unclean) = try RunMarker.begin(in: scratch.path, version: "1.0", now: Sample.start)
+            #expect(unclean.isEmpty)
+            #expect(scratch.names.count == 1 && scratch.names.allSatisfy { $0.hasSuffix(".running") })
+            marker.end()
+        }
+    }
+
     static let report = """
         *** Program crashed: Illegal instruction at 0x00007ff59d16df7f ***
 

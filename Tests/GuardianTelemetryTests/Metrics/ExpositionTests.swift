@@ -153,4 +153,18 @@ import Testing
         #expect(users.compactMap { Int($0.split(separator: " ").last ?? "") }.reduce(0, +) == 1000)
         #expect(users.contains { $0.hasPrefix("app_users_total{user=\"other\"} ") })
     }
+
+    @Test("a family stays within its limit, whatever the labels are called that come after it, and loses no count")
+    func everNewLabels() {
+        let metrics = ProductionMetrics(clock: clock)
+        func count(_ dimensions: [(String, String)]) {
+            Counter(label: "app.users", dimensions: dimensions, factory: metrics.registry).increment()
+        }
+        for number in 0..<1000 { count([("user_\(number)", "a")]) }
+        for number in 0..<10 { count([("more_\(number)", "other")]) }
+        count([])
+        let users = samples(metrics.exportPrometheus(), "app_users_total")
+        #expect(users.count == PrometheusRegistry.seriesLimit)
+        #expect(users.compactMap { Int($0.split(separator: " ").last ?? "") }.reduce(0, +) == 1011)
+    }
 }

@@ -253,6 +253,23 @@ struct SentryTests {
         }
     }
 
+    @Test("two events are the same only where nothing of them differs")
+    func equality() {
+        var random = Xoshiro256(seed: 1)
+        let event = SentryEvent(id: .v4(using: &random), at: Sample.start, level: .error, type: "t", value: "v")
+        let copy = event
+        #expect(copy == event)
+        let changes: [(inout SentryEvent) -> Void] = [
+            { $0.level = .warning }, { $0.tags["a"] = "b" }, { $0.extra = [.init("a", 1)] }, { $0.isHandled = false },
+            { $0.trace = .init(traceID: "1", spanID: "2") }, { $0.frames = Backtrace(report: CrashTests.report)?.frames ?? [] },
+        ]
+        for (index, change) in changes.enumerated() {
+            var other = event
+            change(&other)
+            #expect(other != event, "\(index)")
+        }
+    }
+
     @Test("a DSN is read, and shown nowhere")
     func readsDSN() throws {
         let dsn = try SentryDSN("https://abc123@o1.ingest.sentry.io/prefix/99")
@@ -261,10 +278,13 @@ struct SentryTests {
         var dumped = ""
         dump(dsn, to: &dumped)
         for shown in ["\(dsn)", String(reflecting: dsn), dumped] { #expect(!shown.contains("abc123"), "\(shown)") }
-        #expect(throws: Never.self) { try SentryDSN("http://abc@127.0.0.1:9000/1") }
+        for host in ["127.0.0.1", "127.9.8.7", "localhost", "LocalHost", "[::1]"] {
+            #expect(try SentryDSN("http://abc@\(host):9000/1").envelopeURL == "http://\(host):9000/api/1/envelope/")
+        }
         for bad in [
             "", "nonsense", "https://o1.ingest.sentry.io/99", "https://abc@o1.ingest.sentry.io/", "https://abc@o1.ingest.sentry.io/x",
-            "ftp://abc@o1/1", "http://abc@o1.ingest.sentry.io/99", "https://abc@h/1?a=b", "https://a%20b@h/1",
+            "ftp://abc@o1/1", "http://abc@o1.ingest.sentry.io/99", "http://abc@127.example.com/1", "https://abc@h/1?a=b",
+            "https://a%20b@h/1",
         ] {
             #expect(throws: SentryDSN.Defect.self, "\(bad)") { try SentryDSN(bad) }
         }

@@ -87,6 +87,19 @@ struct SpanExporterTests {
         #expect(try counts(of: "trace spans lost", log, scratch) == [6])
     }
 
+    @Test("a backlog and a batch below one count as one: the newest span waits and is sent", arguments: [0, -1, Int.min])
+    func smallest(size: Int) async throws {
+        let collector = TraceCollector()
+        try await collector.listening { port in
+            let sender = exporter(port: port) { ($0.everyMs, $0.backlog, $0.batch) = (20, size, size) }
+            trace(sender, 3)
+            try await TestServer.beside({ await sender.run() }) {
+                #expect(await TestServer.eventually { collector.spans.count == 1 })
+            }
+        }
+        #expect(collector.spans.map(\.name) == ["span 2"])
+    }
+
     @Test("a collector that refuses spans is told of once, and how many are gone when it takes them again")
     func isRefused() async throws {
         let scratch = try Scratch()

@@ -1,12 +1,5 @@
-/// Names that only this machine answers to.
-enum Loopback {
-    /// `localhost`, `::1`, or an address in 127.0.0.0/8. `127.example.com` is not one.
-    static func isName(_ host: String) -> Bool {
-        if host.lowercased() == "localhost" || host == "::1" { return true }
-        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
-        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
-    }
-
+/// The parts of a `Host`.
+enum Authority {
     /// `host` of `host:port` and `[host]:port`.
     static func host(of authority: String) -> String {
         authority.hasPrefix("[") ? String(authority.dropFirst().prefix { $0 != "]" }) : String(authority.prefix { $0 != ":" })
