@@ -22,7 +22,7 @@ package struct Assembly: Sendable {
         settings.applyRedaction()
     }
 
-    package var storePath: String { settings.text("data_dir") + "/guardian.sqlite" }
+    package var storePath: String { settings.text("data_dir") + "/" + DataDirectory.store }
 
     /// The ordering that somebody has asked for; nil when the store's own is to stay. Only who delivers may line a queue up anew.
     private var ordering: Ordering? {

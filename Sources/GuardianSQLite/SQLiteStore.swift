@@ -76,20 +76,25 @@ public final class SQLiteStore: Sendable {
 
     /// Opens the store, makes it or brings its schema up to date. Throws a ``StoreError`` that says what to do; the file is then as it was.
     ///
+    /// An empty file is made a store as one that is not there; but where what stands beside it says that it had more in it, it is damaged.
+    ///
     /// On a full volume the reserve of an earlier start makes room: settling must go on.
     public static func open(_ configuration: Configuration) throws(StoreError) -> SQLiteStore {
         let reserve = Reserve(storePath: configuration.path)
+        // One that is made here is empty until there is room for its first page.
+        let isMissing = Disk.size(of: configuration.path) == nil
         while true {
-            do throws(StoreError) { return try openOnce(configuration) } catch {
+            do throws(StoreError) { return try openOnce(configuration, isMissing: isMissing) } catch {
                 guard DiskSpace.isFull(error), !configuration.readOnly, reserve.release(of: reserve.held) else { throw error }
             }
         }
     }
 
-    private static func openOnce(_ configuration: Configuration) throws(StoreError) -> SQLiteStore {
+    private static func openOnce(_ configuration: Configuration, isMissing: Bool) throws(StoreError) -> SQLiteStore {
         do {
             let files = StoreFiles(path: configuration.path)
             if !configuration.readOnly { try files.finishReplacing() }
+            if !isMissing, let emptied = files.emptied { throw StoreError.corrupt(emptied) }
             let isNew = !files.exists
             if !configuration.readOnly { try Disk.prepare(path: configuration.path) }
             let vault = Vault(configuration.sealing)

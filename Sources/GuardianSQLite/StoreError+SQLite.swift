@@ -19,15 +19,22 @@ extension StoreError {
             return
         }
         let text = error.message ?? error.resultCode.description
+        // A file that can't be made is not there to be asked.
+        let free = Disk.freeBytes(at: path) ?? Disk.freeBytes(at: Disk.directory(of: path))
         switch error.resultCode {
-        case .SQLITE_FULL: self = .full(free: Disk.freeBytes(at: path), needed: nil)
+        case .SQLITE_FULL: self = .full(free: free, needed: nil)
         case .SQLITE_CORRUPT, .SQLITE_NOTADB: self = .corrupt(text)
         case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH: self = .readOnly(text)
-        case .SQLITE_CANTOPEN: self = .readOnly("\(text): \(path)")
+        case .SQLITE_CANTOPEN:
+            let mayOpen = access(path, R_OK | W_OK) == 0 || errno == ENOENT
+            if mayOpen, let lack = Disk.lackOfDescriptors {
+                self = .unavailable("\(text): \(lack); raise ulimit -n")
+            } else {
+                self = .readOnly("\(text): \(path)")
+            }
         // A place of the disk that can't be read. Inside a statement SQLite calls it SQLITE_CORRUPT by itself.
         case .SQLITE_IOERR where error.extendedResultCode == .SQLITE_IOERR_CORRUPTFS: self = .corrupt("a part of the file can't be read")
-        case .SQLITE_IOERR where Disk.freeBytes(at: path).map({ $0 < 1 << 20 }) ?? false:
-            self = .full(free: Disk.freeBytes(at: path), needed: nil)
+        case .SQLITE_IOERR where free.map({ $0 < 1 << 20 }) ?? false: self = .full(free: free, needed: nil)
         default: self = .unavailable(text)
         }
     }
@@ -96,6 +103,19 @@ enum Disk {
     }
 
     static func errorText() -> String { String(cString: strerror(errno)) }
+
+    /// What the system says when this process, or all of them together, may open hardly any more files; nil when it may. SQLite does not
+    /// tell it, and has closed what it could open by the time its error is heard of: so it is tried with as many as a store needs.
+    static var lackOfDescriptors: String? {
+        var opened: [Int32] = []
+        defer { for file in opened { close(file) } }
+        for _ in 0..<16 {
+            let file = open("/dev/null", O_RDONLY | O_CLOEXEC)
+            guard file >= 0 else { return errno == EMFILE || errno == ENFILE ? errorText() : nil }
+            opened.append(file)
+        }
+        return nil
+    }
 
     /// Makes the directory of the store (0700) and its file (0600), when they are not there.
     static func prepare(path: String) throws(StoreError) {

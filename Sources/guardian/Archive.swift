@@ -11,8 +11,8 @@ struct Archive: AsyncParsableCommand {
         discussion: """
             One operation a line, as JSON with its payload and last error, in a file of mode 0600 that is on disk before anything leaves \
             the store; they count as cleared. --restore enqueues them again, under their ids and keys; one that was sent may have been \
-            applied, and is looked up first when the upstream may have forgotten its key. A line that can't be read is named and left out \
-            (exit code 1).
+            applied, and is looked up first when the upstream may have forgotten its key. A line that can't be read, or has more than \
+            16 MiB, is left out (exit code 1); the first hundred of them are named.
             Examples:
               guardian archive --older-than 30d --out failed-2026-01.ndjson --yes
               guardian archive --restore failed-2026-01.ndjson
@@ -29,11 +29,15 @@ struct Archive: AsyncParsableCommand {
             return try await bringBack(restore)
         }
         guard let out else { throw Failure(.usage, "give --out FILE, or --restore FILE") }
+        guard out != "-" else {
+            throw Failure(.usage, "--out: an archive is a file, which is on disk before anything leaves the store; give its path")
+        }
         let before = try pointInTime(olderThan, "--older-than", .past, of: SystemClock().now.wall)
-        try options.checkNotStore(out, flag: "--out")
+        try options.checkNotOwn(out, flag: "--out")
         let store = try await options.existingFile()
         try Terminal.confirm("Move failed operations last touched before \(before) to \(out)?", yes: yes)
         let file = try ArchiveFile(path: out)
+        defer { file.removeIfEmpty() }
         var total = 0
         while true {
             let count = try await store.archiveFailed(before: before) { try file.append($0) }
@@ -41,8 +45,11 @@ struct Archive: AsyncParsableCommand {
             if count == 0 { break }
         }
         try store.close()
-        Terminal.say(options.json ? "{\"archived\":\(total)}" : "\(total) moved to \(out)")
+        Terminal.say(options.json ? "{\"archived\":\(total)}" : total == 0 ? "nothing to move" : "\(total) moved to \(out)")
     }
+
+    /// Lines that can't be read and are named each, at most.
+    private static let mostNamed = 100
 
     private func bringBack(_ path: String) async throws {
         var reader = try LineReader(path, flag: "--restore")
@@ -52,6 +59,7 @@ struct Archive: AsyncParsableCommand {
         var (accepted, known, unreadable) = (0, 0, 0)
         while let (number, bytes) = try reader.next() {
             do throws(SyncError) {
+                guard let bytes else { throw LineReader.tooLong }
                 guard let operation = try Self.operation(bytes, engine) else { continue }
                 let receipt = try await Self.enqueue(operation, store)
                 if receipt.outcome == .duplicate { known += 1 } else { accepted += 1 }
@@ -60,9 +68,10 @@ struct Archive: AsyncParsableCommand {
                     throw Failure(.failed, "line \(number): \(error) — the \(accepted) operations before it are kept")
                 }
                 unreadable += 1
-                Terminal.complain("line \(number) can't be read: \(error)")
+                if unreadable <= Self.mostNamed { Terminal.complain("line \(number) can't be read: \(error)") }
             }
         }
+        if unreadable > Self.mostNamed { Terminal.complain("and \(unreadable - Self.mostNamed) more can't be read") }
         engine.wake()
         await transport.shutdown()
         try store.close()
@@ -114,22 +123,33 @@ struct Archive: AsyncParsableCommand {
 private final class ArchiveFile {
     private let path: String
     private let handle: FileHandle
+    /// Whether it was not there before.
+    private let isNew: Bool
     /// Where the next line begins.
     private var end: UInt64 = 0
 
     init(path: String) throws {
-        if !FileManager.default.fileExists(atPath: path) {
-            guard FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600]) else {
-                throw Failure(.failed, "\(path) can't be written")
-            }
+        try ExportFile.check(path, flag: "--out")
+        isNew = access(path, F_OK) != 0
+        // A link is followed, also to what is not there yet, where the system lets it be.
+        let descriptor = open(path, O_RDWR | O_CREAT | O_NOCTTY | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw Failure(.failed, "--out: \(path) can't be written: \(String(cString: strerror(errno)))")
         }
-        guard let handle = FileHandle(forUpdatingAtPath: path) else { throw Failure(.failed, "\(path) can't be written") }
+        handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         self.path = path
-        self.handle = handle
         try checkKind()
         try keepPrivate()
+        if isNew { ExportFile.syncDirectory(of: ExportFile.destination(of: path)) }
         end = try handle.seekToEnd()
         try endLastLine()
+    }
+
+    /// Leaves no file where there was none, when nothing has come into it.
+    func removeIfEmpty() {
+        var info = stat()
+        guard isNew, fstat(handle.fileDescriptor, &info) == 0, info.st_size == 0 else { return }
+        unlink(ExportFile.destination(of: path))
     }
 
     /// Refuses what lines can't be added to, before anything of it is changed. An archive begins with the brace of its first line.
@@ -171,7 +191,7 @@ private final class ArchiveFile {
         } catch {
             // Half a line would spoil the one that comes behind it. Should this fail too, the next run ends it.
             do { try handle.truncate(atOffset: end) } catch {}
-            throw Failure(.failed, "\(path) can't be written, and what was to go there stays in the store: \(error.localizedDescription)")
+            throw Failure(.failed, "\(path) can't be written, and what was to go there stays in the store: \(ErrorWords.of(error))")
         }
         end += UInt64(data.count)
     }

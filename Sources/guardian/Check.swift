@@ -11,6 +11,8 @@ struct Check: AsyncParsableCommand {
             --repair mends what can be: lines and heads are computed anew; a damaged file is set aside whole, what can be read of it goes \
             into a new store, and what can't is named. A sealed value that can't be opened is damage too. Nothing is deleted. It needs \
             the store for itself. Unlike `serve`, it passes at once over what the disk can't read, and over a log that can't be read.
+            Exit codes: 0 all is well, also after a repair that lost nothing, 1 something is wrong, or a repair has lost something or \
+            can't tell, 4 the store is unavailable or damaged, 5 not confirmed, or in use.
             Examples:
               guardian check --json
               guardian check --repair --yes
@@ -24,7 +26,8 @@ struct Check: AsyncParsableCommand {
         let assembly = Assembly(try options.settings())
         guard assembly.isStoredInFile else { return try await mend(try await options.existingStore()) }
         let configuration = try assembly.storeConfiguration()
-        guard StoreFiles(path: configuration.path).exists else {
+        let files = StoreFiles(path: configuration.path)
+        guard files.exists || files.emptied != nil else {
             throw Failure(.storeUnavailable, "there is no store at \(configuration.path)")
         }
         if let damage = try SQLiteStore.integrityProblems(configuration).first ?? SQLiteStore.sealingDamage(configuration) {
@@ -54,6 +57,9 @@ struct Check: AsyncParsableCommand {
             if !report.isLossKnown { Terminal.say("how many more are lost is not known: the log or the counters can't be read") }
         }
         try await say(try await SQLiteStore.open(configuration).check(), mended: report.json)
+        guard report.lostCount == 0, report.isLossKnown else {
+            throw Failure(.failed, "\(report.lossText); see \(report.aside).json, and keep \(report.aside)")
+        }
     }
 
     private func say(_ report: CheckReport, mended: JSONValue?) async throws {

@@ -109,6 +109,7 @@ struct Enqueue: AsyncParsableCommand {
         var lines = source
         while let (number, bytes) = try lines.next() {
             do throws(SyncError) {
+                guard let bytes else { throw LineReader.tooLong }
                 guard let text = String(validating: bytes, as: UTF8.self) else {
                     throw .validation(field: "line", constraint: "is not valid UTF-8")
                 }
@@ -131,9 +132,14 @@ struct Enqueue: AsyncParsableCommand {
     }
 }
 
-/// Reads lines without holding the file; a line has 16 MiB at most. `-` is standard input.
+/// Reads lines without holding the file; a line has 16 MiB at most. `-` is standard input. A byte order mark at the beginning is no part of
+/// the first line.
 struct LineReader {
-    static let longest = 16 << 20
+    private static let longest = 16 << 20
+    private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
+
+    /// What is wrong with a line that was passed over.
+    static let tooLong = SyncError.validation(field: "line", constraint: "is longer than \(longest) bytes")
 
     private let file: Int32
     private let name: String
@@ -141,6 +147,8 @@ struct LineReader {
     private var start = 0
     private var number = 0
     private var isAtEnd = false
+    /// Whether what comes is the rest of a line that is too long; nothing is held then.
+    private var isInLongLine = false
 
     /// `flag` is named in errors.
     init(_ path: String, flag: String) throws {
@@ -152,27 +160,49 @@ struct LineReader {
         throw Failure(.usage, "\(name) can't be read: \(String(cString: strerror(EISDIR)))")
     }
 
-    /// The next line and its number, from 1.
-    mutating func next() throws -> (Int, [UInt8])? {
+    /// The next line and its number, from 1. Of one that is too long there is nothing but its number: the rest of it is passed over by the
+    /// next call, so that whoever stops there waits for nothing.
+    mutating func next() throws -> (Int, [UInt8]?)? {
+        try passOver()
         var searched = start
         while true {
             if let end = buffer[searched...].firstIndex(of: UInt8(ascii: "\n")) {
-                defer { start = end + 1 }
-                number += 1
-                return (number, Array(buffer[start..<end]))
+                let line = buffer[start..<end]
+                start = end + 1
+                return numbered(line)
             }
             if isAtEnd {
                 guard start < buffer.count else { return nil }
-                defer { start = buffer.count }
-                number += 1
-                return (number, Array(buffer[start...]))
+                let line = buffer[start...]
+                start = buffer.count
+                return numbered(line)
             }
             buffer.removeFirst(start)
             start = 0
-            guard buffer.count <= Self.longest else { throw Failure(.failed, "line \(number + 1): is longer than \(Self.longest) bytes") }
+            guard buffer.count <= Self.longest else {
+                buffer = []
+                isInLongLine = true
+                number += 1
+                return (number, nil)
+            }
             searched = buffer.count
             let more = try piece()
             if more.isEmpty { isAtEnd = true } else { buffer += more }
+        }
+    }
+
+    private mutating func numbered(_ line: ArraySlice<UInt8>) -> (Int, [UInt8]?) {
+        number += 1
+        return (number, Array(number == 1 && line.starts(with: Self.byteOrderMark) ? line.dropFirst(Self.byteOrderMark.count) : line))
+    }
+
+    private mutating func passOver() throws {
+        while isInLongLine {
+            let more = try piece()
+            let end = more.firstIndex(of: UInt8(ascii: "\n"))
+            if let end { buffer = Array(more[(end + 1)...]) }
+            isAtEnd = more.isEmpty
+            isInLongLine = end == nil && !isAtEnd
         }
     }
 

@@ -13,7 +13,7 @@ struct Export: AsyncParsableCommand {
             The file appears whole or not at all; an old one of that name is replaced, a device or a pipe is written to as it is. \
             Payloads are redacted too. All operations are shown as they stood at one instant. A reader that pauses holds nothing up in \
             the store: what it has not read yet waits in memory, then in a temporary file (SQLITE_TMPDIR, TMPDIR, /var/tmp, /tmp).
-            Exit codes: 0 written, 1 the file can't be written, 2 usage, 4 store unavailable, 5 the file is the store or a database.
+            Exit codes: 0 written, 1 the file can't be written, 2 usage, 4 store unavailable, 5 the file is guardian's own or a database.
             """)
     @OptionGroup var options: StoreOptions
     @Option(help: "The file, or - for standard output.") var out: String
@@ -31,7 +31,7 @@ struct Export: AsyncParsableCommand {
         let now = SystemClock().now.wall
         let format = try chosenFormat()
         let filter = try filter(now)
-        if out != "-" { try options.checkNotStore(out, flag: "--out") }
+        if out != "-" { try options.checkNotOwn(out, flag: "--out") }
         let store = try await options.existingStore()
         // Before there is anything to leave behind. What is written to as it is leaves nothing, and a pipe that nobody reads from keeps
         // this process where it could not answer a signal: such a one ends it by itself.

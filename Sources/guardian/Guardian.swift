@@ -267,39 +267,6 @@ struct StoreOptions: ParsableArguments {
             throw Failure(.storeUnavailable, "there is no store at \(assembly.storePath); give --data-dir, or start `guardian serve` first")
         }
     }
-
-    /// Refuses `path` as a file to write when it is the store or one that belongs to it, however it is spelt, there yet or not. `flag` is
-    /// named in the error.
-    func checkNotStore(_ path: String, flag: String) throws {
-        let assembly = Assembly(try settings())
-        guard assembly.isStoredInFile else { return }
-        for end in ["", "-wal", "-shm", "-journal", "-reserve"] where Self.isSame(path, assembly.storePath + end) {
-            let what = end.isEmpty ? "is the store itself" : "belongs to the store"
-            throw Failure(.refused, "\(flag): \(path) \(what); name another file")
-        }
-    }
-
-    private static func isSame(_ one: String, _ other: String) -> Bool {
-        if let file = Inode(one), let otherFile = Inode(other) { return file == otherFile }
-        let (place, otherPlace) = (URL(fileURLWithPath: one), URL(fileURLWithPath: other))
-        guard place.lastPathComponent == otherPlace.lastPathComponent else { return false }
-        guard let directory = Inode(place.deletingLastPathComponent().path) else { return false }
-        return directory == Inode(otherPlace.deletingLastPathComponent().path)
-    }
-}
-
-/// What a path leads to, whatever it is called.
-private struct Inode: Equatable {
-    let device: UInt64
-    let number: UInt64
-
-    /// nil when nothing is there.
-    init?(_ path: String) {
-        var info = stat()
-        guard stat(path, &info) == 0 else { return nil }
-        device = UInt64(truncatingIfNeeded: info.st_dev)
-        number = UInt64(truncatingIfNeeded: info.st_ino)
-    }
 }
 
 func operationID(_ text: String) throws -> OperationID {

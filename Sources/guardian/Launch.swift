@@ -45,8 +45,8 @@ enum Launch {
     }
 
     /// Ends the process when somebody asks it to, as the signal does by itself, but without the files that it has begun to write. Where
-    /// the last is the directory that holds the others, another thread may make one of them again until it is gone too; so it has to be there
-    /// before.
+    /// the last is the directory that holds the others, another thread may make one of them again until it is gone too; so it has to be
+    /// there before.
     static func end(on endings: UnixSignalsSequence, without parts: [String]) async {
         for await ending in endings {
             for _ in 0..<1000 {

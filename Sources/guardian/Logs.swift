@@ -21,7 +21,7 @@ struct Logs: AsyncParsableCommand {
     @Option(help: "debug, info, warning, error or fatal: this level and those above.") var level: String?
     @Option(help: "Only lines since: RFC 3339, a date, or so long ago, such as 90s, 2h or 7d.") var since: String?
     @Option(help: "Only lines before this; the same forms as --since.") var until: String?
-    @Option(help: "Only lines with this text in message or fields.") var grep: String?
+    @Option(help: "Only lines with this text in message, error class or fields.") var grep: String?
     @Option(name: .shortAndLong, help: "The newest so many lines; 100 by default, all with --since.") var limit: Int?
     @Flag(name: .shortAndLong, help: "Go on with lines as they are written.") var follow = false
 

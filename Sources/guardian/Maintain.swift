@@ -33,17 +33,20 @@ struct Backup: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Copy the store as it is at one moment, while it is in use; the copy is checked before it gets its name.",
         discussion: """
-            An existing file is never written over. The copy holds what the store holds: keep it as safe.
+            An existing file is never written over. The copy holds what the store holds: keep it as safe. It is made in a directory \
+            beside it, OUT.partial, which goes in the end.
             Example: guardian backup --out backups/guardian-2026-01-31.sqlite
             """)
     @OptionGroup var options: StoreOptions
     @Option(name: [.long, .customShort("o")], help: "The file to write.") var out: String
 
     func run() async throws {
+        guard out != "-" else { throw Failure(.usage, "--out: a backup is a file; give its path") }
+        try options.checkNotOwn(out, flag: "--out")
         guard !FileManager.default.fileExists(atPath: out) else {
             throw Failure(.refused, "\(out) exists already, and is never written over; choose another name")
         }
-        try options.checkNotStore(out, flag: "--out")
+        let target = try ExportFile.followed(out, flag: "--out")
         let store = try await options.existingFile()
         let now = SystemClock().now.wall
         let size = StoreFiles(path: Assembly(try options.settings()).storePath).bytes
@@ -52,7 +55,7 @@ struct Backup: AsyncParsableCommand {
         let endings = await Launch.endings()
         // Whoever is to end the process finds the place, or it would be made when nobody removes it any more.
         let place: SQLiteStore.BackupPlace
-        do throws(StoreError) { place = try SQLiteStore.prepareBackup(to: out) } catch { throw failure(of: error) }
+        do throws(StoreError) { place = try SQLiteStore.prepareBackup(to: target) } catch { throw failure(of: error) }
         let report = try await withThrowingTaskGroup(of: SQLiteStore.BackupReport?.self) { group -> SQLiteStore.BackupReport in
             group.addTask {
                 await Launch.end(on: endings, without: place.parts)
@@ -84,8 +87,13 @@ struct Backup: AsyncParsableCommand {
 
     /// What can't be written is the copy: the store is only read.
     private func failure(of error: StoreError) -> any Error {
-        guard case .readOnly(let what) = error else { return error }
-        return Failure(.failed, "--out: \(out) can't be written (\(what))")
+        switch error {
+        case .readOnly(let what): return Failure(.failed, "--out: \(out) can't be written (\(what))")
+        case .full(let free, _):
+            let left = free.map { " (\($0) bytes free)" } ?? ""
+            return Failure(.failed, "--out: \(out) can't be written: its disk is full\(left); make room, or name a place on another one")
+        default: return error
+        }
     }
 }
 
@@ -95,7 +103,7 @@ struct Restore: AsyncParsableCommand {
         discussion: """
             Refused while any process has the store open. What waits in the backup may have been delivered since: it is sent \
             under its old key, and looked up first when the upstream may have forgotten that.
-            Exit codes: 0 restored, 3 no such backup, 4 it can't be used, 5 a process has the store open.
+            Exit codes: 0 restored, 3 no such backup, 4 it can't be used, 5 not confirmed, or a process has the store open.
             Example: guardian restore backups/guardian-2026-01-31.sqlite --yes
             """)
     @OptionGroup var options: StoreOptions

@@ -10,9 +10,10 @@ struct MigrateStore: AsyncParsableCommand {
         discussion: """
             Stop `guardian serve` on the old store first; nothing is delivered from it meanwhile. Operations keep their ids, keys, \
             attempts, errors and order; what was processed in the last 24 h, local ids, ETags, feeds and how far they were followed, and \
-            open changes go along. Each page is on the new store's disk before the old one lets go of it. Exit 5 when somebody delivers \
-            from the old store. env:NAME takes a URL from the environment, where other users can't see its password. From the environment \
-            and --config come seal.*, disk.* and redaction.*: a file is sealed under the key that they name, PostgreSQL seals nothing.
+            open changes go along. Each page is on the new store's disk before the old one lets go of it. Exit 2 when both are the same \
+            store, 5 when somebody delivers from the old one. env:NAME takes a URL from the environment, where other users can't see \
+            its password. From the environment and --config come seal.*, disk.* and redaction.*: a file is sealed under the key that \
+            they name, PostgreSQL seals nothing.
             Example: guardian migrate-store --from ./guardian-data --to env:GUARDIAN_STORE
             """)
 
@@ -63,7 +64,7 @@ struct MigrateStore: AsyncParsableCommand {
     private func openNew(_ configured: Settings, owner: String) async throws -> any OpenedStore {
         let new = try await open(to, isOld: false, configured)
         do {
-            guard try await new.lockState()?.fence.owner != owner else { throw Failure(.refused, Self.same) }
+            guard try await new.lockState()?.fence.owner != owner else { throw Failure(.usage, Self.same) }
         } catch {
             do { try new.shut() } catch {}
             throw error

@@ -77,18 +77,30 @@ private final class Tally: Sendable {
         }
     }
 
-    @Test("what an ended backup of an earlier version has left goes; what else stands where the copy is made stays, and is named")
+    @Test("what an ended backup has left goes; what else stands where the copy is made stays, be it a file or a link, and is named")
     func findsSomethingInTheWay() async throws {
         try await withStore { store, path in
-            let (target, taken, files) = (path + ".copy", path + ".taken", FileManager.default)
-            try Data("left".utf8).write(to: URL(fileURLWithPath: target + ".partial"))
+            let (target, files) = (path + ".copy", FileManager.default)
+            try files.createDirectory(atPath: target + ".partial", withIntermediateDirectories: false)
+            try Data("left".utf8).write(to: URL(fileURLWithPath: target + ".partial/copy.sqlite"))
             _ = try await store.backup(to: target, now: start)
             #expect(!files.fileExists(atPath: target + ".partial"))
-            try files.createDirectory(atPath: taken + ".partial/mine", withIntermediateDirectories: true)
-            await #expect(throws: StoreError.readOnly("\(taken).partial is in the way; remove it")) {
-                try await store.backup(to: taken, now: start)
+
+            let (file, link, folder, place) = (path + ".file", path + ".link", path + ".folder", path + ".place")
+            try Data("mine".utf8).write(to: URL(fileURLWithPath: file + ".partial"))
+            try files.createDirectory(atPath: place, withIntermediateDirectories: false)
+            try Data("mine".utf8).write(to: URL(fileURLWithPath: place + "/copy.sqlite"))
+            try files.createSymbolicLink(atPath: link + ".partial", withDestinationPath: place)
+            try files.createDirectory(atPath: folder + ".partial/mine", withIntermediateDirectories: true)
+            for taken in [file, link, folder] {
+                await #expect(throws: StoreError.readOnly("\(taken).partial is in the way; remove it")) {
+                    try await store.backup(to: taken, now: start)
+                }
             }
-            #expect(files.fileExists(atPath: taken + ".partial/mine"))
+            for kept in [file + ".partial", link + ".partial/copy.sqlite"] {
+                #expect(try Data(contentsOf: URL(fileURLWithPath: kept)) == Data("mine".utf8))
+            }
+            #expect(files.fileExists(atPath: folder + ".partial/mine"))
         }
     }
 

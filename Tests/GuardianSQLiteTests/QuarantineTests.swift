@@ -255,4 +255,36 @@ private let start = Timestamp(milliseconds: 1_800_000_000_000)
         #expect(try SQLiteStore.findDamage(place.configuration) == nil)
         #expect(!StoreFiles(path: place.path).isSuspected)
     }
+
+    @Test("a file that was cut to nothing is damaged, not new: it is set aside, and its log with it", arguments: [true, false])
+    func cutToNothing(hasLog: Bool) async throws {
+        let place = try await filled(1000)
+        defer { place.remove() }
+        let files = FileManager.default
+        for end in ["-wal", "-shm"] where files.fileExists(atPath: place.path + end) { try files.removeItem(atPath: place.path + end) }
+        let log = Data("what was acknowledged last".utf8)
+        if hasLog { try log.write(to: URL(fileURLWithPath: place.path + "-wal")) }
+        try Data().write(to: URL(fileURLWithPath: place.path))
+        let refused = #expect(throws: StoreError.self) { try SQLiteStore.open(place.configuration) }
+        #expect(refused?.name == "corrupt")
+        let damage = try #require(try SQLiteStore.findDamage(place.configuration))
+        #expect(damage.hasPrefix("the file is empty"))
+        #expect(try SQLiteStore.integrityProblems(place.configuration) == [damage])
+        let (report, check) = try await quarantine(place)
+        #expect(report.recovered == 0 && !report.isLossKnown && check.books.accepted == 0)
+        #expect(files.contents(atPath: report.aside + "-wal") == (hasLog ? log : nil))
+        #expect(try SQLiteStore.findDamage(place.configuration) == nil)
+    }
+
+    @Test("an empty file with nothing beside it is as good as none: it becomes a store")
+    func isNew() async throws {
+        let place = Place()
+        defer { place.remove() }
+        try FileManager.default.createDirectory(atPath: place.directory, withIntermediateDirectories: true)
+        try Data().write(to: URL(fileURLWithPath: place.path))
+        #expect(try SQLiteStore.findDamage(place.configuration) == nil)
+        let store = try SQLiteStore.open(place.configuration)
+        #expect(try await store.check().problems == [])
+        try store.close()
+    }
 }

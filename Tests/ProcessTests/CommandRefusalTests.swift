@@ -35,23 +35,22 @@ extension ProcessTests {
 
         // MARK: migrate-store
 
-        @Test("migrate-store from a store to itself is refused, however it is spelt, and nothing of the queue is lost")
+        @Test("migrate-store from a store to itself is a usage error, however it is spelt, and nothing of the queue is lost")
         func sameStore() async throws {
             let workplace = try Workplace()
             defer { workplace.remove() }
             for id in ["a", "b", "c"] { #expect(try await workplace.enqueue(id).status == 0) }
             let link = workplace.path + "/link"
             try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: workplace.path)
-            for spelling in [workplace.path + "/", link, ".", "env:GUARDIAN_OTHER"] {
+            for spelling in [workplace.path, workplace.path + "/", link, ".", "env:GUARDIAN_OTHER"] {
                 let answer = try await Guardian.run(
                     ["migrate-store", "--from", workplace.path, "--to", spelling], environment: ["GUARDIAN_OTHER": workplace.path],
                     wrapper: ["env", "-C", workplace.path])
-                #expect(answer.status == 5, "\(spelling): \(answer.output)\(answer.errors)")
+                #expect(answer.status == 2, "\(spelling): \(answer.output)\(answer.errors)")
                 #expect(answer.errors.contains("--from and --to are the same store"), "\(spelling): \(answer.errors)")
                 #expect(try await workplace.run("status", "--json").json["books"]?["pending"]?.integer == 3, "\(spelling)")
                 #expect(try await workplace.run("lock", "status", "--json").json["held"] == false, "\(spelling)")
             }
-            #expect(try await Guardian.run(["migrate-store", "--from", workplace.path, "--to", workplace.path]).status == 2)
             try await workplace.expectBalance()
         }
 
@@ -165,6 +164,31 @@ extension ProcessTests {
             try await workplace.expectBalance()
         }
 
+        @Test("an archive follows a link to what is not there yet; where nothing is moved there is no file; what can't be one is said why")
+        func archivePlaces() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            try await refuseOne(workplace)
+            let (link, real, files) = (workplace.path + "/link.ndjson", workplace.path + "/real.ndjson", FileManager.default)
+            try files.createSymbolicLink(atPath: link, withDestinationPath: "real.ndjson")
+            let none = try await workplace.run("archive", "--older-than", "1h", "--out", link, "--yes")
+            #expect(none.status == 0 && none.output == "nothing to move\n" && !files.fileExists(atPath: real), "\(none)")
+            for (out, status, told) in [
+                ("-", Int32(2), "an archive is a file"), ("", 2, "--out: is empty"), (workplace.path, 2, "is a directory"),
+                (workplace.path + "/none/a", 1, "No such file or directory"),
+            ] {
+                let answer = try await workplace.run("archive", "--older-than", "1ms", "--out", out, "--yes")
+                #expect(answer.status == status && answer.errors.contains(told), "\(out): \(answer)")
+            }
+            try await archive(workplace, to: link)
+            #expect(try files.destinationOfSymbolicLink(atPath: link) == "real.ndjson")
+            #expect(try files.attributesOfItem(atPath: real)[.posixPermissions] as? Int == 0o600)
+            // One that was there stays, whatever comes into it.
+            #expect(try await workplace.run("archive", "--older-than", "1ms", "--out", link, "--yes").status == 0)
+            #expect(try String(contentsOfFile: real, encoding: .utf8).split(separator: "\n").count == 1)
+            try await workplace.expectBalance()
+        }
+
         @Test("no command writes over the store or a file of it, however it is spelt, nor over a database or what is no archive")
         func keepsStore() async throws {
             let workplace = try Workplace()
@@ -213,6 +237,18 @@ extension ProcessTests {
             let none = try await workplace.run("restore", table, "--yes")
             #expect(none.status == 4 && none.errors.contains("\(table) can't be restored"), "\(none.errors)")
             #expect(!none.errors.contains("the store is damaged"), "\(none.errors)")
+            let script = """
+                set -e; cd "$0"; : > empty; mkfifo pipe; sqlite3 foreign.sqlite 'CREATE TABLE song (title)'
+                sqlite3 guardian.sqlite '.backup store.sqlite'
+                """
+            #expect(try await Shell.run(["sh", "-c", script, workplace.path]).status == 0)
+            for (name, told) in [
+                (".", "it is a directory"), ("empty", "it is empty"), ("pipe", "it is no regular file"),
+                ("foreign.sqlite", "it is no store of GuardianSync's"), ("store.sqlite", "it was not made by `guardian backup`"),
+            ] {
+                let answer = try await workplace.run("restore", workplace.path + "/" + name, "--yes")
+                #expect(answer.status == 4 && answer.errors.contains("/\(name) can't be restored: \(told)"), "\(answer.errors)")
+            }
             #expect(try await workplace.run("status", "--json").json["books"]?["pending"]?.integer == 1)
         }
 
@@ -229,6 +265,27 @@ extension ProcessTests {
             let nowhere = try await workplace.run("backup", "--out", workplace.path + "/none/copy.sqlite")
             #expect(nowhere.status == 1 && nowhere.errors.contains("--out: "), "\(nowhere.errors)")
             #expect(nowhere.errors.contains("No such file or directory") && !nowhere.errors.contains("data directory"), "\(nowhere.errors)")
+        }
+
+        @Test("a backup follows a link to what is not there yet, fails where that can't be made, and is never standard output")
+        func backupPlaces() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            #expect(try await workplace.enqueue("a").status == 0)
+            let (link, lost, files) = (workplace.path + "/link.sqlite", workplace.path + "/lost.sqlite", FileManager.default)
+            try files.createSymbolicLink(atPath: link, withDestinationPath: "real.sqlite")
+            try files.createSymbolicLink(atPath: lost, withDestinationPath: "none/real.sqlite")
+            #expect(try await workplace.run("backup", "--out", link).status == 0)
+            #expect(files.fileExists(atPath: workplace.path + "/real.sqlite"))
+            for (out, status, told) in [
+                (link, Int32(5), "exists already"), (lost, 1, "No such file or directory"), ("-", 2, "a backup is a file"),
+                ("", 2, "--out: is empty"),
+            ] {
+                let answer = try await workplace.run("backup", "--out", out)
+                #expect(answer.status == status && answer.errors.contains(told), "\(out): \(answer)")
+            }
+            #expect(try files.destinationOfSymbolicLink(atPath: link) == "real.sqlite")
+            #expect(try files.destinationOfSymbolicLink(atPath: lost) == "none/real.sqlite")
         }
 
         @Test("a store that is damaged is said to be mended by a repair, which is another command than the one that found it")

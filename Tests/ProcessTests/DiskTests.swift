@@ -166,6 +166,25 @@ extension ProcessTests {
             #expect(try await workplace.run("compact").status == 0)
         }
 
+        @Test("a backup and an export to a disk without room name the file that was asked for, and leave nothing")
+        func targetIsFull() async throws {
+            let (workplace, target) = (try Workplace(), try Workplace())
+            defer { [workplace, target].forEach { $0.remove() } }
+            let disk = try SmallDisk(on: target.path, megabytes: 1)
+            defer { disk.remove() }
+            let lines = workplace.path + "/lines.ndjson"
+            try (0..<60).map { body("\($0)") }.joined(separator: "\n").write(toFile: lines, atomically: true, encoding: .utf8)
+            #expect(try await workplace.run("enqueue", "--from-file", lines).status == 0)
+            let (copy, table) = (target.path + "/copy.sqlite", target.path + "/ops.ndjson")
+            let backup = try await workplace.run("backup", "--out", copy)
+            #expect(backup.status == 1 && backup.errors.contains("--out: \(copy) can't be written: its disk is full ("), "\(backup.errors)")
+            _ = try Filler(in: disk, bytes: 1 << 20)
+            let export = try await workplace.run("export", "--out", table)
+            #expect(export.errors == "guardian: --out: \(table) can't be written: No space left on device\n", "\(export.errors)")
+            #expect(export.status == 1)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: target.path) == ["filler"])
+        }
+
         private func body(_ id: String) -> String {
             let padding = String(repeating: "x", count: 30_000)
             return """

@@ -99,6 +99,21 @@ extension ProcessTests {
             #expect(misled.output.contains("workers"))
         }
 
+        @Test("a store that was cut to nothing after a processor has worked on it is a failure, and no command makes a new one of it")
+        func isEmptied() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            try Data().write(to: URL(fileURLWithPath: workplace.store))
+            try FileManager.default.createDirectory(atPath: workplace.store + "-processors", withIntermediateDirectories: false)
+            let doctor = try await workplace.run("doctor", "--upstream", Workplace.nobody)
+            #expect(doctor.status == 1 && doctor.output.contains("the file is empty, and a processor has worked on it"), "\(doctor.output)")
+            for command in ["check", "status", "list"] { #expect(try await workplace.run(command).status == 4, "\(command)") }
+            #expect(try Data(contentsOf: URL(fileURLWithPath: workplace.store)).isEmpty)
+            let repair = try await workplace.run("check", "--repair", "--yes")
+            #expect(repair.status == 1 && repair.errors.contains("how many more is not known"), "\(repair)")
+            try await workplace.expectBalance()
+        }
+
         /// The verdict on each check.
         private func examine(_ workplace: Workplace, upstream: String, status: Int32) async throws -> [String: String] {
             let answer = try await workplace.run("doctor", "--upstream", upstream, "--json")

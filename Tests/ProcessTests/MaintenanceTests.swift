@@ -140,7 +140,7 @@ extension ProcessTests {
             try await workplace.expectBalance()
         }
 
-        @Test("check --repair sets a damaged store aside, brings over what is readable, and names the rest")
+        @Test("check --repair sets a damaged store aside, brings over what is readable, names the rest, and ends with 1, once")
         func repairs() async throws {
             let workplace = try Workplace()
             defer { workplace.remove() }
@@ -163,7 +163,8 @@ extension ProcessTests {
             let unasked = try await workplace.run("check", "--repair")
             #expect(unasked.status == 5 && unasked.errors.contains("damaged"), "\(unasked.errors)")
             let repaired = try await workplace.run("check", "--repair", "--yes", "--json")
-            #expect(repaired.status == 0, "\(repaired.errors)")
+            #expect(repaired.status == 1 && repaired.errors.contains(" lost; see "), "\(repaired.errors)")
+            #expect(try await workplace.run("check", "--repair", "--yes").status == 0)
             let report = try #require(repaired.json["repair"])
             let (recovered, lost) = (report["recovered"]?.integer ?? 0, report["lost"]?.integer ?? 0)
             print("measured: one page of 4096 bytes overwritten: \(recovered) brought over, \(lost) named")
@@ -173,6 +174,24 @@ extension ProcessTests {
             #expect(FileManager.default.fileExists(atPath: aside))
             let failed = try await workplace.run("list", "--status", "failed", "--limit", "1000", "--json").json.elements ?? []
             #expect(failed.count == Int(lost) && failed.allSatisfy { $0["last_error"]?["code"]?.string == "STORE_DAMAGED" })
+            try await workplace.expectBalance()
+        }
+
+        @Test("check --repair of a store that has lost nothing but an index ends with 0")
+        func repairsWithoutLoss() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let job = ["sh", "-c", "\"$0\" generate --operations 2000 | \"$0\" enqueue --from-file - --data-dir \"$1\""]
+            #expect(try await Shell.run(job + [Guardian.binary, workplace.path]).status == 0)
+            try await workplace.sqlite("PRAGMA wal_checkpoint(TRUNCATE)")
+            let sql = "SELECT pageno FROM dbstat WHERE name = 'guardian_operation_head' AND pagetype = 'leaf' LIMIT 1"
+            let page = try #require(UInt64(try await workplace.sqlite(sql).trimmingCharacters(in: .whitespacesAndNewlines)))
+            let file = try FileHandle(forUpdating: URL(fileURLWithPath: workplace.store))
+            try file.seek(toOffset: (page - 1) * 4096)
+            try file.write(contentsOf: Data(repeating: 0xA5, count: 4096))
+            try file.close()
+            let repair = try await workplace.run("check", "--repair", "--yes", "--json")
+            #expect(repair.status == 0 && repair.json["repair"]?["recovered"]?.integer == 2000, "\(repair)")
             try await workplace.expectBalance()
         }
     }

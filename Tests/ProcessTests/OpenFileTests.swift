@@ -44,5 +44,16 @@ extension ProcessTests {
             let files = limits?.split(separator: "\n").first { $0.hasPrefix("Max open files") }
             #expect(files?.split(separator: " ").dropFirst(3).first == "1284")
         }
+
+        @Test("a command that may open too few files says that, and nothing of the data directory's owner")
+        func opensTooMany() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            #expect(try await workplace.enqueue("a").status == 0)
+            let answer = try await Guardian.run(
+                ["status", "--data-dir", workplace.path], wrapper: ["sh", "-c", "ulimit -n 12 && exec \"$0\" \"$@\""])
+            #expect(answer.status == 4 && answer.errors.contains("Too many open files; raise ulimit -n"), "\(answer.errors)")
+            #expect(!answer.errors.contains("owner"), "\(answer.errors)")
+        }
     }
 }

@@ -266,7 +266,7 @@ extension ProcessTests {
             #expect(check.status == 1 && check.output.contains("can't be opened"), "\(check)")
             let repair = try await workplace.run("check", "--repair", "--yes", "--json", environment: keys)
             let report = repair.json["repair"]
-            #expect(repair.status == 0 && report?["lost"]?.integer == 1, "\(repair)")
+            #expect(repair.status == 1 && report?["lost"]?.integer == 1, "\(repair)")
             #expect(report?["lost_operations"]?.elements?.map { $0["id"]?.string } == ["op-7"])
             let aside = try #require(report?["aside"]?.string)
             #expect(FileManager.default.fileExists(atPath: aside))
@@ -300,6 +300,33 @@ extension ProcessTests {
             #expect(try await Web.effects(backend.url).count == 600)
             #expect(serve.terminate() == 0)
             #expect(try await workplace.run("check", environment: try key(workplace, "two")).status == 0)
+        }
+
+        @Test("rekey names a serve that runs without the new key, which is not ready until its key file has it")
+        func besideServeWithoutKey() async throws {
+            let workplace = try Workplace()
+            defer { workplace.remove() }
+            let (one, both) = (try key(workplace, "one"), try key(workplace, "two", "one"))
+            let serve = try await Guardian.start(
+                workplace.arguments(upstream: Workplace.nobody), environment: Workplace.quick.merging(one) { $1 })
+            defer { serve.kill() }
+            func lock() async throws -> JSONValue { try await workplace.run("lock", "status", "--json", environment: one).json }
+            try await Web.wait("the lock") { try await lock()["held"] == true }
+            let owner = try #require(try await lock()["owner"]?.string)
+            #expect(try await Web.get(serve.url, "/readyz").status == 200)
+            let rekey = try await workplace.run("rekey", environment: both)
+            #expect(rekey.status == 0 && rekey.errors.contains(owner) && rekey.errors.contains("/readyz 503"), "\(rekey.errors)")
+            // A try that worked counts for a second.
+            try await Web.wait("not to be ready") { try await Web.get(serve.url, "/readyz").status == 503 }
+            let store = try await Web.get(serve.url, "/readyz").json["checks"]?["store"]
+            #expect(store?["state"] == "wrong_key" && store?["ok"] == false, "\(store?.text ?? "")")
+            #expect(try await Web.post(serve.url, Web.operation) == 503)
+            let keys = try String(contentsOfFile: try #require(both["GUARDIAN_SEAL_KEY_FILE"]), encoding: .utf8)
+            try keys.write(toFile: try #require(one["GUARDIAN_SEAL_KEY_FILE"]), atomically: true, encoding: .utf8)
+            try await Web.wait("to be ready") { try await Web.get(serve.url, "/readyz").status == 200 }
+            #expect(try await Web.post(serve.url, Web.operation) == 202)
+            let again = try await workplace.run("rekey", environment: both)
+            #expect(again.status == 0 && again.errors.isEmpty, "it is under that key already: \(again.errors)")
         }
     }
 }

@@ -40,13 +40,11 @@ extension SQLiteStore {
     }
 
     /// Makes the place of a backup to `target`, for ``backup(in:now:)``. An existing file is refused; what an earlier backup to the same
-    /// target has left goes.
+    /// target has left goes, and what else stands where the copy is to be made is refused.
     package static func prepareBackup(to target: String) throws(StoreError) -> BackupPlace {
         guard Disk.size(of: target) == nil else { throw .readOnly("\(target) exists already; choose another name") }
         let place = BackupPlace(for: target)
-        place.remove()
-        // Earlier versions wrote the copy under the directory's name.
-        Disk.removeDatabase(place.directory)
+        if Disk.holdsDirectory(place.directory) == true { place.remove() }
         try Disk.createDirectory(place.directory)
         return place
     }
@@ -76,8 +74,10 @@ extension SQLiteStore {
                 path: target, bytes: Disk.size(of: target) ?? 0, operations: report.pending + report.processing + report.failed,
                 takenAt: now)
         } catch {
+            // Before the room that the copy takes is there again.
+            let failure = StoreError(error, path: target)
             place.remove()
-            throw StoreError(error, path: target)
+            throw failure
         }
     }
 
@@ -107,7 +107,8 @@ extension SQLiteStore {
     /// Looks at both sides of a restore. Throws when the backup is no store of ours, is damaged, or is of a newer version.
     package static func planRestore(of backup: String, into configuration: Configuration) throws(StoreError) -> RestorePlan {
         do {
-            guard Disk.size(of: backup) ?? 0 > 0 else { throw StoreError.unavailable("there is no backup at \(backup)") }
+            guard Disk.size(of: backup) != nil else { throw StoreError.unavailable("there is no backup at \(backup)") }
+            if let unfitness = Disk.unfitness(of: backup) { throw StoreError.unavailable(unfitness) }
             var looking = Configuration(path: backup, ordering: configuration.ordering, readOnly: true)
             looking.readers = 1
             looking.sealing = configuration.sealing
@@ -116,12 +117,15 @@ extension SQLiteStore {
             reading.readonly = true
             let queue = try DatabaseQueue(path: backup, configuration: reading)
             let (takenAt, report, newest) = try queue.read { db in
+                guard try db.tableExists("guardian_setting"), try db.tableExists("guardian_books") else {
+                    throw StoreError.unavailable("it is no store of GuardianSync's")
+                }
                 let at = try Int64.fetchOne(
                     db, sql: "SELECT CAST(value AS INTEGER) FROM guardian_setting WHERE name = ?", arguments: [backupSetting])
                 return (at, try checkReport(db), try Int64.fetchOne(db, sql: "SELECT next_seq FROM guardian_books") ?? 0)
             }
             try queue.close()
-            guard let takenAt else { throw StoreError.unavailable("\(backup) is no backup made by `guardian backup`") }
+            guard let takenAt else { throw StoreError.unavailable("it was not made by `guardian backup`") }
             guard report.problems.isEmpty else { throw StoreError.corrupt("the backup: \(report.problems[0])") }
             return RestorePlan(
                 takenAt: Timestamp(milliseconds: takenAt), operations: report.pending + report.processing + report.failed,
@@ -132,7 +136,9 @@ extension SQLiteStore {
     }
 
     private static func missing(since seq: Int64, _ configuration: Configuration) -> Int64? {
-        guard StoreFiles(path: configuration.path).exists else { return 0 }
+        let files = StoreFiles(path: configuration.path)
+        guard files.emptied == nil else { return nil }
+        guard files.exists else { return 0 }
         do {
             var reading = connections(configuration)
             reading.readonly = true
@@ -161,14 +167,21 @@ extension SQLiteStore {
         do {
             try files.finishReplacing()
             Disk.removeDatabase(fresh)
-            try Disk.prepare(path: configuration.path)
+            // An empty file would look like a store that was cut, for as long as the copy takes: one that is not there is made behind it.
+            let isMissing = Disk.size(of: configuration.path) == nil
+            if isMissing {
+                try Disk.makeDirectory(Disk.directory(of: configuration.path))
+            } else {
+                try Disk.prepare(path: configuration.path)
+            }
             let source = try Disk.openToRead(backup)
             defer { Disk.close(source) }
             try Disk.copy(source, to: fresh)
             try markRestored(fresh, plan.takenAt)
             try Disk.sync(fresh)
+            if isMissing { try Disk.prepare(path: configuration.path) }
             return try files.whileAlone { _ in
-                let wasThere = files.exists
+                let wasThere = files.exists || !isMissing && files.emptied != nil
                 let aside = files.free("before-restore", now)
                 try files.replace(with: fresh, keepingAs: aside)
                 if !wasThere { Disk.remove(aside) }

@@ -25,6 +25,18 @@ package struct StoreFiles: Sendable {
 
     package var exists: Bool { Disk.size(of: path) ?? 0 > 0 }
 
+    /// What is wrong with a database of 0 bytes that had more, as what stands beside it says; nil of any other. SQLite takes it for a new
+    /// one, and deletes its log.
+    ///
+    /// One that is being made is empty for a moment too. Its first page is on disk before there is a log, or a processor: so what stands
+    /// beside it is looked at first.
+    package var emptied: String? {
+        let hasLog = Disk.size(of: log) ?? 0 > 0
+        let wasUsed = ["-processors", "-reserve"].contains { Disk.size(of: path + $0) != nil }
+        guard hasLog || wasUsed, Disk.size(of: path) == 0 else { return nil }
+        return hasLog ? "the file is empty, and its log is not" : "the file is empty, and a processor has worked on it"
+    }
+
     /// Bytes of the database and of its log.
     package var bytes: (database: Int64, log: Int64) { (Disk.size(of: path) ?? 0, Disk.size(of: log) ?? 0) }
 
@@ -265,6 +277,24 @@ extension Disk {
     static func removeDatabase(_ path: String) { for file in databaseFiles(path) { unlink(file) } }
 
     static func databaseFiles(_ path: String) -> [String] { ["", "-journal", "-wal", "-shm"].map { path + $0 } }
+
+    /// Whether what stands under that name is a directory, and no link to one; nil when nothing does.
+    static func holdsDirectory(_ path: String) -> Bool? {
+        var info = stat()
+        guard lstat(path, &info) == 0 else { return nil }
+        return info.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// What keeps a file from being a database, whatever is in it; nil when nothing does, or it can't be asked.
+    static func unfitness(of path: String) -> String? {
+        var info = stat()
+        guard stat(path, &info) == 0 else { return nil }
+        switch info.st_mode & S_IFMT {
+        case S_IFREG: return info.st_size > 0 ? nil : "it is empty"
+        case S_IFDIR: return "it is a directory"
+        default: return "it is no regular file"
+        }
+    }
 
     /// An empty directory of mode 0700; throws when there is something under that name.
     static func createDirectory(_ path: String) throws(StoreError) {

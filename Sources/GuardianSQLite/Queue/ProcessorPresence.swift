@@ -131,6 +131,13 @@ final class ProcessorPresence: Sendable {
         }
     }
 
+    /// Who shows themselves as alive in other processes, whether they hold the lock or stand by.
+    func others() -> [String] {
+        let names: [String]
+        do { names = try FileManager.default.contentsOfDirectory(atPath: directory) } catch { return [] }
+        return names.filter { !isAnnounced($0) && !isDead($0) }.sorted()
+    }
+
     /// Removes the files that nobody is behind any more. For whoever has just taken the lock: it is in the name of none of them.
     func sweep() {
         let names: [String]

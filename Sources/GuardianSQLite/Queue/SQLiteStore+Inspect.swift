@@ -35,9 +35,11 @@ extension SQLiteStore {
 
     public func tallies() async throws(StoreError) -> [Tally] { try await read { db in try TallyChange.read(db) } }
 
-    /// As an enqueue is written, so that it never lives on the reserve. Another value each time: SQLite writes no page that stays as it was.
+    /// As an enqueue is written, so that it never lives on the reserve, and is refused without the key that the store is written under.
+    /// Another value each time: SQLite writes no page that stays as it was.
     public func probeWrite() async throws(StoreError) {
         _ = try await queue.write(.enqueue) { transaction in
+            try transaction.checkSealing()
             let save = try transaction.statement(
                 """
                 INSERT INTO guardian_setting (name, value) VALUES ('\(Self.probeSetting)', '1')
@@ -61,7 +63,8 @@ extension SQLiteStore {
 
     public func list(_ filter: OperationFilter) async throws(StoreError) -> [GuardianCore.Operation] {
         try await read { [vault] db in
-            let find = try Self.find(OperationRow.columns, filter, "ORDER BY seq LIMIT \(filter.limit)", db)
+            let columns = filter.includesPayload ? OperationRow.columns : OperationRow.columnsWithoutPayload
+            let find = try Self.find(columns, filter, "ORDER BY seq LIMIT \(filter.limit)", db)
             var found: [GuardianCore.Operation] = []
             while try find.step() { found.append(try OperationRow.look(find, vault)) }
             return found
@@ -94,7 +97,7 @@ extension SQLiteStore {
     public func export(
         _ filter: OperationFilter, includingPayload: Bool, to reader: any OperationReader
     ) async throws(StoreError) {
-        let columns = includingPayload ? OperationRow.columns : OperationRow.columns.replacing("payload, base,", with: "NULL, NULL,")
+        let columns = includingPayload ? OperationRow.columns : OperationRow.columnsWithoutPayload
         try await read { [vault] db in
             let count = try Self.find("count(*)", filter, "", db)
             reader.begin(count: try count.step() ? Int(count.int(0)) : 0)

@@ -34,7 +34,9 @@ extension SQLiteStore {
             // The copy, the new store, and its log: all of it goes over in one transaction.
             let needed = 3 * (bytes.database + bytes.log) + 1 << 20
             if let free = Disk.freeBytes(at: configuration.path), free < needed { throw StoreError.full(free: free, needed: needed) }
+            let isEmptied = files.emptied != nil
             return try files.whileAlone { file in
+                guard !isEmptied || files.emptied != nil else { throw StoreError.unavailable("somebody makes the store anew") }
                 let unread = try Disk.copy(file, to: copy, passesOver: passed != .nothing)
                 let unreadLog = try copyLog(files, to: copy + "-wal", passed)
                 try refuseStrangers(copy)
@@ -102,9 +104,10 @@ extension SQLiteStore {
         }
     }
 
-    /// Looks at the whole file when something in it could not be read before. nil when it is sound.
+    /// Looks at the whole file when something in it could not be read before. nil when it is sound, or not there.
     public static func findDamage(_ configuration: Configuration) throws(StoreError) -> String? {
         let files = StoreFiles(path: configuration.path)
+        if let emptied = files.emptied { return emptied }
         guard files.exists else { return nil }
         do {
             try files.finishReplacing()
@@ -122,6 +125,7 @@ extension SQLiteStore {
 
     /// What SQLite's own check says of pages and indexes; empty when all is well.
     package static func integrityProblems(_ configuration: Configuration) throws(StoreError) -> [String] {
+        if let emptied = StoreFiles(path: configuration.path).emptied { return [emptied] }
         do {
             var reading = connections(configuration)
             reading.readonly = true

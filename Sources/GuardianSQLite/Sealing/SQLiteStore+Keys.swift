@@ -11,6 +11,9 @@ extension SQLiteStore {
     /// The id of the first of the keys that were given; nil when none was.
     package var givenKey: String? { vault.current?.id.description }
 
+    /// The processors of other processes that are alive. Which keys they have nobody can tell.
+    package var otherProcessors: [String] { presence.others() }
+
     /// Whether the file may hold what people wrote otherwise than it would be written now: in clear, under an older key, or on a free page.
     /// `rekey` ends that. Reads the whole store when it does not.
     public func needsRekey() async throws(StoreError) -> Bool {

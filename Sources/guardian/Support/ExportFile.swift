@@ -7,6 +7,8 @@ final class ExportFile {
     private let path: String?
     /// What is written to.
     private let temporary: String
+    /// What errors call it: what was asked for.
+    private let name: String
     private let descriptor: Int32
     /// Where bytes wait for whoever reads what is written to as it is; nil where ``write(_:)`` waits instead.
     private let spool: Spool?
@@ -14,18 +16,19 @@ final class ExportFile {
     /// `flag` is named in errors. With `spools`, ``write(_:)`` waits for nobody who reads a pipe slowly, or pauses.
     init(_ path: String, flag: String = "--out", mode: mode_t = 0o600, spools: Bool = false) throws {
         guard path != "-" else {
-            (self.path, temporary, descriptor) = (nil, "standard output", STDOUT_FILENO)
+            (self.path, temporary, name, descriptor) = (nil, "standard output", "standard output", STDOUT_FILENO)
             spool = spools ? Spool(to: STDOUT_FILENO, named: "standard output") : nil
             return
         }
         try Self.check(path, flag: flag)
+        name = "\(flag): \(path)"
         if Self.standing(at: path) == .stream {
             self.path = nil
             temporary = path
             let opened = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC)
-            guard opened >= 0 else { throw Self.failure("\(flag): \(path) can't be written") }
+            guard opened >= 0 else { throw Self.failure("\(name) can't be written") }
             descriptor = opened
-            spool = spools ? Spool(to: opened, named: path) : nil
+            spool = spools ? Spool(to: opened, named: name) : nil
             return
         }
         spool = nil
@@ -36,7 +39,7 @@ final class ExportFile {
         temporary = url.deletingLastPathComponent().appendingPathComponent(".\(url.lastPathComponent).\(chance).part").path
         // What is there already is somebody's, and would keep its owner and mode.
         descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
-        guard descriptor >= 0 else { throw Self.failure("\(flag): \(temporary) can't be made") }
+        guard descriptor >= 0 else { throw Self.failure("\(name) can't be written") }
     }
 
     /// Writes a report, which others may read.
@@ -68,6 +71,7 @@ final class ExportFile {
 
     /// Refuses what can't be written as a file, before there is anything to write.
     static func check(_ path: String, flag: String) throws {
+        guard !path.isEmpty else { throw Failure(.usage, "\(flag): is empty; give the path of a file") }
         switch standing(at: path) {
         case .directory: throw Failure(.usage, "\(flag): \(path) is a directory; name a file in it")
         case .socket: throw Failure(.usage, "\(flag): \(path) is a socket; name a file")
@@ -97,9 +101,8 @@ final class ExportFile {
         return URL(fileURLWithPath: try followed(path, flag: flag)).deletingLastPathComponent().path
     }
 
-    /// Where a path leads, also to what is not there yet. The system judges whether a link may be followed: in a directory that all write
-    /// to, it may be a trap.
-    private static func followed(_ path: String, flag: String) throws -> String {
+    /// Where a path leads, also to what is not there yet.
+    static func destination(of path: String) -> String {
         var place = path
         // As many as the system follows.
         for _ in 0..<40 {
@@ -107,6 +110,12 @@ final class ExportFile {
             do { next = try FileManager.default.destinationOfSymbolicLink(atPath: place) } catch { break }
             place = next.hasPrefix("/") ? next : URL(fileURLWithPath: place).deletingLastPathComponent().path + "/" + next
         }
+        return place
+    }
+
+    /// The same. The system judges whether a link may be followed: in a directory that all write to, it may be a trap.
+    static func followed(_ path: String, flag: String) throws -> String {
+        let place = destination(of: path)
         guard place != path else { return path }
         let probe = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC)
         guard probe >= 0 || errno == ENOENT else { throw failure("\(flag): \(path) can't be written") }
@@ -115,7 +124,7 @@ final class ExportFile {
     }
 
     func write(_ bytes: [UInt8]) throws {
-        guard let spool else { return try Self.write(bytes, to: descriptor, named: temporary) }
+        guard let spool else { return try Self.write(bytes, to: descriptor, named: name) }
         try spool.put(bytes)
     }
 
@@ -141,13 +150,13 @@ final class ExportFile {
     func commit() throws {
         guard let path else {
             try spool?.finish()
-            guard descriptor == STDOUT_FILENO || close(descriptor) == 0 else { throw Self.failure("\(temporary) can't be closed") }
+            guard descriptor == STDOUT_FILENO || close(descriptor) == 0 else { throw Self.failure("\(name) can't be closed") }
             return
         }
-        guard fsync(descriptor) == 0 else { throw Self.failure("\(temporary) can't be brought to disk") }
-        guard close(descriptor) == 0 else { throw Self.failure("\(temporary) can't be closed") }
+        guard fsync(descriptor) == 0 else { throw Self.failure("\(name) can't be brought to disk") }
+        guard close(descriptor) == 0 else { throw Self.failure("\(name) can't be closed") }
         guard rename(temporary, path) == 0 else {
-            let failure = Self.failure("\(path) can't be written")
+            let failure = Self.failure("\(name) can't be written")
             unlink(temporary)
             throw failure
         }
@@ -155,7 +164,7 @@ final class ExportFile {
     }
 
     /// A name is on disk when its directory is. What a file system can't promise keeps nobody from the file that is there.
-    private static func syncDirectory(of path: String) {
+    static func syncDirectory(of path: String) {
         let directory = open(URL(fileURLWithPath: path).deletingLastPathComponent().path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard directory >= 0 else { return }
         fsync(directory)

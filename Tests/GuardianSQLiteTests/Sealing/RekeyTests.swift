@@ -107,4 +107,21 @@ import Testing
             try alone.close()
         }
     }
+
+    @Test("a store that another has sealed under a key that is not here can't be written, as whoever asks hears, until the key is here")
+    func probesWithTheKey() async throws {
+        try await withStoreDirectory { path in
+            let (first, second) = (SealKey.random(), SealKey.random())
+            let keys = Keys(first)
+            let store = try openStore(path, keys)
+            try await store.probeWrite()
+            let other = try openStore(path, Keys(second, others: [first]))
+            let refused = await #expect(throws: StoreError.self) { try await store.probeWrite() }
+            #expect(refused?.name == "wrong_key")
+            keys.change(to: first, others: [second])
+            try await store.probeWrite()
+            try other.close()
+            try store.close()
+        }
+    }
 }
