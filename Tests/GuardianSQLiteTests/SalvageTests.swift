@@ -185,4 +185,44 @@ private let start = Timestamp(milliseconds: 1_800_000_000_000)
             try after.close()
         }
     }
+
+    @Test("what is known of entities is brought over, whatever number their names hash to")
+    func everyEntity() async throws {
+        try await withStoreDirectory { path in
+            let store = try openStore(path)
+            let operations = try (0..<100).map { try operation("update", "room", "e\($0)", id: "op-\($0)") }
+            _ = try await store.enqueue(operations)
+            guard case .acquired(let fence, _, _) = try await store.acquireLock(owner: "p", now: start, staleAfterMs: 1000) else {
+                throw StoreError.unavailable("not acquired")
+            }
+            let claims = try await store.exchange(Exchange(fence: fence, now: start, urgent: 0, normal: 100)).claims
+            let settlements = claims.map {
+                Settlement(seq: $0.seq, id: $0.operation.id, result: .processed, server: ServerState(state: "{}", etag: "e"))
+            }
+            _ = try await store.exchange(Exchange(fence: fence, now: start, settlements: settlements))
+            try store.close()
+            let report = try SQLiteStore.quarantine(SQLiteStore.Configuration(path: path), problem: "for a test", now: start)
+            #expect(report.rows["guardian_entity"] == 100)
+        }
+    }
+
+    @Test("a row that the schema refuses is left out, and takes no other with it")
+    func refusedRow() async throws {
+        try await withStoreDirectory { path in
+            let store = try openStore(path)
+            _ = try await store.enqueue([operation("update", "room", "a", id: "one")])
+            try store.close()
+            let queue = try DatabaseQueue(path: path)
+            try await queue.writeWithoutTransaction { db in
+                try db.execute(
+                    sql: """
+                        PRAGMA ignore_check_constraints = ON;
+                        INSERT INTO guardian_books SELECT 0, 7, 7, 7, 7, 7, 7, 7, 7 FROM guardian_books;
+                        """)
+            }
+            try queue.close()
+            let report = try SQLiteStore.quarantine(SQLiteStore.Configuration(path: path), problem: "for a test", now: start)
+            #expect(report.rows["guardian_books"] == 1 && report.recovered == 1 && report.lostCount == 0 && report.isLossKnown)
+        }
+    }
 }

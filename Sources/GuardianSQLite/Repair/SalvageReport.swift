@@ -20,6 +20,8 @@ public struct SalvageReport: Sendable, Equatable {
     public var unreadLogBytes: Int64 = 0
     /// Stored operations that were brought over.
     public var recovered = 0
+    /// Those of them that stood on pages to which no way led any more, and that an index named.
+    public var recoveredFromLoosePages = 0
     /// Stored operations whose content is gone, by the names that an index still had; each stands in `failed` as `STORE_DAMAGED`.
     public var lost: [Lost] = []
     /// Operations of which the books know that they were stored, and nothing else was readable; counted as cleared.
@@ -61,7 +63,8 @@ public struct SalvageReport: Sendable, Equatable {
 
     package var json: JSONValue {
         [
-            "aside": .string(aside), "problem": .string(problem), "recovered": JSONValue(recovered), "lost": JSONValue(lostCount),
+            "aside": .string(aside), "problem": .string(problem), "recovered": JSONValue(recovered),
+            "recovered_from_loose_pages": JSONValue(recoveredFromLoosePages), "lost": JSONValue(lostCount),
             "lost_unnamed": JSONValue(lostUnnamed), "loss_known": .bool(isLossKnown), "unread_bytes": JSONValue(unreadBytes),
             "unread_log_bytes": JSONValue(unreadLogBytes),
             "lost_operations": .array(lost.map { ["id": .string($0.id.description), "seq": JSONValue($0.seq)] }),

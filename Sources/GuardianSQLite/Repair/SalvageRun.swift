@@ -3,7 +3,8 @@ internal import GRDB
 internal import GuardianCore
 internal import GuardianPrivacy
 
-/// Brings what is readable of a damaged store over into a new one, row by row, so that nothing has to be understood but the schema.
+/// Brings what is readable of a damaged store over into a new one, row by row, as SQL. What SQLite finds no way to, because a page
+/// above it is damaged, is looked for page by page (``LooseRows``).
 ///
 /// Contents stay as they are, sealed ones too, each of which is opened once: a page of zeroes looks whole to SQLite. Lines and heads are
 /// computed anew, the books are made to balance, and what is lost is named.
@@ -15,25 +16,25 @@ struct SalvageRun {
         "guardian_operation", "guardian_claim", "guardian_ledger", "guardian_entity", "guardian_optimistic", "guardian_optimistic_ending",
         "guardian_alias", "guardian_open_create", "guardian_reference", "guardian_tally",
     ]
-    /// Sealed values that a row can do without: the ledger is there to know an id again, an operation is delivered without what was said of
-    /// it, and the app is told how its change ended, be the snapshot lost or not.
-    private static let spare: Set = [
-        "guardian_ledger.answer", "guardian_operation.error_message", "guardian_operation.server_state", "guardian_optimistic.original",
-        "guardian_optimistic_ending.original", "guardian_optimistic_ending.state", "guardian_optimistic_ending.error_message",
-    ]
+    /// Tables of which an index names every row by a value that the row has too.
+    private static let keys = ["guardian_operation": "id", "guardian_ledger": "id", "guardian_optimistic": "token"]
 
     private let old: Database
     private let new: Database
     private let vault: Vault
+    /// nil where not even the schema can be read.
+    private let layout: FileLayout?
     private var report: SalvageReport
-    private var seqs: Set<Int64> = []
+    /// The ids of operations that were not brought over, by their numbers.
+    private var missing: [Int64: DatabaseValue] = [:]
     /// The ids of the keys that the old store named; empty where that can't be read.
-    private var named: Set<Data> = []
+    private var sealKeys: Set<Data> = []
 
-    private init(_ old: Database, _ new: Database, _ vault: Vault, _ report: SalvageReport) {
+    private init(_ old: Database, _ new: Database, _ vault: Vault, _ layout: FileLayout?, _ report: SalvageReport) {
         self.old = old
         self.new = new
         self.vault = vault
+        self.layout = layout
         self.report = report
     }
 
@@ -51,8 +52,9 @@ struct SalvageRun {
                 var result = report
                 if let source {
                     result = try source.inDatabase { old in
+                        let layout = layout(old, at: copy)
                         try old.execute(sql: "PRAGMA cell_size_check = ON; PRAGMA query_only = ON")
-                        var run = SalvageRun(old, new, fresh.vault, report)
+                        var run = SalvageRun(old, new, fresh.vault, layout, report)
                         try run.bringOver(now)
                         return run.report
                     }
@@ -69,6 +71,12 @@ struct SalvageRun {
         return filled
     }
 
+    /// The log goes back into the file first, so that the newest of each page stands there. nil when it can't be, or nothing can be read.
+    private static func layout(_ old: Database, at copy: String) -> FileLayout? {
+        do { _ = try old.checkpoint(.truncate) } catch { return nil }
+        return FileLayout(old, path: copy)
+    }
+
     private mutating func bringOver(_ now: Timestamp) throws {
         let made = try Data.fetchOne(new, sql: "SELECT key_id FROM guardian_seal WHERE active = 1")
         for table in Self.tables {
@@ -77,8 +85,7 @@ struct SalvageRun {
             }
             if table == "guardian_seal" { try keepSeal(besides: made) }
         }
-        report.recovered = seqs.count
-        nameLost()
+        report.lost = missing.compactMap { seq, id in Self.operationID(id).map { .init(seq: seq, id: $0) } }.sorted { $0.seq < $1.seq }
         try keepLost(now)
         try dropLoose()
         try balance()
@@ -94,7 +101,7 @@ struct SalvageRun {
                 DELETE FROM guardian_seal WHERE key_id = :made AND active = 1
                     AND EXISTS (SELECT 1 FROM guardian_seal WHERE key_id <> :made AND active = 1)
                 """, arguments: ["made": made])
-        named = Set(try Data.fetchAll(new, sql: "SELECT key_id FROM guardian_seal"))
+        sealKeys = Set(try Data.fetchAll(new, sql: "SELECT key_id FROM guardian_seal"))
     }
 
     private static func isOfTheSource(_ error: DatabaseError) -> Bool {
@@ -111,43 +118,54 @@ struct SalvageRun {
         let columns = try columns(table)
         guard !columns.isEmpty else { return 0 }
         let places = columns.map { _ in "?" }.joined(separator: ", ")
-        let insert = try new.makeStatement(
-            sql: "INSERT OR REPLACE INTO \(table) (\(columns.joined(separator: ", "))) VALUES (\(places))")
-        var count = 0
-        if try !hasRowids(table) {
-            // Tables without rowids are small; what an error cuts off comes from the other end.
-            for order in ["ASC", "DESC"] {
-                let cursor = try Row.fetchCursor(old, sql: "SELECT \(columns.joined(separator: ", ")) FROM \(table) ORDER BY 1 \(order)")
-                do {
-                    while let row = try cursor.next() {
-                        try insert.execute(arguments: StatementArguments(row.databaseValues))
-                        count += 1
-                    }
-                    return count
-                } catch let error as DatabaseError where Self.isOfTheSource(error) { continue }
-            }
-            return count
+        let insert = "INSERT OR REPLACE INTO \(table) (\(columns.joined(separator: ", "))) VALUES (\(places))"
+        guard try hasRowids(table) else { return try copyByKey(table, columns, insert) }
+        // The settings have come over by now, and the salt with them.
+        if SealedTable.all.contains(where: { $0.name == table }) { vault.use(salt: try Vault.salt(new)) }
+        let judge = RowJudge(table, columns, vault, keys: sealKeys)
+        var found: Set<Int64> = []
+        func take(_ rowid: Int64, _ row: [DatabaseValue]) throws {
+            if let values = judge.judged(row), try put(values, insert) { found.insert(rowid) }
         }
         var reader = TableReader(old, table: table, columns: columns)
-        let isQueue = table == "guardian_operation"
-        let sealed = SealedTable.all.first { $0.name == table }
-        let (keys, known) = (vault, named)
-        // The settings have come over by now, and the salt with them.
-        if sealed != nil { keys.use(salt: try Vault.salt(new)) }
-        var found: Set<Int64> = []
-        try reader.read(upTo: highest(table)) { rowid, row in
-            guard !isQueue || Self.isWhole(row) else { return }
-            var values = Array(row.databaseValues.dropFirst())
-            for name in sealed.map({ Self.unopened(row, $0, keys, known) }) ?? [] {
-                guard Self.spare.contains("\(table).\(name)"), let place = columns.firstIndex(of: name) else { return }
-                values[place] = .null
-            }
-            try insert.execute(arguments: StatementArguments(values))
-            count += 1
-            if isQueue { found.insert(rowid) }
+        try reader.read(avoiding: { layout?.tree(table)?.unreachable ?? [] }) { rowid, row in
+            try take(rowid, Array(row.databaseValues.dropFirst()))
         }
-        if isQueue { seqs = found }
+        // What SQLite can read may not be whole: the names of operations are asked for in any case.
+        let isQueue = table == "guardian_operation"
+        guard let key = Self.keys[table], isQueue || reader.failures > 0 else { return found.count }
+        let named = indexed(by: key, of: table, besides: found)
+        let read = found.count
+        if reader.failures > 0, !named.isEmpty, let layout {
+            try LooseRows(layout, old, table: table, key: key, named: named)?.read(columns, take)
+        }
+        if isQueue {
+            missing = named.filter { !found.contains($0.key) }
+            (report.recovered, report.recoveredFromLoosePages) = (found.count, found.count - read)
+        }
+        return found.count
+    }
+
+    /// Tables without rowids are small; what an error cuts off comes from the other end.
+    private func copyByKey(_ table: String, _ columns: [String], _ insert: String) throws -> Int {
+        var count = 0
+        for order in ["ASC", "DESC"] {
+            let cursor = try Row.fetchCursor(old, sql: "SELECT \(columns.joined(separator: ", ")) FROM \(table) ORDER BY 1 \(order)")
+            do {
+                while let row = try cursor.next() { if try put(Array(row.databaseValues), insert) { count += 1 } }
+                return count
+            } catch let error as DatabaseError where Self.isOfTheSource(error) { continue }
+        }
         return count
+    }
+
+    /// false for a row that the new store's schema refuses: then there is no telling what it was.
+    private func put(_ values: [DatabaseValue], _ insert: String) throws -> Bool {
+        do {
+            // A statement that has failed can't be used again: there is another one then.
+            try new.cachedStatement(sql: insert).execute(arguments: StatementArguments(values))
+            return true
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT { return false }
     }
 
     /// Whether rows are found by a number, as `TableReader` finds them. Asked of the new schema, so that no table can be forgotten here.
@@ -156,72 +174,35 @@ struct SalvageRun {
         return try Int.fetchOne(new, sql: sql, arguments: [table]) == 0
     }
 
-    private func highest(_ table: String) throws -> Int64 {
-        for sql in ["SELECT max(rowid) FROM \(table)", "SELECT next_seq * 4 + 1000000 FROM guardian_books"] {
-            do { if let value = try Int64.fetchOne(old, sql: sql) { return value } } catch {}
-        }
-        return 1 << 40
-    }
-
-    /// Whether a row of the queue says what an operation needs: anything else is damage that has slipped through.
-    private static func isWhole(_ row: Row) -> Bool {
-        func bytes(_ name: String) -> Int? { (row[name] as DatabaseValue?).flatMap { Data.fromDatabaseValue($0)?.count } }
-        guard bytes("idempotency_key") == 16, bytes("trace_id") == 16, let status = Int64.fromDatabaseValue(row["status"]),
-            (0...2).contains(status), String.fromDatabaseValue(row["operation_type"]) != nil,
-            String.fromDatabaseValue(row["entity_type"]) != nil, String.fromDatabaseValue(row["entity_id"]) != nil
-        else { return false }
-        for name in ["payload", "base"] {
-            guard case .string(let text)? = (row[name] as DatabaseValue?)?.storage else { continue }
-            do throws(JSONScanner.Defect) { try JSONScanner.checkObject(text) } catch { return false }
-        }
-        let id: DatabaseValue = row["id"]
-        switch id.storage {
-        case .blob(let data): return data.count == 16
-        case .string(let text): return !text.isEmpty
-        default: return false
-        }
-    }
-
-    /// The columns of a row whose sealed values do not open where they stand. One whose key is not here can't be told, and counts as whole,
-    /// unless the store has never named that key.
-    private static func unopened(_ row: Row, _ table: SealedTable, _ vault: Vault, _ named: Set<Data>) -> [String] {
-        var found: [String] = []
-        let binding = (row[table.binding] as DatabaseValue?) ?? .null
-        for column in table.columns {
-            guard case .blob(let sealed)? = (row[column.name] as DatabaseValue?)?.storage else { continue }
-            let place =
-                table.isNamed
-                ? column.kind.at(String.fromDatabaseValue(binding) ?? "") : column.kind.at(Int64.fromDatabaseValue(binding) ?? 0)
-            do { _ = try sealed.withUnsafeBytes { try vault.open($0, at: place) } } catch {
-                let id = sealed.withUnsafeBytes { Sealer.keyID(of: $0) }.map { Data($0.bytes) }
-                let isForeign = !named.isEmpty && id.map { !named.contains($0) } ?? true
-                if case .wrongKey = StoreError(error, path: ""), !isForeign { continue }
-                found.append(column.name)
-            }
-        }
-        return found
-    }
-
-    /// The index of ids names operations whose rows are gone.
-    private mutating func nameLost() {
-        var named: Set<Int64> = []
+    /// What the index of a column says of rows that were not `found`: that column's value, by rowid.
+    private func indexed(by key: String, of table: String, besides found: Set<Int64>) -> [Int64: DatabaseValue] {
+        let index = "sqlite_autoindex_\(table)_1"
+        var named: [Int64: DatabaseValue] = [:]
         for order in ["ASC", "DESC"] {
             do {
-                let find = try RawStatement(
-                    old,
-                    "SELECT id, seq FROM guardian_operation INDEXED BY sqlite_autoindex_guardian_operation_1 ORDER BY id \(order)")
+                let find = try RawStatement(old, "SELECT \(key), rowid FROM \(table) INDEXED BY \(index) ORDER BY \(key) \(order)")
                 while try find.step() {
-                    let seq = find.int(1)
-                    guard !seqs.contains(seq), named.insert(seq).inserted else { continue }
-                    report.lost.append(.init(seq: seq, id: try find.operationID(0)))
+                    let rowid = find.int(1)
+                    guard !found.contains(rowid), named[rowid] == nil else { continue }
+                    named[rowid] = find.isBlob(0) ? Data(find.bytes(0)).databaseValue : find.text(0)?.databaseValue
                 }
-                break
+                return named
             } catch {
-                // From the other end, then; what neither reaches has no name left.
+                // From the other end, then.
                 continue
             }
         }
-        report.lost.sort { $0.seq < $1.seq }
+        // And what neither end reaches; what that does not reach either has no name left.
+        return layout?.entries(ofIndex: index) { !found.contains($0) }.merging(named) { $1 } ?? named
+    }
+
+    /// nil for what no operation has for its id.
+    static func operationID(_ value: DatabaseValue) -> OperationID? {
+        switch value.storage {
+        case .blob(let data): data.withUnsafeBytes { UniqueID(bytes: $0) }.map(OperationID.uuid)
+        case .string(let text): text.isEmpty ? nil : .text(text)
+        default: nil
+        }
     }
 
     /// What can't be delivered stands in `failed`, with its reason.
